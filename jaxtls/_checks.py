@@ -1,0 +1,79 @@
+"""Checks of user input. Every message names the argument, shows its value and says what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+
+def concrete(value: Any) -> np.ndarray | None:
+    """The value as a NumPy array, or None while it is being traced (jit, grad, vmap)."""
+    if isinstance(value, jax.core.Tracer):
+        return None
+    return np.asarray(value)
+
+
+def is_traced(*trees: Any) -> bool:
+    """True if any leaf of the trees is a tracer."""
+    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+
+
+def require(condition: bool, name: str, must: str, value: Any, remedy: str = "") -> None:
+    """Raise `ValueError("Argument `name` must ..., but got value. remedy")` unless the condition holds."""
+    if not condition:
+        raise ValueError(f"Argument `{name}` must {must}, but got {value}." + (f" {remedy}" if remedy else ""))
+
+
+def real(name: str, value: Any) -> Array:
+    """A real floating array from a number, an array or a tracer."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `{name}` must be a real number or array, but got {value!r}.") from error
+    require(not jnp.iscomplexobj(array), name, "be real", value)
+    return array.astype(jnp.result_type(array.dtype, float)) if array.dtype.kind in "iub" else array
+
+
+def positive(name: str, value: Any, *, zero: bool = False, remedy: str = "") -> Array:
+    """A real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known."""
+    array = real(name, value)
+    known = concrete(array)
+    if known is not None:
+        good = np.isfinite(known) & ((known >= 0) if zero else (known > 0))
+        require(bool(np.all(good)), name, f"be finite and {'>= 0' if zero else '> 0'}", value, remedy)
+    return array
+
+
+def finite(name: str, value: Any, remedy: str = "") -> Array:
+    """A real array, finite wherever its value is known."""
+    array = real(name, value)
+    known = concrete(array)
+    if known is not None:
+        require(bool(np.all(np.isfinite(known))), name, "be finite", value, remedy)
+    return array
+
+
+def size(name: str, value: Any, least: int = 1) -> int:
+    """A Python int >= least: sizes fix array shapes, so they cannot be traced."""
+    require(
+        not isinstance(value, jax.core.Tracer), name, "be a plain int", value, "Sizes fix array shapes: do not trace them."
+    )
+    require(isinstance(value, int | np.integer) and not isinstance(value, bool), name, "be a plain int", repr(value))
+    require(value >= least, name, f"be at least {least}", value)
+    return int(value)
+
+
+def times(name: str, value: Any) -> Array:
+    """A strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
+    array = real(name, value)
+    require(array.ndim == 1 and array.shape[0] >= 2, name, "be one-dimensional with at least two times", f"shape {array.shape}")
+    known = concrete(array)
+    if known is not None:
+        require(bool(np.all(np.isfinite(known))), name, "be finite", value)
+        steps = np.diff(known)
+        require(bool(np.all(steps > 0)), name, "be strictly ascending", value, "Sort the times and drop repeated ones.")
+    return array
