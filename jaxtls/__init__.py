@@ -2,4 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from .dynamics import Solution as Solution, StrangSolver as StrangSolver, evolve as evolve
+from .models import EntropicSpring as EntropicSpring
+
 __version__ = _version("jaxtls")

@@ -1,0 +1,5 @@
+"""How states move."""
+
+from ._diffrax import StrangSolver as StrangSolver
+from .evolve import evolve as evolve
+from .solution import Solution as Solution

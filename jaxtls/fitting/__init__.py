@@ -1,0 +1,11 @@
+"""Fitting: what is free, least squares and first-order searches, standard errors, and what the data do not say."""
+
+from .fit import fit as fit
+from .identifiability import Identifiability as Identifiability
+from .result import FitResult as FitResult
+from .transforms import AbstractTransform as AbstractTransform
+from .transforms import Fixed as Fixed
+from .transforms import Interval as Interval
+from .transforms import Positive as Positive
+from .transforms import Real as Real
+from .uncertainty import propagate as propagate

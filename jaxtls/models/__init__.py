@@ -1,0 +1,3 @@
+"""One physical system a file or folder."""
+
+from .spring import EntropicSpring as EntropicSpring

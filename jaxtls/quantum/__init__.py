@@ -1,0 +1,35 @@
+"""The alphabet: pure functions on arrays for operators, states, measures and bases."""
+
+from .dvr import hermite_dvr as hermite_dvr
+from .dvr import parity_dvr as parity_dvr
+from .entanglement import concurrence as concurrence
+from .entanglement import negativity as negativity
+from .hermite import hermite_functions as hermite_functions
+from .measures import fidelity as fidelity
+from .measures import partial_trace as partial_trace
+from .measures import purity as purity
+from .measures import relative_entropy as relative_entropy
+from .measures import trace_distance as trace_distance
+from .measures import von_neumann_entropy as von_neumann_entropy
+from .operators import create as create
+from .operators import dag as dag
+from .operators import destroy as destroy
+from .operators import expect as expect
+from .operators import identity as identity
+from .operators import momentum as momentum
+from .operators import number as number
+from .operators import parity as parity
+from .operators import position as position
+from .operators import sigma_minus as sigma_minus
+from .operators import sigma_plus as sigma_plus
+from .operators import sigma_x as sigma_x
+from .operators import sigma_y as sigma_y
+from .operators import sigma_z as sigma_z
+from .operators import tensor as tensor
+from .states import coherent_state as coherent_state
+from .states import fock_state as fock_state
+from .states import from_position_basis as from_position_basis
+from .states import thermal_state as thermal_state
+from .states import to_density_matrix as to_density_matrix
+from .states import to_position_basis as to_position_basis
+from .wigner import wigner as wigner

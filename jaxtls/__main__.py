@@ -1,0 +1,142 @@
+"""`python -m jaxtls`: fits from the command line, a thin face over public names."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from . import __version__
+from .cli.tables import InputError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    top = argparse.ArgumentParser(
+        prog="jaxtls", description="Two-level systems coupled to oscillators, fitted by gradients."
+    )
+    top.add_argument("--version", action="version", version=f"jaxtls {__version__}")
+    commands = top.add_subparsers(dest="command", required=True)
+    fit = commands.add_parser(
+        "fit",
+        help="fit TLS couplings to measured data",
+        description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    fit.add_argument(
+        "data", nargs="?", metavar="DATA.csv", help="measured data; --model spring brings a trace of its own"
+    )
+    fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
+    fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
+    fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, resonator 4)")
+    fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+    spring = fit.add_argument_group("spring: columns time, x, x_error, x2, x2_error; frees gamma, splitting, omega")
+    spring.add_argument("--n-spins", type=_count, default=10, help="number of TLSs, known")
+    spring.add_argument("--beta", type=_positive, default=0.01, help="inverse temperature, known")
+    spring.add_argument("--alpha", type=_finite, default=1.0, help="coherent amplitude of the start, known")
+    spring.add_argument("--gamma", type=_positive, default=5.0, help="relaxation rate to start from")
+    spring.add_argument("--splitting", type=_positive, default=130.0, help="TLS splitting B to start from")
+    spring.add_argument("--omega", type=_positive, default=1.7, help="coupling frequency to start from")
+
+    resonator = fit.add_argument_group(
+        "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal"
+    )
+    resonator.add_argument("--frequency", type=_positive, help="resonance frequency [Hz], needed")
+    resonator.add_argument(
+        "--saturation",
+        choices=["auto", "crowley", "standard", "none"],
+        default="auto",
+        help="form of the TLS loss; auto compares them",
+    )
+    resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
+    resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; 0 if the fit converged, 1 if it did not, 2 for a fault in the input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(arguments)
+    try:
+        return _fit(options, "jaxtls " + " ".join(arguments))
+    except InputError as error:
+        print(f"jaxtls: {error}", file=sys.stderr)
+        return 2
+
+
+def _fit(options: argparse.Namespace, command: str) -> int:
+    import dataclasses
+
+    import jax
+
+    # A program may choose its precision; a library may not.
+    jax.config.update("jax_enable_x64", True)
+
+    from .cli import resonator, spring
+    from .cli.progress import Progress
+
+    progress = Progress(quiet=options.quiet)
+    if options.model == "resonator":
+        if options.data is None:
+            raise InputError(
+                "--model resonator needs a data file: jaxtls fit DATA.csv --model resonator --frequency 5.6e9."
+            )
+        if options.frequency is None:
+            raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
+        table = resonator.read(options.data, options.photon_number, options.max_temperature)
+        report = resonator.run(
+            table, options.frequency, saturation=options.saturation, n_starts=options.starts or 4, progress=progress
+        )
+        picture = resonator.picture
+    else:
+        table = spring.read(options.data or spring.BUNDLED)
+        report = spring.run(
+            table,
+            n_spins=options.n_spins,
+            beta=options.beta,
+            alpha=options.alpha,
+            start={"gamma": options.gamma, "splitting": options.splitting, "omega": options.omega},
+            n_starts=options.starts or 1,
+            progress=progress,
+        )
+        picture = spring.picture
+    report = dataclasses.replace(report, command=command)
+    progress.stage("draw and write")
+    try:
+        paths = report.write(options.out, picture(table, report))
+    except OSError as error:
+        raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
+    progress.done()
+    print(report.text())
+    print("written: " + ", ".join(str(path) for path in paths))
+    return 0 if report.fit.success else 1
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 1")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a finite number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be greater than zero")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""What a fit found, as text for people and JSON for programs. Nothing here knows a model."""
+
+from __future__ import annotations
+
+import json
+import math
+import pathlib
+import platform
+import re
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from ..fitting.result import with_error
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number with its standard error, unit and meaning; the error is None where it is not known."""
+
+    value: float
+    stderr: float | None = None
+    unit: str = ""
+    meaning: str = ""
+
+    def __str__(self) -> str:
+        number = f"{self.value:.6g}" if self.stderr is None else with_error(self.value, self.stderr)
+        return f"{number} {self.unit}".rstrip()
+
+    def mathtext(self) -> str:
+        """The same for a picture's title, with a proper power of ten."""
+        return re.sub(r"\)e\+?(-?\d+)", r") $\\times 10^{\1}$", str(self))
+
+
+@dataclass(frozen=True)
+class Report:
+    """One fit of one file.
+
+    Arguments:
+        title: what was fitted to what.
+        model: the command's model name.
+        fit: the result of `jt.fit`.
+        describe: unit and meaning of each free parameter.
+        source: name, sha256 and rows of the data.
+        derived: quantities computed from the fit, with errors.
+        inputs: what was held fixed, or chosen, by the user.
+        comparison: one line for each variant tried (dicts with the same keys), the chosen one marked.
+        notes: sentences a reader must not miss.
+        command: how it was called.
+    """
+
+    title: str
+    model: str
+    fit: Any
+    describe: dict[str, tuple[str, str]]
+    source: dict[str, Any]
+    derived: dict[str, Quantity]
+    inputs: dict[str, Any]
+    comparison: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    command: str = ""
+
+    def parameters(self) -> dict[str, Quantity]:
+        """The free parameters, in the order of the covariance."""
+        return {
+            name: Quantity(
+                float(self.fit.values[name]), float(self.fit.stderr[name]), *self.describe.get(name, ("", ""))
+            )
+            for name in self.fit.names
+        }
+
+    def text(self) -> str:
+        """The report as people read it."""
+        fit = self.fit
+        source = self.source
+        lines = [
+            self.title,
+            f"data: {source['name']}, {source['rows']} rows, sha256 {source['sha256'][:12]}",
+            "held: " + ", ".join(f"{name} = {_plain(value)}" for name, value in self.inputs.items()),
+            "",
+        ]
+        if self.comparison:
+            lines += [*_table(self.comparison), ""]
+        lines += ["fitted", *_quantities(self.parameters()), "", "derived", *_quantities(self.derived), ""]
+        reduced = f", chi²/dof = {float(fit.chi2) / int(fit.dof):.3g}" if int(fit.dof) > 0 else ""
+        lines.append(f"chi² = {float(fit.chi2):.4g}, {int(fit.dof)} degrees of freedom{reduced}")
+        state = "converged" if bool(fit.success) else "NOT CONVERGED"
+        lines.append(f"{state}: {fit.message}" if fit.message else state)
+        lines += ["", "what the data cannot determine", *_indent(str(fit.identifiability).replace("; ", "\n"))]
+        if self.notes:
+            lines += ["", "notes", *(line for note in self.notes for line in _indent(note))]
+        return "\n".join(lines) + "\n"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain Python numbers, lists and strings."""
+        fit = self.fit
+        parameters = self.parameters()
+        return {
+            "title": self.title,
+            "model": self.model,
+            "command": self.command,
+            "input": self.source,
+            "held": self.inputs,
+            "parameters": list(parameters),
+            "values": {name: quantity.value for name, quantity in parameters.items()},
+            "stderr": {name: quantity.stderr for name, quantity in parameters.items()},
+            "units": {name: quantity.unit for name, quantity in parameters.items()},
+            "covariance": np.asarray(fit.covariance).tolist(),
+            "chi2": float(fit.chi2),
+            "dof": int(fit.dof),
+            "success": bool(fit.success),
+            "message": str(fit.message),
+            "derived": {
+                name: {
+                    "value": quantity.value,
+                    "stderr": quantity.stderr,
+                    "unit": quantity.unit,
+                    "meaning": quantity.meaning,
+                }
+                for name, quantity in self.derived.items()
+            },
+            "identifiability": str(fit.identifiability),
+            "comparison": self.comparison,
+            "notes": self.notes,
+            "versions": versions(),
+        }
+
+    def write(self, folder: pathlib.Path, figure: Any) -> list[pathlib.Path]:
+        """Write report.txt, report.json and fit.png into a folder, which is made; return their paths."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text, data, picture = folder / "report.txt", folder / "report.json", folder / "fit.png"
+        text.write_text(self.text(), encoding="utf-8")
+        # JSON has no NaN or infinity: what is not a finite number becomes null.
+        data.write_text(
+            json.dumps(_finite(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
+        figure.savefig(picture)
+        return [text, data, picture]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the result."""
+    packages = ("jaxtls", "jax", "jaxlib", "diffrax", "optimistix", "numpy")
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
+
+
+def _quantities(quantities: dict[str, Quantity]) -> list[str]:
+    width = max((len(name) for name in quantities), default=0)
+    column = max((len(str(quantity)) for quantity in quantities.values()), default=0)
+    return [
+        f"  {name:<{width}}  {quantity!s:<{column}}  {quantity.meaning}".rstrip()
+        for name, quantity in quantities.items()
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    cells = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    return [
+        "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
+def _indent(text: str) -> list[str]:
+    return ["  " + line for line in text.splitlines()]
+
+
+def _finite(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _finite(value) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_finite(value) for value in tree]
+    return None if isinstance(tree, float) and not math.isfinite(tree) else tree

@@ -1,0 +1,140 @@
+"""The one file that meets diffrax: complex states, step control, adjoints and step limits are decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+# One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
+TRACED_MAX_STEPS = 4096
+MAX_STEPS = 2**20
+
+
+def as_real(tree: PyTree) -> PyTree:
+    """Complex leaves as real arrays with a leading axis (Re, Im): every diffrax solver takes them, implicit ones included."""
+    return jax.tree.map(lambda z: jnp.stack([z.real, z.imag]) if jnp.iscomplexobj(z) else z, tree)
+
+
+def from_real(tree: PyTree, like: PyTree) -> PyTree:
+    """Inverse of `as_real`; `like` tells which leaves were complex."""
+    return jax.tree.map(lambda r, z: r[0] + 1j * r[1] if jnp.iscomplexobj(z) else r, tree, like)
+
+
+def default_solver(rtol: float) -> diffrax.AbstractSolver:
+    """Tsit5, or Dopri8 where eight orders pay."""
+    return diffrax.Tsit5() if rtol > 1e-8 else diffrax.Dopri8()
+
+
+def integrate(
+    vector_field: Callable[[Any, PyTree, Any], PyTree],
+    y0: PyTree,
+    ts: Array,
+    record: Callable[[PyTree], PyTree],
+    *,
+    solver: diffrax.AbstractSolver | None,
+    rtol: float,
+    atol: float,
+    max_steps: int | None,
+    adjoint: diffrax.AbstractAdjoint | None,
+    stepsize_controller: diffrax.AbstractStepSizeController | None,
+    dt0: Any,
+    traced: bool,
+    progress: bool,
+) -> tuple[PyTree, dict[str, Any], Array]:
+    """Solve, recording `record(y)` at ts. Returns (records, stats, success)."""
+
+    def field(t: Any, y: PyTree, args: Any) -> PyTree:
+        return as_real(vector_field(t, from_real(y, y0), args))
+
+    solver = default_solver(rtol) if solver is None else solver
+    if adjoint is None:
+        adjoint = diffrax.DirectAdjoint() if traced else diffrax.RecursiveCheckpointAdjoint()
+    if max_steps is None:
+        max_steps = TRACED_MAX_STEPS if traced else MAX_STEPS
+    if stepsize_controller is None:
+        stepsize_controller = diffrax.PIDController(rtol=rtol, atol=atol)
+    meter = diffrax.TqdmProgressMeter() if progress else diffrax.NoProgressMeter()
+    solution = diffrax.diffeqsolve(
+        diffrax.ODETerm(field),
+        solver,
+        t0=ts[0],
+        t1=ts[-1],
+        dt0=dt0,
+        y0=as_real(y0),
+        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, y, args: record(from_real(y, y0))),
+        stepsize_controller=stepsize_controller,
+        adjoint=adjoint,
+        max_steps=max_steps,
+        throw=False,
+        progress_meter=meter,
+    )
+    stats = {
+        "steps": solution.stats["num_steps"],
+        "rejected": solution.stats["num_rejected_steps"],
+    }
+    return solution.ys, stats, solution.result == diffrax.RESULTS.successful
+
+
+class StrangSolver(diffrax.AbstractSolver):
+    """A model's splitting step as a diffrax solver, locally extrapolated to fourth order with an error estimate.
+
+    y(h) = (4 S(h/2)^2 - S(h))/3, error estimate y - S(h/2)^2. Takes the model's exact flows, not the vector field, so it is for
+    `evolve(model, ..., solver=StrangSolver(model))` or diffrax itself with states of the model's own form (`as_real`).
+
+    Arguments:
+        model: one that offers `splitting_step(y0)`.
+        extrapolate: False gives the bare Strang step (second order, no error estimate: use a constant step size).
+
+    Raises:
+        ValueError: if the model has no splitting.
+
+    Example:
+        >>> evolve(spring, y0, ts, solver=StrangSolver(spring))  # doctest: +SKIP
+
+    Source: G. Strang, SIAM J. Numer. Anal. 5, 506 (1968).
+    """
+
+    model: Any
+    extrapolate: bool = eqx.field(static=True, default=True)
+
+    term_structure = diffrax.ODETerm
+    interpolation_cls = diffrax.LocalLinearInterpolation
+
+    def __check_init__(self) -> None:
+        if not hasattr(self.model, "splitting_step"):
+            raise ValueError(
+                f"Argument `model` must offer splitting_step(y0), but {type(self.model).__name__} does not. "
+                "Use a diffrax solver instead."
+            )
+
+    def order(self, terms: PyTree) -> int:
+        return 4 if self.extrapolate else 2
+
+    def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: Any) -> None:
+        return None
+
+    def func(self, terms: Any, t0: Any, y0: PyTree, args: Any) -> PyTree:
+        return terms.vf(t0, y0, args)
+
+    def step(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: Any, solver_state: Any, made_jump: Any) -> tuple:
+        del terms, args, made_jump
+        y = jax.tree.map(lambda r: r[0] + 1j * r[1], y0)
+        splitting = self.model.splitting_step(y)
+        z, h = splitting.pack(y), t1 - t0
+        full = splitting.step(z, splitting.propagators(h))
+        if not self.extrapolate:
+            y1, error = as_real(splitting.unpack(full)), None
+        else:
+            propagators = splitting.propagators(h / 2)
+            half = splitting.step(splitting.step(z, propagators), propagators)
+            best = jax.tree.map(lambda a, b: (4 * a - b) / 3, half, full)
+            y1 = as_real(splitting.unpack(best))
+            error = jax.tree.map(lambda a, b: a - b, y1, as_real(splitting.unpack(half)))
+        dense = {"y0": y0, "y1": y1}
+        return y1, error, dense, None, diffrax.RESULTS.successful

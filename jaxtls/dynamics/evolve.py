@@ -1,0 +1,307 @@
+"""`evolve`: one entry point that moves any model and records observables as it goes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .._checks import concrete, is_traced, require, size, times
+from . import _diffrax, progress as progress_bar, splitting
+from .solution import Solution
+
+LEVELS = (1, 2, 3, 4)
+# Fewer extrapolation levels reach the same error where outputs are closer than a macro step (measured on the spring).
+LEVELS_BY_STEP = ((0.17, (1, 2)), (0.5, (1, 2, 3)))
+TRACED_MACRO_STEPS = 4096
+MAX_MACRO_STEPS = 2**20
+MAX_ATTEMPTS = 6
+# The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
+ESTIMATE_SLACK = 30.0
+
+
+def evolve(
+    model: Any,
+    y0: PyTree,
+    ts: Any,
+    *,
+    observables: Mapping[str, Callable] | Sequence[str] | None = None,
+    save_states: bool = False,
+    solver: Any = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_steps: int | None = None,
+    adjoint: Any = None,
+    stepsize_controller: Any = None,
+    dt0: Any = None,
+    progress: bool = False,
+    throw: bool = True,
+) -> Solution:
+    """Move a model's state through the times `ts`, recording observables on the fly.
+
+    dy/dt = model.vector_field(t, y, args), or the model's own exact splitting where it offers one and `solver` is None.
+
+    Arguments:
+        model: a jaxtls model, or any eqx.Module with `vector_field(t, y, args)`.
+        y0: initial state, a pytree of arrays (from the model's `..._state`).
+        ts: (T,) ascending times; may be uneven and may be traced.
+        observables: name -> function of the state, or names among the model's own; None records `model.observables`.
+            Functions are compiled in: define them once, not anew for each call.
+        save_states: keep the states, with a leading time axis.
+        solver: any diffrax solver. None: the model's splitting if it has one, else Tsit5 (Dopri8 for rtol <= 1e-8).
+        rtol, atol: relative and absolute tolerance.
+        max_steps: most steps to take. None: as many as needed (4096 where parameters or times are traced).
+        adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone on long
+            runs, diffrax.RecursiveCheckpointAdjoint() is faster.
+        stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
+        progress: show a tqdm bar.
+        throw: raise when the solver does not finish; False leaves `success` False (for ensembles).
+
+    Returns:
+        Solution: `.observables`, `.states`, `.stats`, `.diagnostics`, `.success`; print it to see whether to trust it.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+        RuntimeError: the solver did not finish and `throw` is True.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> spring = EntropicSpring(omega=1.93, splitting=100.0, gamma=10.0, beta=0.01, n_spins=1000)
+        >>> sol = evolve(spring, spring.coherent_state(1.0), jnp.linspace(0.0, 6.28, 11))
+        >>> sol.observables["x"].shape
+        (11,)
+
+    Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.splitting`.
+    """
+    ts = times("ts", ts)
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
+    _warn_below_precision(rtol, ts)
+    if max_steps is not None:
+        max_steps = size("max_steps", max_steps)
+    require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
+    y0 = jax.tree.map(jnp.asarray, y0)
+    chosen = _chosen_observables(model, observables)
+    save_states = save_states or (observables is None and chosen is None)
+    options = _Options(chosen, save_states, float(rtol), float(atol), progress)
+    traced = is_traced(model, y0, ts)
+
+    if solver is None and hasattr(model, "splitting_step"):
+        return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
+    extras = (solver, adjoint, stepsize_controller, dt0)
+    solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
+    return _checked(solution, throw, traced)
+
+
+class _Options(eqx.Module):
+    observables: Any  # names, or name -> callable
+    save_states: bool = eqx.field(static=True)
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+    progress: bool = eqx.field(static=True)
+
+    def recorder(self, model: Any) -> Callable[[PyTree], dict]:
+        functions = self.observables
+        if isinstance(functions, tuple):
+            known = {**getattr(model, "optional_observables", {}), **getattr(model, "observables", {})}
+            functions = {name: known[name] for name in functions}
+        functions = functions or {}
+
+        def record(y: PyTree) -> dict:
+            return {
+                "observables": {name: jnp.asarray(f(y)) for name, f in functions.items()},
+                "diagnostics": model.diagnostics(y) if hasattr(model, "diagnostics") else {},
+                "states": y if self.save_states else None,
+            }
+
+        return record
+
+
+def _chosen_observables(model: Any, observables: Any) -> Any:
+    if isinstance(observables, Mapping):
+        for name, f in observables.items():
+            require(callable(f), "observables", "map names to functions of the state", f"{name}: {f!r}")
+        return dict(observables)
+    own = tuple(getattr(model, "observables", ()))
+    if observables is None:
+        return own or None
+    require(not isinstance(observables, str), "observables", "be a list of names or a dict of functions", repr(observables))
+    known = (*own, *getattr(model, "optional_observables", ()))
+    for name in observables:
+        require(name in known, "observables", f"name some of {sorted(known)}", repr(name))
+    return tuple(observables)
+
+
+# --- the model's own splitting ---------------------------------------------------------------------------------------
+
+
+def _evolve_splitting(
+    model: Any, y0: PyTree, ts: Array, options: _Options, max_steps: int | None, throw: bool, traced: bool
+) -> Solution:
+    """Choose sizes and steps, run, look at the diagnostics, and enlarge what proved too small (only outside jit)."""
+    rate_factor, attempt, sized, diagnostics = 1.0, 0, model, None
+    solution = None
+    while True:
+        resolve = getattr(sized, "resolve", None)
+        proposal = resolve(y0, ts, attempt, diagnostics) if resolve else ((sized, y0) if attempt == 0 else None)
+        coarse = (
+            diagnostics is not None
+            and max_steps is None
+            and not float(diagnostics["time_error"]) <= ESTIMATE_SLACK * options.rtol
+            and rate_factor < 30
+        )
+        if coarse:
+            rate_factor *= 1.7
+        if (proposal is None and not coarse) or attempt >= MAX_ATTEMPTS:
+            break
+        if proposal is not None:
+            sized, y0 = proposal
+        solution = _run_splitting_sized(sized, y0, ts, options, max_steps, rate_factor, traced)
+        if traced:
+            break
+        diagnostics = solution.diagnostics
+        attempt += 1
+    assert solution is not None
+    return _checked(solution, throw, traced)
+
+
+def _run_splitting_sized(
+    model: Any, y0: PyTree, ts: Array, options: _Options, max_steps: int | None, rate_factor: float, traced: bool
+) -> Solution:
+    known = concrete(ts)
+    durations = None if known is None else np.diff(known)
+    uniform = durations is not None and bool(np.ptp(durations) <= 1e-9 * np.max(durations))
+    levels = LEVELS
+    if traced:
+        bound = max_steps or TRACED_MACRO_STEPS
+    else:
+        needed_rate = float(_splitting_rate(model)) * rate_factor * (1e-6 / options.rtol) ** (1 / 7)
+        assert durations is not None
+        spans = durations * needed_rate
+        levels = next((l for limit, l in LEVELS_BY_STEP if np.max(spans) <= limit), LEVELS)
+        total = int(np.sum(np.maximum(1, np.ceil(spans)))) + 1
+        cap = max_steps or MAX_MACRO_STEPS
+        # A power of two, so that runs of like length share compiled code.
+        bound = min(1 << (total - 1).bit_length(), cap) if total <= cap else cap
+    static = (levels, int(bound), uniform, traced)
+    if options.progress:
+        with progress_bar.bar(len(levels) * (len(ts) - 1), "evolve"):
+            return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
+    return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
+
+
+@eqx.filter_jit
+def _splitting_rate(model: Any) -> Array:
+    return model.splitting_rate()
+
+
+@eqx.filter_jit
+def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_factor: Array, static: tuple) -> Solution:
+    levels, bound, uniform, _ = static
+    step = model.splitting_step(y0)
+    counts = splitting.macro_steps(jnp.diff(ts), step.rate * rate_factor, options.rtol)
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
+    records, error, unfinished = splitting.integrate(
+        step,
+        y0,
+        ts,
+        options.recorder(model),
+        counts=counts,
+        max_macro_steps=bound,
+        levels=levels,
+        uniform=uniform,
+        tick=progress_bar.tick if options.progress else None,
+    )
+    scaled = [
+        jnp.max(e) / jnp.maximum(jnp.max(jnp.abs(v)), jnp.finfo(e.dtype).tiny ** 0.5)
+        for e, v in zip(jax.tree.leaves(error["observables"]), jax.tree.leaves(records["observables"]))
+    ]
+    # Observables that stay at round-off (an impurity of 1e-15) must not ask for shorter steps.
+    floors = [
+        jnp.max(e) / options.atol * options.rtol for e in jax.tree.leaves(error["observables"])
+    ]
+    time_error = jnp.max(jnp.stack([jnp.minimum(s, f) for s, f in zip(scaled, floors)])) if scaled else jnp.zeros(())
+    stats = {
+        "method": f"Strang splitting, order {2 * len(levels)}",
+        "steps": jnp.sum(counts) * sum(levels),
+        "n_levels": jax.tree.leaves(y0)[0].shape[-1],
+        "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
+    }
+    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()} | {"time_error": time_error}
+    limits = {**getattr(model, "diagnostic_limits", {}), "time_error": ESTIMATE_SLACK * options.rtol}
+    return _solution(records, ts, stats, diagnostics, limits, ~unfinished)
+
+
+# --- diffrax ---------------------------------------------------------------------------------------------------------
+
+
+@eqx.filter_jit
+def _run_diffrax(
+    model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: int | None, traced: bool
+) -> Solution:
+    solver, adjoint, controller, dt0 = extras
+    field = model.generator(y0) if hasattr(model, "generator") else model.vector_field
+    records, stats, success = _diffrax.integrate(
+        field,
+        y0,
+        ts,
+        options.recorder(model),
+        solver=solver,
+        rtol=options.rtol,
+        atol=options.atol,
+        max_steps=max_steps,
+        adjoint=adjoint,
+        stepsize_controller=controller,
+        dt0=dt0,
+        traced=traced,
+        progress=options.progress,
+    )
+    stats = {"method": type(solver or _diffrax.default_solver(options.rtol)).__name__, **stats}
+    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()}
+    return _solution(records, ts, stats, diagnostics, getattr(model, "diagnostic_limits", {}), success)
+
+
+# --- both ------------------------------------------------------------------------------------------------------------
+
+
+def _solution(records: dict, ts: Array, stats: dict, diagnostics: dict, limits: Mapping, success: Array) -> Solution:
+    final = jax.tree.leaves((records["observables"], records["states"]))
+    for leaf in final:
+        success = success & jnp.all(jnp.isfinite(leaf))
+    limits = {name: limit for name, limit in limits.items() if name in diagnostics}
+    return Solution(ts, records["observables"], records["states"], stats, diagnostics, success, limits)
+
+
+def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
+    remedy = (
+        "evolve did not finish: it ran out of steps or met a non-finite number. Raise max_steps, shorten the run, "
+        "or pass throw=False and look at Solution.success."
+    )
+    if traced:
+        if not throw:
+            return solution
+        observables, states = eqx.error_if((solution.observables, solution.states), ~solution.success, remedy)
+        return eqx.tree_at(lambda s: (s.observables, s.states), solution, (observables, states), is_leaf=lambda x: x is None)
+    if not bool(np.all(np.asarray(solution.success))):
+        if throw:
+            raise RuntimeError(f"{remedy}\n{solution!r}")
+    for concern in solution.concerns():
+        warnings.warn(concern, stacklevel=4)
+    return solution
+
+
+def _warn_below_precision(rtol: float, ts: Array) -> None:
+    epsilon = float(jnp.finfo(ts.dtype).eps)
+    if rtol < 8 * epsilon:
+        warnings.warn(
+            f"rtol = {rtol:g} is below what {ts.dtype} can meet (eps {epsilon:.1e}): "
+            'call jax.config.update("jax_enable_x64", True) first, or raise rtol.',
+            stacklevel=4,
+        )

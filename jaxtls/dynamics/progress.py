@@ -1,0 +1,34 @@
+"""A tqdm bar that compiled loops can move. The bar is found through a stack, so that compiled code never holds one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import jax
+from tqdm.auto import tqdm
+
+_bars: list[tqdm] = []
+
+
+@contextmanager
+def bar(total: int, description: str) -> Iterator[None]:
+    """Show a bar of `total` ticks on standard error while the block runs."""
+    with tqdm(total=total, desc=description, leave=False) as shown:
+        _bars.append(shown)
+        try:
+            yield
+            jax.effects_barrier()
+        finally:
+            _bars.remove(shown)
+
+
+def tick(amount: Any) -> None:
+    """Move the innermost bar from inside compiled code."""
+    jax.debug.callback(_advance, amount)
+
+
+def _advance(amount: Any) -> None:
+    if _bars:
+        _bars[-1].update(int(amount))

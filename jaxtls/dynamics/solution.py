@@ -1,0 +1,99 @@
+"""What an evolution returns: the recorded observables and everything that tells whether to trust them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .._checks import is_traced
+
+# Diagnostics that grow when a basis or hierarchy was cut too early, and what to do about each.
+REMEDIES = {
+    "truncation": "population at the cut-off: raise n_levels",
+    "hierarchy": "weight of the last kept excitation level: raise n_modes",
+    "time_error": "estimated error of the time steps: lower rtol",
+    "trace_error": "the trace drifted: lower rtol",
+    "hermiticity_error": "the state lost hermiticity: lower rtol, or check that y0 is Hermitian",
+}
+
+
+class Solution(eqx.Module):
+    """The result of `evolve`.
+
+    Attributes:
+        ts: output times, (T,).
+        observables: name -> array with a leading time axis.
+        states: pytree with a leading time axis, or None unless `save_states`.
+        stats: `steps`, `method` and whatever the solver counts.
+        diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`, ...).
+        success: True where the solver reached the last time with finite numbers.
+        limits: diagnostic -> value above which it is worth a warning.
+    """
+
+    ts: Array
+    observables: dict[str, Array]
+    states: PyTree | None
+    stats: dict[str, Any]
+    diagnostics: dict[str, Array]
+    success: Array
+    limits: dict[str, float] = eqx.field(static=True, default_factory=dict)
+
+    def __check_init__(self) -> None:
+        # A dict is not hashable, and static fields are compared and hashed by jit: keep sorted pairs behind the mapping.
+        if isinstance(self.limits, dict):
+            object.__setattr__(self, "limits", _Limits(self.limits))
+
+    def concerns(self) -> list[str]:
+        """One sentence for each diagnostic above its limit, naming the remedy; empty when there is nothing to report.
+
+        Example:
+            >>> sol.concerns()  # doctest: +SKIP
+            ['truncation 3e-05 > 1e-06: population at the cut-off: raise n_levels']
+        """
+        if is_traced(self.diagnostics, self.success):
+            return []
+        found = []
+        if not np.all(np.asarray(self.success)):
+            found.append("the solver did not finish: see stats, raise max_steps or loosen rtol")
+        for name, limit in self.limits.items():
+            worst = float(np.max(np.asarray(self.diagnostics[name])))
+            if not worst <= limit:
+                found.append(f"{name} {worst:.1e} > {limit:.0e}: {REMEDIES.get(name, 'see the docs')}")
+        return found
+
+    def __repr__(self) -> str:
+        if is_traced(self.ts, self.observables, self.diagnostics, self.success):
+            return f"Solution(traced; {', '.join(self.observables)})"
+        count = self.ts.shape[-1]
+        batch = f"batch {self.ts.shape[:-1]}, " if self.ts.ndim > 1 else ""
+        span = f"t = {float(np.min(self.ts)):g} .. {float(np.max(self.ts)):g}"
+        lines = [f"Solution: {batch}{count} times, {span}; success {bool(np.all(np.asarray(self.success)))}"]
+        lines.append("  observables  " + (" ".join(self.observables) or "none"))
+        if self.states is not None:
+            shapes = [str(leaf.shape) for leaf in jax.tree.leaves(self.states)]
+            memory = sum(leaf.nbytes for leaf in jax.tree.leaves(self.states)) / 2**20
+            lines.append(f"  states       {' '.join(shapes)}, {memory:.1f} MiB")
+        lines.append("  stats        " + ", ".join(f"{k} {_short(v)}" for k, v in self.stats.items()))
+        if self.diagnostics:
+            parts = (f"{k} {float(np.max(np.asarray(v))):.1e}" for k, v in self.diagnostics.items())
+            lines.append("  diagnostics  " + ", ".join(parts))
+        lines += [f"  WARNING      {text}" for text in self.concerns()]
+        return "\n".join(lines)
+
+
+class _Limits(dict):
+    """A hashable dict."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    array = np.asarray(value)
+    return str(array) if array.ndim == 0 else f"{array.min()}..{array.max()}"

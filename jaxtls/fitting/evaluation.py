@@ -1,0 +1,119 @@
+"""The compiled model: predictions and their Jacobian at many points at once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .data import Shapes
+from .parameters import Parameters, get_field
+
+
+class Evaluation:
+    """Predictions (k, N), their Jacobian (k, N, n) by physical values, and the slopes dv/du (k, n), at points u (k, n).
+
+    Points at which `predict` raises give nan, and the error is kept in `error`.
+    """
+
+    def __init__(self, predict: Callable, parameters: Parameters, shapes: Shapes, n_batch: int, n_data: int):
+        self.n_batch, self.n_data, self.error = n_batch, n_data, ""
+        self._forward = parameters.forward
+        self._plain = jax.jit(lambda v: shapes.flatten(predict(parameters.put(v))))
+        modes = [jax.jacfwd, jax.jacrev] if parameters.size <= n_data else [jax.jacrev, jax.jacfwd]
+        like = jnp.zeros((n_batch, parameters.size))
+        try:
+            self._batch = self._compile(modes[0], like)
+        except (TypeError, ValueError, NotImplementedError) as error:
+            # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
+            try:
+                self._batch = self._compile(modes[1], like)
+            except (TypeError, ValueError, NotImplementedError):
+                raise error from None
+
+    def _compile(self, jacobian: Callable, like: Array) -> Callable:
+        def one(u: Array) -> tuple[Array, Array, Array]:
+            # Transforms act element by element: one tangent holds the whole derivative.
+            v, slope = jax.jvp(self._forward, (u,), (jnp.ones_like(u),))
+
+            def twice(v: Array) -> tuple[Array, Array]:
+                p = self._plain(v)
+                return p, p
+
+            J, p = jacobian(twice, has_aux=True)(v)
+            return p, J, slope
+
+        def batch(us: Array) -> tuple[Array, Array, Array]:
+            if self.n_batch == 1:  # vmap would turn every branch inside predict into a select
+                return jax.tree.map(lambda part: part[None], one(us[0]))
+            return jax.vmap(one)(us)
+
+        compiled: Callable = eqx.filter_jit(batch).lower(like).compile()  # type: ignore[attr-defined]
+        return compiled
+
+    def __call__(self, us: np.ndarray) -> tuple[np.ndarray, ...]:
+        log = logging.getLogger("jax._src.callback")
+        was_disabled, log.disabled = log.disabled, True  # an error at a trial point is part of the search
+        try:
+            found = self._batch(jnp.asarray(us, float))
+            return tuple(np.asarray(part) for part in found)
+        except RuntimeError as error:
+            if self.n_batch == 1 or np.all(us == us[0]):
+                # JAX wraps what a callback raised: its own words stand behind the last "Error:".
+                self.error = str(error).rpartition("Error: ")[2].strip().partition("\n")[0]
+                n = us.shape[1]
+                return tuple(
+                    np.full((self.n_batch, *shape), np.nan) for shape in ((self.n_data,), (self.n_data, n), (n,))
+                )
+        finally:
+            log.disabled = was_disabled
+        rows = [self(np.broadcast_to(u, us.shape)) for u in us]
+        return tuple(np.stack([row[i][0] for row in rows]) for i in range(3))
+
+    def loss(self, u: Array, data: Array, weight: Array) -> Array:
+        """chi2 / N at one point."""
+        return jnp.mean(((self._plain(self._forward(u)) - data) * weight) ** 2)
+
+
+_kept: dict[Any, Evaluation] = {}
+
+
+def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch: int, data: Array) -> Evaluation:
+    """The evaluation, kept for the next call only if `predict` is itself jitted.
+
+    Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
+    """
+    if not hasattr(predict, "lower"):
+        return Evaluation(predict, parameters, shapes, n_batch, data.size)
+    try:
+        key = (predict, _content(parameters), shapes.key(), n_batch, str(data.dtype))
+        hash(key)
+    except (TypeError, ValueError):
+        return Evaluation(predict, parameters, shapes, n_batch, data.size)
+    if key not in _kept:
+        while len(_kept) >= 8:
+            _kept.pop(next(iter(_kept)))
+        _kept[key] = Evaluation(predict, parameters, shapes, n_batch, data.size)
+    return _kept[key]
+
+
+def _content(parameters: Parameters) -> Any:
+    """A hashable stand-in for everything that the compiled search takes for granted."""
+
+    def plain(leaf: Any) -> Any:
+        if eqx.is_array_like(leaf):
+            array = np.asarray(leaf)
+            return array.shape, str(array.dtype), array.tobytes()
+        return leaf
+
+    # Free values are arguments of the search, so they may differ; the constructor might refuse a stand-in for them.
+    paths = list(parameters.start)
+    rest = eqx.tree_at(lambda tree: [get_field(tree, path) for path in paths], parameters.model, [0.0] * len(paths))
+    leaves, structure = jax.tree.flatten((rest, parameters.transforms))
+    return structure, tuple(plain(leaf) for leaf in leaves), tuple(value.shape for value in parameters.start.values())

@@ -1,0 +1,240 @@
+"""Fit a model to data: least squares with errors, several starts, and an honest word on what the data do not say."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .._checks import is_traced, require, size
+from . import solvers
+from ._hypercube import hypercube
+from .data import Shapes, whitened_data
+from .evaluation import compiled
+from .identifiability import Identifiability, identify
+from .parameters import Parameters, collect
+from .result import FitResult
+from .solvers import Problem, Search
+
+
+def fit(
+    predict: Callable[[Any], PyTree],
+    model: Any,
+    data: PyTree,
+    *,
+    sigma: PyTree | None = None,
+    free: Mapping[str, Any],
+    method: Any = "lm",
+    n_starts: int = 1,
+    key: Array | None = None,
+    max_steps: int | None = None,
+    rtol: float | int = 1e-6,
+    atol: float | int = 1e-5,
+    progress: bool = False,
+) -> FitResult:
+    r"""Fit the free parameters of a model to data by least squares.
+
+    $$\chi^2 = \sum_i |p_i(\mathrm{model}) - d_i|^2 / \sigma_i^2$$
+
+    The search runs in unconstrained coordinates. It stops where the standard errors say that nothing is left to gain: a
+    linear model promises a further decrease of chi2 below $\mathrm{atol}^2 + \mathrm{rtol}^2 \chi^2$, that is, the
+    parameters stand within `atol` standard errors of the optimum.
+
+    Args:
+        predict: model -> pytree of arrays like data. Compiled once a call; decorate it with `equinox.filter_jit` to
+            have the compiled fit kept and used again for other data of the same shapes.
+        model: any `equinox.Module` or dataclass; its values are the first start, and what is not free stays as it is.
+        data: pytree of real or complex arrays (complex: real and imaginary part count as two data).
+        sigma: standard errors of the data (of each part, where complex), in their units: a number, a pytree like data,
+            or one number for each of its leaves; inf leaves a point out. None: 1, with the standard errors of the
+            parameters scaled by the root of the reduced chi2.
+        free: field name to transform; fields of nested models are written with dots ("bath.gamma").
+        method: "lm" (Levenberg-Marquardt), or an optax optimiser, which sees the gradient of chi2 / N.
+        n_starts: number of searches, the given start included; the others fill the ranges of the transforms evenly.
+        key: shuffles the starts where more than one scalar is free; None: a fixed key.
+        max_steps: most evaluations of a search; None: 128 for "lm", 4000 for optax.
+        rtol: see above.
+        atol: see above; not used where sigma is None.
+        progress: print chi2 at every step.
+
+    Returns:
+        A `FitResult`. A search that fails does not raise: see `success` and `message`.
+
+    Raises:
+        ValueError: an argument does not fit the model or the data; the message names it.
+
+    Example:
+        >>> import equinox as eqx, jax.numpy as jnp, jaxtls as jt
+        >>> class Decay(eqx.Module):
+        ...     rate: float
+        >>> t = jnp.linspace(0, 2, 9)
+        >>> data = jnp.exp(-1.5 * t)
+        >>> f = jt.fit(lambda m: jnp.exp(-m.rate * t), Decay(0.3), data, sigma=0.01, free={"rate": jt.Positive()})
+        >>> round(float(f.values["rate"]), 6), f.success
+        (1.5, True)
+
+    Source: J. J. Moré, Lecture Notes in Mathematics 630, 105 (1978), for the default method.
+    """
+    # Checks
+    traced = is_traced(model, data, sigma)
+    require(not traced, "model", "be concrete, as data and sigma", "tracers", "Call jt.fit outside jit, grad and vmap.")
+    n_starts = size("n_starts", n_starts)
+    is_optax = hasattr(method, "init") and hasattr(method, "update")
+    require(is_optax or method == "lm", "method", 'be "lm" or an optax optimiser', repr(method))
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        require(value >= 0, name, "be >= 0", value)
+    max_steps = (4000 if is_optax else 128) if max_steps is None else size("max_steps", max_steps)
+    parameters = collect(model, free)
+    shapes, d, w = whitened_data(predict, parameters, data, sigma)
+
+    # Starts
+    v0 = np.concatenate([np.ravel(value) for value in parameters.start.values()])[None]
+    if n_starts > 1:
+        v0 = np.concatenate([v0, parameters.spread(hypercube(n_starts - 1, parameters.size, key))])
+    u0 = np.asarray(jax.vmap(parameters.inverse)(jnp.asarray(v0, float)), float)
+
+    # Searches
+    evaluate = compiled(predict, parameters, shapes, len(v0), d)
+    evaluate.error = ""
+    problem = Problem(
+        np.asarray(d, float),
+        np.asarray(w, float),
+        parameters.max_steps(),
+        sigma is not None,
+        float(rtol),
+        float(atol),
+        float(jnp.finfo(d.dtype).eps),
+    )
+    make: Callable = solvers.LevenbergMarquardt
+    if is_optax:
+        initial, update = solvers.first_order(method, lambda u: evaluate.loss(u, d, w))
+        make = functools.partial(solvers.FirstOrder, initial=initial, update=update)
+    searches = [make(problem, u) for u in u0]
+    solvers.run(searches, evaluate, max_steps, progress)
+    return _result(parameters, shapes, problem, v0, searches, evaluate.error)
+
+
+def _best(searches: list[Search]) -> Search:
+    """The lowest chi2; among equals one that converged."""
+    lowest = min(searches, key=lambda search: search.chi2)
+    converged = [search for search in searches if search.code == solvers.CONVERGED]
+    if converged:
+        candidate = min(converged, key=lambda search: search.chi2)
+        if candidate.chi2 <= lowest.chi2 * (1 + 1e-6) + 1e-6:
+            return candidate
+    return lowest
+
+
+def _result(
+    parameters: Parameters, shapes: Shapes, problem: Problem, v0: np.ndarray, searches: list[Search], error: str
+) -> FitResult:
+    """Errors, identifiability and words for the best search."""
+    search = _best(searches)
+    found = search.best is not None
+    n, w = parameters.size, problem.weight
+    if search.best is not None:
+        u, prediction, J = search.best.u, search.best.prediction, search.best.jacobian * w[:, None]
+    else:
+        u, prediction, J = search.trial, np.full(len(w), np.nan), np.zeros((len(w), n))
+    chi2 = search.chi2 if found else np.nan
+    v = parameters.forward(jnp.asarray(u, float))
+    values = np.asarray(v, float)
+    known, covariance, dof = _covariance(parameters, problem, values, J, chi2, float(np.linalg.norm(prediction * w)))
+    stderr = np.sqrt(np.diag(covariance))
+    known = dataclasses.replace(known, at_bound=_at_bound(parameters, values, stderr) if found else ())
+    success = search.code == solvers.CONVERGED
+    if search.code == solvers.STALLED:
+        # The noise of `predict` ended the search: good enough within a tenth of a standard error.
+        reduced = chi2 / max(dof, 1)
+        success = search.decrease <= 0.01 * (max(1.0, reduced) if problem.sigma_given else reduced)
+    flat = functools.partial(jnp.asarray, dtype=v.dtype)
+    result = FitResult(
+        model=parameters.put(v),
+        values={name: jnp.asarray(value) for name, value in parameters.split(v).items()},
+        stderr=parameters.split(flat(stderr)),
+        covariance=flat(covariance),
+        names=parameters.names,
+        chi2=flat(chi2),
+        dof=dof,
+        residuals=shapes.unflatten(flat((prediction - problem.data) * w)),
+        predicted=shapes.unflatten(flat(prediction)),
+        success=success,
+        message="",
+        identifiability=known,
+        n_steps=search.steps,
+        start_values={name: jnp.stack([parameters.split(flat(row))[name] for row in v0]) for name in parameters.start},
+        start_chi2=flat([search.chi2 for search in searches]),
+        parameters=parameters,
+    )
+    return dataclasses.replace(result, message=_message(result, search, problem.sigma_given, error))
+
+
+def _covariance(
+    parameters: Parameters, problem: Problem, values: np.ndarray, J: np.ndarray, chi2: float, size: float
+) -> tuple[Identifiability, np.ndarray, int]:
+    """What the data fix, the covariance of the free scalars and the degrees of freedom."""
+    names, n = parameters.names, parameters.size
+    is_log = parameters.logarithmic()
+    scales = parameters.scales(values)
+    n_data = int(np.sum(problem.weight > 0))
+    if not np.isfinite(chi2):
+        known = identify(J, names, values, scales, is_log, 1.0, 0.0, problem.eps)
+        return dataclasses.replace(known, seen=np.full(n, True)), np.full((n, n), np.nan), n_data - n
+    spread = 1.0
+    if not problem.sigma_given:
+        # The scatter gives the errors; a perfect fit is credited with half the digits.
+        spread = float(np.sqrt(max(chi2 / max(n_data - n, 1), problem.eps * size**2 / n_data))) or 1.0
+    noise = problem.eps * size
+    known = identify(J, names, values, scales, is_log, spread, noise, problem.eps)
+    dof = n_data - known.rank
+    if not problem.sigma_given:
+        true = np.sqrt(chi2 / dof) if dof > 0 else np.nan
+        known = dataclasses.replace(known, errors=known.errors * (true / spread if true != 0 else 0.0))
+    return known, known.covariance_of(np.eye(n)), dof
+
+
+def _at_bound(parameters: Parameters, values: np.ndarray, error: np.ndarray) -> tuple[str, ...]:
+    """Names of the parameters that the search pushed against a bound of their range."""
+    lower, upper = parameters.bounds()
+    margin = np.where(np.isfinite(upper - lower), 1e-5 * (upper - lower), 0.0)
+    margin = np.maximum(margin, np.where(np.isfinite(error), 0.01 * error, 0.0))
+    at = (values - lower < margin) | (upper - values < margin)
+    return tuple(name for name, is_at in zip(parameters.names, at) if is_at)
+
+
+def _message(f: FitResult, search: Search, sigma_given: bool, error: str) -> str:
+    """What happened, and what to do about it."""
+    raised = f"; at some points predict raised: {error}" if error else ""
+    code = search.code
+    if search.best is None:
+        return (
+            "predict(model) or its derivative is not finite at the start (any of them, if several): evaluate it there, "
+            f"and start from other values{raised}"
+        )
+    words = []
+    if code == solvers.OUT_OF_STEPS:
+        words.append(f"not converged in {f.n_steps} steps: raise max_steps, start closer, or free fewer parameters")
+    elif code == solvers.NOT_FINITE:
+        words.append("predict became not finite on the way: lower the optimiser's learning rate, or narrow the ranges")
+    elif not f.success:
+        words.append(
+            f"stopped where steps no longer lower chi2, {np.sqrt(search.decrease):.2g} standard errors from the optimum "
+            "that its derivative promises: make predict more accurate (rtol, atol of the solver)"
+        )
+    known: Identifiability = f.identifiability
+    if known.unidentified or known.at_bound:
+        words.append(str(known))
+    if not sigma_given and f.dof <= 0:
+        words.append("as many free parameters as data: give sigma to have standard errors")
+    if sigma_given and f.dof > 0 and float(f.p_value) < 1e-6:
+        words.append(
+            f"chi2/dof = {float(f.reduced_chi2):.3g} is too large for these sigma: a local minimum (raise n_starts), a "
+            "model that does not describe the data, or sigma too small"
+        )
+    return "; ".join(words) + (raised if not f.success else "")

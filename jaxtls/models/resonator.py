@@ -1,0 +1,193 @@
+"""Superconducting resonators: internal loss by saturable tunnelling TLSs, quasiparticles and a constant. SI units.
+
+1/Q_i(T, n) = TLS(T, n) + quasiparticles(T) + constant, and the pull of the resonance by the TLSs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from .. import _checks
+from ._special import digamma_excess, scaled_k0
+
+PLANCK = 6.62607015e-34  # J s, exact in the SI of 2019
+BOLTZMANN = 1.380649e-23  # J/K, exact in the SI of 2019
+GAP_RATIO = 1.76  # Delta(0) / k Tc of weak-coupling BCS
+
+# Below hf/2kT = 1e4 the physics has stopped and 1/T overflows: colder temperatures count as that one.
+_COLDEST = 1e4
+
+Saturation = Literal["crowley", "standard", "none"]
+
+
+class ResonatorLoss(eqx.Module):
+    r"""Internal loss of a superconducting resonator against temperature T and mean photon number n.
+
+    With x = h f / 2 k T,
+
+        1/Q_i = TLS + A exp(-1.76 Tc/T) sinh(x) K_0(x) + c
+        TLS = F delta tanh(x) / sqrt(1 + n^beta2 tanh(x) / (D T^beta1))      saturation="crowley"
+        TLS = F delta tanh(x) / sqrt(1 + (n / n_c)^beta2)                    saturation="standard", n_c = critical_power
+        TLS = F delta tanh(x)                                                saturation="none"
+
+    The first lets the critical photon number grow with temperature, as the TLSs relax faster; the second holds it.
+
+    Arguments:
+        frequency: f [Hz], any shape that broadcasts with the rest; > 0.
+        loss_tangent: F delta, filling factor times the TLS loss tangent at T = 0, n = 0 [1]; >= 0.
+        critical_power: D [K^-beta1] ("crowley": n^beta2 tanh(x) is measured against D T^beta1), or the critical photon
+            number n_c [1] ("standard"); > 0.
+        temperature_exponent: beta1 [1]; used by "crowley" alone.
+        photon_exponent: beta2 [1]; about 1 for a uniform field, less where the field varies over the TLSs.
+        critical_temperature: Tc [K] of the superconductor; >= 0.
+        quasiparticle_amplitude: A [1]; >= 0.
+        constant_loss: c [1], what neither temperature nor power moves; >= 0.
+        saturation: "crowley", "standard" or "none" (static).
+
+    Raises:
+        ValueError: if an argument is out of range, or `saturation` is none of the three.
+
+    Example:
+        >>> nb = ResonatorLoss(
+        ...     frequency=5.62e9, loss_tangent=1.5e-6, critical_power=0.7, temperature_exponent=0.6,
+        ...     photon_exponent=0.3, critical_temperature=6.0, quasiparticle_amplitude=2e-3, constant_loss=1.5e-8,
+        ... )
+        >>> cold, warm, hot = nb.quality_factor(jnp.array([0.1, 0.8, 1.6]), 1.0)
+        >>> bool(warm > cold), bool(warm > hot)  # TLSs limit the cold end, quasiparticles the hot end
+        (True, True)
+
+    Source: K. D. Crowley et al., Phys. Rev. X 13, 041005 (2023) ("crowley", and the three terms); D. P. Pappas et al.,
+    IEEE Trans. Appl. Supercond. 21, 871 (2011) ("standard"); J. Gao, PhD thesis, Caltech (2008) (Mattis-Bardeen, pull).
+    """
+
+    frequency: Array
+    loss_tangent: Array
+    critical_power: Array
+    temperature_exponent: Array
+    photon_exponent: Array
+    critical_temperature: Array
+    quasiparticle_amplitude: Array
+    constant_loss: Array
+    saturation: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        *,
+        frequency: ArrayLike,
+        loss_tangent: ArrayLike,
+        critical_power: ArrayLike = 1.0,
+        temperature_exponent: ArrayLike = 0.0,
+        photon_exponent: ArrayLike = 1.0,
+        critical_temperature: ArrayLike = 0.0,
+        quasiparticle_amplitude: ArrayLike = 0.0,
+        constant_loss: ArrayLike = 0.0,
+        saturation: str = "crowley",
+    ):
+        self.frequency = _checks.positive("frequency", frequency)
+        self.loss_tangent = _checks.positive("loss_tangent", loss_tangent, zero=True)
+        self.critical_power = _checks.positive("critical_power", critical_power)
+        self.temperature_exponent = _checks.finite("temperature_exponent", temperature_exponent)
+        self.photon_exponent = _checks.finite("photon_exponent", photon_exponent)
+        self.critical_temperature = _checks.positive("critical_temperature", critical_temperature, zero=True)
+        self.quasiparticle_amplitude = _checks.positive("quasiparticle_amplitude", quasiparticle_amplitude, zero=True)
+        self.constant_loss = _checks.positive("constant_loss", constant_loss, zero=True)
+        forms = get_args(Saturation)
+        _checks.require(saturation in forms, "saturation", f"be one of {', '.join(map(repr, forms))}", repr(saturation))
+        self.saturation = saturation
+
+    def loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
+        """1/Q_i at temperature [K] (>= 0) and mean photon number [1] (>= 0): the two broadcast; dimensionless."""
+        return _loss(self, *_point(temperature, photon_number))
+
+    def quality_factor(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
+        """Q_i = 1/loss at temperature [K] and mean photon number [1]: the two broadcast; dimensionless."""
+        return 1 / self.loss(temperature, photon_number)
+
+    def tls_loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
+        """The TLS term of 1/Q_i, by `saturation`; temperature [K], mean photon number [1]."""
+        return _tls_loss(self, *_point(temperature, photon_number))
+
+    def quasiparticle_loss(self, temperature: ArrayLike) -> Array:
+        """The Mattis-Bardeen term A exp(-1.76 Tc/T) sinh(x) K_0(x) of 1/Q_i at T [K], for h f, k T << the gap."""
+        return _quasiparticle_loss(self, _checks.positive("temperature", temperature, zero=True))
+
+    def critical_photon_number(self, temperature: ArrayLike) -> Array:
+        """The photon number [1] that lowers the TLS loss by sqrt(2) at temperature [K]; infinite without saturation."""
+        temperature, x = _reduced(self, _checks.positive("temperature", temperature, zero=True))
+        if self.saturation == "none":
+            return jnp.full_like(x, jnp.inf)
+        if self.saturation == "standard":
+            return jnp.broadcast_to(self.critical_power, x.shape)
+        drive = self.critical_power * temperature**self.temperature_exponent / jnp.tanh(x)
+        return drive ** (1 / self.photon_exponent)
+
+    def frequency_shift(self, temperature: ArrayLike) -> Array:
+        r"""Fractional pull of the resonance by the TLSs, [f(T) - f(0)]/f; no power enters it.
+
+            (F delta / pi) [Re psi(1/2 + h f / (2 pi i k T)) - ln(h f / (2 pi k T))]
+
+        Arguments:
+            temperature: T [K], any shape; >= 0.
+
+        Returns:
+            The shape of temperature, dimensionless: it falls to a minimum near T = 0.44 h f/k, then rises as ln T.
+
+        Example:
+            >>> glass = ResonatorLoss(frequency=5e9, loss_tangent=1e-5)
+            >>> bool(glass.frequency_shift(0.0) == 0), bool(glass.frequency_shift(1.0) > 0)
+            (True, True)
+
+        Source: J. Gao, PhD thesis, Caltech (2008), chapter 5.
+        """
+        return _frequency_shift(self, _checks.positive("temperature", temperature, zero=True))
+
+
+def _point(temperature: ArrayLike, photon_number: ArrayLike) -> tuple[Array, Array]:
+    photons = _checks.positive("photon_number", photon_number, zero=True)
+    return _checks.positive("temperature", temperature, zero=True), photons
+
+
+def _reduced(model: ResonatorLoss, temperature: Array) -> tuple[Array, Array]:
+    """Temperature [K] kept off zero, and x = h f / 2 k T."""
+    scale = PLANCK / (2 * BOLTZMANN) * model.frequency
+    temperature = jnp.maximum(temperature, scale / _COLDEST)
+    return temperature, scale / temperature
+
+
+@eqx.filter_jit
+def _loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array:
+    return _tls_loss(model, temperature, photons) + _quasiparticle_loss(model, temperature) + model.constant_loss
+
+
+@eqx.filter_jit
+def _tls_loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array:
+    temperature, x = _reduced(model, temperature)
+    polarization = jnp.tanh(x)
+    if model.saturation == "none":
+        return model.loss_tangent * polarization * jnp.ones_like(photons)
+    # n^beta2 has no finite slope at n = 0; the inner `where` keeps the other parameters' gradients finite there.
+    drive = jnp.where(photons > 0, jnp.where(photons > 0, photons, 1.0) ** model.photon_exponent, 0.0)
+    if model.saturation == "standard":
+        saturation = drive / model.critical_power**model.photon_exponent
+    else:
+        saturation = drive * polarization / (model.critical_power * temperature**model.temperature_exponent)
+    return model.loss_tangent * polarization / jnp.sqrt(1 + saturation)
+
+
+@eqx.filter_jit
+def _quasiparticle_loss(model: ResonatorLoss, temperature: Array) -> Array:
+    temperature, x = _reduced(model, temperature)
+    # sinh(x) K_0(x) = (1 - e^{-2x}) / 2 * e^x K_0(x): no overflow at low temperature.
+    bessel = -jnp.expm1(-2 * x) / 2 * scaled_k0(x)
+    return model.quasiparticle_amplitude * jnp.exp(-GAP_RATIO * model.critical_temperature / temperature) * bessel
+
+
+@eqx.filter_jit
+def _frequency_shift(model: ResonatorLoss, temperature: Array) -> Array:
+    u = 2 * np.pi * BOLTZMANN / PLANCK * temperature / model.frequency
+    return model.loss_tangent / np.pi * digamma_excess(u)

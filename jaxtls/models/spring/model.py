@@ -1,0 +1,470 @@
+"""Entropic spring: an oscillator whose stiffness depends on how many of N two-level systems are excited.
+
+    H = p^2/2M + M omega_0^2 x^2/2 + sum_c sum_(j in c) (B_c + M omega_c^2 x^2 / 2 N_c) n_j,
+each TLS thermalizing at the rate and temperature of its momentary splitting. hbar = k_B = 1.
+
+Source: C.-H. Wang and J. M. Taylor, "A quantum model for entropic springs" (equation numbers below are theirs). Their master equation
+(21) is not completely positive; `form="lindblad"` is the nearest one that is, and `smallest_eigenvalue` shows the difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, finite, is_traced, positive, require, size
+from ...quantum.dvr import hermite_dvr, parity_dvr
+from ...quantum.states import coherent_state
+from ...quantum.wigner import wigner
+from .._counts import Count
+from . import equilibrium, sizes
+from .hierarchy import IndexSet, SpinGenerator, index_set, spin_generator
+from .observables import (
+    MAX_SPIN_GRID,
+    excitation,
+    oscillator_observables,
+    spin_entropy,
+    spin_grid_size,
+)
+from .pairs import Pair
+from .splitting import SpringSplitting
+
+FORMS = ("wang-taylor", "lindblad")
+
+
+class EntropicSpring(eqx.Module):
+    """Oscillator + N thermalizing TLSs, solved as an excitation hierarchy whose cost does not grow with N.
+
+    d rho/dt = -i[H, rho] + sum_j thermalization of TLS j at the splitting B + M omega^2 x^2/(2N)   (Eq. 21)
+
+    Arguments:
+        omega: coupling frequency, scalar or (C,) over classes of TLSs [frequency].
+        splitting: TLS splitting B > 0, scalar or (C,) [energy = frequency].
+        gamma: thermalization rate gamma = 2 pi J > 0, scalar or (C,) [frequency]; give this or `spectral_density`.
+        beta: inverse temperature > 0 [1/energy].
+        n_spins: number of TLSs, an int, a tuple of C ints, or a traced number when `n_modes` fixes the shape.
+        omega_0: bare oscillator frequency >= 0 [frequency].
+        mass: oscillator mass M.
+        n_levels: oscillator levels kept; None lets `evolve` choose and check.
+        n_modes: largest total excitation kept (= N is exact); "auto" lets `evolve` choose and check.
+        form: "wang-taylor" (Eq. 21) or "lindblad" (jumps sqrt(rate(x)) sigma: completely positive; p^2 then diffuses).
+        spectral_density: J(energy) of the reservoir in place of a flat one; gamma(x) = 2 pi J(B + M omega^2 x^2/2N).
+        softening: subtracted from omega_0^2 (the sum of omega_j^2/2 of Eq. 27, used by `from_couplings`).
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+
+    Example:
+        >>> spring = EntropicSpring(omega=1.93, splitting=100.0, gamma=10.0, beta=0.01, n_spins=1000)
+        >>> f"{spring.entropic_ratio:.3f}"
+        '0.855'
+
+    Source: Wang & Taylor, Eqs. 1-7, 21, 23; the (s, w) hierarchy is this library's.
+    """
+
+    omega: Array
+    splitting: Array
+    gamma: Array | None
+    beta: Array
+    n_spins: Any
+    omega_0: Array
+    mass: Array
+    softening: Array
+    spectral_density: Any
+    n_levels: int | None = eqx.field(static=True)
+    n_modes: int | str = eqx.field(static=True)
+    form: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        omega: Any,
+        splitting: Any,
+        gamma: Any = None,
+        *,
+        beta: Any,
+        n_spins: Any,
+        omega_0: Any = 0.0,
+        mass: Any = 1.0,
+        n_levels: int | None = None,
+        n_modes: int | str = "auto",
+        form: str = "wang-taylor",
+        spectral_density: Callable | None = None,
+        softening: Any = 0.0,
+    ):
+        self.omega = finite("omega", omega)
+        self.splitting = positive("splitting", splitting)
+        require(
+            (gamma is None) != (spectral_density is None),
+            "gamma",
+            "be given, or else `spectral_density`, and not both",
+            f"gamma={gamma}, spectral_density={spectral_density}",
+        )
+        self.gamma = None if gamma is None else positive("gamma", gamma)
+        self.beta = positive("beta", beta, remedy="beta = 1/T; use a large finite value for T -> 0.")
+        self.omega_0 = positive("omega_0", omega_0, zero=True)
+        self.mass = positive("mass", mass)
+        self.softening = positive("softening", softening, zero=True)
+        self.n_spins = _spin_counts(n_spins)
+        if spectral_density is not None and not isinstance(spectral_density, eqx.Module | jax.tree_util.Partial):
+            require(callable(spectral_density), "spectral_density", "be callable", spectral_density)
+            spectral_density = jax.tree_util.Partial(spectral_density)
+        self.spectral_density = spectral_density
+        self.n_levels = None if n_levels is None else size("n_levels", n_levels, 4)
+        require(form in FORMS, "form", f"be one of {FORMS}", repr(form))
+        self.form = form
+        if n_modes != "auto":
+            n_modes = size("n_modes", n_modes, 0)
+            known = self._static_spins()
+            if known is not None:
+                n_modes = min(n_modes, sum(known))
+        self.n_modes = n_modes
+        for name in ("omega", "splitting", "gamma"):
+            value = getattr(self, name)
+            shapes = ((), (self.n_classes,))
+            if value is not None:
+                require(value.shape in shapes, name, f"have shape () or ({self.n_classes},), one per class", value.shape)
+        # A count may itself be traced data; a concrete one still has to make sense.
+        stiffness = concrete(self._effective_stiffness())
+        if stiffness is not None:
+            require(
+                bool(np.all(stiffness > 0)),
+                "omega_0",
+                "leave a positive omega_eff^2 = omega_0^2 - softening + sum omega^2 <sigma>_B",
+                f"omega_eff^2 = {stiffness}",
+                "Lower the couplings or raise the oscillator frequency.",
+            )
+
+    @classmethod
+    def from_couplings(
+        cls, couplings: Any, energies: Any, omega_p: Any, beta: Any, gamma: Any, mass: Any = 1.0, **options: Any
+    ) -> EntropicSpring:
+        """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum omega_j^2/2.
+
+        Arguments:
+            couplings: g_j (its x part, g_(x,j)), (C,) [energy/length].
+            energies: TLS energies e_j > 0, (C,).
+            omega_p: phonon frequency.
+            beta, gamma, mass, options: as in the constructor.
+
+        Returns:
+            A spring of C classes with one TLS each, whose `entropic_ratio` is Eq. 28.
+
+        Example:
+            >>> spring = EntropicSpring.from_couplings([0.1, 0.2], [1.0, 2.0], omega_p=1.0, beta=1.0, gamma=1.0)
+            >>> f"{spring.entropic_ratio:.4f}"
+            '0.1302'
+
+        Source: Wang & Taylor, Eqs. 26-28.
+        """
+        couplings, energies = finite("couplings", couplings), positive("energies", energies)
+        require(
+            couplings.ndim == 1 and couplings.shape == energies.shape,
+            "couplings",
+            "be one-dimensional with one entry for each of `energies`",
+            f"shapes {couplings.shape} and {energies.shape}",
+        )
+        mass = positive("mass", mass)
+        omega = 2 * jnp.abs(couplings) / jnp.sqrt(mass * energies)
+        options = {"n_spins": (1,) * couplings.shape[0], "softening": jnp.sum(omega**2) / 2, **options}
+        return cls(omega=omega, splitting=energies, gamma=gamma, beta=beta, omega_0=omega_p, mass=mass, **options)
+
+    # --- classes -----------------------------------------------------------------------------------------------------
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.n_spins) if isinstance(self.n_spins, tuple) else 1
+
+    @property
+    def spin_counts(self) -> tuple:
+        """N_c as a tuple, ints where they are known."""
+        return self.n_spins if isinstance(self.n_spins, tuple) else (self.n_spins,)
+
+    def _static_spins(self) -> tuple[int, ...] | None:
+        counts = self.spin_counts
+        return tuple(int(n) for n in counts) if all(isinstance(n, Count) for n in counts) else None
+
+    def _per_class(self, value: Array) -> Array:
+        return jnp.broadcast_to(value, (self.n_classes,))
+
+    @property
+    def class_omegas(self) -> Array:
+        return self._per_class(self.omega)
+
+    @property
+    def class_splittings(self) -> Array:
+        return self._per_class(self.splitting)
+
+    @property
+    def class_polarizations(self) -> Array:
+        """p_c = 1/(1 + e^(beta B_c)), (C,)."""
+        return jax.nn.sigmoid(-self.beta * self.class_splittings)
+
+    # --- equilibrium, Eqs. 3-7 ---------------------------------------------------------------------------------------
+
+    @property
+    def polarization(self) -> Array:
+        """<sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there are classes."""
+        return jax.nn.sigmoid(-self.beta * self.splitting)
+
+    def _effective_stiffness(self) -> Array:
+        return self.omega_0**2 - self.softening + jnp.sum(self.class_omegas**2 * self.class_polarizations)
+
+    @property
+    def effective_frequency(self) -> Array:
+        """omega_eff = sqrt(omega_0^2 + sum_c omega_c^2 <sigma>_c), below Eq. 3."""
+        return jnp.sqrt(self._effective_stiffness())
+
+    @property
+    def entropic_frequency(self) -> Array:
+        """omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
+        return jnp.sqrt(self._entropic_stiffness())
+
+    def _entropic_stiffness(self) -> Array:
+        p = self.class_polarizations
+        return jnp.sum(self.class_omegas**2 * self.beta * self.class_splittings * p * (1 - p))
+
+    @property
+    def entropic_ratio(self) -> Array:
+        """R_S = omega_S / omega_eff, Eq. 7 (Eq. 28 for `from_couplings`)."""
+        return jnp.sqrt(self._entropic_stiffness() / self._effective_stiffness())
+
+    partition_function = equilibrium.partition_function
+    free_energy = equilibrium.free_energy
+    entropy = equilibrium.entropy
+    spin_entropy_at = equilibrium.spin_entropy_at
+    entropic_force = equilibrium.entropic_force
+
+    # --- states ------------------------------------------------------------------------------------------------------
+
+    def coherent_state(self, alpha: Any) -> Array:
+        """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
+
+        Arguments:
+            alpha: amplitude, real or complex; <x> = sqrt(2/(M omega_eff)) Re alpha.
+
+        Returns:
+            y: (M, n, n) complex, coefficients c_m in the Fock basis of the omega_eff oscillator.
+
+        Example:
+            >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16, n_modes=2)
+            >>> spring.coherent_state(1.0).shape
+            (3, 16, 16)
+
+        Source: Wang & Taylor, Section IV (initial state of Fig. 1).
+        """
+        alpha = jnp.asarray(alpha)
+        require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several amplitudes.")
+        n_levels = self.n_levels or sizes.levels_for_amplitude(alpha)
+        ket = coherent_state(n_levels, alpha)
+        return self.product_state(jnp.outer(ket, ket.conj()))
+
+    def product_state(self, oscillator: Any) -> Array:
+        """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
+        oscillator = jnp.asarray(oscillator)
+        require(
+            oscillator.ndim == 2 and oscillator.shape[0] == oscillator.shape[1],
+            "oscillator",
+            "be a square density matrix",
+            f"shape {oscillator.shape}",
+        )
+        n_modes = self.n_modes if isinstance(self.n_modes, int) else sizes.starting_modes(self)
+        dtype = jnp.result_type(oscillator.dtype, self.omega.dtype, jnp.complex64)
+        y = jnp.zeros((self._indices(n_modes).size, *oscillator.shape), dtype)
+        return y.at[0].set(oscillator.astype(dtype))
+
+    def oscillator_state(self, y: Array) -> Array:
+        """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff oscillator."""
+        return y[0]
+
+    def wigner(self, y: Array, xs: Any, ps: Any) -> Array:
+        """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs), len(ps))."""
+        return wigner(y[0], xs, ps)
+
+    def smallest_eigenvalue(self, y: Array) -> Array:
+        """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical states."""
+        return jnp.linalg.eigvalsh(y[0])[0]
+
+    # --- observables and diagnostics ---------------------------------------------------------------------------------
+
+    @property
+    def observables(self) -> dict[str, Callable]:
+        """What `evolve` records by default: x, p, x2, p2, impurity, excitation, and spin_entropy where it can be summed."""
+        found = oscillator_observables(self)
+        found["excitation"] = partial(excitation, self)
+        if spin_grid_size(self.spin_counts) <= MAX_SPIN_GRID:
+            found["spin_entropy"] = partial(spin_entropy, self)
+        return found
+
+    @property
+    def optional_observables(self) -> dict[str, Callable]:
+        """Recorded when asked for by name."""
+        return {
+            "smallest_eigenvalue": self.smallest_eigenvalue,
+            "oscillator_state": self.oscillator_state,
+            "number": lambda y: jnp.sum(np.arange(y.shape[-1]) * jnp.diagonal(y[0]).real),
+        }
+
+    def diagnostics(self, y: Array) -> dict[str, Array]:
+        """trace_error, truncation (population of the last four levels), hierarchy (relative weight of the last kept level)."""
+        population = jnp.diagonal(y[0]).real
+        return {
+            "trace_error": jnp.abs(jnp.sum(population) - 1),
+            "hermiticity_error": jnp.max(jnp.abs(y - y.conj().swapaxes(-1, -2))),
+            "truncation": jnp.sum(jnp.abs(population[-4:])),
+            "hierarchy": sizes.last_level_weight(self, y),
+        }
+
+    @property
+    def diagnostic_limits(self) -> dict[str, float]:
+        return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-6, "hierarchy": 1e-6}
+
+    # --- dynamics ----------------------------------------------------------------------------------------------------
+
+    def exponents(self, count: int) -> np.ndarray:
+        """The exponents (m_1 .. m_C) of the first `count` coefficients, (count, C)."""
+        return self._indices_of_size(count).exponents
+
+    def first_order(self, count: int) -> list[int | None]:
+        """For each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops before it."""
+        rows = [tuple(row) for row in self.exponents(count)]
+        units = [tuple(int(i == c) for i in range(self.n_classes)) for c in range(self.n_classes)]
+        return [rows.index(unit) if unit in rows else None for unit in units]
+
+    def caps(self, n_modes: int) -> tuple[int, ...]:
+        """Largest exponent of each class: N_c where it is known."""
+        return tuple(min(int(n), n_modes) if isinstance(n, Count) else n_modes for n in self.spin_counts)
+
+    def _indices(self, n_modes: int) -> IndexSet:
+        return index_set(n_modes, self.caps(n_modes))
+
+    def _indices_of_size(self, count: int) -> IndexSet:
+        for n_modes in range(count):
+            found = self._indices(n_modes)
+            if found.size == count:
+                return found
+        raise ValueError(
+            f"Argument `y0` has {count} hierarchy coefficients, which no n_modes gives for {self.n_classes} classes: "
+            "build it with the model's own coherent_state or product_state."
+        )
+
+    def spin_rates(self, x2: Array) -> Array:
+        """gamma_c(x) on points with squares x2, (C, len(x2))."""
+        deltas = self._deltas()
+        if self.spectral_density is None:
+            return jnp.broadcast_to(self._per_class(self.gamma)[:, None], (self.n_classes, x2.shape[0]))  # type: ignore[arg-type]
+        return 2 * jnp.pi * self.spectral_density(self.class_splittings[:, None] + deltas[:, None] * x2)
+
+    def _deltas(self) -> Array:
+        counts = jnp.stack([jnp.asarray(n, self.omega.dtype) for n in self.spin_counts])
+        return self.mass * self.class_omegas**2 / (2 * counts)
+
+    def _spin_generators(self, x2: Array) -> list[SpinGenerator]:
+        rates = self.spin_rates(x2)
+        p = self.class_polarizations
+        q = jax.nn.sigmoid(self.beta * self.class_splittings)
+        build = partial(spin_generator, x2, lindblad=self.form == "lindblad")
+        return [
+            build(delta, p[c], q[c], self.class_splittings[c], self.beta, rates[c])
+            for c, delta in enumerate(self._deltas())
+        ]
+
+    def relaxation_rate(self) -> Array:
+        """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
+        rates = self.spin_rates(jnp.zeros(1))[:, 0]
+        return jnp.max(rates / jnp.tanh(self.beta * self.class_splittings / 2))
+
+    def splitting_rate(self) -> Array:
+        """1 / macro step at rtol = 1e-6. Measured: order 8 then errs by some 1e-6, for gamma from 1 to 100."""
+        return 2.0 * self.effective_frequency + 0.085 * self.relaxation_rate()
+
+    def splitting_step(self, y0: Array) -> SpringSplitting:
+        """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.splitting`."""
+        n_levels = y0.shape[-1]
+        nodes, _ = parity_dvr(n_levels)
+        x2 = nodes**2 / (self.mass * self.effective_frequency)
+        return SpringSplitting(
+            generators=tuple(self._spin_generators(x2)),
+            n_spins=tuple(jnp.asarray(n, self.omega.dtype) for n in self.spin_counts),
+            frequency=self.effective_frequency,
+            rate=self.splitting_rate(),
+            indices=self._indices_of_size(y0.shape[0]),
+            n_levels=n_levels,
+        )
+
+    def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
+        """The right-hand side for states of y0's shape, with everything that does not move computed once."""
+        n_levels = y0.shape[-1]
+        nodes, v = hermite_dvr(n_levels)
+        frequency = self.effective_frequency
+        generators = self._spin_generators(nodes**2 / (self.mass * frequency))
+        exponents = self._indices_of_size(y0.shape[0]).exponents
+        rows = {tuple(row): i for i, row in enumerate(exponents)}
+        counts = [jnp.asarray(n, self.omega.dtype) for n in self.spin_counts]
+        # d c_m/dt: diagonal, from m_c - 1 (ws) and from m_c + 1 (sw), for each class
+        diagonal = sum(
+            (counts[c] - exponents[:, c])[:, None, None] * _complex(g.ss) + exponents[:, c][:, None, None] * _complex(g.ww)
+            for c, g in enumerate(generators)
+        )
+        moves = []
+        for row, target in rows.items():
+            for c in range(self.n_classes):
+                for shift in (-1, 1):
+                    source = rows.get((*row[:c], row[c] + shift, *row[c + 1 :]))
+                    if source is not None:
+                        moves.append((target, source, c, counts[c] - row[c] + 1 if shift < 0 else row[c] + 1.0, shift < 0))
+        targets = np.array([m[0] for m in moves], int)
+        sources = np.array([m[1] for m in moves], int)
+        which = np.array([2 * m[2] + m[4] for m in moves], int)
+        factors = jnp.stack([jnp.asarray(m[3], self.omega.dtype) for m in moves]) if moves else jnp.zeros(0)
+        stacked = jnp.stack([part for g in generators for part in (_complex(g.sw), _complex(g.ws))])
+        couplings = factors[:, None, None] * stacked[which]
+        energies = frequency * (np.arange(n_levels) + 0.5)
+        phases = -1j * (energies[:, None] - energies[None, :])
+        v = jnp.asarray(v, self.omega.dtype)
+
+        def vector_field(t: Any, y: Array, args: Any) -> Array:
+            z = v @ y @ v.T
+            dz = diagonal * z
+            dz = dz.at[targets].add(couplings * z[sources])
+            return phases * y + v.T @ dz @ v
+
+        return vector_field
+
+    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+        """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
+        return self.generator(y)(t, y, args)
+
+    def resolve(self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None) -> tuple[EntropicSpring, Array] | None:
+        """Sizes for a run: see `sizes.resolve`."""
+        return sizes.resolve(self, y0, ts, attempt, diagnostics)
+
+
+def _complex(pair: Pair) -> Array:
+    return pair.re + 1j * pair.im
+
+
+def _spin_counts(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        require(len(value) > 0, "n_spins", "hold at least one class", value)
+        return tuple(_spin_count(n) for n in value)
+    return _spin_count(value)
+
+
+def _spin_count(value: Any) -> Any:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        require(value >= 1, "n_spins", "be at least 1", value)
+        return Count(value)
+    array = positive("n_spins", value)
+    require(array.ndim == 0, "n_spins", "be a number or a tuple of numbers", f"shape {array.shape}", "A tuple has one count per class.")
+    known = concrete(array)
+    require(known is None or bool(known >= 1), "n_spins", "be at least 1", value)
+    return array
+
+

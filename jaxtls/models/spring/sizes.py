@@ -1,0 +1,161 @@
+"""How many oscillator levels and excitation levels a run needs: a guess from theory, then a look at the result.
+
+The fluctuating spring heats the oscillator parametrically, E -> E exp(kappa t) with kappa = 4 D Gamma/(Gamma^2 + 4 omega_eff^2) and
+D = sum p q omega_c^4/(4 N_c omega_eff^2), and spreads log E as fast: tails are log-normal, so levels are needed exponentially in kappa t.
+The hierarchy falls off by eta = sqrt(p q/N) (omega^2/2) <x^2> / |Gamma + 2 i omega_eff| a level, and enters c_0 as its square.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, is_traced, require
+from .hierarchy import count_indices
+
+if TYPE_CHECKING:
+    from .model import EntropicSpring
+
+GRID = (24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384)
+# Where nothing is known because parameters or times are traced.
+TRACED_LEVELS = 96
+TRACED_MODES = 4
+MAX_MODES = 16
+MAX_COEFFICIENTS = 400
+ACCURACY = 1e-6
+
+
+def levels_for_amplitude(alpha: Any) -> int:
+    """Fock levels that hold |alpha> to double precision, or the traced default."""
+    known = concrete(alpha)
+    if known is None:
+        return TRACED_LEVELS
+    amplitude = float(np.abs(known))
+    return _round_up(amplitude**2 + 7 * amplitude + 12)
+
+
+def _round_up(n: float) -> int:
+    return next((size for size in GRID if size >= n), GRID[-1] if n <= GRID[-1] else math.ceil(n / 64) * 64)
+
+
+def relaxation(spring: EntropicSpring) -> tuple[np.ndarray, ...]:
+    """Numbers behind the guesses: Gamma_c, p_c q_c, omega_c, N_c, omega_eff."""
+    # Known numbers stay known inside a user's jit.
+    with jax.ensure_compile_time_eval():
+        p = np.asarray(spring.class_polarizations)
+        rates = np.asarray(spring.spin_rates(jnp.zeros(1)))[:, 0]
+        gammas = rates / np.tanh(np.asarray(spring.beta * spring.class_splittings) / 2)
+        counts = np.array([float(n) for n in spring.spin_counts])
+        return gammas, p * (1 - p), np.asarray(spring.class_omegas), counts, np.asarray(spring.effective_frequency)
+
+
+def heating_exponent(spring: EntropicSpring) -> float:
+    """kappa, the rate at which <n> + 1/2 grows to order 1/N."""
+    gammas, pq, omegas, counts, eff = relaxation(spring)
+    diffusion = pq * omegas**4 / (4 * counts * eff**2)
+    return float(np.sum(4 * diffusion * gammas / (gammas**2 + 4 * eff**2)))
+
+
+def starting_modes(spring: EntropicSpring) -> int:
+    """n_modes for "auto": from eta where numbers are known, else a safe static choice; never more than exact."""
+    static = spring._static_spins()
+    exact = sum(static) if static is not None else MAX_MODES
+    if is_traced(spring):
+        return _affordable(spring, min(exact, TRACED_MODES))
+    gammas, pq, omegas, counts, eff = relaxation(spring)
+    x2 = 4.0 / (float(spring.mass) * eff)  # twice that of |alpha| = 1; the run's own diagnostics correct it
+    per_class = np.sqrt(pq / counts) * float(spring.mass) * omegas**2 / 2 * x2 / np.hypot(gammas, 2 * eff)
+    eta = min(float(np.linalg.norm(per_class)), 0.9)
+    wanted = math.ceil(math.log(ACCURACY / 30) / (2 * math.log(max(eta, 1e-12))))
+    return _affordable(spring, min(exact, MAX_MODES, max(1, wanted)))
+
+
+def _affordable(spring: EntropicSpring, n_modes: int) -> int:
+    """Lower n_modes until the multi-index fits; refuse where even one excitation does not."""
+    while n_modes > 1 and count_indices(n_modes, spring.caps(n_modes)) > MAX_COEFFICIENTS:
+        n_modes -= 1
+    count = count_indices(n_modes, spring.caps(n_modes))
+    require(
+        count <= MAX_COEFFICIENTS,
+        "n_spins",
+        f"give at most {MAX_COEFFICIENTS} hierarchy coefficients to evolve",
+        f"{spring.n_classes} classes, {count} coefficients at n_modes = {n_modes}",
+        "Merge TLSs of like omega, splitting and gamma into classes (spring.grouped()).",
+    )
+    return n_modes
+
+
+def starting_levels(spring: EntropicSpring, y0: Array, ts: Array) -> int:
+    """n_levels for None: the initial state's own, widened by the log-normal tail that heating makes in the run."""
+    n0 = y0.shape[-1]
+    if is_traced(spring, y0, ts):
+        return max(n0, TRACED_LEVELS)
+    population = np.real(np.diagonal(np.asarray(y0[0])))
+    occupied = int(np.max(np.nonzero(population > 1e-9)[0], initial=8)) + 8
+    kappa = heating_exponent(spring) * float(ts[-1] - ts[0])
+    return max(n0, min(_round_up(occupied * math.exp(min(5.3 * kappa, 5.0))), 192))
+
+
+def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
+    """Square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0 where exact."""
+    exponents = spring.exponents(y.shape[0])
+    static = spring._static_spins()
+    top = int(exponents.sum(1).max())
+    if static is not None and top >= sum(static):
+        return jnp.zeros(())
+    last = np.nonzero(exponents.sum(1) == top)[0]
+    norms = jnp.ones(len(last))
+    pq = spring.class_polarizations * (1 - spring.class_polarizations)
+    for c, count in enumerate(spring.spin_counts):
+        for i in range(int(exponents[:, c].max())):
+            factor = (jnp.asarray(count, pq.dtype) - i) / (i + 1) * pq[c]
+            norms = norms * jnp.where(exponents[last, c] > i, jnp.maximum(factor, 1e-300 if pq.dtype == jnp.float64 else 1e-37), 1.0)
+    return jnp.sum(jnp.sum(jnp.abs(y[last]) ** 2, (1, 2)) / norms)
+
+
+def resolve(
+    spring: EntropicSpring, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
+) -> tuple[EntropicSpring, Array] | None:
+    """The model and state for the next attempt, or None when the last one was good enough (or nothing may be changed)."""
+    if not is_traced(spring) and attempt == 0:
+        bare = float(spring.omega_0) ** 2 - float(spring.softening)
+        require(
+            bare >= -1e-9,
+            "omega_0",
+            "leave omega_0^2 - softening >= 0, or the oscillator is unbound when all TLSs are down",
+            bare,
+            "Lower the couplings or raise omega_p.",
+        )
+    free_levels, free_modes = spring.n_levels is None, spring.n_modes == "auto"
+    modes = int(spring.exponents(y0.shape[0]).sum(1).max())
+    if attempt == 0:
+        levels = starting_levels(spring, y0, ts) if free_levels else y0.shape[-1]
+        return _resized(spring, y0, levels, modes)
+    if diagnostics is None or is_traced(spring, y0, ts, diagnostics):
+        return None
+    levels = y0.shape[-1]
+    worst = {k: float(np.max(np.asarray(v))) for k, v in diagnostics.items()}
+    # x^2 counts the lost population once for each level.
+    if free_levels and worst["truncation"] * levels > ACCURACY and levels < GRID[-1]:
+        levels = _round_up(levels * (1.3 if worst["truncation"] * levels < 100 * ACCURACY else 1.9))
+    if free_modes and worst["hierarchy"] > ACCURACY / 10 and modes < MAX_MODES:
+        static = spring._static_spins()
+        exact = sum(static) if static is not None else MAX_MODES
+        modes = max(modes, _affordable(spring, min(modes + 2, exact, MAX_MODES)))
+    found = _resized(spring, y0, levels, modes)
+    return None if found[1].shape == y0.shape else found
+
+
+def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tuple[EntropicSpring, Array]:
+    """Zeros where the larger basis has room: Fock levels above and exponents of higher total."""
+    count = spring._indices(modes).size
+    grow = levels - y0.shape[-1]
+    y0 = jnp.pad(y0, ((0, count - y0.shape[0]), (0, grow), (0, grow)))
+    # Explicit sizes only where they were already explicit: the fields of a free model stay free.
+    return dataclasses.replace(spring), y0

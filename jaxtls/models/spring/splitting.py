@@ -1,0 +1,143 @@
+"""The spring's Strang step: exact oscillator flow in the Fock basis, exact spin flow on position nodes, parity blocks apart.
+
+Every coupling depends on x^2, so even and odd oscillator states never mix on either side of rho: four blocks (parity of the ket,
+parity of the bra), each h x h with h = n/2. A Hermitian c = R + i I is carried as the one real matrix K = R + I; a flow that is a
+Hermitian phase or diagonal factor E acts as K -> Re E * K + Im E * K^T, and a real change of basis as V K V^T, so no complex
+arithmetic is left and nothing can lose hermiticity.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ...dynamics.splitting import AbstractSplitting
+from ...quantum.dvr import parity_dvr
+from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
+
+Blocks = tuple[tuple[Array, Array], tuple[Array, Array]]  # [ket parity][bra parity], each (h, M, h)
+PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+
+class SpringSplitting(AbstractSplitting):
+    """Strang step P(h/2) L(h) P(h/2) of the hierarchy: P oscillator phases, L spins at fixed (x, x')."""
+
+    generators: tuple[SpinGenerator, ...]
+    n_spins: tuple[Array, ...]
+    frequency: Array
+    rate: Array
+    chains: np.ndarray
+    inverse: np.ndarray
+    n_levels: int
+
+    def __init__(self, generators, n_spins, frequency, rate, indices: IndexSet, n_levels: int):
+        self.generators, self.n_spins = generators, n_spins
+        self.frequency, self.rate = frequency, rate
+        self.chains, self.inverse = indices.chains, indices.inverse
+        self.n_levels = n_levels
+
+    def pack(self, y: Array) -> Blocks:
+        half = (self.n_levels + 1) // 2
+        k = y.real + y.imag
+        k = jnp.pad(k, ((0, 0), (0, 2 * half - self.n_levels), (0, 2 * half - self.n_levels)))
+        return _blocks(lambda a, b: k[:, a::2, b::2].transpose(1, 0, 2))
+
+    def unpack(self, z: Blocks) -> Array:
+        half, modes, _ = z[0][0].shape
+        k = jnp.stack([jnp.stack([z[a][b] for b in (0, 1)]) for a in (0, 1)])  # a b i m j
+        k = k.transpose(3, 2, 0, 4, 1).reshape(modes, 2 * half, 2 * half)[:, : self.n_levels, : self.n_levels]
+        kt = k.swapaxes(-1, -2)
+        return (k + kt) / 2 + 0.5j * (k - kt)
+
+    def propagators(self, h: Array) -> tuple:
+        half = (self.n_levels + 1) // 2
+        energies = self.frequency * np.stack([np.arange(half) * 2 + 0.5, np.arange(half) * 2 + 1.5])
+        angles = (energies[:, None, :, None] - energies[None, :, None, :]) * h / 2
+        length = self.chains.shape[-1]
+        flows = [symmetric_power_flow(g, n, h, length) for g, n in zip(self.generators, self.n_spins)]
+        return jnp.cos(angles), -jnp.sin(angles), flows
+
+    def step(self, z: Blocks, propagators: tuple) -> Blocks:
+        cos, sin, flows = propagators
+        _, v = parity_dvr(self.n_levels)
+        v = jnp.asarray(v, z[0][0].dtype)
+        z = _phase(z, cos, sin)
+        z = _change_basis(z, v)
+        z = self._spins(z, flows)
+        z = _change_basis(z, v.transpose(0, 2, 1))
+        return _phase(z, cos, sin)
+
+    def _spins(self, z: Blocks, flows: list) -> Blocks:
+        if len(flows) == 1:
+            return _spin_flow(z, flows[0])
+        # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their number.
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *flows)
+        modes = z[0][0].shape[1]
+        tables = (stacked, jnp.asarray(self.chains), jnp.asarray(self.inverse))
+
+        def one_class(z: Blocks, table: tuple) -> tuple[Blocks, None]:
+            flow, chain, inverse = table
+            rows, length = chain.shape
+
+            def gather(block: Array) -> Array:
+                padded = jnp.pad(block, ((0, 0), (0, 1), (0, 0)))
+                taken = padded.at[:, chain.reshape(-1)].get(mode="promise_in_bounds")
+                # (h, L, R, h): the chain index first, as _spin_flow expects, with its rows riding along
+                return taken.reshape(block.shape[0], rows, length, -1).swapaxes(1, 2)
+
+            def scatter(block: Array) -> Array:
+                flat = block.swapaxes(1, 2).reshape(block.shape[0], rows * length, -1)
+                return flat.at[:, inverse].get(mode="promise_in_bounds")
+
+            return _map(scatter, _spin_flow(_map(gather, z), flow)), None
+
+        z, _ = jax.lax.scan(one_class, z, tables)
+        assert z[0][0].shape[1] == modes
+        return z
+
+
+def _blocks(f) -> Blocks:
+    return tuple(tuple(f(a, b) for b in (0, 1)) for a in (0, 1))  # type: ignore[return-value]
+
+
+def _map(f, z: Blocks) -> Blocks:
+    return _blocks(lambda a, b: f(z[a][b]))
+
+
+def _transpose(z: Blocks, a: int, b: int) -> Array:
+    """Block (a, b) of K^T."""
+    return jnp.swapaxes(z[b][a], 0, -1)
+
+
+def _phase(z: Blocks, cos: Array, sin: Array) -> Blocks:
+    return _blocks(lambda a, b: cos[a, b][:, None] * z[a][b] + sin[a, b][:, None] * _transpose(z, a, b))
+
+
+def _change_basis(z: Blocks, v: Array) -> Blocks:
+    def one(a: int, b: int) -> Array:
+        h, modes, _ = z[a][b].shape
+        left = jnp.matmul(v[a], z[a][b].reshape(h, modes * h), precision=jax.lax.Precision.HIGHEST)
+        right = jnp.matmul(left.reshape(h * modes, h), v[b].T, precision=jax.lax.Precision.HIGHEST)
+        return right.reshape(h, modes, h)
+
+    return _blocks(one)
+
+
+def _spin_flow(z: Blocks, flow: tuple[Array, Array]) -> Blocks:
+    """Blocks (h, L, h) or (h, L, R, h) through E[k, m](x, x')."""
+    re, im = flow
+
+    def one(a: int, b: int) -> Array:
+        x, xt = z[a][b], _transpose(z, a, b)
+        length = x.shape[1]
+        if x.ndim == 4:
+            # transposing (h, L, R, h) end to end leaves L and R in place
+            e = [[(re[k, m][:, None], im[k, m][:, None]) for m in range(length)] for k in range(length)]
+        else:
+            e = [[(re[k, m], im[k, m]) for m in range(length)] for k in range(length)]
+        rows = [sum(e[k][m][0] * x[:, m] + e[k][m][1] * xt[:, m] for m in range(length)) for k in range(length)]
+        return jnp.stack(rows, axis=1)
+
+    return _blocks(one)

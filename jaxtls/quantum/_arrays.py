@@ -1,0 +1,72 @@
+"""Conversion and shape checks shared by this room: what counts as a ket, a density matrix, a list of dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from .._checks import require, size
+
+# Inputs may be anything array-like; a wrong shape is refused by the checks below, by name, not by a type checker.
+AnyArray = ArrayLike | Sequence[Any]
+# Matrix products ask for full precision themselves (a GPU's default would be TF32); no global flag is touched.
+HIGHEST = jax.lax.Precision.HIGHEST
+
+
+def inexact(name: str, value: Any) -> Array:
+    """A real or complex floating array."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
+    return array.astype(jnp.result_type(array.dtype, float)) if array.dtype.kind in "iub" else array
+
+
+def as_complex(array: Array) -> Array:
+    """The array in the complex type of its own precision."""
+    return array.astype(jnp.result_type(array.dtype, jnp.complex64))
+
+
+def square(name: str, value: Any, remedy: str = "") -> Array:
+    """A (..., n, n) array."""
+    array = inexact(name, value)
+    good = array.ndim >= 2 and array.shape[-1] == array.shape[-2]
+    require(good, name, "have shape (..., n, n)", f"shape {array.shape}", remedy)
+    return array
+
+
+def density_matrix(name: str, value: Any) -> Array:
+    """A (..., n, n) array; kets are refused with the way to convert them."""
+    return square(name, value, "Use to_density_matrix for kets.")
+
+
+def state(name: str, value: Any, ket: bool | None = None) -> tuple[Array, bool]:
+    """The state and whether it is a ket: (n,), or (..., n) where the caller says so; else (..., n, n)."""
+    array = inexact(name, value)
+    if ket or (ket is None and array.ndim == 1):
+        require(array.ndim >= 1, name, "be a ket of shape (..., n)", f"shape {array.shape}")
+        return array, True
+    good = array.ndim >= 2 and array.shape[-1] == array.shape[-2]
+    # A batch of n kets of n levels looks like one density matrix, so batches of kets are never guessed.
+    remedy = "A batch of kets (..., n) is not guessed from its shape: pass ket=True or use jax.vmap."
+    require(good, name, "be a ket (n,) or density matrices (..., n, n)", f"shape {array.shape}", remedy)
+    return array, False
+
+
+def subsystems(dims: Any, dimension: int) -> tuple[int, ...]:
+    """Subsystem dimensions as ints whose product is the dimension of the state."""
+    require(isinstance(dims, Sequence | np.ndarray), "dims", "list the subsystem dimensions", repr(dims))
+    checked = tuple(size("dims", d) for d in dims)
+    require(math.prod(checked) == dimension, "dims", f"multiply to the state's dimension {dimension}", checked)
+    return checked
+
+
+def trace_product(a: Array, b: Array) -> Array:
+    """Tr(a b) over the last two axes."""
+    return jnp.sum(a * jnp.swapaxes(b, -1, -2), axis=(-1, -2))

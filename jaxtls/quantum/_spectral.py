@@ -1,0 +1,114 @@
+"""Functions of a Hermitian matrix's spectrum with derivatives that stay finite where eigenvalues vanish or coincide.
+
+Automatic differentiation of `eigh` divides by differences of eigenvalues. None of the functions here depends on single
+eigenvectors, so each derivative is written down as Re Tr(K d rho) with K a function of rho.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ._arrays import HIGHEST, trace_product
+
+
+def _sandwich(v: Array, m: Array, w: Array) -> Array:
+    return jnp.matmul(jnp.matmul(v, m, precision=HIGHEST), w, precision=HIGHEST)
+
+
+def _dag(a: Array) -> Array:
+    return jnp.conj(jnp.swapaxes(a, -1, -2))
+
+
+def _compose(v: Array, values: Array) -> Array:
+    return jnp.matmul(v * values[..., None, :], _dag(v), precision=HIGHEST)
+
+
+def _clipped(values: Array) -> tuple[Array, Array]:
+    # eps² of the largest: far below rounding, so only zeros and their noise move, and the logarithm stays moderate.
+    floor = jnp.finfo(values.dtype).eps ** 2 * jnp.maximum(values[..., -1:], jnp.finfo(values.dtype).tiny)
+    return jnp.maximum(values, floor), values > floor
+
+
+@jax.custom_jvp
+def log_hermitian(rho: Array) -> Array:
+    """Matrix logarithm of a positive matrix (..., n, n); eigenvalues below eps² of the largest count as that."""
+    values, v = jnp.linalg.eigh(rho)
+    return _compose(v, jnp.log(_clipped(values)[0]))
+
+
+@log_hermitian.defjvp
+def _log_hermitian_jvp(primals, tangents):
+    (rho,), (drho,) = primals, tangents
+    values, v = jnp.linalg.eigh(rho)
+    clipped, above = _clipped(values)
+    # Daleckii and Krein: divided differences (log a - log b)/(a - b) = log1p(x)/x/b, x = (a - b)/b, a >= b.
+    a = jnp.maximum(clipped[..., :, None], clipped[..., None, :])
+    b = jnp.minimum(clipped[..., :, None], clipped[..., None, :])
+    x = (a - b) / b
+    small = x < jnp.finfo(x.dtype).eps
+    differences = jnp.where(small, 1.0, jnp.log1p(x) / jnp.where(small, 1.0, x)) / b
+    differences = jnp.where(above[..., :, None] | above[..., None, :], differences, 0.0)
+    inner = _sandwich(_dag(v), (drho + _dag(drho)) / 2, v)
+    return log_hermitian(rho), _sandwich(v, differences * inner, _dag(v))
+
+
+@jax.custom_jvp
+def entropy(rho: Array) -> Array:
+    """-Tr rho log rho, (..., n, n) -> (...)."""
+    values = jnp.linalg.eigvalsh(rho)
+    positive = values > 0
+    return -jnp.sum(jnp.where(positive, values * jnp.log(jnp.where(positive, values, 1.0)), 0.0), axis=-1)
+
+
+@entropy.defjvp
+def _entropy_jvp(primals, tangents):
+    (rho,), (drho,) = primals, tangents
+    k = -(log_hermitian(rho) + jnp.eye(rho.shape[-1], dtype=rho.dtype))
+    return entropy(rho), jnp.real(trace_product(k, drho))
+
+
+@jax.custom_jvp
+def negative_weight(x: Array) -> Array:
+    """Sum of |lambda| over the negative eigenvalues of a Hermitian matrix, (..., n, n) -> (...)."""
+    return jnp.sum(jnp.maximum(-jnp.linalg.eigvalsh(x), 0.0), axis=-1)
+
+
+@negative_weight.defjvp
+def _negative_weight_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    values, v = jnp.linalg.eigh(x)
+    # An eigenvalue that is zero up to rounding moves nothing: the subgradient 0.
+    noise = x.shape[-1] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), axis=-1, keepdims=True)
+    k = _compose(v, -(values < -noise).astype(values.dtype))
+    return jnp.sum(jnp.maximum(-values, 0.0), axis=-1), jnp.real(trace_product(k, dx))
+
+
+def _factor(rho: Array) -> Array:
+    """A with A A† = rho; eigenvalues within rounding of zero are dropped, as their roots would be 1e-8."""
+    values, v = jnp.linalg.eigh(rho)
+    noise = rho.shape[-1] * jnp.finfo(values.dtype).eps * values[..., -1:]
+    kept = values > noise
+    return v * jnp.where(kept, jnp.sqrt(jnp.where(kept, values, 1.0)), 0.0)[..., None, :]
+
+
+@jax.custom_jvp
+def root_fidelity(rho: Array, sigma: Array) -> Array:
+    """Tr sqrt(sqrt(rho) sigma sqrt(rho)) = ||A†B||_1 with rho = A A†, sigma = B B†; (..., n, n) each -> (...)."""
+    overlap = jnp.matmul(_dag(_factor(rho)), _factor(sigma), precision=HIGHEST)
+    return jnp.sum(jnp.linalg.svd(overlap, compute_uv=False), axis=-1)
+
+
+@root_fidelity.defjvp
+def _root_fidelity_jvp(primals, tangents):
+    (rho, sigma), (drho, dsigma) = primals, tangents
+    a, b = _factor(rho), _factor(sigma)
+    u, s, wh = jnp.linalg.svd(jnp.matmul(_dag(a), b, precision=HIGHEST))
+    # A†B = U S W†: the derivatives are A U S^-1 U† A† / 2 for sigma and B W S^-1 W† B† / 2 for rho.
+    kept = s > s.shape[-1] * jnp.finfo(s.dtype).eps * s[..., :1]
+    half_inverse = jnp.where(kept, 0.5 / jnp.where(kept, s, 1.0), 0.0)
+    k_sigma = _compose(jnp.matmul(a, u, precision=HIGHEST), half_inverse)
+    k_rho = _compose(jnp.matmul(b, _dag(wh), precision=HIGHEST), half_inverse)
+    slope = jnp.real(trace_product(k_rho, drho) + trace_product(k_sigma, dsigma))
+    return jnp.sum(s, axis=-1), slope

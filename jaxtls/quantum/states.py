@@ -1,0 +1,171 @@
+"""States of an oscillator cut at n levels, and the way between kets, density matrices and the position basis."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Complex, Inexact, Shaped
+
+from .._checks import concrete, positive, require, size
+from ._arrays import HIGHEST, AnyArray, as_complex, inexact, state
+from .dvr import hermite_dvr
+
+
+def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
+    """Number state |k> of an oscillator cut at `n_levels`.
+
+    Args:
+        n_levels: number of Fock states kept.
+        k: level, 0 <= k < n_levels.
+
+    Returns:
+        (n,) complex ket.
+
+    Raises:
+        ValueError: a size is not a plain int, or k >= n_levels.
+
+    Example:
+        >>> fock_state(3, 1).real.tolist()
+        [0.0, 1.0, 0.0]
+    """
+    n, level = size("n_levels", n_levels), size("k", k, least=0)
+    require(level < n, "k", f"be below n_levels = {n}", level)
+    return jnp.zeros(n, complex).at[level].set(1.0)
+
+
+def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n"]:
+    """Coherent state, closed form in the Fock basis: c_k = exp(-|alpha|²/2) alpha^k / sqrt(k!).
+
+    Args:
+        n_levels: number of Fock states kept.
+        alpha: complex amplitudes (...), dimensionless; may be traced. <x> = sqrt(2) Re alpha where M omega = hbar = 1.
+
+    Returns:
+        (..., n) complex kets, not renormalised: 1 - <psi|psi> is the weight beyond the cut-off.
+
+    Raises:
+        ValueError: `n_levels` is not a plain int >= 1, or `alpha` is not finite.
+
+    Example:
+        >>> psi = coherent_state(40, 1 + 2j)
+        >>> bool(jnp.allclose(psi[1], (1 + 2j) * psi[0]))
+        True
+
+    Source: R. J. Glauber, Phys. Rev. 131, 2766 (1963), Eq. (3.4).
+    """
+    n = size("n_levels", n_levels)
+    amplitude = inexact("alpha", alpha)
+    known = concrete(amplitude)
+    require(known is None or bool(np.all(np.isfinite(known))), "alpha", "be finite", alpha)
+    square = (jnp.real(amplitude) ** 2 + jnp.imag(amplitude) ** 2)[..., None]
+    # With s² = 1 + |alpha|² (smooth, never 0), alpha^k / sqrt(k!) = (alpha/s)^k · s^k / sqrt(k!): the first factor is
+    # at most 1, and the second times exp(-|alpha|²/2) is at most exp(1/2). In u = s²/k its logarithm is
+    # (k/2)(log u + 1 - u) + 1/2 + (Stirling's remainder), free of cancellation.
+    k = np.arange(1, n)
+    remainder = (k * np.log(k) - k - np.cumsum(np.log(k))) / 2
+    excess = (square + 1 - k) / k
+    near = jnp.abs(excess) < 0.5
+    log_u = jnp.where(near, jnp.log1p(jnp.where(near, excess, 0.0)), jnp.log((square + 1) / k))
+    weights = jnp.exp(k / 2 * (log_u - excess) + 0.5 + remainder).astype(square.dtype)
+    ratio = amplitude[..., None] / jnp.sqrt(1 + square)
+    powers = jnp.cumprod(jnp.broadcast_to(ratio, weights.shape), axis=-1)
+    return as_complex(jnp.concatenate([jnp.exp(-square / 2), weights * powers], axis=-1))
+
+
+def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n n"]:
+    """Thermal state of an oscillator, rho_kk proportional to (m/(1+m))^k with m the mean number.
+
+    Args:
+        n_levels: number of Fock states kept.
+        mean_number: m >= 0 (...), of the oscillator that is not cut, 1/(exp(beta omega) - 1); may be traced.
+
+    Returns:
+        (..., n, n) density matrices of trace 1: the Gibbs state of the levels kept.
+
+    Raises:
+        ValueError: `n_levels` is not a plain int >= 1, or `mean_number` is negative.
+
+    Example:
+        >>> rho = thermal_state(60, 0.5)
+        >>> bool(jnp.allclose(rho[1, 1] / rho[0, 0], 1 / 3))
+        True
+    """
+    n = size("n_levels", n_levels)
+    m = positive("mean_number", mean_number, zero=True)[..., None]
+    ratio = jnp.broadcast_to(m / (1 + m), (*m.shape[:-1], n - 1))
+    weights = jnp.concatenate([jnp.ones_like(m), jnp.cumprod(ratio, axis=-1)], axis=-1)
+    populations = weights / jnp.sum(weights, axis=-1, keepdims=True)
+    return as_complex(populations[..., None] * jnp.eye(n, dtype=populations.dtype))
+
+
+def to_density_matrix(
+    psi: Shaped[Array, "*state n"] | AnyArray, ket: bool | None = None
+) -> Inexact[Array, "*batch n n"]:
+    """Density matrix |psi><psi| of a ket; a density matrix is returned as it is.
+
+    Args:
+        psi: ket (n,) or density matrices (..., n, n).
+        ket: True where `psi` is a batch of kets (..., n).
+
+    Returns:
+        (..., n, n).
+
+    Raises:
+        ValueError: the shape is neither.
+
+    Example:
+        >>> to_density_matrix(jnp.array([1.0, 0.0])).tolist()
+        [[1.0, 0.0], [0.0, 0.0]]
+    """
+    array, is_ket = state("psi", psi, ket)
+    return array[..., :, None] * array[..., None, :].conj() if is_ket else array
+
+
+def to_position_basis(rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | None = None) -> Inexact[Array, "*batch n"]:
+    """State on the n Hermite nodes: V psi, or V rho V^T, with (nodes, V) = hermite_dvr(n).
+
+    |amplitude_i|² is the probability of node i; divided by the quadrature weight it is the density at x_i.
+
+    Args:
+        rho: ket (n,) or density matrices (..., n, n) in the Fock basis.
+        ket: True where `rho` is a batch of kets (..., n).
+
+    Returns:
+        the same shape, on the nodes.
+
+    Raises:
+        ValueError: the shape is neither.
+
+    Example:
+        >>> nodes, _ = hermite_dvr(30)
+        >>> weight = jnp.abs(to_position_basis(coherent_state(30, 1.0))) ** 2
+        >>> bool(jnp.allclose(weight @ nodes, 2**0.5, atol=1e-5))
+        True
+
+    Source: as `hermite_dvr`.
+    """
+    return _rotate(rho, ket, to_nodes=True)
+
+
+def from_position_basis(
+    rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | None = None
+) -> Inexact[Array, "*batch n"]:
+    """State in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
+
+    Args, returns, raises, source: as `to_position_basis`, the other way.
+
+    Example:
+        >>> psi = coherent_state(30, 1.0)
+        >>> bool(jnp.allclose(from_position_basis(to_position_basis(psi)), psi, atol=1e-6))
+        True
+    """
+    return _rotate(rho, ket, to_nodes=False)
+
+
+def _rotate(rho: AnyArray, ket: bool | None, to_nodes: bool) -> Array:
+    array, is_ket = state("rho", rho, ket)
+    matrix = hermite_dvr(array.shape[-1])[1]
+    v = jnp.asarray(matrix if to_nodes else matrix.T, jnp.finfo(array.dtype).dtype).astype(array.dtype)
+    if is_ket:
+        return jnp.einsum("ij,...j->...i", v, array, precision=HIGHEST)
+    return jnp.matmul(jnp.matmul(v, array, precision=HIGHEST), v.T, precision=HIGHEST)
