@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
     spring.add_argument("--alpha", type=_finite, default=1.0, help="coherent amplitude of the start, known")
     spring.add_argument("--gamma", type=_positive, default=5.0, help="relaxation rate to start from")
     spring.add_argument("--splitting", type=_positive, default=130.0, help="TLS splitting B to start from")
-    spring.add_argument("--omega", type=_positive, default=1.7, help="coupling frequency to start from")
+    spring.add_argument(
+        "--omega", type=_positive, help="coupling frequency to start from; by default that of the data's period"
+    )
 
     resonator = fit.add_argument_group(
         "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal"

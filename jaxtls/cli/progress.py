@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any
 
 import jax
 
@@ -14,11 +14,11 @@ class Progress:
     """Says what is being done. On a terminal the running line is rewritten; in a file it is repeated every few seconds.
 
     Arguments:
-        stream: where to write; stderr by default.
+        stream: a text stream to write to; stderr by default.
         quiet: write nothing.
     """
 
-    def __init__(self, stream: TextIO | None = None, quiet: bool = False):
+    def __init__(self, stream: Any = None, quiet: bool = False):
         self.stream = stream or sys.stderr
         self.quiet = quiet
         self.terminal = self.stream.isatty()

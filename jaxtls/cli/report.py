@@ -71,6 +71,24 @@ class Report:
             for name in self.fit.names
         }
 
+    def blind_spots(self) -> list[str]:
+        """What the data cannot determine: the fit's own finding, then poorly known and inseparable parameters."""
+        spots = str(self.fit.identifiability).split("; ")
+        parameters = self.parameters()
+        for name, quantity in parameters.items():
+            share = abs(quantity.stderr / quantity.value) if quantity.value and quantity.stderr else 0.0
+            if 0.5 < share < math.inf:
+                spots.append(f"{name} is poorly known: its error is {100 * share:.0f} % of its value")
+        errors = np.array([quantity.stderr for quantity in parameters.values()], float)
+        names = list(parameters)
+        for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
+            product = errors[i] * errors[j]
+            correlation = float(self.fit.covariance[i][j]) / product if 0 < product < math.inf else 0.0
+            if abs(correlation) > 0.95:
+                way = "together" if correlation > 0 else "against each other"
+                spots.append(f"{names[i]} and {names[j]} move {way} (correlation {correlation:+.3f}): hardly separable")
+        return spots
+
     def text(self) -> str:
         """The report as people read it."""
         fit = self.fit
@@ -88,7 +106,7 @@ class Report:
         lines.append(f"chi² = {float(fit.chi2):.4g}, {int(fit.dof)} degrees of freedom{reduced}")
         state = "converged" if bool(fit.success) else "NOT CONVERGED"
         lines.append(f"{state}: {fit.message}" if fit.message else state)
-        lines += ["", "what the data cannot determine", *_indent(str(fit.identifiability).replace("; ", "\n"))]
+        lines += ["", "what the data cannot determine", *_indent("\n".join(self.blind_spots()))]
         if self.notes:
             lines += ["", "notes", *(line for note in self.notes for line in _indent(note))]
         return "\n".join(lines) + "\n"
@@ -121,7 +139,7 @@ class Report:
                 }
                 for name, quantity in self.derived.items()
             },
-            "identifiability": str(fit.identifiability),
+            "identifiability": "; ".join(self.blind_spots()),
             "comparison": self.comparison,
             "notes": self.notes,
             "versions": versions(),

@@ -125,10 +125,14 @@ def run(
 
 def picture(table: Table, report: Report) -> Any:
     """Data, fit and residuals, and where the loss goes."""
-    sigma = table.columns.get("sigma_Q_internal")
-    columns = (table[name] for name in ("T_K", "mean_photon_number", "Q_internal"))
-    tangent = report.derived["F tan delta"].mathtext()
-    return resonator_fit(*columns, sigma, report.fit.model, title=rf"{table.name}: $F\,\tan\delta$ = {tangent}")
+    return resonator_fit(
+        table["T_K"],
+        table["mean_photon_number"],
+        table["Q_internal"],
+        table.columns.get("sigma_Q_internal"),
+        report.fit.model,
+        title=rf"{table.name}: $F\,\tan\delta$ = {report.derived['F tan delta'].mathtext()}",
+    )
 
 
 def _derived(table: Table, f: Any) -> dict[str, Quantity]:

@@ -34,7 +34,7 @@ def fit_variant(table: Table, frequency: float, variant: str, n_starts: int, pro
     """Fit ln Q with one variant of the loss, from the data's own guess and `n_starts - 1` further points."""
     start = guess(table, frequency, "none" if variant == "no TLS" else variant)
     if variant == "no TLS":
-        start = dataclasses.replace(start, loss_tangent=0.0)
+        start = dataclasses.replace(start, loss_tangent=jnp.asarray(0.0))
     transforms = {"temperature_exponent": Interval(-1.0, 4.0), "photon_exponent": Interval(0.02, 2.0)}
     free = {name: transforms.get(name, Positive()) for name in (*VARIANTS[variant], *BACKGROUND)}
     temperature, photons = jnp.asarray(table["T_K"]), jnp.asarray(table["mean_photon_number"])
@@ -100,4 +100,4 @@ def guess(table: Table, frequency: float, saturation: str) -> ResonatorLoss:
         saturation=saturation,
     )
     amplitude = 0.5 * math.exp(high) / float(model.quasiparticle_loss(levels[1]))
-    return dataclasses.replace(model, quasiparticle_amplitude=amplitude)
+    return dataclasses.replace(model, quasiparticle_amplitude=jnp.asarray(amplitude))

@@ -66,10 +66,10 @@ def read_table(
         InputError: one sentence on the first fault found.
 
     Example:
-        >>> import tempfile, os
-        >>> name = os.path.join(tempfile.mkdtemp(), "q.csv")
-        >>> _ = open(name, "w").write("T_K,Q_internal\\n0.1,2e6\\n0.2,oops\\n")
-        >>> read_table(name, ["T_K", "Q_internal"])
+        >>> import pathlib, tempfile
+        >>> file = pathlib.Path(tempfile.mkdtemp(), "q.csv")
+        >>> _ = file.write_text("T_K,Q_internal\\n0.1,2e6\\n0.2,oops\\n")
+        >>> read_table(file, ["T_K", "Q_internal"])
         Traceback (most recent call last):
         jaxtls.cli.tables.InputError: q.csv, line 3, column `Q_internal`: 'oops' is not a number.
     """

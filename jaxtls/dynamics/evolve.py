@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import equinox as eqx
@@ -19,7 +20,7 @@ from .solution import Solution
 LEVELS = (1, 2, 3, 4)
 # Fewer extrapolation levels reach the same error where outputs are closer than a macro step (measured on the spring).
 LEVELS_BY_STEP = ((0.17, (1, 2)), (0.5, (1, 2, 3)))
-TRACED_MACRO_STEPS = 4096
+TRACED_MACRO_STEPS = 1024
 MAX_MACRO_STEPS = 2**20
 MAX_ATTEMPTS = 6
 # The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
@@ -178,22 +179,26 @@ def _run_splitting_sized(
     durations = None if known is None else np.diff(known)
     uniform = durations is not None and bool(np.ptp(durations) <= 1e-9 * np.max(durations))
     levels = LEVELS
-    if traced:
-        bound = max_steps or TRACED_MACRO_STEPS
-    else:
+    bound = max_steps or TRACED_MACRO_STEPS
+    if traced and known is not None:
+        bound = max(bound, 2 * len(known))
+    if not traced:
         needed_rate = float(_splitting_rate(model)) * rate_factor * (1e-6 / options.rtol) ** (1 / 7)
         assert durations is not None
         spans = durations * needed_rate
         levels = next((l for limit, l in LEVELS_BY_STEP if np.max(spans) <= limit), LEVELS)
         total = int(np.sum(np.maximum(1, np.ceil(spans)))) + 1
-        cap = max_steps or MAX_MACRO_STEPS
-        # A power of two, so that runs of like length share compiled code.
-        bound = min(1 << (total - 1).bit_length(), cap) if total <= cap else cap
+        require(
+            total <= (max_steps or MAX_MACRO_STEPS),
+            "max_steps",
+            f"be at least the {total} macro steps that this run needs (rate {needed_rate:.3g} per unit time)",
+            max_steps or MAX_MACRO_STEPS,
+            "Raise max_steps, loosen rtol or shorten the run.",
+        )
+        bound = 0
     static = (levels, int(bound), uniform, traced)
-    if options.progress:
-        with progress_bar.bar(len(levels) * (len(ts) - 1), "evolve"):
-            return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
-    return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
+    with progress_bar.bar(len(ts) - 1, "evolve") if options.progress else nullcontext():
+        return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
 
 
 @eqx.filter_jit
@@ -203,38 +208,24 @@ def _splitting_rate(model: Any) -> Array:
 
 @eqx.filter_jit
 def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_factor: Array, static: tuple) -> Solution:
-    levels, bound, uniform, _ = static
-    step = model.splitting_step(y0)
-    counts = splitting.macro_steps(jnp.diff(ts), step.rate * rate_factor, options.rtol)
-    if uniform:
-        counts = jnp.broadcast_to(counts[0], counts.shape)
-    records, error, unfinished = splitting.integrate(
-        step,
-        y0,
-        ts,
-        options.recorder(model),
-        counts=counts,
-        max_macro_steps=bound,
-        levels=levels,
-        uniform=uniform,
-        tick=progress_bar.tick if options.progress else None,
-    )
-    scaled = [
-        jnp.max(e) / jnp.maximum(jnp.max(jnp.abs(v)), jnp.finfo(e.dtype).tiny ** 0.5)
-        for e, v in zip(jax.tree.leaves(error["observables"]), jax.tree.leaves(records["observables"]))
-    ]
-    # Observables that stay at round-off (an impurity of 1e-15) must not ask for shorter steps.
-    floors = [
-        jnp.max(e) / options.atol * options.rtol for e in jax.tree.leaves(error["observables"])
-    ]
-    time_error = jnp.max(jnp.stack([jnp.minimum(s, f) for s, f in zip(scaled, floors)])) if scaled else jnp.zeros(())
+    levels, bound, uniform, traced = static
+    stepper = splitting.Extrapolation(model.splitting_step(y0), levels)
+    counts = splitting.macro_steps(jnp.diff(ts), stepper.splitting.rate * rate_factor, options.rtol)
+    record, tick = options.recorder(model), progress_bar.tick if options.progress else None
+    unfinished = jnp.array(False)
+    if traced:
+        records, error, unfinished = splitting.integrate_traced(stepper, y0, ts, record, counts=counts, bound=bound, tick=tick)
+    else:
+        if uniform:
+            counts = jnp.broadcast_to(counts[0], counts.shape)
+        records, error = splitting.integrate(stepper, y0, ts, record, counts=counts, uniform=uniform, tick=tick)
     stats = {
         "method": f"Strang splitting, order {2 * len(levels)}",
         "steps": jnp.sum(counts) * sum(levels),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }
-    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()} | {"time_error": time_error}
+    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()} | {"time_error": error}
     limits = {**getattr(model, "diagnostic_limits", {}), "time_error": ESTIMATE_SLACK * options.rtol}
     return _solution(records, ts, stats, diagnostics, limits, ~unfinished)
 

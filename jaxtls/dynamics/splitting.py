@@ -1,12 +1,13 @@
 """Extrapolated splitting: the step for linear models whose generator is a sum of two exactly solvable flows.
 
-A Strang step S(h) = P(h/2) L(h) P(h/2) has an error series in h^2 alone, so runs with l = 1, 2, .. K times as many steps
-combine, with Richardson weights, to order 2K: K = 4 costs ten Strang steps for each macro step. Every observable recorded is
-extrapolated on its own, which is as accurate as extrapolating the state and keeps no states.
+A Strang step S(h) = P(h/2) L(h) P(h/2) has an error series in h^2 alone, so
+    y(H) = sum_l w_l S(H/l)^l y,   l = 1 .. K,
+with Richardson weights w_l is of order 2K: K = 4 costs ten Strang steps for a macro step H. Leaving out l = 1 gives an error estimate
+for nothing.
 
-Whole intervals between outputs are cut into blocks of at most BLOCK steps. The loop over blocks is a scan with a static bound that
-skips what is not needed, so step counts may depend on traced numbers and both jax.grad and jax.jvp work; each block is
-checkpointed, so reverse mode stores one state a block.
+Where all numbers are known the macro steps of an interval are a loop of dynamic length with the propagators hoisted out. Where some
+are traced, one scan with a static bound runs over macro steps and skips what is not needed: the number of steps may then depend on
+traced numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is checkpointed, so reverse mode keeps one state a step.
 
 Source: S. Blanes, F. Casas, J. Ros, SIAM J. Sci. Comput. 21, 711 (1999) (extrapolation of symmetric integrators).
 """
@@ -24,16 +25,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-BLOCK = 8
-# Above this many bytes of block checkpoints the blocks are checkpointed once more, in groups.
-CHECKPOINT_BYTES = 2**26
+# Above this many bytes of checkpoints the macro steps are checkpointed once more, in groups.
+CHECKPOINT_BYTES = 2**28
 
 
 class AbstractSplitting(eqx.Module):
-    """A second-order symmetric step of a linear autonomous model, with everything that does not move hoisted.
+    """A second-order symmetric step of a linear autonomous model.
 
     `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends on the
-    step size alone; `step(z, propagators)` is one Strang step; `rate` is 1 / (largest macro step) at rtol = 1e-6.
+    step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate` is
+    1 / (macro step) at rtol = 1e-6.
     """
 
     rate: eqx.AbstractVar[Array]
@@ -49,6 +50,9 @@ class AbstractSplitting(eqx.Module):
 
     @abc.abstractmethod
     def step(self, z: PyTree, propagators: PyTree) -> PyTree: ...
+
+    @abc.abstractmethod
+    def size(self, z: PyTree) -> Array: ...
 
 
 def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
@@ -67,97 +71,112 @@ def macro_steps(durations: Array, rate: Array, rtol: float) -> Array:
     return jnp.maximum(1, jnp.ceil(durations * rate * (1e-6 / rtol) ** (1 / 7) - 1e-9)).astype(int)
 
 
+class Extrapolation(eqx.Module):
+    """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error estimate)."""
+
+    splitting: AbstractSplitting
+    levels: tuple[int, ...] = eqx.field(static=True)
+
+    def propagators(self, h: Array) -> PyTree:
+        return jax.vmap(self.splitting.propagators)(h / jnp.asarray(self.levels, h.dtype))
+
+    def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
+        weights = richardson_weights(self.levels)
+        lower = np.concatenate([[0.0], richardson_weights(self.levels[1:])])
+        results = []
+        for i, level in enumerate(self.levels):
+            here = jax.tree.map(lambda p: p[i], propagators)
+            if level == 1:
+                results.append(self.splitting.step(z, here))
+            else:
+                body = lambda z, _: (self.splitting.step(z, here), None)
+                results.append(jax.lax.scan(body, z, None, length=level)[0])
+        combine = lambda weights: jax.tree.map(lambda *parts: sum(w * p for w, p in zip(weights, parts)), *results)
+        difference = jax.lax.stop_gradient(combine(weights - lower))
+        return combine(weights), self.splitting.size(difference)
+
+
+Recorder = Callable[[PyTree], PyTree]
+
+
 def integrate(
-    splitting: AbstractSplitting,
-    y0: PyTree,
-    ts: Array,
-    record: Callable[[PyTree], PyTree],
-    *,
-    counts: Array,
-    max_macro_steps: int,
-    levels: tuple[int, ...],
-    uniform: bool,
-    tick: Callable[[Any], None] | None = None,
-) -> tuple[PyTree, PyTree, Array]:
-    """Run every level, return (extrapolated records with a leading time axis, their error estimate, ran out of steps).
+    stepper: Extrapolation, y0: PyTree, ts: Array, record: Recorder, *, counts: Array, uniform: bool, tick: Any = None
+) -> tuple[PyTree, Array]:
+    """Records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
 
-    `counts` are macro steps per interval, bounded in total by `max_macro_steps`; `uniform` says that all intervals share one
-    duration and one count, so that propagators are built once.
+    `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
     """
-    durations = jnp.diff(ts)
-    n_intervals = durations.shape[0]
-    bound = n_intervals + -(-levels[-1] * max_macro_steps // BLOCK)
-    z0 = splitting.pack(y0)
-    first = record(splitting.unpack(z0))
+    h = jnp.diff(ts) / counts
+    shared = stepper.propagators(h[0]) if uniform else None
+    z0 = stepper.splitting.pack(y0)
 
-    def one_level(level: Array) -> tuple[PyTree, Array]:
-        n_steps = level * counts
-        h = durations / n_steps
-        shared = splitting.propagators(h[0]) if uniform else None
+    def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
+        step, count = inputs
+        propagators = stepper.propagators(step) if shared is None else shared
 
-        def block(carry: Any, _: None) -> tuple[Any, PyTree]:
-            interval, done, z = carry
-            propagators = splitting.propagators(h[interval]) if shared is None else shared
+        def one(_: Array, carry: tuple) -> tuple:
+            z, error = stepper.step(carry[0], propagators)
+            return z, carry[1] + error
 
-            def one_step(z: PyTree, i: Array) -> tuple[PyTree, None]:
-                active = done + i < n_steps[interval]
+        z, error = jax.lax.fori_loop(0, count, one, carry)
+        if tick is not None:
+            tick(1)
+        return (z, error), record(stepper.splitting.unpack(z))
 
-                def advance(z: PyTree) -> PyTree:
-                    # The inner cond is a true branch alone and a select under vmap; the outer one skips when no lane needs it.
-                    return jax.lax.cond(active, lambda z: splitting.step(z, propagators), lambda z: z, z)
-
-                return jax.lax.cond(eqxi.unvmap_any(active), advance, lambda z: z, z), None
-
-            z, _ = jax.lax.scan(one_step, z, jnp.arange(BLOCK))
-            finished = done + BLOCK >= n_steps[interval]
-            if tick is not None:
-                tick(finished)
-            out = record(splitting.unpack(z))
-            return (interval + finished, jnp.where(finished, 0, done + BLOCK), z), out
-
-        def maybe_block(carry: Any, _: None) -> tuple[Any, PyTree]:
-            interval, done, z = carry
-            active = interval < n_intervals
-            # Lanes of a vmap that have finished run on in place; their numbers are never read.
-            safe = (jnp.minimum(interval, n_intervals - 1), done, z)
-
-            def go(_: None) -> tuple[Any, PyTree]:
-                (new_interval, new_done, new_z), out = block(safe, None)
-                return (jnp.where(active, new_interval, interval), new_done, new_z), out
-
-            empty = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
-            return jax.lax.cond(eqxi.unvmap_any(active), go, lambda _: (carry, empty), None)
-
-        carry, outs = _checkpointed_scan(maybe_block, (jnp.array(0), jnp.array(0), z0), bound, z0)
-        last_block = jnp.cumsum(-(-n_steps // BLOCK)) - 1
-        records = jax.tree.map(lambda a: a[jnp.minimum(last_block, bound - 1)], outs)
-        return records, carry[0] < n_intervals
-
-    records, unfinished = jax.lax.map(one_level, jnp.array(levels))
-    result = _combine(records, richardson_weights(levels))
-    # Dropping the coarsest level loses two orders: the difference bounds the error of the full combination.
-    lower = _combine(jax.tree.map(lambda a: a[1:], records), richardson_weights(levels[1:]))
-    error = jax.tree.map(lambda a, b: jnp.abs(a - b), result, lower)
-    result = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, result)
-    return result, error, jnp.any(unfinished)
+    start = (z0, jnp.zeros((), h.dtype))
+    (_, error), records = jax.lax.scan(interval, start, (h, counts))
+    return _with_first(record(stepper.splitting.unpack(z0)), records), error
 
 
-def _combine(records: PyTree, weights: np.ndarray) -> PyTree:
-    return jax.tree.map(lambda a: jnp.tensordot(jnp.asarray(weights, a.real.dtype).astype(a.dtype), a, axes=1), records)
+def integrate_traced(
+    stepper: Extrapolation, y0: PyTree, ts: Array, record: Recorder, *, counts: Array, bound: int, tick: Any = None
+) -> tuple[PyTree, Array, Array]:
+    """As `integrate`, differentiable and with at most `bound` macro steps; also returns whether that was too few."""
+    h = jnp.diff(ts) / counts
+    n_intervals = counts.shape[0]
+    z0 = stepper.splitting.pack(y0)
+    first = record(stepper.splitting.unpack(z0))
+
+    def macro(carry: tuple) -> tuple[tuple, PyTree]:
+        interval, done, z, error = carry
+        active = interval < n_intervals
+        # Lanes of a vmap that have finished run on in place; their numbers are never read.
+        current = jnp.minimum(interval, n_intervals - 1)
+        z, more = stepper.step(z, stepper.propagators(h[current]))
+        finished = active & (done + 1 >= counts[current])
+        if tick is not None:
+            tick(finished)
+        moved = (interval + finished, jnp.where(finished, 0, done + 1), z, error + jnp.where(active, more, 0))
+        return moved, record(stepper.splitting.unpack(z))
+
+    macro = jax.checkpoint(macro, prevent_cse=False)
+    empty = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
+
+    def maybe(carry: tuple, _: None) -> tuple[tuple, PyTree]:
+        wanted = eqxi.unvmap_any(carry[0] < n_intervals)
+        return jax.lax.cond(wanted, macro, lambda carry: (carry, empty), carry)
+
+    start = (jnp.array(0), jnp.array(0), z0, jnp.zeros((), h.dtype))
+    (interval, _, _, error), outs = _bounded_scan(maybe, start, bound)
+    last = jnp.minimum(jnp.cumsum(counts) - 1, bound - 1)
+    records = _with_first(first, jax.tree.map(lambda a: a[last], outs))
+    return records, error, interval < n_intervals
 
 
-def _checkpointed_scan(body: Callable, carry: Any, length: int, state: PyTree) -> tuple[Any, PyTree]:
-    """A scan that keeps one state an iteration for the backward pass, or about 2 sqrt(length) where that is too much."""
-    body = jax.checkpoint(body, prevent_cse=False)
-    memory = length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+def _with_first(first: PyTree, rest: PyTree) -> PyTree:
+    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
+
+
+def _bounded_scan(body: Callable, carry: Any, length: int) -> tuple[Any, PyTree]:
+    """A scan that keeps one carry an iteration for the backward pass, or about 2 sqrt(length) where that is too much."""
+    memory = length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry))
     if memory <= CHECKPOINT_BYTES:
         return jax.lax.scan(body, carry, None, length=length)
     inner = int(np.ceil(np.sqrt(length)))
     outer = -(-length // inner)
 
-    @jax.checkpoint
     def group(carry: Any, _: None) -> tuple[Any, PyTree]:
         return jax.lax.scan(body, carry, None, length=inner)
 
-    carry, outs = jax.lax.scan(group, carry, None, length=outer)
-    return carry, jax.tree.map(lambda a: a.reshape(outer * inner, *a.shape[2:])[:length], outs)
+    carry, outs = jax.lax.scan(jax.checkpoint(group, prevent_cse=False), carry, None, length=outer)
+    return carry, jax.tree.map(lambda a: a.reshape(outer * inner, *a.shape[2:]), outs)

@@ -224,8 +224,8 @@ def _message(f: FitResult, search: Search, sigma_given: bool, error: str) -> str
         words.append("predict became not finite on the way: lower the optimiser's learning rate, or narrow the ranges")
     elif not f.success:
         words.append(
-            f"stopped where steps no longer lower chi2, {np.sqrt(search.decrease):.2g} standard errors from the optimum "
-            "that its derivative promises: make predict more accurate (rtol, atol of the solver)"
+            f"stopped where steps no longer lower chi2, {np.sqrt(search.decrease):.2g} standard errors from the "
+            "optimum that its derivative promises: make predict more accurate (rtol, atol of the solver)"
         )
     known: Identifiability = f.identifiability
     if known.unidentified or known.at_bound:

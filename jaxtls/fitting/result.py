@@ -45,10 +45,11 @@ class FitResult:
         >>> class Line(eqx.Module):
         ...     slope: float
         >>> x = jnp.array([1.0, 2.0, 2.0])
-        >>> f = jt.fit(lambda m: m.slope * x, Line(1.0), 3 * x, sigma=0.3, free={"slope": jt.Real()})
+        >>> y = jnp.array([3.1, 5.8, 6.1])
+        >>> f = jt.fit(lambda m: m.slope * x, Line(1.0), y, sigma=0.3, free={"slope": jt.Real()})
         >>> f
-        FitResult: success, chi2 0 / 2 dof, 3 steps
-          slope  3.00 ± 0.10
+        FitResult: success, chi2 0.6543 / 2 dof, 3 steps
+          slope  2.99 ± 0.10
     """
 
     model: Any

@@ -27,7 +27,8 @@ def _compose(v: Array, values: Array) -> Array:
 
 def _clipped(values: Array) -> tuple[Array, Array]:
     # eps² of the largest: far below rounding, so only zeros and their noise move, and the logarithm stays moderate.
-    floor = jnp.finfo(values.dtype).eps ** 2 * jnp.maximum(values[..., -1:], jnp.finfo(values.dtype).tiny)
+    limits = jnp.finfo(values.dtype)
+    floor = jnp.maximum(limits.eps**2 * values[..., -1:], limits.tiny)
     return jnp.maximum(values, floor), values > floor
 
 

@@ -2,7 +2,8 @@
 
 Concurrence moves as the square root of an error in rho, so eigenvalues of rho rho~ lose half of the digits. Here rho
 is balanced by a local filter, factored as L L†, and the singular values of tau = L^T (sy ⊗ sy) L come from one-sided
-Jacobi rotations. Everything is elementwise over the batch.
+Jacobi rotations. Everything is elementwise over the batch, and inside this file the batch axes come last, (4, 4, ...),
+so that the innermost loops are long.
 """
 
 from __future__ import annotations
@@ -13,56 +14,55 @@ import numpy as np
 from jaxtyping import Array
 
 _SWEEPS = 4
-# sigma_y ⊗ sigma_y is antidiagonal: row i of (sy ⊗ sy) M is _FLIP[i] times row 3 - i of M.
+# sigma_y ⊗ sigma_y is antidiagonal: entry i of (sy ⊗ sy) v is _FLIP[i] times entry 3 - i of v.
 _FLIP = np.array([-1.0, 1.0, 1.0, -1.0])
 
 
-def _flip(m: Array) -> Array:
-    """(sy ⊗ sy) m."""
-    return jnp.asarray(_FLIP, m.dtype)[:, None] * m[..., ::-1, :]
+def _rows(values: np.ndarray | Array, like: Array) -> Array:
+    """A vector along the first axis of `like`."""
+    return jnp.asarray(values).reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _flip(columns: Array) -> Array:
+    """(sy ⊗ sy) applied to columns (n, 4, ...)."""
+    return columns[:, ::-1] * _rows(_FLIP, columns[0]).astype(columns.dtype)
 
 
 def _balance(rho: Array) -> tuple[Array, Array]:
-    """Filter F = diag(1, a) ⊗ diag(1, b) / scale as its diagonal (..., 4), and ab/scale², which C is multiplied by.
+    """Filter F = diag(1, a) ⊗ diag(1, b) / scale as its diagonal (4, ...), and ab/scale², which C is multiplied by.
 
     It evens out the marginal populations and sets the trace to one, so that no entry is small only for lying low.
     """
-    d = jnp.maximum(jnp.real(jnp.diagonal(rho, axis1=-2, axis2=-1)), 0.0)
-    limit = float(jnp.finfo(d.dtype).tiny) ** 0.4
+    d = [jnp.maximum(jnp.real(rho[i, i]), 0.0) for i in range(4)]
+    limit = float(jnp.finfo(rho.dtype).tiny) ** 0.4
 
     def ratio(top, bottom):
         good = (top > 0) & (bottom > 0)
         return jnp.where(good, jnp.clip(top / jnp.where(good, bottom, 1.0), limit, 1 / limit), 1.0)
 
-    a2 = b2 = jnp.ones_like(d[..., 0])
+    a2 = b2 = jnp.ones_like(d[0])
     for _ in range(2):
-        a2 = ratio(d[..., 0] + b2 * d[..., 1], d[..., 2] + b2 * d[..., 3])
-        b2 = ratio(d[..., 0] + a2 * d[..., 2], d[..., 1] + a2 * d[..., 3])
-    weights = jnp.stack([jnp.ones_like(a2), b2, a2, a2 * b2], axis=-1)
-    trace = jnp.sum(weights * d, axis=-1)
+        a2 = ratio(d[0] + b2 * d[1], d[2] + b2 * d[3])
+        b2 = ratio(d[0] + a2 * d[2], d[1] + a2 * d[3])
+    trace = d[0] + b2 * d[1] + a2 * (d[2] + b2 * d[3])
     trace = jnp.where(trace > 0, trace, 1.0)
-    return jnp.sqrt(weights / trace[..., None]), jnp.sqrt(a2 * b2) / trace
-
-
-def _column(m: Array, j: int | Array) -> Array:
-    return jax.lax.dynamic_index_in_dim(m, j, axis=-1, keepdims=False)
+    return jnp.sqrt(jnp.stack([jnp.ones_like(a2), b2, a2, a2 * b2]) / trace), jnp.sqrt(a2 * b2) / trace
 
 
 def _cholesky(rho: Array) -> Array:
-    """Lower triangular L, L L† = rho; a pivot within rounding of zero gives a zero column.
+    """Columns l[j] of lower triangular L, L L† = rho; a pivot within rounding of zero gives a zero column.
 
-    A loop rather than 4 unrolled steps: fused into one kernel, unrolled steps recompute each other exponentially often.
+    A loop rather than 4 unrolled steps, which fused into one kernel would recompute each other exponentially often.
     """
-    diagonal = jnp.real(jnp.diagonal(rho, axis1=-2, axis2=-1))
+    index = _rows(np.arange(4), rho[0])
 
     def step(j, carry):
         rest, l = carry
-        pivot = jnp.real(_column(_column(rest, j), j))
-        good = pivot > 4 * jnp.finfo(rho.dtype).eps * _column(diagonal, j)
-        column = _column(rest, j) / jnp.sqrt(jnp.where(good, pivot, 1.0))[..., None]
-        column = jnp.where(good[..., None] & (jnp.arange(4) >= j), column, 0.0)
-        rest = rest - column[..., :, None] * column[..., None, :].conj()
-        return rest, jnp.where(jnp.arange(4) == j, column[..., :, None], l)
+        pivot = jnp.real(rest[j, j])
+        good = pivot > 4 * jnp.finfo(rho.dtype).eps * jnp.real(rho[j, j])
+        column = rest[:, j] / jnp.sqrt(jnp.where(good, pivot, 1.0))
+        column = jnp.where(good & (index >= j), column, 0.0)
+        return rest - column[:, None] * column[None].conj(), l.at[j].set(column)
 
     return jax.lax.fori_loop(0, 4, step, (rho, jnp.zeros_like(rho)))[1]
 
@@ -73,32 +73,31 @@ def _shift(l: Array) -> Array:
     It opens the null space of rank-deficient states, where the derivative is a limit; the error is of order sqrt(eps).
     """
     root_eps = float(jnp.finfo(l.dtype).eps) ** 0.5
+    index = _rows(np.arange(4), l[0])
 
     def step(i, carry):
         l, x = carry
         j = i % 4
-        x = jnp.where(j == 0, jnp.where(jnp.arange(4) == i // 4, root_eps, 0.0).astype(l.dtype), x)
-        column = _column(l, j)
-        diagonal, extra = jnp.real(_column(column, j))[..., None], _column(x, j)[..., None]
+        x = jnp.where(j == 0, jnp.where(index == i // 4, root_eps, 0.0).astype(l.dtype), x)
+        column = l[j]
+        diagonal, extra = jnp.real(column[j]), x[j]
         r = jnp.sqrt(diagonal**2 + jnp.abs(extra) ** 2)
         safe = jnp.where(r > 0, r, 1.0)
         c, s = jnp.where(r > 0, diagonal / safe, 1.0), jnp.where(r > 0, extra / safe, 0.0)
-        updated = c * column + s.conj() * x
-        return jnp.where(jnp.arange(4) == j, updated[..., :, None], l), c * x - s * column
+        return l.at[j].set(c * column + s.conj() * x), c * x - s * column
 
-    return jax.lax.fori_loop(0, 16, step, (l, jnp.zeros_like(l[..., 0])))[0]
+    return jax.lax.fori_loop(0, 16, step, (l, jnp.zeros_like(l[0])))[0]
 
 
 def _rotate(x: Array, y: Array) -> tuple[Array, Array]:
-    """Mixtures of columns of x and y (..., rows, 2), pair by pair, that make their first four rows orthogonal."""
-    top_x, top_y = x[..., :4, :], y[..., :4, :]
-    gamma = jnp.sum(top_x.conj() * top_y, axis=-2, keepdims=True)
+    """Mixtures of columns of x and of y (2, rows, ...), pair by pair, that make their first four rows orthogonal."""
+    top_x, top_y = x[:, :4], y[:, :4]
+    gamma = jnp.sum(top_x.conj() * top_y, axis=1, keepdims=True)
     size = jnp.abs(gamma)
     active = size > jnp.finfo(size.dtype).tiny
     safe = jnp.where(active, size, 1.0)
     phase = jnp.where(active, gamma.conj() / safe, 1.0)
-    gap = jnp.sum(jnp.abs(top_y) ** 2, axis=-2, keepdims=True) - jnp.sum(jnp.abs(top_x) ** 2, axis=-2, keepdims=True)
-    zeta = gap / (2 * safe)
+    zeta = jnp.sum(jnp.abs(top_y) ** 2 - jnp.abs(top_x) ** 2, axis=1, keepdims=True) / (2 * safe)
     t = jnp.where(active, jnp.where(zeta >= 0, 1.0, -1.0) / (jnp.abs(zeta) + jnp.sqrt(1 + zeta**2)), 0.0)
     c = 1 / jnp.sqrt(1 + t**2)
     y = phase * y
@@ -106,25 +105,24 @@ def _rotate(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _decompose(l: Array, with_vectors: bool) -> tuple[Array, Array]:
-    """Singular values s (..., 4) of tau = L^T (sy ⊗ sy) L, and w = L V (..., 4, 4) for its right singular vectors V."""
+    """Singular values s (4, ...) of tau = L^T (sy ⊗ sy) L, and columns of w = L V for its right singular vectors V."""
     # A plain sum keeps the small entries of a graded tau accurate relative to themselves, on every device.
-    tau = jnp.sum(l[..., :, :, None] * _flip(l)[..., :, None, :], axis=-3)
-    stacked = jnp.concatenate([tau, l], axis=-2) if with_vectors else tau
+    tau = jnp.sum(l[:, None] * _flip(l)[None], axis=2)
+    stacked = jnp.concatenate([tau, l], axis=1) if with_vectors else tau
 
     def step(_, pair):
         x, y = _rotate(*pair)
         # Round robin: three steps bring each column together with each other one, two pairs at a time.
-        return jnp.stack([x[..., 0], y[..., 0]], axis=-1), jnp.stack([y[..., 1], x[..., 1]], axis=-1)
+        return jnp.stack([x[0], y[0]]), jnp.stack([y[1], x[1]])
 
-    halves = jax.lax.fori_loop(0, 3 * _SWEEPS, step, (stacked[..., :2], stacked[..., 2:]))
-    rotated = jnp.concatenate(halves, axis=-1)
-    return jnp.sqrt(jnp.sum(jnp.abs(rotated[..., :4, :]) ** 2, axis=-2)), rotated[..., 4:, :]
+    rotated = jnp.concatenate(jax.lax.fori_loop(0, 3 * _SWEEPS, step, (stacked[:2], stacked[2:])))
+    return jnp.sqrt(jnp.sum(jnp.abs(rotated[:, :4]) ** 2, axis=1)), rotated[:, 4:]
 
 
 def _balanced_factor(rho: Array) -> tuple[Array, Array, Array]:
-    rho = (rho + jnp.conj(jnp.swapaxes(rho, -1, -2))) / 2
+    rho = jnp.moveaxis((rho + jnp.conj(jnp.swapaxes(rho, -1, -2))) / 2, (-2, -1), (0, 1))
     f, scale = _balance(rho)
-    return _cholesky(rho * f[..., :, None] * f[..., None, :]), f, scale
+    return _cholesky(rho * f[:, None] * f[None]), f, scale
 
 
 @jax.custom_jvp
@@ -132,7 +130,7 @@ def concurrence(rho: Array) -> Array:
     """max(0, s1 - s2 - s3 - s4) of complex (..., 4, 4) matrices."""
     l, _, scale = _balanced_factor(rho)
     s, _ = _decompose(l, with_vectors=False)
-    return jnp.maximum(2 * jnp.max(s, axis=-1) - jnp.sum(s, axis=-1), 0.0) / scale
+    return jnp.maximum(2 * jnp.max(s, axis=0) - jnp.sum(s, axis=0), 0.0) / scale
 
 
 @concurrence.defjvp
@@ -141,14 +139,13 @@ def _concurrence_jvp(primals, tangents):
     value = concurrence(rho)
     l, f, scale = _balanced_factor(rho)
     s, w = _decompose(_shift(l), with_vectors=True)
-    # rho = sum_i w_i w_i† with w_i^T (sy ⊗ sy) w_j = s_i delta_ij up to phases, so ds_i = Re <w~_i| d rho |w~_i> / s_i,
-    # w~ = (sy ⊗ sy) w*: physics' A^-† V S V† A^-1 without an inverse.
-    sign = jnp.where(jnp.arange(4) == jnp.argmax(s, axis=-1, keepdims=True), 1.0, -1.0)
+    # rho = sum_i w_i w_i† with w_i^T (sy ⊗ sy) w_j = s_i delta_ij up to phases, so ds_i = <w~_i| d rho |w~_i> / s_i,
+    # w~ = (sy ⊗ sy) w*: the usual A^-† V S V† A^-1 without an inverse.
+    sign = jnp.where(_rows(np.arange(4), s) == jnp.argmax(s, axis=0), 1.0, -1.0)
     tilde = _flip(w.conj())
     weight = sign / jnp.where(s > 0, s, 1.0)
-    k = jnp.sum((tilde * weight[..., None, :])[..., :, None, :] * tilde.conj()[..., None, :, :], axis=-1)
-    k = k * f[..., :, None] * f[..., None, :] / scale[..., None, None]
+    k = jnp.sum((tilde * weight[:, None])[:, :, None] * tilde.conj()[:, None], axis=0)
     # Below rounding (of the balanced state) there is no entanglement to differentiate.
     entangled = value * scale > 8 * jnp.finfo(value.dtype).eps
-    k = jnp.where(entangled[..., None, None], k, 0.0)
-    return value, jnp.real(jnp.sum(k * jnp.swapaxes(drho, -1, -2), axis=(-1, -2)))
+    k = jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0)
+    return value, jnp.real(jnp.sum(jnp.moveaxis(k, (0, 1), (-1, -2)) * drho, axis=(-1, -2)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,9 +49,9 @@ def hermite_functions(n_levels: int, x: Shaped[Array, "*batch"] | AnyArray) -> F
         after = a * points * now - b * before
         large = jnp.abs(after) > _BIG
         shrink = jnp.where(large, 1 / _BIG, 1.0).astype(points.dtype)
-        log_scale_after = log_scale + jnp.where(large, np.log(_BIG), 0.0).astype(points.dtype)
+        log_scale_after = log_scale + jnp.where(large, math.log(_BIG), 0.0).astype(points.dtype)
         return (now * shrink, after * shrink, log_scale_after), now * jnp.exp(log_scale)
 
-    start = (jnp.zeros_like(points), jnp.ones_like(points), -(points**2) / 2 - np.log(np.pi) / 4)
+    start = (jnp.zeros_like(points), jnp.ones_like(points), -(points**2) / 2 - math.log(math.pi) / 4)
     _, values = jax.lax.scan(step, start, (jnp.asarray(up, points.dtype), jnp.asarray(down, points.dtype)))
     return jnp.moveaxis(values, 0, -1)

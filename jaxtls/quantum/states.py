@@ -67,9 +67,8 @@ def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> 
     near = jnp.abs(excess) < 0.5
     log_u = jnp.where(near, jnp.log1p(jnp.where(near, excess, 0.0)), jnp.log((square + 1) / k))
     weights = jnp.exp(k / 2 * (log_u - excess) + 0.5 + remainder).astype(square.dtype)
-    ratio = amplitude[..., None] / jnp.sqrt(1 + square)
-    powers = jnp.cumprod(jnp.broadcast_to(ratio, weights.shape), axis=-1)
-    return as_complex(jnp.concatenate([jnp.exp(-square / 2), weights * powers], axis=-1))
+    weights = jnp.concatenate([jnp.exp(-square / 2), weights], axis=-1)
+    return as_complex(weights * _powers(amplitude / jnp.sqrt(1 + square[..., 0]), n))
 
 
 def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n n"]:
@@ -91,9 +90,8 @@ def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray
         True
     """
     n = size("n_levels", n_levels)
-    m = positive("mean_number", mean_number, zero=True)[..., None]
-    ratio = jnp.broadcast_to(m / (1 + m), (*m.shape[:-1], n - 1))
-    weights = jnp.concatenate([jnp.ones_like(m), jnp.cumprod(ratio, axis=-1)], axis=-1)
+    m = positive("mean_number", mean_number, zero=True)
+    weights = _powers(m / (1 + m), n)
     populations = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return as_complex(populations[..., None] * jnp.eye(n, dtype=populations.dtype))
 
@@ -160,6 +158,16 @@ def from_position_basis(
         True
     """
     return _rotate(rho, ket, to_nodes=False)
+
+
+def _powers(base: Array, n: int) -> Array:
+    """base^k for k = 0 ... n-1 along a new last axis, |base| <= 1, from repeated squares: smooth at 0, no logarithm."""
+    k = np.arange(n)
+    powers, square = jnp.ones((*base.shape, n), base.dtype), base[..., None]
+    for bit in range((n - 1).bit_length()):
+        powers = jnp.where((k >> bit) & 1, powers * square, powers)
+        square = square * square
+    return powers
 
 
 def _rotate(rho: AnyArray, ket: bool | None, to_nodes: bool) -> Array:

@@ -87,5 +87,5 @@ def wigner(
     phases = np.array([1, 1j, -1, -1j])[np.arange(2 * n - 1) % 4]
     kernel = jnp.asarray(transform * phases, elements.dtype)
     # ∫ phi_k(sqrt(2) y) exp(2ipy) dy = sqrt(pi) i^k phi_k(sqrt(2) p).
-    waves = jnp.matmul(kernel, hermite_functions(2 * n - 1, np.sqrt(2) * p).T, precision=HIGHEST)
+    waves = jnp.matmul(kernel, hermite_functions(2 * n - 1, 2**0.5 * p).T, precision=HIGHEST)
     return jnp.real(jnp.matmul(elements, waves, precision=HIGHEST))

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import pathlib
 import sys
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 SEED = 20261120
-NOISE = {"x": 0.01, "x2": 0.02}
-TRUTH = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0}
-KNOWN = {"beta": 0.01, "n_spins": 10}
+NOISE: dict[str, float] = {"x": 0.01, "x2": 0.02}
+TRUTH: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0}
+KNOWN: dict[str, Any] = {"beta": 0.01, "n_spins": 10}
 ALPHA = 1.0
 
 

@@ -9,6 +9,7 @@ Source: Wang & Taylor, "A quantum model for entropic springs", Eq. 21 and 23, re
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -17,7 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .pairs import Pair, where
+from .pairs import Pair
+
+# exp of generators with |h M| up to some thousands: |h M| / 2^12 < 1, and 1/15! is round-off.
+SQUARINGS = 12
+TAYLOR = 14
 
 
 class IndexSet(NamedTuple):
@@ -132,89 +137,67 @@ def _mean(f: Array) -> Array:
 def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, length: int) -> Pair:
     """exp(h generator) on N spins: E[k, m] (L, L, n, n), taking c_m to c_k.
 
-    s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m, so
-      E[k, m] = e_ss^(N-m) sum_j C(m, j) e_sw^(m-j) e_ww^j C(N-m, k-j) (e_ws/e_ss)^(k-j).
-    N enters through binomials and e_ss^N alone, so it may be a traced real number; log e_ss keeps its relative accuracy, as N
+    s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m: column m holds the first L coefficients of this polynomial in w,
+    and follows from column m - 1 by one product with (e_sw s + e_ww w) and one division by (e_ss s + e_ws w). N enters through
+    e_ss^N and the binomials of column 0 alone, so it may be a traced real number; log e_ss keeps its relative accuracy, as N
     multiplies it.
     """
-    log_ss, ws, sw, ww = _exponential(generator, h)
-    shrink = log_ss.scaled(-1.0).exp()
-    raising = ws.times(shrink)
+    less_ss, sw, ws, less_ww = _expm1(generator, h)
+    log_ss = less_ss.log1p()
     one = Pair(jnp.ones_like(ws.re), jnp.zeros_like(ws.re))
+    ww = one.plus(less_ww)
+    inverse = one.over(one.plus(less_ss))
+    raising = ws.times(inverse)
 
-    # Scans, not unrolled sums: their boundaries keep XLA from evaluating the chain above anew in every entry, which costs seconds
-    # of compile time.
-    def power(last: Pair, _: None) -> tuple[Pair, Pair]:
-        return last.times(raising), last
+    # Scans, not unrolled sums: XLA would evaluate the chain above anew in every entry, at seconds of compile time.
+    def binomial(last: Pair, k: Array) -> tuple[Pair, Pair]:
+        return last.times(raising).scaled((n_spins - k) / (k + 1)), last
 
-    _, raises = jax.lax.scan(power, one, None, length=length)
+    orders = jnp.arange(length, dtype=ws.re.dtype)
+    _, first = jax.lax.scan(binomial, log_ss.scaled(n_spins).exp(), orders)
 
-    def column(carry: tuple[Pair, Pair], m: Array) -> tuple[tuple[Pair, Pair], Pair]:
-        base, flips = carry  # e_ss^(N-m) and the coefficients of (e_sw s + e_ww w)^m
-        chosen = jnp.stack([_binomial(n_spins - m, i) for i in range(length)])
-        ups = Pair(raises.re * chosen[:, None, None], raises.im * chosen[:, None, None])
-        total = _shifted(ups, 0).times(Pair(flips.re[0], flips.im[0]))
-        for j in range(1, length):
-            total = total.plus(_shifted(ups, j).times(Pair(flips.re[j], flips.im[j])))
-        raised = sw.times(flips).plus(ww.times(_shifted(flips, 1)))
-        return (base.times(shrink), raised), total.times(base)
+    def column(current: Pair, _: None) -> tuple[Pair, Pair]:
+        def entry(last: tuple[Pair, Pair], here: Pair) -> tuple[tuple[Pair, Pair], Pair]:
+            below, out = last
+            out = sw.times(here).plus(ww.times(below)).minus(ws.times(out)).times(inverse)
+            return (here, out), out
 
-    zeros = jnp.zeros((length - 1, *ws.re.shape), ws.re.dtype)
-    start = Pair(jnp.concatenate([one.re[None], zeros]), jnp.concatenate([one.im[None], zeros]))
-    first = (log_ss.scaled(n_spins).exp(), start)
-    _, columns = jax.lax.scan(column, first, jnp.arange(length, dtype=ws.re.dtype))
+        zero = one.scaled(0.0)
+        return jax.lax.scan(entry, (zero, zero), current)[1], current
+
+    _, columns = jax.lax.scan(column, first, None, length=length)
     return Pair(columns.re.swapaxes(0, 1), columns.im.swapaxes(0, 1))
 
 
-def _shifted(z: Pair, by: int) -> Pair:
-    """Entries moved `by` places up along the first axis, zeros moved in."""
+def _expm1(generator: SpinGenerator, h: Array) -> SpinGenerator:
+    """U = exp(h generator) - 1 of each 2x2 generator, with relative accuracy in each entry.
 
-    def move(a: Array) -> Array:
-        return jnp.pad(a, ((by, 0), (0, 0), (0, 0)))[: a.shape[0]] if by else a
-
-    return Pair(move(z.re), move(z.im))
-
-
-def _binomial(n: Array, k: int) -> Array:
-    """n (n-1) .. (n-k+1) / k!, for real n."""
-    out = jnp.ones_like(n)
-    for i in range(k):
-        out = out * (n - i) / (i + 1)
-    return out
-
-
-def _exponential(generator: SpinGenerator, h: Array) -> tuple[Pair, Pair, Pair, Pair]:
-    """log e_ss, e_ws, e_sw, e_ww of exp(h generator), with relative accuracy in each.
-
-    With d = (ww - ss)/2 and the root r = -d sqrt(1 + sw ws / d^2), the eigenvalues are lambda = ss + sw ws/(r - d), close to 0,
-    and lambda - 2 r. No difference of close numbers is taken.
+    Taylor series of the 2^SQUARINGS-th part, then U -> 2 U + U^2: no difference of close numbers is taken, so U_ss, which is
+    O(1/N) and is multiplied by N later, keeps its digits; and no root or branch is met, so derivatives are smooth everywhere.
     """
-    ss, sw, ws, ww = generator
-    d = ww.minus(ss).scaled(0.5)
-    still = (d.re == 0) & (d.im == 0)
-    d = where(still, Pair(-jnp.ones_like(d.re), jnp.zeros_like(d.re)), d)
-    product = sw.times(ws)
-    ratio = product.over(d.times(d))
-    root = d.times(Pair(1 + ratio.re, ratio.im).sqrt()).scaled(-1.0)
-    coupling = product.over(root.minus(d))
-    slow = ss.plus(coupling)
-    z = root.scaled(2 * h)
-    # phi = (1 - e^-z)/(2 r), with its series where z is small
-    small = z.re**2 + z.im**2 < 1e-8
-    one = Pair(jnp.ones_like(z.re), jnp.zeros_like(z.re))
-    z_safe = where(small, one, z)
-    series = one.minus(z.scaled(0.5)).plus(z.times(z).scaled(1 / 6))
-    phi = where(small, series, z_safe.scaled(-1.0).expm1().scaled(-1.0).over(z_safe)).scaled(h)
-    mixing = coupling.times(phi)
-    log_ss = slow.scaled(h).plus(mixing.scaled(-1.0).log1p())
-    scale = slow.scaled(h).exp()
-    scaled_phi = scale.times(phi)
-    entries = (
-        log_ss,
-        scaled_phi.times(ws),
-        scaled_phi.times(sw),
-        scale.times(z.scaled(-1.0).exp().plus(mixing)),
+    small = SpinGenerator(*(part.scaled(h / 2**SQUARINGS) for part in generator))
+
+    def taylor(u: SpinGenerator, order: Array) -> tuple[SpinGenerator, None]:
+        # Horner: u <- (small + small u) / order
+        return _map(lambda a, b: a.plus(b).scaled(1 / order), small, _product(small, u)), None
+
+    def square(u: SpinGenerator, _: None) -> tuple[SpinGenerator, None]:
+        return _map(lambda a, b: a.scaled(2.0).plus(b), u, _product(u, u)), None
+
+    zero = _map(lambda a: a.scaled(0.0), small)
+    u, _ = jax.lax.scan(taylor, zero, jnp.arange(TAYLOR, 0, -1, dtype=small.ss.re.dtype))
+    return jax.lax.scan(square, u, None, length=SQUARINGS)[0]
+
+
+def _map(f: Callable[..., Pair], *generators: SpinGenerator) -> SpinGenerator:
+    return SpinGenerator(*(f(*parts) for parts in zip(*generators)))
+
+
+def _product(a: SpinGenerator, b: SpinGenerator) -> SpinGenerator:
+    """Matrix product; "ws" is the coefficient of w in the image of s, so the matrix is [[ss, sw], [ws, ww]]."""
+    return SpinGenerator(
+        ss=a.ss.times(b.ss).plus(a.sw.times(b.ws)),
+        sw=a.ss.times(b.sw).plus(a.sw.times(b.ww)),
+        ws=a.ws.times(b.ss).plus(a.ww.times(b.ws)),
+        ww=a.ws.times(b.sw).plus(a.ww.times(b.ww)),
     )
-    # A spin that neither relaxes nor feels x stays as it is.
-    zero = one.scaled(0.0)
-    return tuple(where(still, i, e) for i, e in zip((zero, zero, zero, one), entries))  # type: ignore[return-value]

@@ -40,29 +40,8 @@ class Pair(NamedTuple):
         size = jnp.exp(self.re)
         return Pair(size * jnp.cos(self.im), size * jnp.sin(self.im))
 
-    def expm1(self) -> Pair:
-        return Pair(
-            jnp.expm1(self.re) * jnp.cos(self.im) - 2 * jnp.sin(self.im / 2) ** 2, jnp.exp(self.re) * jnp.sin(self.im)
-        )
-
     def log1p(self) -> Pair:
         return Pair(
             jnp.log1p(2 * self.re + self.re**2 + self.im**2) / 2,
             jnp.arctan2(self.im, 1 + self.re),
         )
-
-    def sqrt(self) -> Pair:
-        """The root with Re >= 0, without cancellation on either side of the cut; not differentiable at 0."""
-        norm = jnp.sqrt(self.re**2 + self.im**2)
-        large = jnp.sqrt((norm + jnp.abs(self.re)) / 2)
-        other = self.im / (2 * large)
-        right = self.re >= 0
-        return Pair(
-            jnp.where(right, large, jnp.abs(other)),
-            jnp.where(right, other, jnp.where(self.im < 0, -large, large)),
-        )
-
-
-def where(condition: Array, a: Pair, b: Pair) -> Pair:
-    """Elementwise choice."""
-    return Pair(jnp.where(condition, a.re, b.re), jnp.where(condition, a.im, b.im))

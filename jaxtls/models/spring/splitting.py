@@ -16,6 +16,7 @@ from jaxtyping import Array
 from ...dynamics.splitting import AbstractSplitting
 from ...quantum.dvr import parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
+from .pairs import Pair
 
 Blocks = tuple[tuple[Array, Array], tuple[Array, Array]]  # [ket parity][bra parity], each (h, M, h)
 PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
@@ -69,7 +70,11 @@ class SpringSplitting(AbstractSplitting):
         z = _change_basis(z, v.transpose(0, 2, 1))
         return _phase(z, cos, sin)
 
-    def _spins(self, z: Blocks, flows: list) -> Blocks:
+    def size(self, z: Blocks) -> Array:
+        """Frobenius norm of the oscillator's part c_0."""
+        return jnp.sqrt(sum(jnp.sum(z[a][b][:, 0] ** 2) for a, b in PARITIES))
+
+    def _spins(self, z: Blocks, flows: list[Pair]) -> Blocks:
         if len(flows) == 1:
             return _spin_flow(z, flows[0])
         # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their number.
@@ -125,19 +130,23 @@ def _change_basis(z: Blocks, v: Array) -> Blocks:
     return _blocks(one)
 
 
-def _spin_flow(z: Blocks, flow: tuple[Array, Array]) -> Blocks:
+def _spin_flow(z: Blocks, flow: Pair) -> Blocks:
     """Blocks (h, L, h) or (h, L, R, h) through E[k, m](x, x')."""
-    re, im = flow
+    length = flow.re.shape[0]
+    re, im = ([_split(row, 0) for row in _split(part, 0)] for part in (flow.re, flow.im))
 
     def one(a: int, b: int) -> Array:
-        x, xt = z[a][b], _transpose(z, a, b)
-        length = x.shape[1]
-        if x.ndim == 4:
-            # transposing (h, L, R, h) end to end leaves L and R in place
-            e = [[(re[k, m][:, None], im[k, m][:, None]) for m in range(length)] for k in range(length)]
-        else:
-            e = [[(re[k, m], im[k, m]) for m in range(length)] for k in range(length)]
-        rows = [sum(e[k][m][0] * x[:, m] + e[k][m][1] * xt[:, m] for m in range(length)) for k in range(length)]
-        return jnp.stack(rows, axis=1)
+        x, xt = _split(z[a][b], 1), _split(_transpose(z, a, b), 1)
+        if x[0].ndim == 3:  # rows of a chain ride along between x and x'
+            return jnp.stack(
+                [sum(re[k][m][:, None] * x[m] + im[k][m][:, None] * xt[m] for m in range(length)) for k in range(length)], 1
+            )
+        return jnp.stack([sum(re[k][m] * x[m] + im[k][m] * xt[m] for m in range(length)) for k in range(length)], 1)
 
     return _blocks(one)
+
+
+def _split(a: Array, axis: int) -> list[Array]:
+    """The entries along an axis. (Slices one by one would each cost the backward pass a padded copy of the whole.)"""
+    parts = jax.lax.split(a, [1] * a.shape[axis], axis)
+    return [jnp.squeeze(part, axis) for part in parts]

@@ -1,0 +1,96 @@
+"""The report's words and numbers, and the progress lines."""
+
+import io
+import json
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxtls import plot
+from jaxtls.cli.progress import Progress
+from jaxtls.cli.report import Quantity, Report
+
+
+def made_up(**changes):
+    fit = SimpleNamespace(
+        names=("a", "b"), values={"a": 1.5, "b": 2.0}, stderr={"a": 0.1, "b": float("inf")}, chi2=12.0, dof=10,
+        success=True, covariance=np.diag([0.01, np.inf]), message="", identifiability="the data cannot see b",
+    )  # fmt: skip
+    fields = {
+        "title": "a fit", "model": "toy", "fit": fit, "describe": {"a": ("K", "the first")}, "inputs": {"n": 3},
+        "source": {"name": "d.csv", "sha256": "0" * 64, "rows": 12}, "derived": {"R": Quantity(0.5, 0.01)},
+    }  # fmt: skip
+    return Report(**{**fields, **changes})
+
+
+def test_text():
+    text = made_up(notes=["mind the gap"]).text()
+    wanted = ["a fit", "d.csv, 12 rows", "1.50 ± 0.10 K", "the first", "chi² = 12", "cannot see b", "mind the gap"]
+    assert [words for words in wanted if words not in text] == []
+    assert "converged" in text and "NOT" not in text
+    made = made_up()
+    made.fit.success = False
+    assert "NOT CONVERGED" in made.text()
+
+
+def test_blind_spots_are_spelt_out():
+    made = made_up()
+    made.fit.stderr = {"a": 1.0, "b": 0.4}
+    made.fit.covariance = np.array([[1.0, -0.39], [-0.39, 0.16]])
+    assert made.blind_spots() == [
+        "the data cannot see b",
+        "a is poorly known: its error is 67 % of its value",
+        "a and b move against each other (correlation -0.975): hardly separable",
+    ]
+
+
+def test_json_has_no_infinities(tmp_path):
+    figure = plot.figure()
+    paths = made_up().write(tmp_path / "deep" / "down", figure)
+    assert [path.name for path in paths] == ["report.txt", "report.json", "fit.png"]
+    report = json.loads(paths[1].read_text(encoding="utf-8"), parse_constant=lambda name: pytest.fail(name))
+    assert report["stderr"] == {"a": 0.1, "b": None} and report["covariance"][1][1] is None
+
+
+def test_mathtext():
+    assert Quantity(1.57e-6, 1.1e-7).mathtext() == r"(1.57 ± 0.11) $\times 10^{-6}$"
+    assert str(Quantity(3.0, None, "K")) == "3 K"
+
+
+def test_progress_counts_under_jit():
+    stream = io.StringIO()
+    progress = Progress(stream)
+    progress.stage("work")
+    double = jax.jit(progress.count(lambda x: 2 * x))
+    for i in range(3):
+        double(jnp.asarray(float(i))).block_until_ready()
+    jax.effects_barrier()
+    progress.done("well")
+    assert stream.getvalue().splitlines()[0] == "work ..."
+    assert "3 evaluations" in stream.getvalue() and stream.getvalue().endswith("well\n")
+    quiet = Progress(stream := io.StringIO(), quiet=True)
+    quiet.stage("work")
+    quiet.done()
+    assert stream.getvalue() == ""
+
+
+def test_traces(tmp_path):
+    ts = np.linspace(0, 1, 20)
+    sol = SimpleNamespace(ts=ts, observables={"x": np.cos(ts), "n": ts, "matrix": np.zeros((20, 2))})
+    axes = plot.traces(sol)
+    assert len(axes) == 2 and axes[1].get_xlabel() == "time"
+    axes[0].figure.savefig(tmp_path / "t.png")
+    assert len(plot.traces(sol, ["n"])) == 1
+    with pytest.raises(ValueError, match="Argument `names` must be among x, n, matrix"):
+        plot.traces(sol, ["y"])
+
+
+def test_trace_fit_draws():
+    ts = np.linspace(0, 1, 20)
+    data, sigma = {"x": np.cos(ts), "x2": ts}, {"x": 0.1 + 0 * ts, "x2": 0.1 + 0 * ts}
+    figure = plot.trace_fit(ts, data, sigma, data, title="two")
+    assert len(figure.axes) == 4
+    figure.canvas.draw()
