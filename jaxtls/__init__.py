@@ -2,7 +2,30 @@
 
 from importlib.metadata import version as _version
 
-from .dynamics import Solution as Solution, StrangSolver as StrangSolver, evolve as evolve
+from . import quantum as quantum
+from .dynamics import Solution as Solution
+from .dynamics import StrangSolver as StrangSolver
+from .dynamics import evolve as evolve
+from .fitting import FitResult as FitResult
+from .fitting import Fixed as Fixed
+from .fitting import Interval as Interval
+from .fitting import Positive as Positive
+from .fitting import Real as Real
+from .fitting import fit as fit
+from .fitting import propagate as propagate
 from .models import EntropicSpring as EntropicSpring
+from .models import ResonatorLoss as ResonatorLoss
+from .quantum import coherent_state as coherent_state
+from .quantum import concurrence as concurrence
+from .quantum import expect as expect
+from .quantum import fidelity as fidelity
+from .quantum import fock_state as fock_state
+from .quantum import negativity as negativity
+from .quantum import partial_trace as partial_trace
+from .quantum import purity as purity
+from .quantum import relative_entropy as relative_entropy
+from .quantum import thermal_state as thermal_state
+from .quantum import von_neumann_entropy as von_neumann_entropy
+from .quantum import wigner as wigner
 
 __version__ = _version("jaxtls")

@@ -60,7 +60,11 @@ def finite(name: str, value: Any, remedy: str = "") -> Array:
 def size(name: str, value: Any, least: int = 1) -> int:
     """A Python int >= least: sizes fix array shapes, so they cannot be traced."""
     require(
-        not isinstance(value, jax.core.Tracer), name, "be a plain int", value, "Sizes fix array shapes: do not trace them."
+        not isinstance(value, jax.core.Tracer),
+        name,
+        "be a plain int",
+        value,
+        "Sizes fix array shapes: do not trace them.",
     )
     require(isinstance(value, int | np.integer) and not isinstance(value, bool), name, "be a plain int", repr(value))
     require(value >= least, name, f"be at least {least}", value)
@@ -70,7 +74,12 @@ def size(name: str, value: Any, least: int = 1) -> int:
 def times(name: str, value: Any) -> Array:
     """A strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
     array = real(name, value)
-    require(array.ndim == 1 and array.shape[0] >= 2, name, "be one-dimensional with at least two times", f"shape {array.shape}")
+    require(
+        array.ndim == 1 and array.shape[0] >= 2,
+        name,
+        "be one-dimensional with at least two times",
+        f"shape {array.shape}",
+    )
     known = concrete(array)
     if known is not None:
         require(bool(np.all(np.isfinite(known))), name, "be finite", value)

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import concrete, is_traced, require, size, times
-from . import _diffrax, progress as progress_bar, splitting
+from . import _diffrax, splitting
+from . import progress as progress_bar
 from .solution import Solution
 
 LEVELS = (1, 2, 3, 4)
@@ -132,7 +133,9 @@ def _chosen_observables(model: Any, observables: Any) -> Any:
     own = tuple(getattr(model, "observables", ()))
     if observables is None:
         return own or None
-    require(not isinstance(observables, str), "observables", "be a list of names or a dict of functions", repr(observables))
+    require(
+        not isinstance(observables, str), "observables", "be a list of names or a dict of functions", repr(observables)
+    )
     known = (*own, *getattr(model, "optional_observables", ()))
     for name in observables:
         require(name in known, "observables", f"name some of {sorted(known)}", repr(name))
@@ -214,7 +217,9 @@ def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_fa
     record, tick = options.recorder(model), progress_bar.tick if options.progress else None
     unfinished = jnp.array(False)
     if traced:
-        records, error, unfinished = splitting.integrate_traced(stepper, y0, ts, record, counts=counts, bound=bound, tick=tick)
+        records, error, unfinished = splitting.integrate_traced(
+            stepper, y0, ts, record, counts=counts, bound=bound, tick=tick
+        )
     else:
         if uniform:
             counts = jnp.broadcast_to(counts[0], counts.shape)
@@ -279,7 +284,9 @@ def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
         if not throw:
             return solution
         observables, states = eqx.error_if((solution.observables, solution.states), ~solution.success, remedy)
-        return eqx.tree_at(lambda s: (s.observables, s.states), solution, (observables, states), is_leaf=lambda x: x is None)
+        return eqx.tree_at(
+            lambda s: (s.observables, s.states), solution, (observables, states), is_leaf=lambda x: x is None
+        )
     if not bool(np.all(np.asarray(solution.success))):
         if throw:
             raise RuntimeError(f"{remedy}\n{solution!r}")

@@ -111,7 +111,7 @@ SIGMA = (random_state(np.random.default_rng(9), 3) + np.eye(3)) / 4
 def test_gradients_against_finite_differences(f):
     for seed in range(3):
         rng = np.random.default_rng(seed)
-        rho, d, h = (random_state(rng, 3) + np.eye(3)) / 4, traceless(rng, 3), 1e-5
+        rho, d, h = (random_state(rng, 3) + np.eye(3)) / 4, traceless(rng, 3) + np.eye(3), 1e-5
         want = float(f(rho + h * d) - f(rho - h * d)) / (2 * h)
         for got in slopes(f, rho, d):
             np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-7)

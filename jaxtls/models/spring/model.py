@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, is_traced, positive, require, size
+from ..._checks import concrete, finite, positive, require, size
 from ...quantum.dvr import hermite_dvr, parity_dvr
 from ...quantum.states import coherent_state
 from ...quantum.wigner import wigner
@@ -129,7 +129,9 @@ class EntropicSpring(eqx.Module):
             value = getattr(self, name)
             shapes = ((), (self.n_classes,))
             if value is not None:
-                require(value.shape in shapes, name, f"have shape () or ({self.n_classes},), one per class", value.shape)
+                require(
+                    value.shape in shapes, name, f"have shape () or ({self.n_classes},), one per class", value.shape
+                )
         # A count may itself be traced data; a concrete one still has to make sense.
         stiffness = concrete(self._effective_stiffness())
         if stiffness is not None:
@@ -409,7 +411,8 @@ class EntropicSpring(eqx.Module):
         counts = [jnp.asarray(n, self.omega.dtype) for n in self.spin_counts]
         # d c_m/dt: diagonal, from m_c - 1 (ws) and from m_c + 1 (sw), for each class
         diagonal = sum(
-            (counts[c] - exponents[:, c])[:, None, None] * _complex(g.ss) + exponents[:, c][:, None, None] * _complex(g.ww)
+            (counts[c] - exponents[:, c])[:, None, None] * _complex(g.ss)
+            + exponents[:, c][:, None, None] * _complex(g.ww)
             for c, g in enumerate(generators)
         )
         moves = []
@@ -418,7 +421,9 @@ class EntropicSpring(eqx.Module):
                 for shift in (-1, 1):
                     source = rows.get((*row[:c], row[c] + shift, *row[c + 1 :]))
                     if source is not None:
-                        moves.append((target, source, c, counts[c] - row[c] + 1 if shift < 0 else row[c] + 1.0, shift < 0))
+                        moves.append(
+                            (target, source, c, counts[c] - row[c] + 1 if shift < 0 else row[c] + 1.0, shift < 0)
+                        )
         targets = np.array([m[0] for m in moves], int)
         sources = np.array([m[1] for m in moves], int)
         which = np.array([2 * m[2] + m[4] for m in moves], int)
@@ -441,7 +446,9 @@ class EntropicSpring(eqx.Module):
         """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
         return self.generator(y)(t, y, args)
 
-    def resolve(self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None) -> tuple[EntropicSpring, Array] | None:
+    def resolve(
+        self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
+    ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes.resolve(self, y0, ts, attempt, diagnostics)
 
@@ -462,9 +469,13 @@ def _spin_count(value: Any) -> Any:
         require(value >= 1, "n_spins", "be at least 1", value)
         return Count(value)
     array = positive("n_spins", value)
-    require(array.ndim == 0, "n_spins", "be a number or a tuple of numbers", f"shape {array.shape}", "A tuple has one count per class.")
+    require(
+        array.ndim == 0,
+        "n_spins",
+        "be a number or a tuple of numbers",
+        f"shape {array.shape}",
+        "A tuple has one count per class.",
+    )
     known = concrete(array)
     require(known is None or bool(known >= 1), "n_spins", "be at least 1", value)
     return array
-
-

@@ -85,13 +85,19 @@ def spin_entropy(spring: EntropicSpring, y: Array) -> Array:
     f = tensor - traces[0]
     ratio = jnp.where(1 + f > 0, f, 0.0)  # round-off and truncation, where the weight has long vanished
     divergence = jnp.sum(weights * ((1 + ratio) * jnp.log1p(ratio) - ratio))
-    energies = [b * traces[i] for b, i in zip(spring.beta * spring.class_splittings, spring.first_order(y.shape[0])) if i is not None]
+    energies = [
+        b * traces[i]
+        for b, i in zip(spring.beta * spring.class_splittings, spring.first_order(y.shape[0]))
+        if i is not None
+    ]
     return sum(energies) - divergence
 
 
 def spin_grid_size(n_spins: tuple) -> int:
     """Points of the product grid that `spin_entropy` would sum over."""
-    sizes = [int(n) + 1 if isinstance(n, int) and n <= INTEGER_SPINS else INTEGER_SPINS + 1 + len(WINDOW) for n in n_spins]
+    sizes = [
+        int(n) + 1 if isinstance(n, int) and n <= INTEGER_SPINS else INTEGER_SPINS + 1 + len(WINDOW) for n in n_spins
+    ]
     return int(np.prod([float(s) for s in sizes]))
 
 

@@ -115,7 +115,9 @@ def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
     for c, count in enumerate(spring.spin_counts):
         for i in range(int(exponents[:, c].max())):
             factor = (jnp.asarray(count, pq.dtype) - i) / (i + 1) * pq[c]
-            norms = norms * jnp.where(exponents[last, c] > i, jnp.maximum(factor, 1e-300 if pq.dtype == jnp.float64 else 1e-37), 1.0)
+            norms = norms * jnp.where(
+                exponents[last, c] > i, jnp.maximum(factor, 1e-300 if pq.dtype == jnp.float64 else 1e-37), 1.0
+            )
     return jnp.sum(jnp.sum(jnp.abs(y[last]) ** 2, (1, 2)) / norms)
 
 

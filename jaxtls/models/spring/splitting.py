@@ -134,13 +134,11 @@ def _spin_flow(z: Blocks, flow: Pair) -> Blocks:
     """Blocks (h, L, h) or (h, L, R, h) through E[k, m](x, x')."""
     length = flow.re.shape[0]
     re, im = ([_split(row, 0) for row in _split(part, 0)] for part in (flow.re, flow.im))
+    if z[0][0].ndim == 4:  # rows of a chain ride along between x and x'
+        re, im = ([[e[:, None] for e in row] for row in part] for part in (re, im))
 
     def one(a: int, b: int) -> Array:
         x, xt = _split(z[a][b], 1), _split(_transpose(z, a, b), 1)
-        if x[0].ndim == 3:  # rows of a chain ride along between x and x'
-            return jnp.stack(
-                [sum(re[k][m][:, None] * x[m] + im[k][m][:, None] * xt[m] for m in range(length)) for k in range(length)], 1
-            )
         return jnp.stack([sum(re[k][m] * x[m] + im[k][m] * xt[m] for m in range(length)) for k in range(length)], 1)
 
     return _blocks(one)
