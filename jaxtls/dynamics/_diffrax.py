@@ -17,7 +17,8 @@ MAX_STEPS = 2**20
 
 
 def as_real(tree: PyTree) -> PyTree:
-    """Complex leaves as real arrays with a leading axis (Re, Im): every diffrax solver takes them, implicit ones included."""
+    """Complex leaves as real arrays with a leading axis (Re, Im): every diffrax solver takes them, implicit ones
+    included."""
     return jax.tree.map(lambda z: jnp.stack([z.real, z.imag]) if jnp.iscomplexobj(z) else z, tree)
 
 
@@ -84,8 +85,9 @@ def integrate(
 class StrangSolver(diffrax.AbstractSolver):
     """A model's splitting step as a diffrax solver, locally extrapolated to fourth order with an error estimate.
 
-    y(h) = (4 S(h/2)^2 - S(h))/3, error estimate y - S(h/2)^2. Takes the model's exact flows, not the vector field, so it is for
-    `evolve(model, ..., solver=StrangSolver(model))` or diffrax itself with states of the model's own form (`as_real`).
+    y(h) = (4 S(h/2)^2 - S(h))/3, error estimate y - S(h/2)^2. Takes the model's exact flows, not the vector field, so
+    it is for `evolve(model, ..., solver=StrangSolver(model))` or diffrax itself with states of the model's own form
+    (`as_real`).
 
     Arguments:
         model: one that offers `splitting_step(y0)`.

@@ -59,8 +59,8 @@ def evolve(
         solver: any diffrax solver. None: the model's splitting if it has one, else Tsit5 (Dopri8 for rtol <= 1e-8).
         rtol, atol: relative and absolute tolerance.
         max_steps: most steps to take. None: as many as needed (4096 where parameters or times are traced).
-        adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone on long
-            runs, diffrax.RecursiveCheckpointAdjoint() is faster.
+        adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
+            on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
         progress: show a tqdm bar.
         throw: raise when the solver does not finish; False leaves `success` False (for ensembles).
@@ -287,9 +287,8 @@ def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
         return eqx.tree_at(
             lambda s: (s.observables, s.states), solution, (observables, states), is_leaf=lambda x: x is None
         )
-    if not bool(np.all(np.asarray(solution.success))):
-        if throw:
-            raise RuntimeError(f"{remedy}\n{solution!r}")
+    if throw and not bool(np.all(np.asarray(solution.success))):
+        raise RuntimeError(f"{remedy}\n{solution!r}")
     for concern in solution.concerns():
         warnings.warn(concern, stacklevel=4)
     return solution

@@ -29,7 +29,8 @@ class Solution(eqx.Module):
         observables: name -> array with a leading time axis.
         states: pytree with a leading time axis, or None unless `save_states`.
         stats: `steps`, `method` and whatever the solver counts.
-        diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`, ...).
+        diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`,
+        ...).
         success: True where the solver reached the last time with finite numbers.
         limits: diagnostic -> value above which it is worth a warning.
     """
@@ -43,7 +44,8 @@ class Solution(eqx.Module):
     limits: dict[str, float] = eqx.field(static=True, default_factory=dict)
 
     def __check_init__(self) -> None:
-        # A dict is not hashable, and static fields are compared and hashed by jit: keep sorted pairs behind the mapping.
+        # A dict is not hashable, and static fields are compared and hashed by jit: keep sorted pairs behind the
+        # mapping.
         if isinstance(self.limits, dict):
             object.__setattr__(self, "limits", _Limits(self.limits))
 

@@ -2,12 +2,13 @@
 
 A Strang step S(h) = P(h/2) L(h) P(h/2) has an error series in h^2 alone, so
     y(H) = sum_l w_l S(H/l)^l y,   l = 1 .. K,
-with Richardson weights w_l is of order 2K: K = 4 costs ten Strang steps for a macro step H. Leaving out l = 1 gives an error estimate
-for nothing.
+with Richardson weights w_l is of order 2K: K = 4 costs ten Strang steps for a macro step H. Leaving out l = 1 gives an
+error estimate for nothing.
 
-Where all numbers are known the macro steps of an interval are a loop of dynamic length with the propagators hoisted out. Where some
-are traced, one scan with a static bound runs over macro steps and skips what is not needed: the number of steps may then depend on
-traced numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is checkpointed, so reverse mode keeps one state a step.
+Where all numbers are known the macro steps of an interval are a loop of dynamic length with the propagators hoisted
+out. Where some are traced, one scan with a static bound runs over macro steps and skips what is not needed: the number
+of steps may then depend on traced numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is
+checkpointed, so reverse mode keeps one state a step.
 
 Source: S. Blanes, F. Casas, J. Ros, SIAM J. Sci. Comput. 21, 711 (1999) (extrapolation of symmetric integrators).
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
@@ -32,9 +34,9 @@ CHECKPOINT_BYTES = 2**28
 class AbstractSplitting(eqx.Module):
     """A second-order symmetric step of a linear autonomous model.
 
-    `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends on the
-    step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate` is
-    1 / (macro step) at rtol = 1e-6.
+    `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
+    on the step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate`
+    is 1 / (macro step) at rtol = 1e-6.
     """
 
     rate: eqx.AbstractVar[Array]
@@ -72,7 +74,8 @@ def macro_steps(durations: Array, rate: Array, rtol: float) -> Array:
 
 
 class Extrapolation(eqx.Module):
-    """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error estimate)."""
+    """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error
+    estimate)."""
 
     splitting: AbstractSplitting
     levels: tuple[int, ...] = eqx.field(static=True)
@@ -85,15 +88,19 @@ class Extrapolation(eqx.Module):
         lower = np.concatenate([[0.0], richardson_weights(self.levels[1:])])
         results = []
         for i, level in enumerate(self.levels):
-            here = jax.tree.map(lambda p: p[i], propagators)
-            if level == 1:
-                results.append(self.splitting.step(z, here))
-            else:
-                body = lambda z, _: (self.splitting.step(z, here), None)
-                results.append(jax.lax.scan(body, z, None, length=level)[0])
-        combine = lambda weights: jax.tree.map(lambda *parts: sum(w * p for w, p in zip(weights, parts)), *results)
-        difference = jax.lax.stop_gradient(combine(weights - lower))
-        return combine(weights), self.splitting.size(difference)
+            results.append(self._steps(z, jax.tree.map(itemgetter(i), propagators), level))
+        # Error estimates are not differentiated.
+        difference = jax.lax.stop_gradient(_combine(results, weights - lower))
+        return _combine(results, weights), self.splitting.size(difference)
+
+    def _steps(self, z: PyTree, propagators: PyTree, count: int) -> PyTree:
+        if count == 1:
+            return self.splitting.step(z, propagators)
+        return jax.lax.scan(lambda z, _: (self.splitting.step(z, propagators), None), z, None, length=count)[0]
+
+
+def _combine(results: list[PyTree], weights: np.ndarray) -> PyTree:
+    return jax.tree.map(lambda *parts: sum(w * p for w, p in zip(weights, parts)), *results)
 
 
 Recorder = Callable[[PyTree], PyTree]
@@ -168,7 +175,8 @@ def _with_first(first: PyTree, rest: PyTree) -> PyTree:
 
 
 def _bounded_scan(body: Callable, carry: Any, length: int) -> tuple[Any, PyTree]:
-    """A scan that keeps one carry an iteration for the backward pass, or about 2 sqrt(length) where that is too much."""
+    """A scan that keeps one carry an iteration for the backward pass, or about 2 sqrt(length) where that is too
+    much."""
     memory = length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry))
     if memory <= CHECKPOINT_BYTES:
         return jax.lax.scan(body, carry, None, length=length)

@@ -2,8 +2,8 @@
 
 Hermite nodes xi_i and the orthogonal matrix that takes Fock amplitudes to amplitudes on the nodes,
     V[i, k] = sqrt(w_i) phi_k(xi_i),
-for the oscillator of unit mass, frequency and hbar (x = xi / sqrt(M omega) otherwise). Both depend on the size alone, so
-they are NumPy constants and no eigenproblem is ever differentiated.
+for the oscillator of unit mass, frequency and hbar (x = xi / sqrt(M omega) otherwise). Both depend on the size alone,
+so they are NumPy constants and no eigenproblem is ever differentiated.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ def hermite_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
     """
     x = np.diag(np.sqrt(np.arange(1, n_levels) / 2), 1)
     nodes, vectors = np.linalg.eigh(x + x.T)
-    # phi_0 > 0 fixes the signs; eigh's are arbitrary.
-    vectors = vectors * np.sign(vectors[0])
+    # eigh's signs are arbitrary. phi_(n-1) alternates in sign from node to node and is nowhere tiny (phi_0 is, at the outer nodes).
+    alternating = (-1.0) ** np.arange(n_levels - 1, -1, -1)
+    vectors = vectors * np.sign(vectors[-1]) * alternating
     nodes = (nodes - nodes[::-1]) / 2
     return nodes, vectors.T.copy()
 
@@ -36,8 +37,8 @@ def hermite_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
 def parity_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes xi >= 0 (h,) and transforms (2, h, h) from the even and the odd Fock states, h = ceil(n/2).
 
-    Operators that depend on x^2 alone act on both parities as the same diagonal. For odd n the node 0 has no odd partner:
-    the last row and column of the odd transform are zero there, an empty level.
+    Operators that depend on x^2 alone act on both parities as the same diagonal. For odd n the node 0 has no odd
+    partner: the last row and column of the odd transform are zero there, an empty level.
     """
     nodes, v = hermite_dvr(n_levels)
     half = (n_levels + 1) // 2

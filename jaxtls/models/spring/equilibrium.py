@@ -67,7 +67,8 @@ def entropy(spring: EntropicSpring, force: Any = 0.0) -> Array:
 
 
 def spin_entropy_at(spring: EntropicSpring, x: Any) -> Array:
-    """S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its x^2 term.
+    """S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its x^2
+    term.
 
     Arguments:
         x: oscillator position [length], a scalar.

@@ -1,8 +1,9 @@
 """The excitation hierarchy: N spins as polynomials in a thermal spin s and an imbalance w, at a cost that ignores N.
 
     rho_spins (x) osc = sum_m c_m s^(N-m) w^m,   s = q D + p U,  w = U - D,
-one exponent m_c per class of TLSs, sum_c m_c <= n_modes. For each pair (x, x') of oscillator positions every spin evolves alone
-under a 2x2 generator on (s, w); its exponential is a closed form, and the flow of the whole hierarchy is its symmetric power.
+one exponent m_c per class of TLSs, sum_c m_c <= n_modes. For each pair (x, x') of oscillator positions every spin
+evolves alone under a 2x2 generator on (s, w); its exponential is a closed form, and the flow of the whole hierarchy is
+its symmetric power.
 
 Source: Wang & Taylor, "A quantum model for entropic springs", Eq. 21 and 23, rewritten in the basis (s, w).
 """
@@ -43,7 +44,8 @@ class IndexSet(NamedTuple):
 
 @lru_cache(maxsize=64)
 def index_set(n_modes: int, caps: tuple[int, ...]) -> IndexSet:
-    """All exponents with m_c <= caps[c] and sum_c m_c <= n_modes, by rising total so that a larger set extends a smaller one.
+    """All exponents with m_c <= caps[c] and sum_c m_c <= n_modes, by rising total so that a larger set extends a
+    smaller one.
 
     Example:
         >>> index_set(2, (2, 1)).exponents.tolist()
@@ -88,7 +90,8 @@ def count_indices(n_modes: int, caps: tuple[int, ...]) -> int:
 
 
 class SpinGenerator(NamedTuple):
-    """The 2x2 generator on (s, w) for each pair (x, x'), less the phase -i p D that all spins share (the harmonic part)."""
+    """The 2x2 generator on (s, w) for each pair (x, x'), less the phase -i p D that all spins share (the harmonic
+    part)."""
 
     ss: Pair
     sw: Pair
@@ -137,10 +140,10 @@ def _mean(f: Array) -> Array:
 def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, length: int) -> Pair:
     """exp(h generator) on N spins: E[k, m] (L, L, n, n), taking c_m to c_k.
 
-    s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m: column m holds the first L coefficients of this polynomial in w,
-    and follows from column m - 1 by one product with (e_sw s + e_ww w) and one division by (e_ss s + e_ws w). N enters through
-    e_ss^N and the binomials of column 0 alone, so it may be a traced real number; log e_ss keeps its relative accuracy, as N
-    multiplies it.
+    s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m: column m holds the first L coefficients of this
+    polynomial in w, and follows from column m - 1 by one product with (e_sw s + e_ww w) and one division by (e_ss s +
+    e_ws w). N enters through e_ss^N and the binomials of column 0 alone, so it may be a traced real number; log e_ss
+    keeps its relative accuracy, as N multiplies it.
     """
     less_ss, sw, ws, less_ww = _expm1(generator, h)
     log_ss = less_ss.log1p()
@@ -172,8 +175,9 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
 def _expm1(generator: SpinGenerator, h: Array) -> SpinGenerator:
     """U = exp(h generator) - 1 of each 2x2 generator, with relative accuracy in each entry.
 
-    Taylor series of the 2^SQUARINGS-th part, then U -> 2 U + U^2: no difference of close numbers is taken, so U_ss, which is
-    O(1/N) and is multiplied by N later, keeps its digits; and no root or branch is met, so derivatives are smooth everywhere.
+    Taylor series of the 2^SQUARINGS-th part, then U -> 2 U + U^2: no difference of close numbers is taken, so U_ss,
+    which is O(1/N) and is multiplied by N later, keeps its digits; and no root or branch is met, so derivatives are
+    smooth everywhere.
     """
     small = SpinGenerator(*(part.scaled(h / 2**SQUARINGS) for part in generator))
 

@@ -3,8 +3,9 @@
     H = p^2/2M + M omega_0^2 x^2/2 + sum_c sum_(j in c) (B_c + M omega_c^2 x^2 / 2 N_c) n_j,
 each TLS thermalizing at the rate and temperature of its momentary splitting. hbar = k_B = 1.
 
-Source: C.-H. Wang and J. M. Taylor, "A quantum model for entropic springs" (equation numbers below are theirs). Their master equation
-(21) is not completely positive; `form="lindblad"` is the nearest one that is, and `smallest_eigenvalue` shows the difference.
+Source: C.-H. Wang and J. M. Taylor, "A quantum model for entropic springs" (equation numbers below are theirs). Their
+master equation (21) is not completely positive; `form="lindblad"` is the nearest one that is, and `smallest_eigenvalue`
+shows the difference.
 """
 
 from __future__ import annotations
@@ -147,7 +148,8 @@ class EntropicSpring(eqx.Module):
     def from_couplings(
         cls, couplings: Any, energies: Any, omega_p: Any, beta: Any, gamma: Any, mass: Any = 1.0, **options: Any
     ) -> EntropicSpring:
-        """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum omega_j^2/2.
+        """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum
+        omega_j^2/2.
 
         Arguments:
             couplings: g_j (its x part, g_(x,j)), (C,) [energy/length].
@@ -212,7 +214,8 @@ class EntropicSpring(eqx.Module):
 
     @property
     def polarization(self) -> Array:
-        """<sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there are classes."""
+        """<sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there are
+        classes."""
         return jax.nn.sigmoid(-self.beta * self.splitting)
 
     def _effective_stiffness(self) -> Array:
@@ -255,7 +258,8 @@ class EntropicSpring(eqx.Module):
             y: (M, n, n) complex, coefficients c_m in the Fock basis of the omega_eff oscillator.
 
         Example:
-            >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16, n_modes=2)
+            >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16,
+            n_modes=2)
             >>> spring.coherent_state(1.0).shape
             (3, 16, 16)
 
@@ -282,22 +286,26 @@ class EntropicSpring(eqx.Module):
         return y.at[0].set(oscillator.astype(dtype))
 
     def oscillator_state(self, y: Array) -> Array:
-        """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff oscillator."""
+        """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
+        oscillator."""
         return y[0]
 
     def wigner(self, y: Array, xs: Any, ps: Any) -> Array:
-        """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs), len(ps))."""
+        """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
+        len(ps))."""
         return wigner(y[0], xs, ps)
 
     def smallest_eigenvalue(self, y: Array) -> Array:
-        """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical states."""
+        """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
+        states."""
         return jnp.linalg.eigvalsh(y[0])[0]
 
     # --- observables and diagnostics ---------------------------------------------------------------------------------
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """What `evolve` records by default: x, p, x2, p2, impurity, excitation, and spin_entropy where it can be summed."""
+        """What `evolve` records by default: x, p, x2, p2, impurity, excitation, and spin_entropy where it can be
+        summed."""
         found = oscillator_observables(self)
         found["excitation"] = partial(excitation, self)
         if spin_grid_size(self.spin_counts) <= MAX_SPIN_GRID:
@@ -314,7 +322,8 @@ class EntropicSpring(eqx.Module):
         }
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """trace_error, truncation (population of the last four levels), hierarchy (relative weight of the last kept level)."""
+        """trace_error, truncation (population of the last four levels), hierarchy (relative weight of the last kept
+        level)."""
         population = jnp.diagonal(y[0]).real
         return {
             "trace_error": jnp.abs(jnp.sum(population) - 1),
@@ -334,7 +343,8 @@ class EntropicSpring(eqx.Module):
         return self._indices_of_size(count).exponents
 
     def first_order(self, count: int) -> list[int | None]:
-        """For each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops before it."""
+        """For each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops before
+        it."""
         rows = [tuple(row) for row in self.exponents(count)]
         units = [tuple(int(i == c) for i in range(self.n_classes)) for c in range(self.n_classes)]
         return [rows.index(unit) if unit in rows else None for unit in units]

@@ -1,6 +1,7 @@
 """What is read off a spring's state y = (M, n, n): coefficients c_m in the Fock basis of the omega_eff oscillator.
 
-The oscillator's reduced state is c_0 and every spin quantity needs only the traces of the c_m, so nothing here grows with N.
+The oscillator's reduced state is c_0 and every spin quantity needs only the traces of the c_m, so nothing here grows
+with N.
 """
 
 from __future__ import annotations
@@ -67,13 +68,13 @@ def excitation(spring: EntropicSpring, y: Array) -> Array:
 def spin_entropy(spring: EntropicSpring, y: Array) -> Array:
     """S_TLS - S_thermal = sum_c beta B_c Tr c_(m_c=1) - KL(P || Binomial), natural log.
 
-    P / Binomial = 1 + f, f = sum_m Tr c_m psi_m(k) with the Krawtchouk polynomials psi_m. As f averages to zero, KL is summed as
-    (1 + f) log(1 + f) - f, which keeps its digits at N = 10^6.
+    P / Binomial = 1 + f, f = sum_m Tr c_m psi_m(k) with the Krawtchouk polynomials psi_m. As f averages to zero, KL is
+    summed as (1 + f) log(1 + f) - f, which keeps its digits at N = 10^6.
     """
     exponents = spring.exponents(y.shape[0])
     traces = jnp.einsum("mii->m", y).real
     classes = [
-        _binomial_grid(n, p, exponents[:, c].max())
+        _binomial_grid(n, p, int(exponents[:, c].max()))
         for c, (n, p) in enumerate(zip(spring.spin_counts, spring.class_polarizations))
     ]
     # f on the product grid of spin numbers, one class contracted at a time

@@ -1,6 +1,7 @@
 """Complex numbers as pairs of real arrays.
 
-XLA's complex functions on CPU take seconds to compile in chains and run ten times slower than the same formulas on reals.
+XLA's complex functions on CPU take seconds to compile in chains and run ten times slower than the same formulas on
+reals.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """How many oscillator levels and excitation levels a run needs: a guess from theory, then a look at the result.
 
-The fluctuating spring heats the oscillator parametrically, E -> E exp(kappa t) with kappa = 4 D Gamma/(Gamma^2 + 4 omega_eff^2) and
-D = sum p q omega_c^4/(4 N_c omega_eff^2), and spreads log E as fast: tails are log-normal, so levels are needed exponentially in kappa t.
-The hierarchy falls off by eta = sqrt(p q/N) (omega^2/2) <x^2> / |Gamma + 2 i omega_eff| a level, and enters c_0 as its square.
+The fluctuating spring heats the oscillator parametrically, E -> E exp(kappa t) with kappa = 4 D Gamma/(Gamma^2 + 4
+omega_eff^2) and D = sum p q omega_c^4/(4 N_c omega_eff^2), and spreads log E as fast: tails are log-normal, so levels
+are needed exponentially in kappa t. The hierarchy falls off by eta = sqrt(p q/N) (omega^2/2) <x^2> / |Gamma + 2 i
+omega_eff| a level, and enters c_0 as its square.
 """
 
 from __future__ import annotations
@@ -103,7 +104,8 @@ def starting_levels(spring: EntropicSpring, y0: Array, ts: Array) -> int:
 
 
 def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
-    """Square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0 where exact."""
+    """Square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0 where
+    exact."""
     exponents = spring.exponents(y.shape[0])
     static = spring._static_spins()
     top = int(exponents.sum(1).max())
@@ -124,7 +126,8 @@ def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
 def resolve(
     spring: EntropicSpring, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
 ) -> tuple[EntropicSpring, Array] | None:
-    """The model and state for the next attempt, or None when the last one was good enough (or nothing may be changed)."""
+    """The model and state for the next attempt, or None when the last one was good enough (or nothing may be
+    changed)."""
     if not is_traced(spring) and attempt == 0:
         bare = float(spring.omega_0) ** 2 - float(spring.softening)
         require(

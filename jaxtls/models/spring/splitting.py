@@ -1,9 +1,10 @@
-"""The spring's Strang step: exact oscillator flow in the Fock basis, exact spin flow on position nodes, parity blocks apart.
+"""The spring's Strang step: exact oscillator flow in the Fock basis, exact spin flow on position nodes, parity blocks
+apart.
 
-Every coupling depends on x^2, so even and odd oscillator states never mix on either side of rho: four blocks (parity of the ket,
-parity of the bra), each h x h with h = n/2. A Hermitian c = R + i I is carried as the one real matrix K = R + I; a flow that is a
-Hermitian phase or diagonal factor E acts as K -> Re E * K + Im E * K^T, and a real change of basis as V K V^T, so no complex
-arithmetic is left and nothing can lose hermiticity.
+Every coupling depends on x^2, so even and odd oscillator states never mix on either side of rho: four blocks (parity of
+the ket, parity of the bra), each h x h with h = n/2. A Hermitian c = R + i I is carried as the one real matrix K = R +
+I; a flow that is a Hermitian phase or diagonal factor E acts as K -> Re E * K + Im E * K^T, and a real change of basis
+as V K V^T, so no complex arithmetic is left and nothing can lose hermiticity.
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class SpringSplitting(AbstractSplitting):
     def _spins(self, z: Blocks, flows: list[Pair]) -> Blocks:
         if len(flows) == 1:
             return _spin_flow(z, flows[0])
-        # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their number.
+        # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their
+        # number.
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *flows)
         modes = z[0][0].shape[1]
         tables = (stacked, jnp.asarray(self.chains), jnp.asarray(self.inverse))
