@@ -92,7 +92,7 @@ def problem(p: Parameters, frame: str = "rotating") -> Problem:
     return Problem(
         hamiltonian=_clean(hamiltonian),
         jumps=jumps,
-        rho0=np.kron(spins, np.outer(ket, ket)),
+        rho0=np.kron(spins, np.outer(ket, ket)).astype(complex),
         x=_embed(p.n_spins, None, None, unit / np.sqrt(2) * (ladder + ladder.T)),
         x2=_embed(p.n_spins, None, None, x2),
         dims=(2,) * p.n_spins + (p.n_levels,),
@@ -132,7 +132,7 @@ def exact(p: Parameters, ts: np.ndarray) -> dict[str, np.ndarray]:
         c = sp.csr_matrix(jump)
         number = c.T @ c
         generator = generator + sp.kron(c, c) - (sp.kron(number, eye) + sp.kron(eye, number.T)) / 2
-    start = made.rho0.astype(complex).reshape(-1)
+    start = made.rho0.reshape(-1)
     states = expm_multiply(generator.tocsr(), start, start=ts[0], stop=ts[-1], num=len(ts), endpoint=True)
     states = states.reshape(len(ts), size, size)
     return {
@@ -167,7 +167,7 @@ def available() -> tuple[list[str], list[str]]:
 
 def variants(peer: str) -> tuple[str, ...]:
     """Ways of running a peer among which a short measurement chooses."""
-    return {"dynamiqs": ("dia", "dense"), "qutip": ("adams", "vern7", "tsit5 matrix form")}[peer]
+    return {"dynamiqs": ("dia", "dense"), "qutip": ("adams", "adams matrix form", "tsit5 matrix form", "vern7 matrix form")}[peer]
 
 
 def solver(peer: str, p: Parameters, variant: str, rtol: float, atol: float) -> Solve:
@@ -185,7 +185,7 @@ def _dynamiqs(p: Parameters, layout: str, rtol: float, atol: float) -> Solve:
     jumps = [wrap(jump) for jump in made.jumps]
     rho0 = dq.asqarray(made.rho0, dims=made.dims)
     method = dq.method.Tsit5(rtol=rtol, atol=atol, max_steps=10_000_000)
-    impurity = lambda rho: _impurity(rho.to_jax(), p.n_levels)
+    impurity = lambda t, rho: _impurity(rho.to_jax(), p.n_levels)
 
     def solve(ts: np.ndarray) -> dict[str, np.ndarray]:
         found = dq.mesolve(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -33,12 +33,12 @@ def evolve(
     y0: PyTree,
     ts: Any,
     *,
-    observables: Mapping[str, Callable] | Sequence[str] | None = None,
+    observables: Any = None,
     save_states: bool = False,
     solver: Any = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
-    max_steps: int | None = None,
+    rtol: Any = 1e-6,
+    atol: Any = 1e-8,
+    max_steps: Any = None,
     adjoint: Any = None,
     stepsize_controller: Any = None,
     dt0: Any = None,

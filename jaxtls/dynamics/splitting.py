@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any
 
 import equinox as eqx
@@ -84,23 +83,29 @@ class Extrapolation(eqx.Module):
         return jax.vmap(self.splitting.propagators)(h / jnp.asarray(self.levels, h.dtype))
 
     def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
+        # One scan over the Strang steps of all levels, so that the step is compiled once: (level, is its first step, weight of the
+        # result in the sum, weight in the error estimate), the weights nonzero at a level's last step.
+        dtype = jax.tree.leaves(z)[0].dtype
         weights = richardson_weights(self.levels)
         lower = np.concatenate([[0.0], richardson_weights(self.levels[1:])])
-        results = []
-        for i, level in enumerate(self.levels):
-            results.append(self._steps(z, jax.tree.map(itemgetter(i), propagators), level))
-        # Error estimates are not differentiated.
-        difference = jax.lax.stop_gradient(_combine(results, weights - lower))
-        return _combine(results, weights), self.splitting.size(difference)
+        last = np.cumsum(self.levels) - 1
+        ends = np.zeros((2, last[-1] + 1))
+        ends[:, last] = weights, weights - lower
+        starts = np.isin(np.arange(last[-1] + 1), np.r_[0, last[:-1] + 1])
+        plan = (np.repeat(np.arange(len(self.levels)), self.levels), starts, *ends.astype(dtype))
 
-    def _steps(self, z: PyTree, propagators: PyTree, count: int) -> PyTree:
-        if count == 1:
-            return self.splitting.step(z, propagators)
-        return jax.lax.scan(lambda z, _: (self.splitting.step(z, propagators), None), z, None, length=count)[0]
+        def one(carry: tuple, plan: tuple) -> tuple[tuple, None]:
+            current, total, difference = carry
+            level, begins, weight, change = plan
+            here = jax.tree.map(lambda p: jax.lax.dynamic_index_in_dim(p, level, keepdims=False), propagators)
+            current = self.splitting.step(jax.tree.map(lambda a, b: jnp.where(begins, a, b), z, current), here)
+            total = jax.tree.map(lambda t, c: t + weight * c, total, current)
+            frozen = jax.lax.stop_gradient(current)
+            return (current, total, jax.tree.map(lambda d, c: d + change * c, difference, frozen)), None
 
-
-def _combine(results: list[PyTree], weights: np.ndarray) -> PyTree:
-    return jax.tree.map(lambda *parts: sum(w * p for w, p in zip(weights, parts)), *results)
+        zero = jax.tree.map(jnp.zeros_like, z)
+        (_, total, difference), _ = jax.lax.scan(one, (z, zero, zero), jax.tree.map(jnp.asarray, plan))
+        return total, self.splitting.size(difference)
 
 
 Recorder = Callable[[PyTree], PyTree]

@@ -1,0 +1,17 @@
+"""Published figures, one small file each: `data(quick)` computes them, `draw(data)` pictures them, the docstring judges them.
+
+    python -m jaxtls.reproduce --list
+    python -m jaxtls.reproduce wang-taylor-1 --out figures
+
+A new figure is a module with these two functions and a line below.
+"""
+
+from types import ModuleType
+
+from . import wang_taylor_fig1, wang_taylor_fig2
+from ._run import run as run
+
+FIGURES: dict[str, ModuleType] = {
+    "wang-taylor-1": wang_taylor_fig1,
+    "wang-taylor-2": wang_taylor_fig2,
+}

@@ -112,3 +112,25 @@ def test_spectral_density_flat_equals_gamma_and_sloped_equals_brute_force():
     c = jt.evolve(sloped, y0, TS, rtol=1e-9).observables["x2"]
     d = jt.evolve(sloped, y0, TS, solver=diffrax.Dopri8(), rtol=1e-9).observables["x2"]
     np.testing.assert_allclose(c, d, atol=1e-7)
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+def test_evolve_gathers_like_tlss():
+    """Four TLSs given one by one, three of them alike, cost and give what two classes do."""
+    omega, splitting, gamma = [0.8, 0.8, 0.8, 0.5], [2.0, 2.0, 2.0, 3.0], [1.5, 1.5, 1.5, 0.7]
+    each = jt.EntropicSpring(
+        omega=omega, splitting=splitting, gamma=gamma, beta=0.5, omega_0=0.6, n_spins=(1,) * 4, n_levels=LEVELS
+    )
+    assert each.grouped().n_classes == 2
+    y0 = each.coherent_state(0.4)
+    y1 = each.grouped().coherent_state(0.4)
+    a = jt.evolve(each, y0, TS, rtol=1e-9)
+    b = jt.evolve(
+        dataclasses.replace(each.grouped(), n_modes=4),
+        jnp.pad(y1, ((0, 8 - y1.shape[0]), (0, 0), (0, 0))),
+        TS,
+        rtol=1e-9,
+    )
+    assert a.stats["n_coefficients"] == 8
+    for name in a.observables:
+        np.testing.assert_allclose(a.observables[name], b.observables[name], atol=1e-8, err_msg=name)

@@ -25,7 +25,7 @@ from ...quantum.dvr import hermite_dvr, parity_dvr
 from ...quantum.states import coherent_state
 from ...quantum.wigner import wigner
 from .._counts import Count
-from . import equilibrium, sizes
+from . import equilibrium, grouping, sizes
 from .hierarchy import IndexSet, SpinGenerator, index_set, spin_generator
 from .observables import (
     MAX_SPIN_GRID,
@@ -93,10 +93,10 @@ class EntropicSpring(eqx.Module):
         n_spins: Any,
         omega_0: Any = 0.0,
         mass: Any = 1.0,
-        n_levels: int | None = None,
-        n_modes: int | str = "auto",
-        form: str = "wang-taylor",
-        spectral_density: Callable | None = None,
+        n_levels: Any = None,
+        n_modes: Any = "auto",
+        form: Any = "wang-taylor",
+        spectral_density: Any = None,
         softening: Any = 0.0,
     ):
         self.omega = finite("omega", omega)
@@ -178,6 +178,16 @@ class EntropicSpring(eqx.Module):
         omega = 2 * jnp.abs(couplings) / jnp.sqrt(mass * energies)
         options = {"n_spins": (1,) * couplings.shape[0], "softening": jnp.sum(omega**2) / 2, **options}
         return cls(omega=omega, splitting=energies, gamma=gamma, beta=beta, omega_0=omega_p, mass=mass, **options)
+
+    def grouped(self) -> EntropicSpring:
+        """The same spring with TLSs of like splitting, rate and coupling gathered into one class each (numbers must be known).
+
+        Example:
+            >>> spring = EntropicSpring.from_couplings([0.1] * 50, [1.0] * 50, omega_p=1.0, beta=1.0, gamma=1.0)
+            >>> spring.n_classes, spring.grouped().n_classes
+            (50, 1)
+        """
+        return grouping.grouped(self)[0]
 
     # --- classes -----------------------------------------------------------------------------------------------------
 

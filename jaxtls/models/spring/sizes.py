@@ -8,7 +8,6 @@ omega_eff| a level, and enters c_0 as its square.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, is_traced, require
+from . import grouping
 from .hierarchy import count_indices
 
 if TYPE_CHECKING:
@@ -140,6 +140,10 @@ def resolve(
     free_levels, free_modes = spring.n_levels is None, spring.n_modes == "auto"
     modes = int(spring.exponents(y0.shape[0]).sum(1).max())
     if attempt == 0:
+        spring, y0 = grouping.gathered(spring, y0)
+        modes = int(spring.exponents(y0.shape[0]).sum(1).max())
+        if free_modes and not is_traced(spring):
+            modes = max(modes, starting_modes(spring))
         levels = starting_levels(spring, y0, ts) if free_levels else y0.shape[-1]
         return _resized(spring, y0, levels, modes)
     if diagnostics is None or is_traced(spring, y0, ts, diagnostics):
@@ -162,5 +166,4 @@ def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tupl
     count = spring._indices(modes).size
     grow = levels - y0.shape[-1]
     y0 = jnp.pad(y0, ((0, count - y0.shape[0]), (0, grow), (0, grow)))
-    # Explicit sizes only where they were already explicit: the fields of a free model stay free.
-    return dataclasses.replace(spring), y0
+    return spring, y0

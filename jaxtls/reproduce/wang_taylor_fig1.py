@@ -1,0 +1,80 @@
+"""Wang & Taylor, Fig. 1: an entropic spring of N TLSs swings, heats, breathes entropy and dephases.
+
+TODO
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from .. import evolve, plot
+from ._wang_taylor import ALPHA, BETA, PERIOD, SPLITTING, measured_truncation, spring
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_SPINS = (5, 10, 20, 40, 100, 1000)
+OBSERVABLES = ("x", "x2", "spin_entropy", "impurity")
+LABELS = (
+    r"$\langle x \rangle$  [$\sqrt{\hbar / M \omega_\mathrm{eff}}$]",
+    r"$\langle x^2 \rangle$  [$\hbar / M \omega_\mathrm{eff}$]",
+    r"$10^3\,(S_\mathrm{TLS} - S_\mathrm{thermal})$  [$k_B$]",
+    r"impurity $1 - \mathrm{Tr}\,\rho_\mathrm{osc}^2$",
+)
+
+
+def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
+    """Five periods at six N.
+
+    Arguments:
+        quick: 96 oscillator levels and 4 of the hierarchy; False: 192 and 5.
+        progress: show a bar on stderr.
+
+    Returns:
+        n_spins (K,), t_over_period (T,), x, x2, spin_entropy, impurity (K, T), truncation (K,): population of the last levels.
+    """
+    n_levels, n_modes = (96, 3) if quick else (192, 4)
+    ts = PERIOD * np.linspace(0.0, 5.0, 201)
+    found: dict[str, list] = {name: [] for name in (*OBSERVABLES, "truncation")}
+    for n in tqdm(N_SPINS, desc="N", disable=not progress):
+        model = spring(n, n_levels, n_modes)
+        with measured_truncation():
+            sol = evolve(model, model.coherent_state(ALPHA), jnp.asarray(ts), observables=OBSERVABLES)
+        for name in OBSERVABLES:
+            found[name].append(np.asarray(sol.observables[name]))
+        found["truncation"].append(float(sol.diagnostics["truncation"]))
+    stacked = {name: np.array(rows) for name, rows in found.items()}
+    return {"n_spins": np.array(N_SPINS, float), "t_over_period": ts / PERIOD, **stacked}
+
+
+def entropy_of_eq5(x2: np.ndarray) -> np.ndarray:
+    """S_TLS - S_B = -beta^2 M omega^2 B e^(beta B) x^2 / (2 (1 + e^(beta B))^2), omega^2 = 1 + e^(beta B) (Eq. 5)."""
+    boltzmann = np.exp(BETA * SPLITTING)
+    return -(BETA**2) * SPLITTING * boltzmann / (2 * (1 + boltzmann)) * x2
+
+
+def draw(data: dict[str, np.ndarray]) -> Figure:
+    """The four panels (a) to (d)."""
+    fig = plot.figure(9.0, 6.4)
+    axes = fig.subplots(2, 2, sharex=True).ravel()
+    t = data["t_over_period"]
+    for ax, letter, name, label in zip(axes, "abcd", OBSERVABLES, LABELS, strict=True):
+        scale = 1e3 if name == "spin_entropy" else 1.0
+        for n, values, colour in zip(data["n_spins"], data[name], plot._ramp(len(data[name])), strict=True):
+            ax.plot(t, scale * values, color=colour, lw=1.3, label=f"{n:g}")
+        ax.set_ylabel(label)
+        ax.set_title(f"({letter})", loc="left", fontsize=10)
+        plot._tidy(ax)
+    static = 1e3 * entropy_of_eq5(data["x2"][-1])
+    axes[2].plot(t, static, color=plot.VERMILION, lw=1.2, ls=(0, (2, 2)), label=f"Eq. 5 at N = {data['n_spins'][-1]:g}")
+    axes[2].legend(*[items[-1:] for items in axes[2].get_legend_handles_labels()], frameon=False, fontsize=8, loc="best")
+    for ax in axes[2:]:
+        ax.set_xlabel(r"time $t / \tau$,  $\tau = 2\pi / \omega_\mathrm{eff}$")
+        ax.set_xlim(t[0], t[-1])
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, title="number of TLSs $N$", loc="outside upper center", ncols=len(labels), frameon=False)
+    return fig

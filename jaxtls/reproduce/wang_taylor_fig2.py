@@ -1,0 +1,119 @@
+"""Wang & Taylor, Fig. 2: damping and dephasing of an entropic spring against N and against its entropic share R_S.
+
+TODO
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+from tqdm import tqdm
+
+from .. import evolve, plot
+from ..models.spring.limits import weak_coupling_rates
+from ._wang_taylor import ALPHA, PERIOD, POLARIZATION, measured_truncation, spring
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_SPINS = (5, 7, 10, 14, 20, 30, 40, 70, 100, 200, 400, 700, 1000, 2000, 4000, 7000, 10_000)
+N_OF_C = 10
+
+
+def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
+    """Rates from five periods (a) and from the first (b, c), beside those of first order in 1/N.
+
+    Arguments:
+        quick: every second N, 7 couplings, 80 oscillator levels and 4 of the hierarchy; False: all N, 31 couplings, 160 and 5.
+        progress: show bars on stderr.
+
+    Returns:
+        n_spins (K,); damping_rate, dephasing_rate and theory_damping_rate, theory_dephasing_rate (K,) [1/period];
+        for (c), at N = 10: coupling (J,), the paper's omega; entropic_ratio, ratio_dephasing_rate, ratio_theory (J,) in the reading
+        with omega_eff = 1; literal_entropic_ratio, literal_dephasing_rate (J,) with omega taken as printed.
+    """
+    n_levels, n_modes = (80, 3) if quick else (160, 4)
+    counts = N_SPINS[::2] if quick else N_SPINS
+    rows = []
+    for n in tqdm(counts, desc="N", disable=not progress):
+        model = spring(n, n_levels, n_modes)
+        theory = weak_coupling_rates(model, ALPHA)
+        damping, dephasing = rates(model, 5)
+        rows.append((damping, dephasing, PERIOD * theory.position_damping, PERIOD * theory.impurity_slope))
+    names = ("damping_rate", "dephasing_rate", "theory_damping_rate", "theory_dephasing_rate")
+    found = {"n_spins": np.array(counts, float), **dict(zip(names, np.array(rows).T, strict=True))}
+
+    couplings = np.linspace(0.7, 1.0, 7 if quick else 31)
+    rows = []
+    for coupling in tqdm(couplings, desc="omega", disable=not progress):
+        bare = np.sqrt(max(0.0, 1 - coupling**2))
+        model = spring(N_OF_C, n_levels, n_modes, omega=coupling / np.sqrt(POLARIZATION), omega_0=bare)
+        literal = spring(N_OF_C, n_levels, n_modes, omega=coupling, omega_0=bare)
+        theory = weak_coupling_rates(model, ALPHA)
+        rows.append(
+            (
+                model.entropic_ratio,
+                rates(model, 1)[1],
+                PERIOD * theory.impurity_slope,
+                literal.entropic_ratio,
+                rates(literal, 1)[1],
+            )
+        )
+    names = ("entropic_ratio", "ratio_dephasing_rate", "ratio_theory", "literal_entropic_ratio", "literal_dephasing_rate")
+    return {**found, "coupling": couplings, **dict(zip(names, np.array(rows, float).T, strict=True))}
+
+
+def rates(model, periods: int) -> tuple[float, float]:
+    """Decay rate of the amplitude of <x> after the first half period, and mean dephasing over the first period [1/period].
+
+    The amplitude sqrt(x^2 + (p/M omega_eff)^2) is read where |<x>| peaks, each half period, and a line laid through its logarithm.
+    """
+    frequency = float(model.effective_frequency)
+    ts = np.pi / frequency * np.arange(2 * periods + 1)
+    with measured_truncation():
+        sol = evolve(
+            model, model.coherent_state(ALPHA), jnp.asarray(ts), observables=("x", "p", "impurity"), rtol=1e-6
+        )
+    x, p = np.asarray(sol.observables["x"]), np.asarray(sol.observables["p"])
+    amplitude = np.hypot(x, p / (float(model.mass) * frequency))
+    damping = -np.polyfit(ts[1:] * frequency / PERIOD, np.log(amplitude[1:]), 1)[0]
+    return float(damping), float(sol.observables["impurity"][2])
+
+
+def draw(data: dict[str, np.ndarray]) -> Figure:
+    """The three panels (a) to (c)."""
+    fig = plot.figure(12.0, 4.0)
+    axes = fig.subplots(1, 3)
+    n = data["n_spins"]
+    line = np.geomspace(n[0], n[-1], 50)
+    panels = (
+        ("damping_rate", r"inverse damping rate of $\langle x \rangle$  [$\tau$]"),
+        ("dephasing_rate", r"inverse dephasing rate  [$\tau$]"),
+    )
+    for ax, (name, label) in zip(axes, panels, strict=False):
+        first_order = (n * data["theory_" + name])[-1] / line
+        ax.loglog(line, 1 / first_order, color=plot.VERMILION, lw=1.4, label="first order in $1/N$")
+        ax.loglog(n, 1 / data[name], "o", color=plot.BLUE, ms=5, label="evolve")
+        ax.set_xlabel("number of TLSs $N$")
+        ax.set_ylabel(label)
+        ax.legend(frameon=False, loc="upper left")
+    ax, ratio, rate = axes[2], data["entropic_ratio"], data["ratio_dephasing_rate"]
+    order = slope(ratio, rate)
+    ax.plot(ratio, data["ratio_theory"], color=plot.VERMILION, lw=1.4, label="first order in $1/N$")
+    ax.plot(ratio, rate[-1] * ratio / ratio[-1], color="0.55", lw=1.2, ls="--", label=r"$\propto R_S$ (paper)")
+    ax.plot(ratio, rate, "o", color=plot.BLUE, ms=5, label=rf"evolve, $\propto R_S^{{{order:.1f}}}$")
+    ax.set_xlabel(r"entropic spring parameter $R_S$")
+    ax.set_ylabel(r"dephasing rate  [$1/\tau$]")
+    ax.set_title(f"$N = {N_OF_C}$", fontsize=10)
+    ax.legend(frameon=False, loc="upper left")
+    for ax, letter in zip(axes, "abc", strict=True):
+        ax.set_title(f"({letter})", loc="left", fontsize=10)
+        plot._tidy(ax)
+    return fig
+
+
+def slope(x: np.ndarray, y: np.ndarray) -> float:
+    """Exponent of a power law, by a line through the logarithms."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
