@@ -16,6 +16,20 @@ from .data import Shapes
 from .parameters import Parameters, get_field
 
 
+def over_starts(function: Callable, is_one: bool) -> Callable:
+    """`function` over the leading axis of all arrays; of a single start without vmap, which makes branches selects."""
+    if not is_one:
+        return eqx.filter_vmap(function)
+
+    def each(change: Callable, tree: Any) -> Any:
+        return jax.tree.map(lambda leaf: change(leaf) if eqx.is_array(leaf) else leaf, tree)
+
+    def one(*args: Any) -> Any:
+        return each(lambda leaf: leaf[None], function(*each(lambda leaf: leaf[0], args)))
+
+    return one
+
+
 class Evaluation:
     """Predictions (k, N), their Jacobian (k, N, n) by physical values, and the slopes dv/du (k, n), at points u (k, n).
 
@@ -49,12 +63,7 @@ class Evaluation:
             J, p = jacobian(twice, has_aux=True)(v)
             return p, J, slope
 
-        def batch(us: Array) -> tuple[Array, Array, Array]:
-            if self.n_batch == 1:  # vmap would turn every branch inside predict into a select
-                return jax.tree.map(lambda part: part[None], one(us[0]))
-            return jax.vmap(one)(us)
-
-        compiled: Callable = eqx.filter_jit(batch).lower(like).compile()  # type: ignore[attr-defined]
+        compiled: Callable = eqx.filter_jit(over_starts(one, self.n_batch == 1)).lower(like).compile()  # type: ignore[attr-defined]
         return compiled
 
     def __call__(self, us: np.ndarray) -> tuple[np.ndarray, ...]:

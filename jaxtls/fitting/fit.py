@@ -61,7 +61,7 @@ def fit(
         max_steps: most evaluations of a search; None: 128 for "lm", 4000 for optax.
         rtol: see above.
         atol: see above; not used where sigma is None.
-        progress: print chi2 at every step.
+        progress: show a tqdm bar with the lowest chi2.
 
     Returns:
         A `FitResult`. A search that fails does not raise: see `success` and `message`.
@@ -111,12 +111,10 @@ def fit(
         float(atol),
         float(jnp.finfo(d.dtype).eps),
     )
-    make: Callable = solvers.LevenbergMarquardt
+    optimiser: Any = solvers.LevenbergMarquardt(problem, u0)
     if is_optax:
-        initial, update = solvers.first_order(method, lambda u: evaluate.loss(u, d, w))
-        make = functools.partial(solvers.FirstOrder, initial=initial, update=update)
-    searches = [make(problem, u) for u in u0]
-    solvers.run(searches, evaluate, max_steps, progress)
+        optimiser = solvers.FirstOrder(method, lambda u: evaluate.loss(u, d, w), u0)
+    searches = solvers.run(optimiser, problem, u0, evaluate, max_steps, progress)
     return _result(parameters, shapes, problem, v0, searches, evaluate.error)
 
 
@@ -141,7 +139,11 @@ def _result(
     if search.best is not None:
         u, prediction, J = search.best.u, search.best.prediction, search.best.jacobian * w[:, None]
     else:
-        u, prediction, J = search.trial, np.full(len(w), np.nan), np.zeros((len(w), n))
+        u, prediction, J = (
+            np.asarray(parameters.inverse(jnp.asarray(v0[0]))),
+            np.full(len(w), np.nan),
+            np.zeros((len(w), n)),
+        )
     chi2 = search.chi2 if found else np.nan
     v = parameters.forward(jnp.asarray(u, float))
     values = np.asarray(v, float)

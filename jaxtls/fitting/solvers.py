@@ -1,25 +1,34 @@
-"""Least squares on whitened residuals: Levenberg-Marquardt, or any first-order optimiser.
+"""Least squares on whitened residuals: optimistix's Levenberg-Marquardt, or any optax optimiser, all starts together.
 
-The model is evaluated in one place, predictions and Jacobian together and all starts at once, so it is compiled once
-and the Jacobian at the optimum, which the uncertainties need, comes for free. The algebra between two evaluations is
-small and stays in NumPy: compiling it would cost more than the search, and a model that fails at a trial point ends no
-search.
+The model is evaluated outside the optimiser, predictions and Jacobian at once: it is compiled once, the Jacobian at the
+optimum comes for free, and a model that fails at a trial point ends no search. The optimiser is stepped by hand and
+told what was found at its trial point, so its own compiled step is small and serves every model of as many parameters.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
+import jax.numpy as jnp
+import lineax as lx
 import numpy as np
+import optax
+import optimistix as optx
+from jaxtyping import Array, PyTree
+from tqdm.auto import tqdm
+
+from .evaluation import over_starts
 
 RUNNING, CONVERGED, STALLED, NOT_FINITE, OUT_OF_STEPS = range(5)
 
 
 class Point(NamedTuple):
-    """One evaluated point of a search."""
+    """One evaluated point of a search; of all searches, with a leading axis."""
 
     u: np.ndarray  # (n,), unconstrained
     prediction: np.ndarray  # (N,)
@@ -52,7 +61,7 @@ class Problem:
     def whiten(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
         """Residuals (N,) in units of sigma and their Jacobian (N, n) by the unconstrained coordinates."""
         residuals = (point.prediction - self.data) * self.weight
-        return residuals, point.jacobian * self.weight[:, None] * point.slope
+        return residuals, point.jacobian * self.weight[:, None] * point.slope[..., None, :]
 
     def promised_decrease(self, r: np.ndarray, J: np.ndarray) -> float:
         r"""The decrease of chi2 still to be won, $r^T J (J^T J + C)^{-1} J^T r$: squared distance in standard errors.
@@ -76,144 +85,155 @@ class Problem:
 
 
 class Search:
-    """One search: `trial` asks for an evaluation, `tell` answers it; `best` is the best point met."""
+    """One search: the best point that it met, and whether and why it ended."""
 
-    def __init__(self, problem: Problem, u0: np.ndarray):
+    def __init__(self, problem: Problem):
         self.problem = problem
-        self.trial = u0
         self.best: Point | None = None
-        self.chi2 = np.inf
-        self.decrease = np.inf
-        self.steps = 0
-        self.code = RUNNING
+        self.chi2 = self.decrease = np.inf
+        self.steps, self.code = 0, RUNNING
 
-    def tell(self, point: Point) -> None:
-        """Take the evaluation at `trial`, and choose the next trial or an end."""
-        raise NotImplementedError
-
-    def _take(self, point: Point) -> tuple[float, bool]:
-        """chi2 at the point, and whether it is the best so far."""
+    def tell(self, point: Point, r: np.ndarray, J: np.ndarray) -> bool:
+        """Take an evaluated point; False if it is not finite."""
         self.steps += 1
-        finite = all(bool(np.all(np.isfinite(part))) for part in point)
-        chi2 = float(np.sum(self.problem.whiten(point)[0] ** 2)) if finite else np.inf
-        better = bool(np.isfinite(chi2)) and chi2 <= self.chi2
-        if better:
+        chi2 = float(np.sum(r**2))
+        if not (np.isfinite(chi2) and all(np.all(np.isfinite(part)) for part in (*point, J))):
+            return False
+        if chi2 <= self.chi2:
             self.best, self.chi2 = point, chi2
-        return chi2, better
-
-    def _converged(self, r: np.ndarray, J: np.ndarray) -> bool:
-        assert self.best is not None
-        self.decrease = self.problem.promised_decrease(r, J)
-        return self.problem.small_enough(self.decrease, self.chi2, self.best.prediction)
+            self.decrease = self.problem.promised_decrease(r, J)
+            if self.problem.small_enough(self.decrease, chi2, point.prediction):
+                self.code = CONVERGED
+        return True
 
 
-class LevenbergMarquardt(Search):
-    """Levenberg-Marquardt with Moré's column scaling and Nielsen's rule for the damping.
+class CappedDescent(optx.AbstractDescent):
+    """The damped Newton step of Levenberg-Marquardt, shortened as a whole to at most `longest` in any coordinate."""
 
-    Sources: J. J. Moré, Lecture Notes in Mathematics 630, 105 (1978); H. B. Nielsen, IMM-REP-1999-05, DTU (1999).
+    longest: Array
+    damped: optx.DampedNewtonDescent = optx.DampedNewtonDescent(linear_solver=lx.QR())
+
+    def init(self, y: Array, f_info_struct: Any) -> Any:
+        return self.damped.init(y, f_info_struct)
+
+    def query(self, y: Array, f_info: Any, state: Any) -> Any:
+        return self.damped.query(y, f_info, state)
+
+    def step(self, step_size: Array, state: Any) -> tuple[Array, Any]:
+        step, result = self.damped.step(step_size, state)
+        return step / jnp.maximum(1.0, jnp.max(jnp.abs(step) / self.longest)), result
+
+
+FORWARD = {"jac": "fwd"}
+STEEP = 30.0
+
+
+def _solver(longest: Array) -> optx.LevenbergMarquardt:
+    # Convergence is judged in standard errors, outside. The usual cutoff of 0.99 never lowers the damping near a bound.
+    parts = CappedDescent(longest), optx.ClassicalTrustRegion(high_cutoff=0.75)
+    return eqx.tree_at(lambda s: (s.descent, s.search), optx.LevenbergMarquardt(0.0, 0.0), parts)
+
+
+def _linear(y: Array, at: tuple[Array, Array, Array]) -> tuple[Array, None]:
+    """Residuals linearised at an evaluated point; optimistix asks for value and derivative there alone."""
+    return at[1] + at[2] @ (y - at[0]), None
+
+
+def _init(y: Array, r: Array, J: Array, longest: Array) -> Any:
+    return _solver(longest).init(_linear, y, (y, r, J), FORWARD, jax.eval_shape(lambda: r), None, frozenset())
+
+
+def _step(y: Array, state: Any, r: Array, J: Array, longest: Array) -> tuple[Array, Any, Array]:
+    """The accepted point, the state, which holds the next trial, and the decrease of chi2 that the trial promises."""
+    solver = _solver(longest)
+    y, state, _ = solver.step(_linear, y, (state.y_eval, r, J), FORWARD, state, frozenset())
+    return y, state, -2 * solver.search.predict_reduction(state.y_eval - y, state.f_info)
+
+
+@functools.cache
+def _compiled(is_one: bool) -> tuple[Callable, Callable]:
+    return eqx.filter_jit(over_starts(_init, is_one)), eqx.filter_jit(over_starts(_step, is_one))
+
+
+class LevenbergMarquardt:
+    """optimistix's Levenberg-Marquardt from the starts u0 (k, n), in coordinates that make all columns of J alike there.
+
+    Its damping starts at 1: small against columns of norm STEEP.
     """
 
     def __init__(self, problem: Problem, u0: np.ndarray):
-        super().__init__(problem, u0)
-        self.size = np.zeros_like(u0)
-        self.damping, self.growth, self.promised = 1e-3, 2.0, np.inf
+        self.longest, self.u0, self.state = problem.longest, u0, None
 
-    def tell(self, point: Point) -> None:
-        before = self.chi2
-        chi2, better = self._take(point)
-        if self.best is None:
-            self.code = NOT_FINITE
-            return
-        r, J = self.problem.whiten(self.best)
-        if better:
-            if np.isfinite(before):
-                ratio = min((before - chi2) / self.promised, 2.0)
-                self.damping = max(self.damping * float(np.clip(1 - (2 * ratio - 1) ** 3, 0.1, 2.0)), 1e-14)
-            self.growth = 2.0
-            self.size = np.maximum(self.size, np.linalg.norm(J, axis=0))
-            if self._converged(r, J):
-                self.code = CONVERGED
-                return
-        else:
-            self.damping *= self.growth
-            self.growth *= 2
-        step, self.promised = self._step(r, J)
-        # A decrease that round-off could hide, or a damping that stops all motion: the model's own noise is reached.
-        if self.promised <= 4 * self.problem.eps * self.chi2 or self.damping > self.problem.eps**-2:
-            self.code = STALLED
-        self.trial = self.best.u + step
-
-    def _step(self, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, float]:
-        """The damped step in u, no longer than allowed in any coordinate, and the decrease that it promises."""
-        longest, scale = self.problem.longest, np.where(self.size > 0, self.size, 1.0)
-        scaled = J / scale
-        step = self._damped(scaled, r) / scale
-        held = np.abs(step) > longest
-        if np.any(held):
-            # The others answer to the shortened step, or one runaway parameter would stall them.
-            capped = np.where(held, np.sign(step) * np.where(held, longest, 0.0), 0.0)
-            rest = self._damped(np.where(held, 0.0, scaled), r + J @ capped) / scale
-            step = np.where(held, capped, np.clip(rest, -longest, longest))
-        change = J @ step
-        return step, -float(np.sum(change * (2 * r + change)))
-
-    def _damped(self, J: np.ndarray, r: np.ndarray) -> np.ndarray:
-        """argmin |J z + r|^2 + damping |z|^2, zero along null directions."""
-        U, s, Vt = np.linalg.svd(J, full_matrices=False)
-        seen = s > self.problem.eps * max(J.shape) * np.max(s, initial=0.0)
-        return -Vt[seen].T @ (s[seen] / (s[seen] ** 2 + self.damping) * (U[:, seen].T @ r))
+    def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Next trials (k, n), and the decreases of chi2 (k,) that they promise, from those evaluated last."""
+        k, n = u.shape
+        if self.state is None:
+            size = np.linalg.norm(J, axis=1)
+            self.scale = np.where(size > 0, size, 1.0) / STEEP
+        # An orthogonal transformation leaves n + 1 residuals: the step is compiled for the number of parameters alone.
+        R = np.linalg.qr(np.concatenate([J / self.scale[:, None], r[..., None]], axis=2), mode="r")
+        R = np.concatenate([R, np.zeros((k, n + 1 - R.shape[1], n + 1))], axis=1)
+        found = [jnp.asarray(part, float) for part in (R[..., -1], R[..., :-1], self.longest * self.scale)]
+        init, step = _compiled(k == 1)
+        if self.state is None:
+            self.y = jnp.zeros((k, n))
+            self.state = init(self.y, *found)
+        self.y, self.state, promised = step(self.y, self.state, *found)
+        return self.u0 + np.asarray(self.state.y_eval, float) / self.scale, np.asarray(promised, float)
 
 
-class FirstOrder(Search):
-    """An optax optimiser on chi2 / N over the unconstrained coordinates; the best point met is kept."""
+class FirstOrder:
+    """An optax optimiser on chi2 / N over the unconstrained coordinates; `loss` serves one that searches along a line.
 
-    def __init__(self, problem: Problem, u0: np.ndarray, initial: Callable, update: Callable):
-        super().__init__(problem, u0)
-        self.update, self.state = update, initial(u0)
+    optimistix's wrapper would differentiate the model itself; here the gradient comes with the Jacobian.
+    """
 
-    def tell(self, point: Point) -> None:
-        chi2, better = self._take(point)
-        if not np.isfinite(chi2):
-            self.code = NOT_FINITE
-            return
-        r, J = self.problem.whiten(point)
-        if better and self._converged(r, J):
-            self.code = CONVERGED
-            return
-        gradient = (2 / len(r)) * (r @ J)
-        self.trial, self.state = self.update(gradient, self.state, point.u, chi2 / len(r))
-        self.trial = np.asarray(self.trial, float)
+    def __init__(self, optimiser: Any, loss: Callable, u0: np.ndarray):
+        method, is_one = optax.with_extra_args_support(optimiser), len(u0) == 1
 
+        def update(u: Array, state: PyTree, value: Array, gradient: Array) -> tuple[Array, PyTree]:
+            change, state = method.update(gradient, state, u, value=value, grad=gradient, value_fn=loss)
+            return optax.apply_updates(u, change), state
 
-def first_order(optimiser: Any, loss: Callable) -> tuple[Callable, Callable]:
-    """Start and step of an optax optimiser; `loss` serves those that search along a line."""
-    import optax  # slow to import, and most fits do without
+        self.update = eqx.filter_jit(over_starts(update, is_one))
+        self.state = eqx.filter_jit(over_starts(method.init, is_one))(jnp.asarray(u0, float))
 
-    method = optax.with_extra_args_support(optimiser)
-
-    @jax.jit
-    def update(gradient: Any, state: Any, u: Any, value: Any) -> Any:
-        change, state = method.update(gradient, state, u, value=value, grad=gradient, value_fn=loss)
-        return u + change, state
-
-    return jax.jit(method.init), update
+    def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Next trials (k, n); they promise nothing that could be checked."""
+        value, gradient = np.mean(r**2, axis=1), (2 / r.shape[1]) * np.einsum("ki,kij->kj", r, J)
+        u, self.state = self.update(*(jnp.asarray(u, float), self.state), jnp.asarray(value), jnp.asarray(gradient))
+        return np.asarray(u, float), np.full(len(u), np.inf)
 
 
-def run(searches: list[Any], evaluate: Callable, max_steps: int, progress: bool) -> None:
-    """Advance all searches together; `evaluate` takes (k, n) trials to arrays with a leading axis k."""
-    for step in range(max_steps):
-        active = [search for search in searches if search.code == RUNNING]
-        if not active:
-            return
-        # The batch keeps its size, or it would be compiled again; what has ended repeats what has not.
-        asked = active + [active[0]] * (len(searches) - len(active))
-        answers = evaluate(np.stack([search.trial for search in asked]))
-        for i, search in enumerate(active):
-            search.tell(Point(search.trial, *(np.asarray(part[i], float) for part in answers)))
-        if progress:
-            print(
-                f"fit: step {step + 1}, {len(active)} searching, chi2 {min(s.chi2 for s in searches):.6g}", flush=True
-            )
+def run(
+    method: Any, problem: Problem, u0: np.ndarray, evaluate: Callable, max_steps: int, progress: bool
+) -> list[Search]:
+    """Search from all starts u0 (k, n) together; `evaluate` takes trials (k, n) to arrays with a leading axis k."""
+    searches, u = [Search(problem) for _ in u0], u0
+    with tqdm(total=max_steps, desc="fit", leave=False, disable=not progress) as bar:
+        for _ in range(max_steps):
+            point = Point(u, *(np.asarray(part, float) for part in evaluate(u)))
+            r, J = problem.whiten(point)
+            for i, search in enumerate(searches):
+                if search.code == RUNNING:
+                    finite = search.tell(Point(*(part[i] for part in point)), r[i], J[i])
+                    if not finite and (search.best is None or isinstance(method, FirstOrder)):
+                        search.code = NOT_FINITE
+            bar.update()
+            bar.set_postfix_str(f"chi2 {min(search.chi2 for search in searches):.6g}")
+            if all(search.code != RUNNING for search in searches):
+                return searches
+            u, promised = method(u, r, J)
+            for search, decrease in zip(searches, promised):
+                # A decrease that round-off could hide: the model's own noise is reached.
+                if search.code == RUNNING and decrease <= 4 * problem.eps * search.chi2:
+                    search.code = STALLED
+            running = [search.code == RUNNING for search in searches]
+            if not any(running):
+                return searches
+            # The batch keeps its size, or it would be compiled again; what has ended repeats what has not.
+            u = np.where(np.array(running)[:, None], u, u[running.index(True)])
     for search in searches:
         if search.code == RUNNING:
             search.code = OUT_OF_STEPS
+    return searches

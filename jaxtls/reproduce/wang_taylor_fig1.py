@@ -1,6 +1,16 @@
-"""Wang & Taylor, Fig. 1: an entropic spring of N TLSs swings, heats, breathes entropy and dephases.
+"""Wang & Taylor, Fig. 1: an entropic spring of N TLSs swings, heats, dephases, and its entropy breathes.
 
-TODO
+beta = 0.01, B = 100, gamma = 10, omega_0 = 0, omega = sqrt(1 + e^(beta B)), coherent start with alpha = 1, five periods. The paper names
+its N in a legend only; these are ours. Measured here, against what the paper says:
+- (a) "damped oscillations in <x>": true and tiny. In five periods <x> loses 6 % of its height at N = 5, 0.9 % at N = 10, 0.003 % at N = 1000;
+  only N = 5 can be told apart by eye, and by its slower clock (the delayed spins soften the spring) more than by its height.
+- (b) "damped oscillations in <x^2>": the swing shrinks, but its mean grows (by 36 % at N = 10 from the first period to the fifth,
+  against 0.3 % at N = 1000): the fluctuating stiffness heats the oscillator, which the paper leaves out.
+- (c) "an oscillating amplitude independent of N": true of the first swing after the spins have settled (7.249e-3 to 7.269e-3, 0.3 %);
+  in the fifth period 7.23e-3 at N = 1000, 5 % less at N = 40 and half at N = 5, where the swing of <x^2> has gone. What does not depend
+  on N is the slope of S against <x^2>, -3.61e-3 to -3.62e-3 at every N; Eq. 5 without delay has -3.655e-3.
+- (d) "the dephasing reduces as N increases": true; impurity 0.658 (N = 5), 0.482, 0.319, 0.191, 0.0876, 0.00962 (N = 1000).
+At N = 5 the heated tail reaches past any basis: <x^2> at the end is 3.78 with 96 levels, 3.80 with 192.
 """
 
 from __future__ import annotations
@@ -18,6 +28,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 N_SPINS = (5, 10, 20, 40, 100, 1000)
+# oscillator levels, hierarchy
+QUICK, FULL = (96, 3), (192, 4)
 OBSERVABLES = ("x", "x2", "spin_entropy", "impurity")
 LABELS = (
     r"$\langle x \rangle$  [$\sqrt{\hbar / M \omega_\mathrm{eff}}$]",
@@ -37,7 +49,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     Returns:
         n_spins (K,), t_over_period (T,), x, x2, spin_entropy, impurity (K, T), truncation (K,): population of the last levels.
     """
-    n_levels, n_modes = (96, 3) if quick else (192, 4)
+    n_levels, n_modes = QUICK if quick else FULL
     ts = PERIOD * np.linspace(0.0, 5.0, 201)
     found: dict[str, list] = {name: [] for name in (*OBSERVABLES, "truncation")}
     for n in tqdm(N_SPINS, desc="N", disable=not progress):
@@ -71,10 +83,14 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
         plot._tidy(ax)
     static = 1e3 * entropy_of_eq5(data["x2"][-1])
     axes[2].plot(t, static, color=plot.VERMILION, lw=1.2, ls=(0, (2, 2)), label=f"Eq. 5 at N = {data['n_spins'][-1]:g}")
-    axes[2].legend(*[items[-1:] for items in axes[2].get_legend_handles_labels()], frameon=False, fontsize=8, loc="best")
+    axes[2].legend(
+        *[items[-1:] for items in axes[2].get_legend_handles_labels()], frameon=False, fontsize=8, loc="best"
+    )
     for ax in axes[2:]:
         ax.set_xlabel(r"time $t / \tau$,  $\tau = 2\pi / \omega_\mathrm{eff}$")
         ax.set_xlim(t[0], t[-1])
     handles, labels = axes[0].get_legend_handles_labels()
-    fig.legend(handles, labels, title="number of TLSs $N$", loc="outside upper center", ncols=len(labels), frameon=False)
+    fig.legend(
+        handles, labels, title="number of TLSs $N$", loc="outside upper center", ncols=len(labels), frameon=False
+    )
     return fig

@@ -361,4 +361,4 @@ def test_result_reads_well_and_is_json_ready():
 def test_progress_prints(capfd):
     fit(line, Line(1.0, 0.0), line(Line(2.0, 0.5)), sigma=0.1, free=LINE, progress=True)
     jax.effects_barrier()
-    assert "chi2" in capfd.readouterr().out
+    assert "chi2" in capfd.readouterr().err

@@ -1,0 +1,202 @@
+"""Measuring and reporting: first call apart from warm ones, error beside time, versions and device inside the JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import resource
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "numpy", "dynamiqs", "qutip", "scipy")
+# A warm repeat is added only while all of them together stay below this many seconds.
+WARM_SECONDS = 30.0
+
+
+@dataclass
+class Timing:
+    """Seconds: the first call (compilation and run), the median of warm calls and their spread (largest - smallest)."""
+
+    first: float
+    warm: float
+    spread: float
+    repeats: int
+
+
+@dataclass
+class Row:
+    """One line of a table. `ratio` is this row's warm time over that of what `ratio_to` names, unless that says more."""
+
+    case: str
+    name: str
+    size: Mapping[str, Any] = field(default_factory=dict)
+    first: float | None = None
+    warm: float | None = None
+    spread: float | None = None
+    repeats: int = 0
+    error: Mapping[str, float] | None = None
+    ratio: float | None = None
+    ratio_to: str = ""
+    note: str = ""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def timed(cls, case: str, name: str, timing: Timing, **fields: Any) -> Row:
+        return cls(case, name, **asdict(timing), **fields)
+
+
+def run(call: Callable[[], Any]) -> tuple[float, Any]:
+    """Seconds until everything in the result is ready, and the result."""
+    start = time.perf_counter()
+    result = jax.block_until_ready(call())
+    return time.perf_counter() - start, result
+
+
+def measure(call: Callable[[], Any], repeats: int = 5) -> tuple[Timing, Any]:
+    """Time one call from a cold compilation cache, then warm; returns the timing and the last result."""
+    [timing], [result] = measure_together([call], repeats)
+    return timing, result
+
+
+def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tuple[list[Timing], list[Any]]:
+    """As `measure` for several calls whose ratios matter: warm repeats take turns, so drifts of the machine cancel.
+
+    Repeats stop early where they would take longer than `WARM_SECONDS`, but each call runs warm at least once.
+    """
+    first, results = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sizes are fixed on purpose: errors are reported beside the times
+        for call in calls:
+            jax.clear_caches()
+            first.append(run(call)[0])
+        if len(calls) > 1:
+            for call in calls:  # clearing the caches for one call made the others cold again
+                run(call)
+        warm: list[list[float]] = [[] for _ in calls]
+        begun = time.perf_counter()
+        for turn in range(repeats):
+            elapsed = time.perf_counter() - begun
+            if turn and elapsed * (turn + 1) / turn > WARM_SECONDS:
+                break
+            results = []
+            for times, call in zip(warm, calls):
+                seconds, result = run(call)
+                times.append(seconds)
+                results.append(result)
+    timings = [
+        Timing(f, statistics.median(times), max(times) - min(times), len(times)) for f, times in zip(first, warm)
+    ]
+    return timings, results
+
+
+def errors(found: Mapping[str, Any], reference: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
+    """Largest deviation of each named observable over the run."""
+    return {name: float(np.max(np.abs(np.asarray(found[name]) - np.asarray(reference[name])))) for name in names}
+
+
+def environment() -> dict[str, Any]:
+    """Versions, device and machine."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = None
+    return {
+        "versions": versions,
+        "python": platform.python_version(),
+        "device": device(),
+        "device_kind": jax.devices()[0].device_kind,
+        "devices": len(jax.devices()),
+        "machine": platform.machine(),
+        "cpu_count": os.cpu_count(),
+        "load_average": os.getloadavg() if hasattr(os, "getloadavg") else None,
+        "x64": bool(jax.config.jax_enable_x64),
+    }
+
+
+def device() -> str:
+    """cpu, gpu or tpu: the platform that JAX computes on."""
+    return jax.default_backend()
+
+
+def peak_memory() -> dict[str, float]:
+    """Largest memory so far in MiB: of the process, and of the device where it counts."""
+    scale = 2**20 if sys.platform == "darwin" else 2**10
+    found = {"process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale}
+    stats = jax.devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in stats:
+        found["device_mib"] = stats["peak_bytes_in_use"] / 2**20
+    return found
+
+
+def write(path: str | Path, benchmark: str, rows: Sequence[Row], **facts: Any) -> Path:
+    """Write everything as JSON; numbers that are not finite become null."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "benchmark": benchmark,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+        "environment": environment(),
+        "peak_memory": peak_memory(),
+        "rows": [asdict(row) for row in rows],
+    }
+    path.write_text(json.dumps(_plain(document), indent=1, allow_nan=False) + "\n")
+    return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.ndarray | jax.Array):
+        return _plain(np.asarray(value).tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+COLUMNS = ("", "size", "first s", "warm s", "± s", "error", "ratio", "")
+
+
+def table(rows: Sequence[Row]) -> str:
+    """The rows as text, one block a case."""
+    blocks = []
+    for case in dict.fromkeys(row.case for row in rows):
+        lines = [COLUMNS, *(_cells(row) for row in rows if row.case == case)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+        text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
+        blocks.append("\n".join([case, *("  " + line for line in text)]))
+    return "\n\n".join(blocks)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    error = " ".join(f"{name} {value:.0e}" for name, value in (row.error or {}).items())
+    ratio = "" if row.ratio is None else f"{row.ratio:.3g}x {row.ratio_to}".strip()
+    size = " ".join(f"{name}={_short(value)}" for name, value in row.size.items())
+    return (row.name, size, _seconds(row.first), _seconds(row.warm), _seconds(row.spread), error, ratio, row.note)
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

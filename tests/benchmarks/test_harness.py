@@ -1,0 +1,122 @@
+"""The benchmarks measure what they say: cold and warm calls apart, JSON complete, and the peers' matrices right."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+from benchmarks import harness
+from benchmarks.__main__ import main
+from benchmarks.peers_spring import Parameters, exact, problem
+
+
+def test_first_call_and_warm_calls_are_apart():
+    calls, traces = [], []
+
+    @jax.jit
+    def f(x):
+        traces.append(1)
+        return jnp.sum(x**2)
+
+    def call():
+        calls.append(1)
+        return f(jnp.arange(3.0))
+
+    timing, result = harness.measure(call, repeats=3)
+    assert float(result) == 5.0
+    assert len(calls) == 4
+    assert timing.repeats == 3
+    assert 0 < timing.warm < timing.first
+    assert timing.spread >= 0
+    harness.measure(call, repeats=1)
+    assert len(traces) == 2  # each measurement compiles once: its first call is cold
+
+
+def test_calls_measured_together_take_turns():
+    order = []
+    calls = [lambda name=name: order.append(name) or jnp.zeros(()) for name in "ab"]
+    timings, _ = harness.measure_together(calls, repeats=2)
+    assert "".join(order) == "ab" + "ab" + "abab"
+    assert [timing.repeats for timing in timings] == [2, 2]
+
+
+def test_json_layout(tmp_path):
+    timing = harness.Timing(first=1.0, warm=0.1, spread=0.01, repeats=3)
+    rows = [
+        harness.Row.timed("case", "name", timing, size={"N": np.int64(2)}, error={"x": jnp.asarray(1e-7)}, ratio=2.0),
+        harness.Row("case", "failed", note="why", ratio=float("nan")),
+    ]
+    document = json.loads(harness.write(tmp_path / "new" / "out.json", "spring", rows, quick=True).read_text())
+    assert set(document) == {"benchmark", "created", "quick", "environment", "peak_memory", "rows"}
+    environment = document["environment"]
+    assert environment["versions"]["jaxtls"] == jt.__version__
+    assert environment["versions"]["jax"] == jax.__version__
+    assert environment["device"] == "cpu" and environment["cpu_count"] >= 1 and environment["python"]
+    first, second = document["rows"]
+    assert first["size"] == {"N": 2} and first["first"] == 1.0 and first["warm"] == 0.1 and first["spread"] == 0.01
+    assert first["error"]["x"] == pytest.approx(1e-7) and first["ratio"] == 2.0
+    assert second["ratio"] is None and second["warm"] is None and second["note"] == "why"
+    text = harness.table(rows)
+    assert text.splitlines()[0] == "case" and "N=2" in text and "2x" in text
+
+
+@pytest.mark.parametrize("n_spins", [1, 2])
+def test_peers_matrices_and_the_spring_agree(n_spins):
+    """exp(t L) of the full Lindbladian in SciPy against the hierarchy."""
+    p = Parameters(n_spins, n_levels=10, splitting=1.0, beta=1.0, omega=1.5, omega_0=0.4, mass=1.3, gamma=2.0)
+    ts = np.linspace(0, 4.0, 9)
+    expected = exact(p, ts)
+    spring = jt.EntropicSpring(
+        omega=p.omega,
+        splitting=p.splitting,
+        gamma=p.gamma,
+        beta=p.beta,
+        n_spins=n_spins,
+        omega_0=p.omega_0,
+        mass=p.mass,
+        n_levels=p.n_levels,
+        n_modes=n_spins,
+        form="lindblad",
+    )
+    with pytest.warns(UserWarning, match="truncation"):  # ten levels, on purpose
+        found = jt.evolve(spring, spring.coherent_state(p.alpha), ts, rtol=1e-9).observables
+    for name, values in expected.items():
+        np.testing.assert_allclose(found[name], values, atol=1e-8, err_msg=name)
+    assert expected["impurity"][-1] > 0.1
+
+
+def test_frames_differ_by_the_spins_own_energy():
+    p = Parameters(2, n_levels=6)
+    lab, rotating = problem(p, "lab"), problem(p)
+    excited = np.kron(np.diag([2.0, 1.0, 1.0, 0.0]), np.eye(6))
+    np.testing.assert_allclose(lab.hamiltonian - rotating.hamiltonian, p.splitting * excited, atol=1e-10)
+    assert np.trace(lab.rho0) == pytest.approx(1.0)
+    assert len(lab.jumps) == 4 and lab.dims == (2, 2, 6)
+
+
+def _document(tmp_path, *arguments):
+    path = tmp_path / "spring.json"
+    assert main(["spring", "--quick", "--no-peers", "--out", str(path), *arguments]) == 0
+    return json.loads(path.read_text())
+
+
+def test_quick_run_of_one_part(tmp_path, capsys):
+    document = _document(tmp_path, "--only", "size")
+    assert document["quick"] is True
+    assert [row["size"]["N"] for row in document["rows"]] == [20, 1000, 10**6]
+    assert document["rows"][0]["ratio"] == 1.0
+    assert all(row["error"]["x"] < 1e-6 for row in document["rows"])
+    assert "cost against N" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_quick_run_of_all_parts(tmp_path):
+    rows = _document(tmp_path)["rows"]
+    check = next(row for row in rows if row["name"] == "SciPy exp(t L)")
+    assert max(check["error"].values()) < 1e-9
+    gradient = next(row for row in rows if row["name"] == "loss and gradient")
+    assert gradient["error"]["gradient"] < 1e-4
+    assert {row["name"] for row in rows} >= {"vmap", "diffrax Tsit5", "StrangSolver in diffrax"}

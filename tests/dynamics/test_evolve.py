@@ -1,0 +1,158 @@
+"""`evolve` with a user's own model, through diffrax: accuracy, derivatives, diagnostics, refusals."""
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+
+
+class Decay(eqx.Module):
+    """A qubit losing energy: rho_ee(t) = exp(-gamma t), coherence exp(-gamma t/2 - i omega t)."""
+
+    gamma: jax.Array
+    omega: jax.Array
+
+    def vector_field(self, t, rho, args):
+        h = 0.5 * self.omega * jnp.diag(jnp.array([1.0, -1.0]))
+        lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
+        loss = lower.T @ lower
+        return -1j * (h @ rho - rho @ h) + self.gamma * (lower @ rho @ lower.T - (loss @ rho + rho @ loss) / 2)
+
+    @property
+    def observables(self):
+        return {"excited": lambda rho: rho[0, 0].real, "coherence": lambda rho: rho[0, 1]}
+
+    def diagnostics(self, rho):
+        return {"trace_error": jnp.abs(jnp.trace(rho) - 1)}
+
+
+MODEL = Decay(jnp.asarray(0.7), jnp.asarray(1.3))
+PLUS = jnp.full((2, 2), 0.5 + 0j)
+TS = jnp.linspace(0.0, 4.0, 9)
+
+
+@pytest.mark.parametrize("solver", [None, diffrax.Dopri8(), diffrax.Kvaerno5()])
+def test_a_users_module_is_a_model(solver):
+    sol = jt.evolve(MODEL, PLUS, TS, solver=solver, rtol=1e-9, atol=1e-11)
+    np.testing.assert_allclose(sol.observables["excited"], 0.5 * np.exp(-0.7 * TS), atol=1e-8)
+    np.testing.assert_allclose(sol.observables["coherence"], 0.5 * np.exp((-0.35 - 1.3j) * TS), atol=1e-8)
+    assert sol.states is None and bool(sol.success)
+    assert sol.diagnostics["trace_error"] < 1e-12
+    text = repr(sol)
+    assert "9 times" in text and "excited" in text and "trace_error" in text
+
+
+def test_states_and_custom_observables():
+    double = {"twice": lambda rho: 2 * rho[0, 0].real}
+    sol = jt.evolve(MODEL, PLUS, TS, observables=double, save_states=True)
+    assert sol.states.shape == (9, 2, 2)
+    np.testing.assert_allclose(sol.observables["twice"], 2 * sol.states[:, 0, 0].real, rtol=1e-12)
+    assert list(jt.evolve(MODEL, PLUS, TS, observables=["excited"]).observables) == ["excited"]
+
+
+def test_a_model_without_observables_keeps_its_states():
+    class Spiral(eqx.Module):
+        def vector_field(self, t, y, args):
+            return {"z": 1j * y["z"], "r": -y["r"]}
+
+    sol = jt.evolve(Spiral(), {"z": 1.0 + 0j, "r": 1.0}, TS)
+    np.testing.assert_allclose(sol.states["z"], np.exp(1j * np.asarray(TS)), atol=1e-5)
+    np.testing.assert_allclose(sol.states["r"], np.exp(-np.asarray(TS)), atol=1e-5)
+
+
+def test_one_default_serves_grad_and_jvp():
+    f = lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, rtol=1e-9, atol=1e-11).observables["excited"][-1]
+    want = -4.0 * 0.5 * np.exp(-0.7 * 4.0)
+    np.testing.assert_allclose(jax.grad(f)(0.7), want, rtol=1e-6)
+    np.testing.assert_allclose(jax.jvp(f, (0.7,), (1.0,))[1], want, rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(f))(jnp.array([0.7, 0.7]))[1], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("adjoint", [diffrax.RecursiveCheckpointAdjoint(), diffrax.BacksolveAdjoint()])
+def test_adjoints_agree(adjoint):
+    """BacksolveAdjoint takes no SaveAt(fn=...), so observables come from saved states only where diffrax allows."""
+    if isinstance(adjoint, diffrax.BacksolveAdjoint):
+        pytest.importorskip("diffrax")
+        with pytest.raises((ValueError, NotImplementedError)):
+            jax.grad(_final(adjoint))(0.7)
+        return
+    np.testing.assert_allclose(jax.grad(_final(adjoint))(0.7), -4.0 * 0.5 * np.exp(-2.8), rtol=1e-6)
+
+
+def _final(adjoint):
+    def f(g):
+        sol = jt.evolve(Decay(g, MODEL.omega), PLUS, TS, rtol=1e-9, atol=1e-11, adjoint=adjoint)
+        return sol.observables["excited"][-1]
+
+    return f
+
+
+def test_running_out_of_steps_is_told():
+    with pytest.raises(RuntimeError, match="max_steps"):
+        jt.evolve(MODEL, PLUS, TS, max_steps=3)
+    with pytest.warns(UserWarning, match="did not finish"):
+        sol = jt.evolve(MODEL, PLUS, TS, max_steps=3, throw=False)
+    assert not bool(sol.success) and "WARNING" in repr(sol)
+    inside = jax.jit(lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=3).observables["excited"])
+    with pytest.raises(eqx.EquinoxRuntimeError, match="max_steps"):
+        inside(0.7).block_until_ready()
+    batch = jax.vmap(lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=12, throw=False).success)
+    assert batch(jnp.array([0.7, 500.0])).tolist() == [True, False]
+
+
+def test_progress_shows_a_bar(capsys):
+    jt.evolve(MODEL, PLUS, TS, progress=True)
+    s = jt.EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=100, n_levels=12, n_modes=1)
+    jt.evolve(s, s.coherent_state(0.1), jnp.linspace(0, 1, 4), progress=True)
+    assert "%" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ({"ts": jnp.array([0.0, 2.0, 1.0])}, "ts"),
+        ({"ts": jnp.array([0.0, 0.0, 1.0])}, "ts"),
+        ({"ts": jnp.array([0.0, jnp.nan])}, "ts"),
+        ({"ts": jnp.array([1.0])}, "ts"),
+        ({"ts": jnp.zeros((2, 2))}, "ts"),
+        ({"rtol": 0.0}, "rtol"),
+        ({"atol": "small"}, "atol"),
+        ({"max_steps": 0}, "max_steps"),
+        ({"model": object()}, "model"),
+        ({"observables": ["energy"]}, "observables"),
+        ({"observables": "x"}, "observables"),
+        ({"observables": {"x": 3.0}}, "observables"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(change, name):
+    call = {"model": MODEL, "y0": PLUS, "ts": TS, **change}
+    model, y0, ts = call.pop("model"), call.pop("y0"), call.pop("ts")
+    with pytest.raises(ValueError, match=rf"`{name}`"):
+        jt.evolve(model, y0, ts, **call)
+
+
+def test_tolerances_below_the_precision_are_warned_of():
+    ts = jnp.linspace(0.0, 1.0, 3, dtype=jnp.float32)
+    with pytest.warns(UserWarning, match="x64"):
+        jt.evolve(MODEL, PLUS, ts, rtol=1e-7)
+
+
+def test_nothing_is_traced_again_when_only_numbers_change():
+    count = 0
+
+    class Counted(eqx.Module):
+        rate: jax.Array
+
+        def vector_field(self, t, y, args):
+            nonlocal count
+            count += 1
+            return -self.rate * y
+
+    jt.evolve(Counted(jnp.asarray(1.0)), jnp.asarray(1.0), TS)
+    first = count
+    jt.evolve(Counted(jnp.asarray(2.0)), jnp.asarray(3.0), 2 * TS)
+    assert count == first

@@ -1,0 +1,90 @@
+"""Orders of the splitting and its extrapolations, measured; the diffrax solver; weights."""
+
+import diffrax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+from jaxtls.dynamics.splitting import Extrapolation, richardson_weights
+
+SPRING = jt.EntropicSpring(
+    omega=1.6, omega_0=0.6, splitting=2.0, gamma=0.5, beta=0.5, n_spins=3, n_levels=16, n_modes=3
+)
+Y0 = SPRING.coherent_state(0.5)
+
+
+def order(errors, steps):
+    return -np.polyfit(np.log(steps), np.log(errors), 1)[0]
+
+
+@pytest.mark.parametrize("levels", [(1, 2), (1, 2, 3, 4)])
+def test_weights_cancel_even_powers(levels):
+    w = richardson_weights(levels)
+    np.testing.assert_allclose(w.sum(), 1.0, rtol=1e-12)
+    for power in range(1, len(levels)):
+        np.testing.assert_allclose(np.sum(w / np.array(levels, float) ** (2 * power)), 0.0, atol=1e-12)
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.parametrize(("levels", "steps"), [((1,), (8, 16, 32)), ((1, 2), (6, 9, 14)), ((1, 2, 3), (3, 5, 8))])
+def test_orders_are_2k(levels, steps):
+    splitting = SPRING.splitting_step(Y0)
+    ts = jnp.array([0.0, 2.0])
+    exact = jt.evolve(SPRING, Y0, ts, solver=diffrax.Dopri8(), rtol=1e-12, atol=1e-13, save_states=True).states[-1]
+    errors = []
+    for n in steps:
+        stepper = Extrapolation(splitting, levels if len(levels) > 1 else (1, 2))
+        z = splitting.pack(Y0)
+        h = jnp.asarray(2.0 / n)
+        for _ in range(n):
+            z = (
+                splitting.step(z, splitting.propagators(h))
+                if len(levels) == 1
+                else stepper.step(z, stepper.propagators(h))[0]
+            )
+        errors.append(float(jnp.max(jnp.abs(splitting.unpack(z) - exact))))
+    measured = order(errors, steps)
+    assert abs(measured - 2 * len(levels)) < 0.4, (measured, errors)
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.parametrize(("extrapolate", "want"), [(False, 2), (True, 4)])
+def test_order_as_a_diffrax_solver(extrapolate, want):
+    ts = jnp.array([0.0, 2.0])
+    exact = jt.evolve(SPRING, Y0, ts, solver=diffrax.Dopri8(), rtol=1e-12, atol=1e-13).observables["x2"][-1]
+    solver = jt.StrangSolver(SPRING, extrapolate=extrapolate)
+    errors, steps = [], (8, 16, 32)
+    for n in steps:
+        sol = jt.evolve(
+            SPRING,
+            Y0,
+            ts,
+            solver=solver,
+            stepsize_controller=diffrax.ConstantStepSize(),
+            dt0=2.0 / n,
+            observables=["x2"],
+        )
+        errors.append(abs(float(sol.observables["x2"][-1] - exact)))
+    assert abs(order(errors, steps) - want) < 0.4, errors
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+def test_diffrax_controls_the_step_of_the_splitting():
+    ts = jnp.linspace(0.0, 2.0, 5)
+    a = jt.evolve(SPRING, Y0, ts, solver=jt.StrangSolver(SPRING), rtol=1e-7, atol=1e-9)
+    b = jt.evolve(SPRING, Y0, ts, rtol=1e-9)
+    np.testing.assert_allclose(a.observables["x"], b.observables["x"], atol=1e-5)
+    with pytest.raises(ValueError, match="`model`"):
+        jt.StrangSolver(object())
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+def test_error_estimate_bounds_the_error():
+    ts = jnp.linspace(0.0, 3.0, 4)
+    tight = jt.evolve(SPRING, Y0, ts, rtol=1e-10)
+    for rtol in (1e-4, 1e-6):
+        sol = jt.evolve(SPRING, Y0, ts, rtol=rtol)
+        error = max(float(jnp.max(jnp.abs(sol.observables[k] - tight.observables[k]))) for k in ("x", "x2", "impurity"))
+        assert error < 10 * float(sol.diagnostics["time_error"])
+        assert error < 10 * rtol

@@ -1,0 +1,34 @@
+"""Every public name explains itself, and every example in a docstring runs."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+
+MODULES = sorted(m.name for m in pkgutil.walk_packages(jt.__path__, "jaxtls.") if "__main__" not in m.name)
+PUBLIC = [name for name in dir(jt) if not name.startswith("_") and not inspect.ismodule(getattr(jt, name))]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name):
+    module = importlib.import_module(name)
+    names = {**{n: getattr(jt, n) for n in PUBLIC}, "jt": jt, "jnp": jnp, "np": np, "jax": jax}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_public_names_have_docstrings_with_an_example(name):
+    text = inspect.getdoc(getattr(jt, name)) or ""
+    assert len(text) > 40, name
+    assert ">>>" in text, f"{name} has no example"
