@@ -38,7 +38,7 @@ class Timing:
 
 @dataclass
 class Row:
-    """One line of a table. `ratio` is this row's warm time over that of what `ratio_to` names, unless that says more."""
+    """One line of a table; `ratio` is this row's warm time over that of what `ratio_to` names."""
 
     case: str
     name: str
@@ -74,17 +74,15 @@ def measure(call: Callable[[], Any], repeats: int = 5) -> tuple[Timing, Any]:
 def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tuple[list[Timing], list[Any]]:
     """As `measure` for several calls whose ratios matter: warm repeats take turns, so drifts of the machine cancel.
 
-    Repeats stop early where they would take longer than `WARM_SECONDS`, but each call runs warm at least once.
+    The cache is cleared once, so programs that two calls share count in the first call of the earlier one. Repeats stop
+    early where they would take longer than `WARM_SECONDS`, but each call runs warm at least once.
     """
     first, results = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes are fixed on purpose: errors are reported beside the times
+        jax.clear_caches()
         for call in calls:
-            jax.clear_caches()
             first.append(run(call)[0])
-        if len(calls) > 1:
-            for call in calls:  # clearing the caches for one call made the others cold again
-                run(call)
         warm: list[list[float]] = [[] for _ in calls]
         begun = time.perf_counter()
         for turn in range(repeats):

@@ -1,7 +1,7 @@
 """The entropic spring as a generic solver sees it: matrices of 2^N spin states (x) n oscillator levels.
 
     H = p^2/2M + M omega_0^2 x^2/2 + sum_j (B + d x^2) n_j,   d = M omega^2/(2N),
-    jumps sqrt(A(x)) s-_j and sqrt(G(x)) s+_j,   A = gamma (nbar + 1), G = gamma nbar, nbar = 1/(e^(beta (B + d x^2)) - 1).
+    jumps sqrt(A(x)) s-_j, sqrt(G(x)) s+_j,   A = gamma (nbar + 1), G = gamma nbar, nbar = 1/(e^(beta (B + d x^2)) - 1).
 
 Oscillator basis: Fock states of the omega_eff oscillator, cut at n levels, functions of x through the position nodes of
 that basis; so jaxtls with the same n, n_modes = N and form="lindblad" solves the very same finite problem. `problem` is
@@ -63,13 +63,15 @@ def problem(p: Parameters, frame: str = "rotating") -> Problem:
     frequency = np.sqrt(p.omega_0**2 + p.omega**2 * polarization)
     unit = 1 / np.sqrt(p.mass * frequency)
     nodes, v = hermite_dvr(p.n_levels)
-    of_x2 = lambda f: _clean(v.T @ np.diag(f((unit * nodes) ** 2)) @ v)
+    squares = (unit * nodes) ** 2
+
+    def on_nodes(f: np.ndarray) -> np.ndarray:
+        return _clean(v.T @ np.diag(f) @ v)
 
     shift = p.mass * p.omega**2 / (2 * p.n_spins)
-    occupation = lambda x2: 1 / np.expm1(p.beta * (p.splitting + shift * x2))
-    down = of_x2(lambda x2: np.sqrt(p.gamma * (occupation(x2) + 1)))
-    up = of_x2(lambda x2: np.sqrt(p.gamma * occupation(x2)))
-    x2_nodes = of_x2(lambda x2: x2)
+    occupation = 1 / np.expm1(p.beta * (p.splitting + shift * squares))
+    down, up = on_nodes(np.sqrt(p.gamma * (occupation + 1))), on_nodes(np.sqrt(p.gamma * occupation))
+    x2_nodes = on_nodes(squares)
 
     # The kinetic energy is what the omega_eff oscillator, diagonal in this basis, leaves of it.
     oscillator = np.diag(frequency * (np.arange(p.n_levels) + 0.5))
@@ -183,7 +185,10 @@ def _dynamiqs(p: Parameters, layout: str, rtol: float, atol: float) -> Solve:
 
     dq.set_precision("double")
     made = problem(p)
-    wrap = lambda a: dq.asqarray(a, dims=made.dims, layout=getattr(dq, layout))
+
+    def wrap(a: np.ndarray) -> Any:
+        return dq.asqarray(a, dims=made.dims, layout=getattr(dq, layout))
+
     hamiltonian, x, x2 = wrap(made.hamiltonian), wrap(made.x), wrap(made.x2)
     jumps = [wrap(jump) for jump in made.jumps]
     rho0 = dq.asqarray(made.rho0, dims=made.dims)
@@ -204,11 +209,18 @@ def _qutip(p: Parameters, variant: str, rtol: float, atol: float) -> Solve:
 
     made = problem(p)
     dims = [list(made.dims)] * 2
-    wrap = lambda a: qutip.Qobj(sp.csr_matrix(a), dims=dims)
+
+    def wrap(a: np.ndarray) -> Any:
+        return qutip.Qobj(sp.csr_matrix(a), dims=dims)
+
     hamiltonian, x, x2 = wrap(made.hamiltonian), wrap(made.x), wrap(made.x2)
     jumps = [wrap(jump) for jump in made.jumps]
     rho0 = wrap(made.rho0)
-    impurity = lambda t, rho: _impurity(rho.full(), p.n_levels)
+
+    def impurity(t: float, rho: Any) -> float:
+        del t
+        return _impurity(rho.full(), p.n_levels)
+
     options = {
         "method": variant.split()[0],
         "matrix_form": variant.endswith("matrix form"),

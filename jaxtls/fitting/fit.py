@@ -55,7 +55,7 @@ def fit(
             or one number for each of its leaves; inf leaves a point out. None: 1, with the standard errors of the
             parameters scaled by the root of the reduced chi2.
         free: field name to transform; fields of nested models are written with dots ("bath.gamma").
-        method: "lm" (Levenberg-Marquardt), or an optax optimiser, which sees the gradient of chi2 / N.
+        method: "lm" (optimistix's Levenberg-Marquardt), or an optax optimiser, which sees the gradient of chi2 / N.
         n_starts: number of searches, the given start included; the others fill the ranges of the transforms evenly.
         key: shuffles the starts where more than one scalar is free; None: a fixed key.
         max_steps: most evaluations of a search; None: 128 for "lm", 4000 for optax.
@@ -79,7 +79,7 @@ def fit(
         >>> round(float(f.values["rate"]), 6), f.success
         (1.5, True)
 
-    Source: J. J. Moré, Lecture Notes in Mathematics 630, 105 (1978), for the default method.
+    Source: J. Rader, T. Lyons, P. Kidger, Optimistix, arXiv:2402.09983 (2024), for the default method.
     """
     # Checks
     traced = is_traced(model, data, sigma)
@@ -152,9 +152,7 @@ def _result(
     known = dataclasses.replace(known, at_bound=_at_bound(parameters, values, stderr) if found else ())
     success = search.code == solvers.CONVERGED
     if search.code == solvers.STALLED:
-        # The noise of `predict` ended the search: good enough within a tenth of a standard error.
-        reduced = chi2 / max(dof, 1)
-        success = search.decrease <= 0.01 * (max(1.0, reduced) if problem.sigma_given else reduced)
+        success = problem.near_enough(search.decrease, search.chi2)
     flat = functools.partial(jnp.asarray, dtype=v.dtype)
     result = FitResult(
         model=parameters.put(v),

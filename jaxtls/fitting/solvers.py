@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -83,6 +83,11 @@ class Problem:
         absolute = self.atol**2 if self.sigma_given else 0.0
         return bool(decrease <= absolute + self.rtol**2 * chi2 + (8 * self.eps) ** 2 * size)
 
+    def near_enough(self, decrease: float, chi2: float) -> bool:
+        """True if the optimum is within a tenth of a standard error: as good as a noisy `predict` lets one ask for."""
+        reduced = chi2 / max(int(np.sum(self.weight > 0)) - len(self.longest), 1)
+        return bool(decrease <= 0.01 * (max(1.0, reduced) if self.sigma_given else reduced))
+
 
 class Search:
     """One search: the best point that it met, and whether and why it ended."""
@@ -91,7 +96,7 @@ class Search:
         self.problem = problem
         self.best: Point | None = None
         self.chi2 = self.decrease = np.inf
-        self.steps, self.code = 0, RUNNING
+        self.steps, self.best_step, self.code = 0, 0, RUNNING
 
     def tell(self, point: Point, r: np.ndarray, J: np.ndarray) -> bool:
         """Take an evaluated point; False if it is not finite."""
@@ -100,11 +105,16 @@ class Search:
         if not (np.isfinite(chi2) and all(np.all(np.isfinite(part)) for part in (*point, J))):
             return False
         if chi2 <= self.chi2:
-            self.best, self.chi2 = point, chi2
+            self.best, self.chi2, self.best_step = point, chi2, self.steps
             self.decrease = self.problem.promised_decrease(r, J)
             if self.problem.small_enough(self.decrease, chi2, point.prediction):
                 self.code = CONVERGED
         return True
+
+    def stalls(self, promised: float) -> bool:
+        """True where the noise of `predict` hides what the next trial promises, or has refused the last few trials."""
+        refused = self.steps - self.best_step >= 4 and self.problem.near_enough(self.decrease, self.chi2)
+        return refused or bool(promised <= 4 * self.problem.eps * self.chi2)
 
 
 class CappedDescent(optx.AbstractDescent):
@@ -130,7 +140,7 @@ STEEP = 30.0
 
 def _solver(longest: Array) -> optx.LevenbergMarquardt:
     # Convergence is judged in standard errors, outside. The usual cutoff of 0.99 never lowers the damping near a bound.
-    parts = CappedDescent(longest), optx.ClassicalTrustRegion(high_cutoff=0.75)
+    parts: Any = CappedDescent(longest), optx.ClassicalTrustRegion(high_cutoff=0.75)
     return eqx.tree_at(lambda s: (s.descent, s.search), optx.LevenbergMarquardt(0.0, 0.0), parts)
 
 
@@ -156,30 +166,34 @@ def _compiled(is_one: bool) -> tuple[Callable, Callable]:
 
 
 class LevenbergMarquardt:
-    """optimistix's Levenberg-Marquardt from the starts u0 (k, n), in coordinates that make all columns of J alike there.
+    """optimistix's Levenberg-Marquardt from the starts u0 (k, n), in units that make all columns of J alike there.
 
     Its damping starts at 1: small against columns of norm STEEP.
     """
 
+    steps_back: ClassVar[bool] = True
+
     def __init__(self, problem: Problem, u0: np.ndarray):
-        self.longest, self.u0, self.state = problem.longest, u0, None
+        self.longest, self.u0 = problem.longest, u0
+        self.state: Any = None
 
     def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Next trials (k, n), and the decreases of chi2 (k,) that they promise, from those evaluated last."""
-        k, n = u.shape
+        (k, n), init, step = u.shape, *_compiled(len(u) == 1)
+        m = -4 * (-n // 4)  # no compilation for every number of parameters: the others change nothing
         if self.state is None:
             size = np.linalg.norm(J, axis=1)
             self.scale = np.where(size > 0, size, 1.0) / STEEP
-        # An orthogonal transformation leaves n + 1 residuals: the step is compiled for the number of parameters alone.
-        R = np.linalg.qr(np.concatenate([J / self.scale[:, None], r[..., None]], axis=2), mode="r")
-        R = np.concatenate([R, np.zeros((k, n + 1 - R.shape[1], n + 1))], axis=1)
-        found = [jnp.asarray(part, float) for part in (R[..., -1], R[..., :-1], self.longest * self.scale)]
-        init, step = _compiled(k == 1)
+            self.longest = np.pad(self.longest * self.scale, [(0, 0), (0, m - n)], constant_values=np.inf)
+        # An orthogonal transformation leaves n + 1 residuals.
+        R: Any = np.linalg.qr(np.concatenate([J / self.scale[:, None], r[..., None]], axis=2), mode="r")
+        R = np.pad(R, [(0, 0), (0, m + 1 - R.shape[1]), (0, m - n)])
+        found = [jnp.asarray(part, float) for part in (R[..., n], np.delete(R, n, axis=2), self.longest)]
         if self.state is None:
-            self.y = jnp.zeros((k, n))
+            self.y = jnp.zeros((k, m))
             self.state = init(self.y, *found)
         self.y, self.state, promised = step(self.y, self.state, *found)
-        return self.u0 + np.asarray(self.state.y_eval, float) / self.scale, np.asarray(promised, float)
+        return self.u0 + np.asarray(self.state.y_eval, float)[:, :n] / self.scale, np.asarray(promised, float)
 
 
 class FirstOrder:
@@ -187,6 +201,8 @@ class FirstOrder:
 
     optimistix's wrapper would differentiate the model itself; here the gradient comes with the Jacobian.
     """
+
+    steps_back: ClassVar[bool] = False
 
     def __init__(self, optimiser: Any, loss: Callable, u0: np.ndarray):
         method, is_one = optax.with_extra_args_support(optimiser), len(u0) == 1
@@ -199,10 +215,10 @@ class FirstOrder:
         self.state = eqx.filter_jit(over_starts(method.init, is_one))(jnp.asarray(u0, float))
 
     def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Next trials (k, n); they promise nothing that could be checked."""
+        """Next trials (k, n); what they promise is not known."""
         value, gradient = np.mean(r**2, axis=1), (2 / r.shape[1]) * np.einsum("ki,kij->kj", r, J)
         u, self.state = self.update(*(jnp.asarray(u, float), self.state), jnp.asarray(value), jnp.asarray(gradient))
-        return np.asarray(u, float), np.full(len(u), np.inf)
+        return np.asarray(u, float), np.full(len(u), np.nan)
 
 
 def run(
@@ -217,7 +233,7 @@ def run(
             for i, search in enumerate(searches):
                 if search.code == RUNNING:
                     finite = search.tell(Point(*(part[i] for part in point)), r[i], J[i])
-                    if not finite and (search.best is None or isinstance(method, FirstOrder)):
+                    if not finite and (search.best is None or not method.steps_back):
                         search.code = NOT_FINITE
             bar.update()
             bar.set_postfix_str(f"chi2 {min(search.chi2 for search in searches):.6g}")
@@ -225,8 +241,7 @@ def run(
                 return searches
             u, promised = method(u, r, J)
             for search, decrease in zip(searches, promised):
-                # A decrease that round-off could hide: the model's own noise is reached.
-                if search.code == RUNNING and decrease <= 4 * problem.eps * search.chi2:
+                if search.code == RUNNING and method.steps_back and search.stalls(decrease):
                     search.code = STALLED
             running = [search.code == RUNNING for search in searches]
             if not any(running):

@@ -1,4 +1,4 @@
-"""Published figures, one small file each: `data(quick)` computes them, `draw(data)` pictures them, the docstring judges them.
+"""Published figures, one small file each: `data(quick)` computes, `draw(data)` pictures, the docstring judges.
 
     python -m jaxtls.reproduce --list
     python -m jaxtls.reproduce wang-taylor-1 --out figures

@@ -49,7 +49,7 @@ def run(name: str, out_dir: str | os.PathLike = "figures", quick: bool = True, p
 
 
 def write_csv(path: str | os.PathLike, data: dict[str, Any]) -> None:
-    """One column for each array, blank below its end; of a matrix one column for each row, named after its `n_spins`."""
+    """A column for each array, blank below its end; of a matrix a column for each row, named after its `n_spins`."""
     columns: dict[str, np.ndarray] = {}
     for name, values in data.items():
         values = np.asarray(values)

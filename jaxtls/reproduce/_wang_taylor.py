@@ -19,7 +19,7 @@ POLARIZATION = 1 / (1 + np.exp(BETA * SPLITTING))
 PERIOD = 2 * np.pi
 
 
-def spring(n_spins: float, n_levels: int, n_modes: int, **changes: Any) -> EntropicSpring:
+def spring(n_spins: float | int, n_levels: int, n_modes: int, **changes: Any) -> EntropicSpring:
     """The spring of Fig. 1 (omega_0 = 0, omega_eff = 1). N is data, so that one compiled program serves every N."""
     require(
         bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
@@ -34,7 +34,7 @@ def spring(n_spins: float, n_levels: int, n_modes: int, **changes: Any) -> Entro
 
 @contextmanager
 def measured_truncation() -> Iterator[None]:
-    """Below N = 10 the heated tail leaves any basis: the figures keep its size among their data instead of a warning."""
+    """Below N = 10 the heated tail leaves any basis: stated in the figure's docstring, not warned of at each N."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="truncation")
         yield

@@ -1,15 +1,16 @@
 """Wang & Taylor, Fig. 1: an entropic spring of N TLSs swings, heats, dephases, and its entropy breathes.
 
-beta = 0.01, B = 100, gamma = 10, omega_0 = 0, omega = sqrt(1 + e^(beta B)), coherent start with alpha = 1, five periods. The paper names
-its N in a legend only; these are ours. Measured here, against what the paper says:
-- (a) "damped oscillations in <x>": true and tiny. In five periods <x> loses 6 % of its height at N = 5, 0.9 % at N = 10, 0.003 % at N = 1000;
-  only N = 5 can be told apart by eye, and by its slower clock (the delayed spins soften the spring) more than by its height.
-- (b) "damped oscillations in <x^2>": the swing shrinks, but its mean grows (by 36 % at N = 10 from the first period to the fifth,
-  against 0.3 % at N = 1000): the fluctuating stiffness heats the oscillator, which the paper leaves out.
-- (c) "an oscillating amplitude independent of N": true of the first swing after the spins have settled (7.249e-3 to 7.269e-3, 0.3 %);
-  in the fifth period 7.23e-3 at N = 1000, 5 % less at N = 40 and half at N = 5, where the swing of <x^2> has gone. What does not depend
-  on N is the slope of S against <x^2>, -3.61e-3 to -3.62e-3 at every N; Eq. 5 without delay has -3.655e-3.
-- (d) "the dephasing reduces as N increases": true; impurity 0.658 (N = 5), 0.482, 0.319, 0.191, 0.0876, 0.00962 (N = 1000).
+beta = 0.01, B = 100, gamma = 10, omega_0 = 0, omega = sqrt(1 + e^(beta B)), a coherent start with alpha = 1.
+Five periods. The paper names its N in a legend only; these are ours. Measured here, against what the paper says:
+- (a) "damped oscillations in <x>": true and tiny. In five periods <x> loses 6 % of its height at N = 5, 0.9 % at
+  N = 10, 0.003 % at N = 1000. The eye sees a slower clock at N = 5 (the spins' response softens the spring), not more.
+- (b) "damped oscillations in <x^2>": the swing shrinks, but its mean grows, by 36 % at N = 10 from the first period to
+  the fifth (0.3 % at N = 1000): the fluctuating stiffness heats the oscillator, which the paper leaves out.
+- (c) "an oscillating amplitude independent of N": true of the first swing after the spins have settled (7.249e-3 to
+  7.269e-3, 0.3 %). The fifth period's is 7.23e-3 at N = 1000, 5 % less at N = 40 and half at N = 5, as that of <x^2>
+  shrinks. The slope of S against <x^2> is -3.61e-3 to -3.62e-3 at every N; Eq. 5, without delay, has -3.655e-3.
+- (d) "the dephasing reduces as N increases": true. Impurity after five periods, in the order of N_SPINS: 0.658, 0.482,
+  0.319, 0.191, 0.0876, 0.00962.
 At N = 5 the heated tail reaches past any basis: <x^2> at the end is 3.78 with 96 levels, 3.80 with 192.
 """
 
@@ -47,7 +48,8 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
         progress: show a bar on stderr.
 
     Returns:
-        n_spins (K,), t_over_period (T,), x, x2, spin_entropy, impurity (K, T), truncation (K,): population of the last levels.
+        n_spins (K,), t_over_period (T,), x, x2, spin_entropy, impurity (K, T),
+        truncation (K,): largest population of the last four levels.
     """
     n_levels, n_modes = QUICK if quick else FULL
     ts = PERIOD * np.linspace(0.0, 5.0, 201)

@@ -1,15 +1,17 @@
 """Wang & Taylor, Fig. 2: damping and dephasing of an entropic spring against N and against its entropic share R_S.
 
-Parameters of Fig. 1. The paper gives no estimator; here the damping rate is the slope of the logarithm of the amplitude at the turning
-points of five periods, the dephasing rate the mean over the first period. Measured, beside first order in 1/N (`weak_coupling_rates`):
-- (a) "damping proportional to 1/N": N times the rate is constant to 8 % for N >= 40 and to 2.5 % for N >= 100; it is 21 % higher at
-  N = 20, 79 % at N = 10 and 6 times as high at N = 5. First order is met to 0.3 % at N = 1000 and 0.02 % at N = 10^4. The rate is tiny:
-  5.6e-7 a period at N = 10^4.
-- (b) "dephasing suppressed by 1/N": N times the rate is constant to 10 % for N >= 20 (18 % lower at N = 10, 29 % at N = 5, where the
-  state is far from pure within one period). First order is met to 1.3 % at large N: noise needs 1/Gamma to build up.
-- (c) "dephasing proportional to R_S": not found. With omega_eff = 1, which the paper's units ask for, omega of the caption must be
-  omega sqrt(<sigma>_B), and the rate goes as R_S^3.6 at N = 10 (R_S^4 to first order in 1/N, as D goes as omega^4). With omega as
-  printed (omega_eff from 0.80 to 0.52) it goes as R_S^3.3.
+Parameters of Fig. 1. The paper gives no estimator. Here the damping rate is the slope of the logarithm of the amplitude
+at the turning points of five periods, the dephasing rate the mean over the first period. Measured, beside first order
+in 1/N (`weak_coupling_rates`):
+- (a) "damping proportional to 1/N": N times the rate is constant to 8 % for N >= 40 and to 2.5 % for N >= 100; it is
+  21 % higher at N = 20, 79 % at N = 10 and 6 times as high at N = 5. First order is met to 0.3 % at N = 1000 and
+  0.05 % at N = 10^4. The rate is tiny: 5.6e-7 a period at N = 10^4.
+- (b) "dephasing suppressed by 1/N": N times the rate is constant to 10 % for N >= 20; it is 18 % lower at N = 10 and
+  29 % at N = 5, where the state is far from pure within one period. First order is met to 1.3 % at large N: the
+  noise acts fully only after 1/Gamma.
+- (c) "dephasing proportional to R_S": not found. With omega_eff = 1, which the paper's units ask for, the caption's
+  omega must be omega sqrt(<sigma>_B), and the rate goes as R_S^3.6 at N = 10 (R_S^4 to first order in 1/N).
+  With omega as printed, omega_eff falls from 0.80 to 0.52 and the rate goes as R_S^3.35.
 """
 
 from __future__ import annotations
@@ -35,23 +37,24 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     """Rates from five periods (a) and from the first (b, c), beside those of first order in 1/N.
 
     Arguments:
-        quick: every second N, 7 couplings, 80 oscillator levels and 4 of the hierarchy; False: all N, 31 couplings, 160 and 5.
+        quick: every second N, 7 couplings, 80 oscillator levels and 4 of the hierarchy; False: all N, 31 couplings,
+            160 and 5.
         progress: show bars on stderr.
 
     Returns:
         n_spins (K,); damping_rate, dephasing_rate and theory_damping_rate, theory_dephasing_rate (K,) [1/period];
-        for (c), at N = 10: coupling (J,), the paper's omega; entropic_ratio, ratio_dephasing_rate, ratio_theory (J,) in the reading
-        with omega_eff = 1; literal_entropic_ratio, literal_dephasing_rate (J,) with omega taken as printed.
+        for (c), at N = 10: coupling (J,), the paper's omega; entropic_ratio, ratio_dephasing_rate, ratio_theory (J,)
+        in the reading with omega_eff = 1; literal_entropic_ratio, literal_dephasing_rate (J,), omega as printed.
     """
     n_levels, n_modes = (80, 3) if quick else (160, 4)
     counts = N_SPINS[::2] if quick else N_SPINS
-    rows = []
+    rows: list[tuple] = []
     for n in tqdm(counts, desc="N", disable=not progress):
         model = spring(n, n_levels, n_modes)
         theory = weak_coupling_rates(model, ALPHA)
         damping, dephasing = rates(model, 5)
         rows.append((damping, dephasing, PERIOD * theory.position_damping, PERIOD * theory.impurity_slope))
-    names = ("damping_rate", "dephasing_rate", "theory_damping_rate", "theory_dephasing_rate")
+    names: tuple[str, ...] = ("damping_rate", "dephasing_rate", "theory_damping_rate", "theory_dephasing_rate")
     found = {"n_spins": np.array(counts, float), **dict(zip(names, np.array(rows).T, strict=True))}
 
     couplings = np.linspace(0.7, 1.0, 7 if quick else 31)
@@ -81,9 +84,10 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def rates(model: EntropicSpring, periods: int) -> tuple[float, float]:
-    """Decay rate of the amplitude of <x> after the first half period, and mean dephasing over the first period [1/period].
+    """Decay rate of the amplitude of <x>, and mean dephasing over the first period [1/period].
 
-    The amplitude sqrt(x^2 + (p/M omega_eff)^2) is read where |<x>| peaks, each half period, and a line laid through its logarithm.
+    The amplitude sqrt(x^2 + (p/M omega_eff)^2) is read each half period, near the turning points, and a line laid
+    through its logarithm; the start is left out, as the noise has yet to set in.
     """
     frequency = float(model.effective_frequency)
     ts = np.pi / frequency * np.arange(2 * periods + 1)

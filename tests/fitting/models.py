@@ -37,10 +37,13 @@ class Nested(eqx.Module):
     tone: Tone
 
 
+# Jitted, so that fits of one form are compiled once for all tests.
+@eqx.filter_jit
 def line(m):
     return m.slope * X + m.offset
 
 
+@eqx.filter_jit
 def decay(m):
     return m.amplitude * jnp.exp(-m.rate * X)
 

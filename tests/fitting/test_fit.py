@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -64,18 +63,18 @@ def test_no_sigma_and_perfect_or_too_few_data():
 
 
 def test_stated_errors_cover_the_truth():
-    """Over 200 noisy repeats z^T cov^-1 z follows chi2 with two degrees of freedom."""
+    """Over 64 noisy repeats z^T cov^-1 z follows chi2 with two degrees of freedom."""
     truth, sigma = Decay(2.0, 1.3), 0.05
     predict, start = eqx.filter_jit(decay), Decay(1.0, 0.5)
     clean, distances, chi2 = decay(truth), [], []
-    for seed in range(200):
+    for seed in range(64):
         f = fit(predict, start, noisy(clean, sigma, seed), sigma=sigma, free=DECAY)
         z = np.array([f.values["amplitude"] - 2.0, f.values["rate"] - 1.3])
         distances.append(z @ np.linalg.solve(np.asarray(f.covariance), z))
         chi2.append(float(f.chi2))
-    assert abs(np.mean(distances) - 2.0) < 4 * 2.0 / np.sqrt(200)  # variance of chi2_2 is 4
-    assert abs(np.mean(np.array(distances) < 2 * np.log(2)) - 0.5) < 0.15  # median of chi2_2
-    assert abs(np.mean(chi2) - 23) < 4 * np.sqrt(46 / 200)
+    assert abs(np.mean(distances) - 2.0) < 4 * 2.0 / np.sqrt(64)  # variance of chi2_2 is 4
+    assert abs(np.mean(np.array(distances) < 2 * np.log(2)) - 0.5) < 0.2  # median of chi2_2
+    assert abs(np.mean(chi2) - 23) < 4 * np.sqrt(46 / 64)
 
 
 def test_a_jitted_predict_is_compiled_once():
@@ -147,13 +146,20 @@ def test_answer_does_not_depend_on_units():
     np.testing.assert_allclose(f.stderr["rate"] * 1e12, reference.stderr["rate"], rtol=1e-6)
 
 
+TS = jnp.linspace(0, 6, 60)
+
+
+@eqx.filter_jit
+def tone(m):
+    return jnp.cos(m.omega * TS)
+
+
 @pytest.mark.parametrize(("w", "start"), [(3.0, 9.0), (0.75, 11.0), (6.4, 0.6), (10.9, 2.0)])
 def test_multistart_escapes_a_bad_guess(w, start):
-    ts = jnp.linspace(0, 6, 60)
     f = fit(
-        lambda m: jnp.cos(m.omega * ts),
+        tone,
         Tone(jnp.asarray(start)),
-        jnp.cos(w * ts),
+        jnp.cos(w * TS),
         sigma=0.01,
         free={"omega": Interval(0.5, 12.0)},
         n_starts=32,
@@ -165,12 +171,7 @@ def test_multistart_escapes_a_bad_guess(w, start):
 
 
 def test_a_local_minimum_is_called_one():
-    ts = jnp.linspace(0, 6, 60)
-
-    def predict(m):
-        return jnp.cos(m.omega * ts)
-
-    f = fit(predict, Tone(9.0), jnp.cos(3.0 * ts), sigma=0.01, free={"omega": Interval(0.5, 12.0)})
+    f = fit(tone, Tone(9.0), jnp.cos(3.0 * TS), sigma=0.01, free={"omega": Interval(0.5, 12.0)})
     assert abs(float(f.values["omega"]) - 3) > 1 and "raise n_starts" in f.message
 
 
@@ -181,7 +182,7 @@ def test_multistart_in_two_dimensions():
     truth = Nested(Decay(2.0, 1.0), Tone(3.0))
     free = {"tone.omega": Interval(0.5, 8.0), "decay.amplitude": Positive()}
     start = Nested(Decay(0.8, 1.0), Tone(7.0))
-    f = fit(predict, start, predict(truth), sigma=0.01, free=free, n_starts=24, key=jax.random.key(1))
+    f = fit(predict, start, predict(truth), sigma=0.01, free=free, n_starts=32, key=jax.random.key(1))
     assert f.names == ("tone.omega", "decay.amplitude")
     assert float(f.values["tone.omega"]) == pytest.approx(3.0) and float(f.model.decay.amplitude) == pytest.approx(2.0)
     assert float(f.model.decay.rate) == 1.0
@@ -267,18 +268,40 @@ def test_infinite_sigma_leaves_a_point_out():
     assert float(f.values["slope"]) == pytest.approx(theta, rel=1e-5) and f.dof == 22
 
 
-@pytest.mark.parametrize("adjoint", [diffrax.RecursiveCheckpointAdjoint(), diffrax.ForwardMode()], ids=["rev", "fwd"])
-def test_either_differentiation_mode_will_do(adjoint):
-    """A predict that allows only one mode of differentiation is fitted by that one."""
+@jax.custom_vjp
+def _reverse_only(m):
+    return decay(m)
 
-    def predict(m):
-        term = diffrax.ODETerm(lambda t, y, rate: -rate * y)
-        save, control = diffrax.SaveAt(ts=X), diffrax.PIDController(rtol=1e-8, atol=1e-10)
-        args = (term, diffrax.Tsit5(), 0.0, 2.0, 0.1, jnp.asarray(m.amplitude), m.rate)
-        return diffrax.diffeqsolve(*args, saveat=save, stepsize_controller=control, adjoint=adjoint).ys
 
-    f = fit(predict, Decay(1.0, 0.5), decay(Decay(2.0, 1.3)), sigma=0.01, free=DECAY)
+_reverse_only.defvjp(lambda m: jax.vjp(decay, m), lambda pullback, ct: pullback(ct))
+
+
+def _forward_only(m):
+    """Repeated multiplication: a loop of unknown length has no reverse mode."""
+    n_steps = jnp.ceil(1.0 + 0.0 * jax.lax.stop_gradient(m.rate)).astype(int)
+    return jax.lax.fori_loop(0, n_steps, lambda _, y: y * jnp.exp(-m.rate), m.amplitude)[None]
+
+
+def test_either_differentiation_mode_will_do():
+    """A predict that allows only one mode of differentiation is fitted by that one, the dearer one too."""
+    start = Decay(jnp.asarray(1.0), jnp.asarray(0.5))
+    f = fit(_reverse_only, start, decay(Decay(2.0, 1.3)), sigma=0.01, free=DECAY)
     assert f.success and float(f.values["rate"]) == pytest.approx(1.3, rel=1e-5)
+    f = fit(_forward_only, start, jnp.array([0.3]), sigma=0.01, free=DECAY)
+    assert f.success and float(f.predicted[0]) == pytest.approx(0.3, rel=1e-5)
+
+
+def test_noise_of_predict_ends_the_search():
+    """Values with a noise that the derivative does not see, as of an adaptive solver."""
+
+    def predict(m, size):
+        return decay(m) * (1 + size * jax.lax.stop_gradient(jnp.sin(1e7 * m.rate * (1 + X))))
+
+    y = noisy(decay(Decay(2.0, 1.3)), 1e-3)
+    f = fit(lambda m: predict(m, 1e-5), Decay(1.0, 0.5), y, sigma=1e-3, free=DECAY)
+    assert f.success and f.n_steps < 20 and abs(f.values["rate"] - 1.3) < 4 * f.stderr["rate"]
+    f = fit(lambda m: predict(m, 1e-1), Decay(1.0, 0.5), y, sigma=1e-3, free=DECAY)
+    assert not f.success and "make predict more accurate" in f.message
 
 
 def test_more_parameters_than_data():
@@ -296,7 +319,7 @@ def test_errors_inside_predict_end_no_search():
 
     f = fit(predict, Tone(1.0), 1.4 * X, sigma=1e-3, free={"omega": Positive()})
     assert f.success and float(f.values["omega"]) == pytest.approx(1.4, rel=1e-4) and f.message == ""
-    f = fit(predict, Tone(2.0), 1.4 * X, sigma=1e-3, free={"omega": Positive()}, n_starts=4)
+    f = fit(predict, Tone(2.0), 1.4 * X, sigma=1e-3, free={"omega": Positive()}, n_starts=8)
     assert f.success and float(f.values["omega"]) == pytest.approx(1.4, rel=1e-4)
     f = fit(predict, Tone(2.0), 1.4 * X, sigma=1e-3, free={"omega": Positive()})
     assert not f.success and "too fast" in f.message
@@ -360,5 +383,4 @@ def test_result_reads_well_and_is_json_ready():
 
 def test_progress_prints(capfd):
     fit(line, Line(1.0, 0.0), line(Line(2.0, 0.5)), sigma=0.1, free=LINE, progress=True)
-    jax.effects_barrier()
     assert "chi2" in capfd.readouterr().err

@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.stats
 from numpy.testing import assert_allclose
 
 from jaxtls import EntropicSpring, evolve
@@ -13,7 +15,7 @@ from jaxtls.models.spring.limits import constant_rate_moments, weak_coupling_rat
 
 ALPHA = 0.6 + 0.3j
 MOMENTS = ("x", "p", "x2", "p2")
-FIG1 = {"omega": np.sqrt(1 + np.e), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
+FIG1 = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
 # Another omega_eff and mass, a slower bath.
 OTHER = {"omega": 1.3, "omega_0": 1.2, "splitting": 10.0, "gamma": 2.0, "beta": 0.05, "mass": 0.6}
 
@@ -22,18 +24,23 @@ OTHER = {"omega": 1.3, "omega_0": 1.2, "splitting": 10.0, "gamma": 2.0, "beta": 
 
 
 @pytest.mark.parametrize(
-    "n_spins, n_levels, duration, form", [(3, 96, 1.2, "wang-taylor"), (20, 48, 3.0, "wang-taylor"), (20, 48, 3.0, "lindblad")]
-)  # fmt: skip
-def test_moments_agree_with_evolve(n_spins, n_levels, duration, form):
+    "n_spins, n_levels, form",
+    [
+        (3, 64, "wang-taylor"),
+        pytest.param(20, 48, "wang-taylor", marks=pytest.mark.slow),
+        pytest.param(20, 48, "lindblad", marks=pytest.mark.slow),
+    ],
+)
+def test_moments_agree_with_evolve(n_spins, n_levels, form):
     spring = EntropicSpring(
         omega=1.9, omega_0=0.3, splitting=1e8, gamma=3.0, beta=1e-8, mass=1.3, n_spins=n_spins,
         n_levels=n_levels, n_modes=min(n_spins, 6), form=form,
     )  # fmt: skip
-    ts = jnp.linspace(0.0, duration, 4)
+    ts = jnp.linspace(0.0, 1.2, 3)
     sol = evolve(spring, spring.coherent_state(ALPHA), ts, observables=MOMENTS, rtol=1e-8)
     moments = constant_rate_moments(spring, ALPHA, ts)
     for name in MOMENTS:
-        assert_allclose(sol.observables[name], getattr(moments, name), atol=1e-6, err_msg=name)
+        assert_allclose(sol.observables[name], getattr(moments, name), atol=1e-7, err_msg=name)
 
 
 def random_switching(spring, alpha, ts):
@@ -52,15 +59,13 @@ def random_switching(spring, alpha, ts):
             [zero, -2 * np.diag(stiffness), jump],
         ]
     )
-    weights = np.array([float(jnp.exp(jax.scipy.stats.binom.logpmf(i, n, p))) for i in k])
+    weights = scipy.stats.binom.pmf(k, n, p)
     m_omega = mass * float(spring.effective_frequency)
     x, momentum = np.sqrt(2 / m_omega) * alpha.real, np.sqrt(2 * m_omega) * alpha.imag
     start = np.concatenate(
         [(x**2 + 1 / (2 * m_omega)) * weights, x * momentum * weights, (momentum**2 + m_omega / 2) * weights]
     )
-    return np.array(
-        [np.asarray(jax.scipy.linalg.expm(generator * t, max_squarings=40) @ start)[: n + 1].sum() for t in ts]
-    )
+    return np.array([(scipy.linalg.expm(generator * t) @ start)[: n + 1].sum() for t in ts])
 
 
 @pytest.mark.parametrize("n_spins", [1, 2, 15])
@@ -92,19 +97,21 @@ def test_moments_in_many_ways():
 # --- first order in 1/N ----------------------------------------------------------------------------------------------
 
 
+LEVELS = np.arange(32)
+READ = {
+    "a": lambda y: jnp.sum(np.sqrt(LEVELS[1:]) * jnp.diagonal(y[0], -1)),
+    "a2": lambda y: jnp.sum(np.sqrt(LEVELS[1:-1] * LEVELS[2:]) * jnp.diagonal(y[0], -2)),
+    "n": lambda y: jnp.sum(LEVELS * jnp.diagonal(y[0]).real),
+    "impurity": lambda y: 1 - jnp.sum(jnp.abs(y[0]) ** 2),
+}
+
+
 def measured(spring, alpha, first=1, last=3, per_period=16):
     """The rates of `weak_coupling_rates` from a run: differences between means over one period and a later one."""
-    n_levels, frequency = spring.n_levels, float(spring.effective_frequency)
+    frequency = float(spring.effective_frequency)
     tau = 2 * np.pi / frequency
-    k = np.arange(n_levels)
-    read = {
-        "a": lambda y: jnp.sum(np.sqrt(k[1:]) * jnp.diagonal(y[0], -1)),
-        "a2": lambda y: jnp.sum(np.sqrt(k[1:-1] * k[2:]) * jnp.diagonal(y[0], -2)),
-        "n": lambda y: jnp.sum(k * jnp.diagonal(y[0]).real),
-        "impurity": lambda y: 1 - jnp.sum(jnp.abs(y[0]) ** 2),
-    }
     ts = np.arange((last + 1) * per_period) * tau / per_period
-    sol = evolve(spring, spring.coherent_state(alpha), jnp.asarray(ts), observables=read, rtol=1e-9)
+    sol = evolve(spring, spring.coherent_state(alpha), jnp.asarray(ts), observables=READ, rtol=1e-9)
     found = {name: np.asarray(values) for name, values in sol.observables.items()}
 
     def slope(values):
@@ -121,15 +128,12 @@ def measured(spring, alpha, first=1, last=3, per_period=16):
     }
 
 
-@pytest.mark.parametrize(
-    "parameters, form", [(FIG1, "wang-taylor"), (OTHER, "wang-taylor"), (OTHER, "lindblad")]
-)  # fmt: skip
-def test_first_order_in_one_over_n(parameters, form):
-    # What is left falls as 1/N: the largest part is the state's own impurity.
-    for n_spins in (500.0, 5000.0):
-        spring = EntropicSpring(
-            **parameters, n_spins=jnp.asarray(n_spins), n_levels=32, n_modes=2, form=form
-        )  # fmt: skip
+@pytest.mark.parametrize("form", ["wang-taylor", pytest.param("lindblad", marks=pytest.mark.slow)])
+def test_first_order_in_one_over_n(form):
+    # What is left falls as 1/N; the largest part is the state's own impurity.
+    for parameters, n_spins in ((FIG1, 500.0), (FIG1, 5000.0), (OTHER, 500.0), (OTHER, 5000.0)):
+        parameters = {"omega_0": 0.0, "mass": 1.0, **parameters}
+        spring = EntropicSpring(**parameters, n_spins=jnp.asarray(n_spins), n_levels=32, n_modes=2, form=form)
         theory = weak_coupling_rates(spring, ALPHA)
         for name, value in measured(spring, ALPHA).items():
             assert_allclose(getattr(theory, name), value, rtol=7.5 / n_spins, err_msg=f"{name}, N = {n_spins:g}")

@@ -1,19 +1,20 @@
 """Two limits of the entropic spring in closed form, to check `evolve` against and to read its numbers by.
 
-Both see the TLSs as a noise on the stiffness: k = N p + delta k of them are up, delta k forgets at Gamma = A + G with variance N p q.
-- `constant_rate_moments`: the rates do not depend on x (beta -> 0 at fixed beta B). Moments close on themselves: exact in N.
-- `weak_coupling_rates`: first order in 1/N at any beta, slow beside both Gamma and Omega = omega_eff.
+Both see the TLSs as a noise on the stiffness: k of them are up, N p on average, with variance N p q and memory
+e^(-Gamma t), Gamma = A + G = gamma coth(beta B/2).
+- `constant_rate_moments`: the rates do not depend on x (beta -> 0 at fixed beta B). Moments close: exact in N.
+- `weak_coupling_rates`: first order in 1/N, slow beside Gamma and Omega = omega_eff, and first order in beta Omega.
 
 Source: both are this library's, for Eq. 21 of C.-H. Wang and J. M. Taylor, "A quantum model for entropic springs".
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import expm
 from jaxtyping import Array
 
 from ..._checks import finite, require, size
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 # Levels kept where N is larger or unknown; level m relaxes at m Gamma.
 DEFAULT_MODES = 24
-# Of the matrix exponential: generators of norm up to 2^40.
-MAX_SQUARINGS = 40
+# exp of generators of norm up to 2^30; 1/15! is round-off.
+SQUARINGS = 30
+TAYLOR = 14
 
 
 class Moments(NamedTuple):
@@ -68,9 +70,9 @@ class WeakCouplingRates(NamedTuple):
 def constant_rate_moments(spring: EntropicSpring, alpha: Any, ts: Any, *, n_modes: int | None = None) -> Moments:
     """Moments of the oscillator where the TLSs flip at rates that do not depend on x: exact at any N and amplitude.
 
-    With the rates of x = 0 every coupling of the hierarchy c_m is a commutator with x^2, and the moments of each degree close:
-        d X_m = P_m/M,   d P_m = -2 (K X)_m - m Gamma P_m           (and - m Gamma X_m), X_m = Tr x c_m, P_m = Tr p c_m,
-        d XX_m = 2 XP_m/M,   d XP_m = PP_m/M - 2 (K XX)_m,   d PP_m = -4 (K XP)_m     (each - m Gamma itself),
+    With the rates of x = 0 every coupling of the hierarchy c_m is a commutator with x^2; moments of one degree close:
+        d X_m = P_m/M,   d P_m = -2 (K X)_m,   with X_m = Tr x c_m, P_m = Tr p c_m,
+        d XX_m = 2 XP_m/M,   d XP_m = PP_m/M - 2 (K XX)_m,   d PP_m = -4 (K XP)_m,   and -m Gamma of itself for each,
         (K X)_m = (M Omega^2/2 + d (q-p) m) X_m + d p q (N-m+1) X_(m-1) + d (m+1) X_(m+1),   d = M omega^2/2N.
 
     Arguments:
@@ -92,15 +94,18 @@ def constant_rate_moments(spring: EntropicSpring, alpha: Any, ts: Any, *, n_mode
         >>> moments.x2.shape, bool(moments.x2[0] > moments.x[0] ** 2)
         ((4,), True)
 
-    Source: physics of Eq. 21 with constant rates; compared with `evolve` at beta = 1e-7 in tests/spring/test_limits.py.
+    Source: Eq. 21 at constant rates (this library's); compared with `evolve` in tests/spring/test_limits.py.
     """
-    noise = _noise(spring)
-    ts, mass, frequency = finite("ts", ts), spring.mass, spring.effective_frequency
-    most = int(spring.n_spins) if isinstance(spring.n_spins, int) else None
+    noise, ts, alpha = _noise(spring), finite("ts", ts), jnp.asarray(alpha)
     n_modes = size("n_modes", n_modes or DEFAULT_MODES)
-    n_modes = n_modes if most is None else min(n_modes, most)
+    if isinstance(spring.n_spins, int):
+        n_modes = min(n_modes, int(spring.n_spins))
+    return _moments(noise, spring.mass, spring.effective_frequency, alpha, ts, n_modes)
 
-    # c_m in units of sqrt((N p q)^m / m!), so that both neighbours couple alike. A row past N is reached from none below it.
+
+@partial(jax.jit, static_argnums=5)
+def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Array, n_modes: int) -> Moments:
+    # c_m in units of sqrt((N p q)^m / m!), so that both neighbours couple alike. None below reaches a row past N.
     m = jnp.arange(n_modes + 1.0)
     steps = jnp.sqrt(noise.pq * (m[:-1] + 1))
     stiffness = noise.shift * (
@@ -118,34 +123,32 @@ def constant_rate_moments(spring: EntropicSpring, alpha: Any, ts: Any, *, n_mode
             [zero, -4 * stiffness, decay],
         ]
     )
-    alpha = jnp.asarray(alpha)
     x, p = jnp.sqrt(2 / (mass * frequency)) * alpha.real, jnp.sqrt(2 * mass * frequency) * alpha.imag
-    start = (x, p), (x**2 + 1 / (2 * mass * frequency), x * p, p**2 + mass * frequency / 2)
+    start_1 = jnp.stack([x, p])
+    start_2 = jnp.stack([x**2 + 1 / (2 * mass * frequency), x * p, p**2 + mass * frequency / 2])
 
-    def moments(t: Array) -> tuple[Array, ...]:
-        found = []
-        for generator, values in zip((first, second), start):
-            flow = expm(t * generator, max_squarings=MAX_SQUARINGS)[:: n_modes + 1, :: n_modes + 1]
-            found += list(flow @ jnp.stack(values))
-        return tuple(found)
+    def at(t: Array) -> Array:
+        # c_0 alone is wanted, and alone is not zero at the start.
+        flows = (_exponential(t * generator)[:: n_modes + 1, :: n_modes + 1] for generator in (first, second))
+        return jnp.concatenate([flow @ start for flow, start in zip(flows, (start_1, start_2))])
 
-    x, p, x2, xp, p2 = (values.reshape(ts.shape) for values in jax.lax.map(moments, ts.reshape(-1)))
+    x, p, x2, xp, p2 = (values.reshape(ts.shape) for values in jax.lax.map(at, ts.reshape(-1)).T)
     return Moments(x=x, p=p, x2=x2, p2=p2, xp=xp)
 
 
 def weak_coupling_rates(spring: EntropicSpring, alpha: Any) -> WeakCouplingRates:
     """What N TLSs do to a coherent oscillation, to first order in 1/N: noise and delayed response of the stiffness.
 
-    With X^2 = M Omega x^2, Q = int_0^inf e^(-Gamma tau) X^2(-tau) dtau, in the frame that turns at Omega and averaged over a period:
-        d rho = -D [X^2, [Q, rho]] + (i/2) beta Gamma D [X^2, {Q, rho}] - W [X^2, [X^2, rho]],   n = |alpha|^2,
-        S_0 = D/Gamma + W,   S_2 = D Gamma/(Gamma^2 + 4 Omega^2) + W,   R_2 = beta Omega D Gamma/(Gamma^2 + 4 Omega^2):
+    With X^2 = M Omega x^2 and Q = int_0^inf e^(-Gamma tau) X^2(-tau) dtau, turning at Omega, averaged over a period:
+        d rho = -D [X^2, [Q, rho]] + (i/2) beta Gamma D [X^2, {Q, rho}] - W [X^2, [X^2, rho]].
+    With n = |alpha|^2, L = D/(Gamma^2 + 4 Omega^2), S_0 = D/Gamma + W, S_2 = Gamma L + W, R_2 = beta Omega Gamma L:
         energy growth           4 S_2 - 4 R_2 (n+1)^2/(2n+1)
         <x> damping             S_0 - S_2 + R_2 (n+1)
         <x^2>, 2 Omega part     4 S_0 - 2 S_2 + R_2 (2n+3)
         impurity slope          4 n S_0 + (4n+2) (S_2 - R_2)
-        frequency shift         -2 Omega D/(Gamma^2 + 4 Omega^2) - beta D (n+1) (1 + Gamma^2/(2 (Gamma^2 + 4 Omega^2)))
+        frequency shift         -2 Omega L - beta (n+1) (D + Gamma^2 L/2)
     W = 0 for form="wang-taylor"; W = N (q G'^2/G + p A'^2/A)/(8 M^2 Omega^2) with ' = d/dx^2 for form="lindblad".
-    R_2 is detailed balance between taking and giving 2 Omega, to first order in beta Omega: beta Omega (n+1) must be small.
+    R_2 is detailed balance between taking and giving 2 Omega, to first order: beta Omega (n+1) must be small.
 
     Arguments:
         spring: any spring with one class of TLSs; `n_spins` may be traced.
@@ -162,10 +165,10 @@ def weak_coupling_rates(spring: EntropicSpring, alpha: Any) -> WeakCouplingRates
         >>> spring = EntropicSpring(omega=1.9283, splitting=100.0, gamma=10.0, beta=0.01, n_spins=1000)
         >>> rates = weak_coupling_rates(spring, 1.0)
         >>> f"{rates.impurity_slope:.3e} {rates.position_damping:.2e}"
-        '3.106e-04 8.88e-07'
+        '3.106e-04 8.89e-07'
 
-    Source: second order in the coupling for Eq. 21 (Born-Markov-secular in Omega << all others; this library's); within 0.1 % of
-    `evolve` at N = 2000 in tests/spring/test_limits.py.
+    Source: second order in the coupling of Eq. 21 (this library's); what is left falls as 1/N in
+    tests/spring/test_limits.py, at most 1.5 % of each rate at N = 500.
     """
     noise = _noise(spring)
     frequency, beta = spring.effective_frequency, spring.beta
@@ -187,6 +190,21 @@ def weak_coupling_rates(spring: EntropicSpring, alpha: Any) -> WeakCouplingRates
         impurity_slope=4 * number * s0 + (4 * number + 2) * (s2 - r2),
         frequency_shift=shift,
     )
+
+
+def _exponential(generator: Array) -> Array:
+    """Matrix exponential in two scans (quick to compile): Taylor of exp - 1 of a 2^SQUARINGS-th, U -> 2 U + U^2."""
+    small = generator / 2.0**SQUARINGS
+
+    def taylor(u: Array, order: Array) -> tuple[Array, None]:
+        return (small + small @ u) / order, None
+
+    def square(u: Array, _: None) -> tuple[Array, None]:
+        return 2 * u + u @ u, None
+
+    u, _ = jax.lax.scan(taylor, jnp.zeros_like(small), jnp.arange(TAYLOR, 0, -1, dtype=small.dtype))
+    u, _ = jax.lax.scan(square, u, None, length=SQUARINGS)
+    return jnp.eye(len(u), dtype=u.dtype) + u
 
 
 class _Noise(NamedTuple):
