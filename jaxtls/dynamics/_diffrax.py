@@ -60,6 +60,9 @@ def integrate(
         max_steps = TRACED_MAX_STEPS if traced else MAX_STEPS
     if stepsize_controller is None:
         stepsize_controller = diffrax.PIDController(rtol=rtol, atol=atol)
+        if isinstance(solver, StrangSolver):
+            # Its interpolation is linear, so land on the output times.
+            stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=ts)
     meter = diffrax.TqdmProgressMeter() if progress else diffrax.NoProgressMeter()
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),

@@ -1,6 +1,7 @@
 """The spring in motion: reference values, conservation laws, sizes, gradients."""
 
 import dataclasses
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -186,3 +187,22 @@ def test_many_unlike_tlss_cap_the_hierarchy_or_are_refused():
     assert np.isfinite(float(many.entropic_ratio))
     with pytest.raises(ValueError, match=r"`n_spins`.*601 coefficients"):
         many.coherent_state(0.5)
+
+
+def test_n_spins_may_be_data_below_the_levels_kept():
+    """With N traced, levels beyond N are kept but must stay empty."""
+    base = dict(omega=1.9, splitting=20.0, gamma=3.0, beta=0.05, n_levels=20)
+    ts = jnp.linspace(0.0, 1.2, 3)
+
+    @jax.jit
+    def run(n):
+        s = jt.EntropicSpring(**base, n_spins=n, n_modes=5)
+        return jt.evolve(s, s.coherent_state(0.3), ts).observables
+
+    exact = jt.EntropicSpring(**base, n_spins=3, n_modes=3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want = jt.evolve(exact, exact.coherent_state(0.3), ts).observables
+    got = run(3.0)
+    for name in want:
+        np.testing.assert_allclose(got[name], want[name], atol=1e-8, err_msg=name)

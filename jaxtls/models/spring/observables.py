@@ -125,7 +125,10 @@ def _binomial_grid(n: Array | Count, p: Array, m_max: int) -> tuple[Array, Array
     psi = [jnp.ones_like(k)]
     for m in range(m_max):
         last = psi[m - 1] if m else 0.0
-        psi.append(((k - (n - m) * p - m * q) * psi[m] - m * last) / ((n - m) * variance))
+        left = jnp.asarray(n, p.dtype) - m
+        exists = left > 0.5  # no psi_m beyond m = n, which may be data
+        following = ((k - left * p - m * q) * psi[m] - m * last) / (jnp.where(exists, left, 1.0) * variance)
+        psi.append(jnp.where(exists, following, 0.0))
     return weight, jnp.where(keep, jnp.stack(psi), jnp.where(jnp.arange(m_max + 1)[:, None] == 0, 1.0, 0.0))
 
 
