@@ -15,6 +15,8 @@ from .fitting import fit as fit
 from .fitting import propagate as propagate
 from .models import EntropicSpring as EntropicSpring
 from .models import ResonatorLoss as ResonatorLoss
+from .models import constant_rate_moments as constant_rate_moments
+from .models import weak_coupling_rates as weak_coupling_rates
 from .quantum import coherent_state as coherent_state
 from .quantum import concurrence as concurrence
 from .quantum import expect as expect

@@ -77,8 +77,8 @@ def _fit(options: argparse.Namespace, command: str) -> int:
     # A program may choose its precision; a library may not.
     jax.config.update("jax_enable_x64", True)
 
+    from ._progress import Progress
     from .cli import resonator, spring
-    from .cli.progress import Progress
 
     progress = Progress(quiet=options.quiet)
     if options.model == "resonator":

@@ -76,7 +76,7 @@ def traces(sol: Any, names: Sequence[str] | None = None, *, time_label: str = "t
     for ax, name, colour in zip(axes, names, _cycle(len(names)), strict=True):
         ax.plot(ts, observables[name].real, color=colour, lw=1.5)
         ax.set_ylabel(LABELS.get(name, name))
-        _tidy(ax)
+        tidy(ax)
     axes[-1].set_xlabel(time_label)
     axes[-1].set_xlim(ts[0], ts[-1])
     return axes
@@ -119,8 +119,8 @@ def trace_fit(
         rest.set_ylim(-reach, reach)
         rest.set_ylabel("residual / error")
         rest.set_xlabel(time_label)
-        _tidy(ax)
-        _tidy(rest)
+        tidy(ax)
+        tidy(rest)
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
@@ -160,7 +160,7 @@ def resonator_fit(
     # One call for all curves: each new shape is compiled.
     curves = np.asarray(model.quality_factor(grid, drives[:, None]))
     misfit = 100 * np.log(q / np.asarray(model.quality_factor(temperature, photons)))
-    for drive, curve, colour in zip(drives, curves, _ramp(len(drives)), strict=True):
+    for drive, curve, colour in zip(drives, curves, ramp(len(drives)), strict=True):
         here = photons == drive
         bars = None if sigma is None else np.asarray(sigma)[here]
         ax.errorbar(temperature[here], q[here], bars, fmt="o", ms=4, lw=1, color=colour, label=_power(drive))
@@ -195,13 +195,13 @@ def resonator_fit(
     parts.set_title(f"where the loss goes at {_power(weakest)} photons", fontsize=9)
     parts.legend(frameon=False, fontsize=8, loc="best")
     for axes in (ax, rest, parts):
-        _tidy(axes)
+        tidy(axes)
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
 
 
-def _tidy(ax: Axes) -> None:
+def tidy(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="0.9", lw=0.6)
     ax.set_axisbelow(True)
@@ -211,7 +211,7 @@ def _cycle(count: int) -> list[str]:
     return [PALETTE[i % len(PALETTE)] for i in range(count)]
 
 
-def _ramp(count: int) -> list[Any]:
+def ramp(count: int) -> list[Any]:
     """Colours for an ordered quantity: dark to light, without the pale end."""
     import matplotlib
 

@@ -9,10 +9,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._progress import Progress
 from ..fitting import propagate
 from ..models.resonator import BOLTZMANN, GAP_RATIO
 from ..plot import resonator_fit
-from .progress import Progress
 from .report import Quantity, Report
 from .resonator_fit import BACKGROUND, VARIANTS, fit_variant, forms_for, memory_of, rms
 from .tables import InputError, Table, read_table

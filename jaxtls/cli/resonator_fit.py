@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._progress import Progress
 from ..fitting import Interval, Positive, fit
 from ..models.resonator import BOLTZMANN, GAP_RATIO, PLANCK, ResonatorLoss
-from .progress import Progress
 from .tables import Table
 
 # What each variant frees, beyond the quasiparticle term and the constant.

@@ -12,11 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._progress import Progress
 from ..dynamics import evolve
 from ..fitting import Positive, fit, propagate
 from ..models.spring import EntropicSpring
 from ..plot import trace_fit
-from .progress import Progress
 from .report import Quantity, Report
 from .tables import Table, read_table
 

@@ -18,9 +18,7 @@ from . import _diffrax, splitting
 from . import progress as progress_bar
 from .solution import Solution
 
-LEVELS = (1, 2, 3, 4)
-# Fewer extrapolation levels reach the same error where outputs are closer than a macro step (measured on the spring).
-LEVELS_BY_STEP = ((0.17, (1, 2)), (0.5, (1, 2, 3)))
+TRACED_LEVELS = 4
 TRACED_MACRO_STEPS = 1024
 MAX_MACRO_STEPS = 2**20
 MAX_ATTEMPTS = 6
@@ -181,25 +179,24 @@ def _run_splitting_sized(
     known = concrete(ts)
     durations = None if known is None else np.diff(known)
     uniform = durations is not None and bool(np.ptp(durations) <= 1e-9 * np.max(durations))
-    levels = LEVELS
+    n_levels = TRACED_LEVELS
     bound = max_steps or TRACED_MACRO_STEPS
     if traced and known is not None:
         bound = max(bound, 2 * len(known))
     if not traced:
-        needed_rate = float(_splitting_rate(model)) * rate_factor * (1e-6 / options.rtol) ** (1 / 7)
         assert durations is not None
-        spans = durations * needed_rate
-        levels = next((l for limit, l in LEVELS_BY_STEP if np.max(spans) <= limit), LEVELS)
-        total = int(np.sum(np.maximum(1, np.ceil(spans)))) + 1
+        rate = float(_splitting_rate(model)) * rate_factor
+        n_levels = splitting.cheapest_levels(durations, rate, options.rtol)
+        total = int(np.sum(splitting.macro_steps(durations, rate, options.rtol, n_levels)))
         require(
             total <= (max_steps or MAX_MACRO_STEPS),
             "max_steps",
-            f"be at least the {total} macro steps that this run needs (rate {needed_rate:.3g} per unit time)",
+            f"be at least the {total} macro steps that this run needs (fastest rate {rate:.3g})",
             max_steps or MAX_MACRO_STEPS,
             "Raise max_steps, loosen rtol or shorten the run.",
         )
         bound = 0
-    static = (levels, int(bound), uniform, traced)
+    static = (tuple(range(1, n_levels + 1)), int(bound), uniform, traced)
     with progress_bar.bar(len(ts) - 1, "evolve") if options.progress else nullcontext():
         return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
 
@@ -213,7 +210,7 @@ def _splitting_rate(model: Any) -> Array:
 def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_factor: Array, static: tuple) -> Solution:
     levels, bound, uniform, traced = static
     stepper = splitting.Extrapolation(model.splitting_step(y0), levels)
-    counts = splitting.macro_steps(jnp.diff(ts), stepper.splitting.rate * rate_factor, options.rtol)
+    counts = splitting.macro_steps(jnp.diff(ts), stepper.splitting.rate * rate_factor, options.rtol, len(levels))
     record, tick = options.recorder(model), progress_bar.tick if options.progress else None
     unfinished = jnp.array(False)
     if traced:

@@ -26,7 +26,8 @@ def hermite_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
     """
     x = np.diag(np.sqrt(np.arange(1, n_levels) / 2), 1)
     nodes, vectors = np.linalg.eigh(x + x.T)
-    # eigh's signs are arbitrary. phi_(n-1) alternates in sign from node to node and is nowhere tiny (phi_0 is, at the outer nodes).
+    # eigh's signs are arbitrary. phi_(n-1) alternates in sign from node to node and is nowhere tiny (phi_0 is, at the
+    # outer nodes).
     alternating = (-1.0) ** np.arange(n_levels - 1, -1, -1)
     vectors = vectors * np.sign(vectors[-1]) * alternating
     nodes = (nodes - nodes[::-1]) / 2

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import require
-from ..cli.progress import Progress
+from .._progress import Progress
 
 
 def run(name: str, out_dir: str | os.PathLike = "figures", quick: bool = True, progress: bool = True) -> list[str]:

@@ -78,11 +78,11 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     t = data["t_over_period"]
     for ax, letter, name, label in zip(axes, "abcd", OBSERVABLES, LABELS, strict=True):
         scale = 1e3 if name == "spin_entropy" else 1.0
-        for n, values, colour in zip(data["n_spins"], data[name], plot._ramp(len(data[name])), strict=True):
+        for n, values, colour in zip(data["n_spins"], data[name], plot.ramp(len(data[name])), strict=True):
             ax.plot(t, scale * values, color=colour, lw=1.3, label=f"{n:g}")
         ax.set_ylabel(label)
         ax.set_title(f"({letter})", loc="left", fontsize=10)
-        plot._tidy(ax)
+        plot.tidy(ax)
     static = 1e3 * entropy_of_eq5(data["x2"][-1])
     axes[2].plot(t, static, color=plot.VERMILION, lw=1.2, ls=(0, (2, 2)), label=f"Eq. 5 at N = {data['n_spins'][-1]:g}")
     axes[2].legend(

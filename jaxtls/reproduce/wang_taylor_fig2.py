@@ -138,7 +138,7 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     ax.legend(frameon=False, loc="upper left")
     for ax, letter in zip(axes, "abc", strict=True):
         ax.set_title(f"({letter})", loc="left", fontsize=10)
-        plot._tidy(ax)
+        plot.tidy(ax)
     return fig
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxtls import plot
-from jaxtls.cli.progress import Progress
+from jaxtls._progress import Progress
 from jaxtls.cli.report import Quantity, Report
 
 

@@ -1,7 +1,8 @@
 """Brute force for the entropic spring in plain NumPy: the master equation on the full 2^N x n space, no symmetry used.
 
-Both forms are written literally (Eq. 21 of the paper, and its Lindblad version), with functions of x from the eigenvectors of the
-truncated position operator, and integrated by the exponential of the superoperator acting on the state.
+Both forms are written literally (Eq. 21 of the paper, and its Lindblad version), with functions of x from the
+eigenvectors of the truncated position operator, and integrated by the exponential of the superoperator acting on the
+state.
 """
 
 from __future__ import annotations

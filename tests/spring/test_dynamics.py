@@ -59,8 +59,8 @@ def test_too_small_a_basis_is_reported():
 )
 @pytest.mark.parametrize("form", ["wang-taylor", "lindblad"])
 def test_x_and_p_move_by_the_hamiltonian_alone(form, omega, omega_0, splitting, gamma, beta):
-    """Eq. 22: d<x>/dt = <p>/M and d<p>/dt = -M omega_0^2 <x> - 2 d <x k>; in the Lindblad form too, as the jumps depend on x.
-    For p^2 the forms part: Wang-Taylor keeps -i<[p^2, H]>, Lindblad adds diffusion."""
+    """Eq. 22: d<x>/dt = <p>/M and d<p>/dt = -M omega_0^2 <x> - 2 d <x k>; in the Lindblad form too, as the jumps depend
+    on x. For p^2 the forms part: Wang-Taylor keeps -i<[p^2, H]>, Lindblad adds diffusion."""
     n = 40
     s = jt.EntropicSpring(
         omega=omega,

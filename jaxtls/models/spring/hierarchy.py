@@ -169,7 +169,8 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
         return jax.lax.scan(entry, (zero, zero), current)[1], current
 
     _, columns = jax.lax.scan(column, first, None, length=length)
-    # N may be data and less than the number of levels kept: there are no terms beyond s^0 w^N, but round-off would find some.
+    # N may be data and less than the number of levels kept: there are no terms beyond s^0 w^N, but round-off would find
+    # some.
     exists = orders <= n_spins + 1e-6
     mask = (exists[:, None] & exists[None, :])[:, :, None, None]
     return Pair(

@@ -163,7 +163,7 @@ class EntropicSpring(eqx.Module):
         Example:
             >>> spring = EntropicSpring.from_couplings([0.1, 0.2], [1.0, 2.0], omega_p=1.0, beta=1.0, gamma=1.0)
             >>> f"{spring.entropic_ratio:.4f}"
-            '0.1302'
+            '0.1603'
 
         Source: Wang & Taylor, Eqs. 26-28.
         """
@@ -180,7 +180,8 @@ class EntropicSpring(eqx.Module):
         return cls(omega=omega, splitting=energies, gamma=gamma, beta=beta, omega_0=omega_p, mass=mass, **options)
 
     def grouped(self) -> EntropicSpring:
-        """The same spring with TLSs of like splitting, rate and coupling gathered into one class each (numbers must be known).
+        """The same spring with TLSs of like splitting, rate and coupling gathered into one class each (numbers must be
+        known).
 
         Example:
             >>> spring = EntropicSpring.from_couplings([0.1] * 50, [1.0] * 50, omega_p=1.0, beta=1.0, gamma=1.0)
@@ -268,8 +269,7 @@ class EntropicSpring(eqx.Module):
             y: (M, n, n) complex, coefficients c_m in the Fock basis of the omega_eff oscillator.
 
         Example:
-            >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16,
-            n_modes=2)
+            >>> spring = EntropicSpring(1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16, n_modes=2)
             >>> spring.coherent_state(1.0).shape
             (3, 16, 16)
 
@@ -403,14 +403,15 @@ class EntropicSpring(eqx.Module):
         return jnp.max(rates / jnp.tanh(self.beta * self.class_splittings / 2))
 
     def splitting_rate(self) -> Array:
-        """1 / macro step at rtol = 1e-6. Measured: order 8 then errs by less than 1e-6 in x^2 at Fig. 1's numbers."""
+        """What macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
+        100."""
         return 2.6 * self.effective_frequency + 0.11 * self.relaxation_rate()
 
     def splitting_step(self, y0: Array) -> SpringSplitting:
         """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.splitting`."""
         n_levels = y0.shape[-1]
         nodes, _ = parity_dvr(n_levels)
-        x2 = nodes**2 / (self.mass * self.effective_frequency)
+        x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
         return SpringSplitting(
             generators=tuple(self._spin_generators(x2)),
             n_spins=tuple(jnp.asarray(n, self.omega.dtype) for n in self.spin_counts),
@@ -423,9 +424,9 @@ class EntropicSpring(eqx.Module):
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side for states of y0's shape, with everything that does not move computed once."""
         n_levels = y0.shape[-1]
-        nodes, v = hermite_dvr(n_levels)
+        nodes, transform = hermite_dvr(n_levels)
         frequency = self.effective_frequency
-        generators = self._spin_generators(nodes**2 / (self.mass * frequency))
+        generators = self._spin_generators(jnp.asarray(nodes**2) / (self.mass * frequency))
         exponents = self._indices_of_size(y0.shape[0]).exponents
         rows = {tuple(row): i for i, row in enumerate(exponents)}
         counts = [jnp.asarray(n, self.omega.dtype) for n in self.spin_counts]
@@ -452,7 +453,7 @@ class EntropicSpring(eqx.Module):
         couplings = factors[:, None, None] * stacked[which]
         energies = frequency * (np.arange(n_levels) + 0.5)
         phases = -1j * (energies[:, None] - energies[None, :])
-        v = jnp.asarray(v, self.omega.dtype)
+        v = jnp.asarray(transform, self.omega.dtype)
 
         def vector_field(t: Any, y: Array, args: Any) -> Array:
             z = v @ y @ v.T
@@ -497,5 +498,5 @@ def _spin_count(value: Any) -> Any:
         "A tuple has one count per class.",
     )
     known = concrete(array)
-    require(known is None or bool(known >= 1), "n_spins", "be at least 1", value)
+    require(bool(known is None or known >= 1), "n_spins", "be at least 1", value)
     return array

@@ -63,8 +63,7 @@ class SpringSplitting(AbstractSplitting):
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
         cos, sin, flows = propagators
-        _, v = parity_dvr(self.n_levels)
-        v = jnp.asarray(v, z[0][0].dtype)
+        v = jnp.asarray(parity_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, cos, sin)
         z = _change_basis(z, v)
         z = self._spins(z, flows)
