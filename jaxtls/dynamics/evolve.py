@@ -82,11 +82,12 @@ def evolve(
     ts = times("ts", ts)
     for name, value in (("rtol", rtol), ("atol", atol)):
         require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
-    _warn_below_precision(rtol, ts)
     if max_steps is not None:
         max_steps = size("max_steps", max_steps)
     require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
     y0 = jax.tree.map(jnp.asarray, y0)
+    ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
+    _warn_below_precision(rtol, y0)
     chosen = _chosen_observables(model, observables)
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
@@ -291,11 +292,12 @@ def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
     return solution
 
 
-def _warn_below_precision(rtol: float, ts: Array) -> None:
-    epsilon = float(jnp.finfo(ts.dtype).eps)
-    if rtol < 8 * epsilon:
-        warnings.warn(
-            f"rtol = {rtol:g} is below what {ts.dtype} can meet (eps {epsilon:.1e}): "
-            'call jax.config.update("jax_enable_x64", True) first, or raise rtol.',
-            stacklevel=4,
-        )
+def _warn_below_precision(rtol: float, y0: PyTree) -> None:
+    for dtype in {leaf.dtype for leaf in jax.tree.leaves(y0) if jnp.issubdtype(leaf.dtype, jnp.inexact)}:
+        epsilon = float(jnp.finfo(dtype).eps)
+        if rtol < 8 * epsilon:
+            warnings.warn(
+                f"rtol = {rtol:g} is below what {dtype} can meet (eps {epsilon:.1e}): "
+                'call jax.config.update("jax_enable_x64", True) first, or raise rtol.',
+                stacklevel=3,
+            )

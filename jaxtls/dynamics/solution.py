@@ -35,7 +35,7 @@ class Solution(eqx.Module):
         limits: diagnostic -> value above which it is worth a warning.
 
     Example:
-        >>> spring = jt.EntropicSpring(1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=100, n_levels=12, n_modes=1)
+        >>> spring = jt.EntropicSpring(1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=100, n_levels=16, n_modes=3)
         >>> sol = jt.evolve(spring, spring.coherent_state(0.1), jnp.linspace(0.0, 1.0, 3))
         >>> sol.observables["x"].shape, bool(sol.success), sol.concerns()
         ((3,), True, [])

@@ -487,7 +487,7 @@ def _spin_counts(value: Any) -> Any:
 
 def _spin_count(value: Any) -> Any:
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        require(value >= 1, "n_spins", "be at least 1", value)
+        require(bool(value >= 1), "n_spins", "be at least 1", value)
         return Count(value)
     array = positive("n_spins", value)
     require(
