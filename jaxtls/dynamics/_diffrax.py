@@ -51,7 +51,9 @@ def integrate(
     """Solve, recording `record(y)` at ts. Returns (records, stats, success)."""
 
     def field(t: Any, y: PyTree, args: Any) -> PyTree:
-        return as_real(vector_field(t, from_real(y, y0), args))
+        # A user's float64 constants must not raise the precision of a float32 state.
+        dy = jax.tree.map(lambda d, z: jnp.asarray(d, z.dtype), vector_field(t, from_real(y, y0), args), y0)
+        return as_real(dy)
 
     solver = default_solver(rtol) if solver is None else solver
     if adjoint is None:

@@ -21,11 +21,12 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require, size
-from ...quantum.dvr import hermite_dvr, parity_dvr
+from ...quantum.dvr import parity_dvr
 from ...quantum.states import coherent_state
 from ...quantum.wigner import wigner
 from .._counts import Count
 from . import equilibrium, grouping, sizes
+from .generator import hierarchy_generator
 from .hierarchy import IndexSet, SpinGenerator, index_set, spin_generator
 from .observables import (
     MAX_SPIN_GRID,
@@ -34,7 +35,6 @@ from .observables import (
     spin_entropy,
     spin_grid_size,
 )
-from .pairs import Pair
 from .splitting import SpringSplitting
 
 FORMS = ("wang-taylor", "lindblad")
@@ -423,45 +423,7 @@ class EntropicSpring(eqx.Module):
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side for states of y0's shape, with everything that does not move computed once."""
-        n_levels = y0.shape[-1]
-        nodes, transform = hermite_dvr(n_levels)
-        frequency = self.effective_frequency
-        generators = self._spin_generators(jnp.asarray(nodes**2) / (self.mass * frequency))
-        exponents = self._indices_of_size(y0.shape[0]).exponents
-        rows = {tuple(row): i for i, row in enumerate(exponents)}
-        counts = [jnp.asarray(n, self.omega.dtype) for n in self.spin_counts]
-        # d c_m/dt: diagonal, from m_c - 1 (ws) and from m_c + 1 (sw), for each class
-        diagonal = sum(
-            (counts[c] - exponents[:, c])[:, None, None] * _complex(g.ss)
-            + exponents[:, c][:, None, None] * _complex(g.ww)
-            for c, g in enumerate(generators)
-        )
-        moves = []
-        for row, target in rows.items():
-            for c in range(self.n_classes):
-                for shift in (-1, 1):
-                    source = rows.get((*row[:c], row[c] + shift, *row[c + 1 :]))
-                    if source is not None:
-                        moves.append(
-                            (target, source, c, counts[c] - row[c] + 1 if shift < 0 else row[c] + 1.0, shift < 0)
-                        )
-        targets = np.array([m[0] for m in moves], int)
-        sources = np.array([m[1] for m in moves], int)
-        which = np.array([2 * m[2] + m[4] for m in moves], int)
-        factors = jnp.stack([jnp.asarray(m[3], self.omega.dtype) for m in moves]) if moves else jnp.zeros(0)
-        stacked = jnp.stack([part for g in generators for part in (_complex(g.sw), _complex(g.ws))])
-        couplings = factors[:, None, None] * stacked[which]
-        energies = frequency * (np.arange(n_levels) + 0.5)
-        phases = -1j * (energies[:, None] - energies[None, :])
-        v = jnp.asarray(transform, self.omega.dtype)
-
-        def vector_field(t: Any, y: Array, args: Any) -> Array:
-            z = v @ y @ v.T
-            dz = diagonal * z
-            dz = dz.at[targets].add(couplings * z[sources])
-            return phases * y + v.T @ dz @ v
-
-        return vector_field
+        return hierarchy_generator(self, y0)
 
     def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
         """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
@@ -472,10 +434,6 @@ class EntropicSpring(eqx.Module):
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes.resolve(self, y0, ts, attempt, diagnostics)
-
-
-def _complex(pair: Pair) -> Array:
-    return pair.re + 1j * pair.im
 
 
 def _spin_counts(value: Any) -> Any:
