@@ -21,7 +21,6 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require, size
-from ...quantum.dvr import parity_dvr
 from ...quantum.states import coherent_state
 from ...quantum.wigner import wigner
 from .._counts import Count
@@ -35,7 +34,7 @@ from .observables import (
     spin_entropy,
     spin_grid_size,
 )
-from .splitting import SpringSplitting
+from .splitting import SpringSplitting, sector_dvr
 
 FORMS = ("wang-taylor", "lindblad")
 
@@ -410,7 +409,7 @@ class EntropicSpring(eqx.Module):
     def splitting_step(self, y0: Array) -> SpringSplitting:
         """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.splitting`."""
         n_levels = y0.shape[-1]
-        nodes, _ = parity_dvr(n_levels)
+        nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
         return SpringSplitting(
             generators=tuple(self._spin_generators(x2)),

@@ -9,18 +9,29 @@ as V K V^T, so no complex arithmetic is left and nothing can lose hermiticity.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ...dynamics.splitting import AbstractSplitting
-from ...quantum.dvr import parity_dvr
+from ...quantum.dvr import hermite_dvr, parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
 from .pairs import Pair
 
-Blocks = tuple[tuple[Array, Array], tuple[Array, Array]]  # [ket parity][bra parity], each (h, M, h)
-PARITIES = ((0, 0), (0, 1), (1, 0), (1, 1))
+Blocks = tuple[tuple[Array, ...], ...]  # [ket sector][bra sector], each (h, M, h)
+# Below this size a step is a matter of the number of operations, not of their length: all levels then form one sector.
+SPLIT_LEVELS = 32
+
+
+def sector_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes (h,) and transforms (sectors, h, h): the two parities, or everything as one sector in a small basis."""
+    if n_levels > SPLIT_LEVELS:
+        return parity_dvr(n_levels)
+    nodes, transform = hermite_dvr(n_levels)
+    return nodes, transform[None]
 
 
 class SpringSplitting(AbstractSplitting):
@@ -40,22 +51,30 @@ class SpringSplitting(AbstractSplitting):
         self.chains, self.inverse = indices.chains, indices.inverse
         self.n_levels = n_levels
 
+    @property
+    def sectors(self) -> int:
+        return 2 if self.n_levels > SPLIT_LEVELS else 1
+
     def pack(self, y: Array) -> Blocks:
-        half = (self.n_levels + 1) // 2
-        k = y.real + y.imag
-        k = jnp.pad(k, ((0, 0), (0, 2 * half - self.n_levels), (0, 2 * half - self.n_levels)))
-        return _blocks(lambda a, b: k[:, a::2, b::2].transpose(1, 0, 2))
+        count = self.sectors
+        odd = self.n_levels % count
+        k = jnp.pad(y.real + y.imag, ((0, 0), (0, odd), (0, odd)))
+        sectors = range(count)
+        return tuple(tuple(k[:, a::count, b::count].transpose(1, 0, 2) for b in sectors) for a in sectors)
 
     def unpack(self, z: Blocks) -> Array:
         half, modes, _ = z[0][0].shape
-        k = jnp.stack([jnp.stack([z[a][b] for b in (0, 1)]) for a in (0, 1)])  # a b i m j
-        k = k.transpose(3, 2, 0, 4, 1).reshape(modes, 2 * half, 2 * half)[:, : self.n_levels, : self.n_levels]
+        count, n = self.sectors, self.n_levels
+        k = jnp.stack([jnp.stack(row) for row in z])  # a b i m j
+        k = k.transpose(3, 2, 0, 4, 1).reshape(modes, count * half, count * half)[:, :n, :n]
         kt = k.swapaxes(-1, -2)
         return (k + kt) / 2 + 0.5j * (k - kt)
 
     def propagators(self, h: Array) -> tuple:
-        half = (self.n_levels + 1) // 2
-        energies = self.frequency * np.stack([np.arange(half) * 2 + 0.5, np.arange(half) * 2 + 1.5])
+        count = self.sectors
+        half = -(-self.n_levels // count)
+        numbers = np.arange(half) * count + np.arange(count)[:, None]
+        energies = self.frequency * (numbers + 0.5)
         angles = (energies[:, None, :, None] - energies[None, :, None, :]) * h / 2
         length = self.chains.shape[-1]
         flows = [symmetric_power_flow(g, n, h, length) for g, n in zip(self.generators, self.n_spins)]
@@ -63,7 +82,7 @@ class SpringSplitting(AbstractSplitting):
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
         cos, sin, flows = propagators
-        v = jnp.asarray(parity_dvr(self.n_levels)[1], z[0][0].dtype)
+        v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, cos, sin)
         z = _change_basis(z, v)
         z = self._spins(z, flows)
@@ -72,7 +91,7 @@ class SpringSplitting(AbstractSplitting):
 
     def size(self, z: Blocks) -> Array:
         """Frobenius norm of the oscillator's part c_0."""
-        return jnp.sqrt(sum(jnp.sum(z[a][b][:, 0] ** 2) for a, b in PARITIES))
+        return jnp.sqrt(sum(jnp.sum(block[:, 0] ** 2) for row in z for block in row))
 
     def _spins(self, z: Blocks, flows: list[Pair]) -> Blocks:
         if len(flows) == 1:
@@ -104,12 +123,12 @@ class SpringSplitting(AbstractSplitting):
         return z
 
 
-def _blocks(f) -> Blocks:
-    return tuple(tuple(f(a, b) for b in (0, 1)) for a in (0, 1))  # type: ignore[return-value]
+def _blocks(z: Blocks, f: Callable[[int, int], Array]) -> Blocks:
+    return tuple(tuple(f(a, b) for b in range(len(z))) for a in range(len(z)))
 
 
-def _map(f, z: Blocks) -> Blocks:
-    return _blocks(lambda a, b: f(z[a][b]))
+def _map(f: Callable[[Array], Array], z: Blocks) -> Blocks:
+    return _blocks(z, lambda a, b: f(z[a][b]))
 
 
 def _transpose(z: Blocks, a: int, b: int) -> Array:
@@ -118,7 +137,7 @@ def _transpose(z: Blocks, a: int, b: int) -> Array:
 
 
 def _phase(z: Blocks, cos: Array, sin: Array) -> Blocks:
-    return _blocks(lambda a, b: cos[a, b][:, None] * z[a][b] + sin[a, b][:, None] * _transpose(z, a, b))
+    return _blocks(z, lambda a, b: cos[a, b][:, None] * z[a][b] + sin[a, b][:, None] * _transpose(z, a, b))
 
 
 def _change_basis(z: Blocks, v: Array) -> Blocks:
@@ -128,7 +147,7 @@ def _change_basis(z: Blocks, v: Array) -> Blocks:
         right = jnp.matmul(left.reshape(h * modes, h), v[b].T, precision=jax.lax.Precision.HIGHEST)
         return right.reshape(h, modes, h)
 
-    return _blocks(one)
+    return _blocks(z, one)
 
 
 def _spin_flow(z: Blocks, flow: Pair) -> Blocks:
@@ -142,7 +161,7 @@ def _spin_flow(z: Blocks, flow: Pair) -> Blocks:
         x, xt = _split(z[a][b], 1), _split(_transpose(z, a, b), 1)
         return jnp.stack([sum(re[k][m] * x[m] + im[k][m] * xt[m] for m in range(length)) for k in range(length)], 1)
 
-    return _blocks(one)
+    return _blocks(z, one)
 
 
 def _split(a: Array, axis: int) -> list[Array]:
