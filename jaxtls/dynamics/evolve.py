@@ -56,7 +56,8 @@ def evolve(
         save_states: keep the states, with a leading time axis.
         solver: any diffrax solver. None: the model's splitting if it has one, else Tsit5 (Dopri8 for rtol <= 1e-8).
         rtol, atol: relative and absolute tolerance.
-        max_steps: most steps to take. None: as many as needed (4096 where parameters or times are traced).
+        max_steps: most steps to take. None: as many as needed; where parameters or times are
+            traced, 1024 macro steps of a splitting or 4096 steps of a diffrax solver.
         adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
             on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
