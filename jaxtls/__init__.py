@@ -13,9 +13,15 @@ from .fitting import Positive as Positive
 from .fitting import Real as Real
 from .fitting import fit as fit
 from .fitting import propagate as propagate
+from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring
+from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import ResonatorLoss as ResonatorLoss
+from .models import SpinBathOscillator as SpinBathOscillator
 from .models import constant_rate_moments as constant_rate_moments
+from .models import discretize as discretize
+from .models import exact_bath_moments as exact_bath_moments
+from .models import thermal_occupation as thermal_occupation
 from .models import weak_coupling_rates as weak_coupling_rates
 from .quantum import coherent_state as coherent_state
 from .quantum import concurrence as concurrence

@@ -100,11 +100,10 @@ class Extrapolation(eqx.Module):
         # One scan over the Strang steps of all levels, so that the step is compiled once: (level, is its first step,
         # weight of the result in the sum, weight in the error estimate), the weights nonzero at a level's last step.
         dtype = jax.tree.leaves(z)[0].dtype
-        weights = richardson_weights(self.levels)
-        lower = np.concatenate([[0.0], richardson_weights(self.levels[1:])])
+        weights, changes = self._weights()
         last = np.cumsum(self.levels) - 1
         ends = np.zeros((2, last[-1] + 1))
-        ends[:, last] = weights, weights - lower
+        ends[:, last] = weights, changes
         starts = np.isin(np.arange(last[-1] + 1), np.r_[0, last[:-1] + 1])
         plan = (np.repeat(np.arange(len(self.levels)), self.levels), starts, *ends.astype(dtype))
 
@@ -120,6 +119,27 @@ class Extrapolation(eqx.Module):
         zero = jax.tree.map(jnp.zeros_like, z)
         (_, total, difference), _ = jax.lax.scan(one, (z, zero, zero), jax.tree.map(jnp.asarray, plan))
         return total, self.splitting.size(difference)
+
+    def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
+        """The same numbers with a loop of dynamic length inside each level: a tenth faster, but no reverse mode."""
+
+        def level(carry: tuple, plan: tuple) -> tuple[tuple, None]:
+            total, difference = carry
+            here, count, weight, change = plan
+            end = jax.lax.fori_loop(0, count, lambda _, current: self.splitting.step(current, here), z)
+            total = jax.tree.map(lambda t, c: t + weight * c, total, end)
+            return (total, jax.tree.map(lambda d, c: d + change * c, difference, end)), None
+
+        dtype = jax.tree.leaves(z)[0].dtype
+        plan = (propagators, jnp.asarray(self.levels), *(jnp.asarray(w, dtype) for w in self._weights()))
+        zero = jax.tree.map(jnp.zeros_like, z)
+        (total, difference), _ = jax.lax.scan(level, (zero, zero), plan)
+        return total, self.splitting.size(difference)
+
+    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of each level's result in the sum, and in the difference to the sum without level 1."""
+        weights = richardson_weights(self.levels)
+        return weights, weights - np.concatenate([[0.0], richardson_weights(self.levels[1:])])
 
 
 Recorder = Callable[[PyTree], PyTree]
@@ -141,7 +161,7 @@ def integrate(
         propagators = stepper.propagators(step) if shared is None else shared
 
         def one(_: Array, carry: tuple) -> tuple:
-            z, error = stepper.step(carry[0], propagators)
+            z, error = stepper.quick_step(carry[0], propagators)
             return z, carry[1] + error
 
         z, error = jax.lax.fori_loop(0, count, one, carry)

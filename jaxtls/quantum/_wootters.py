@@ -2,11 +2,16 @@
 
 Concurrence moves as the square root of an error in rho, so eigenvalues of rho rho~ lose half of the digits. Here rho
 is balanced by a local filter, factored as L L†, and the singular values of tau = L^T (sy ⊗ sy) L come from one-sided
-Jacobi rotations. Everything is elementwise over the batch, and inside this file the batch axes come last, (4, 4, ...),
+Jacobi rotations. Everything is elementwise over the batch, and inside this file the batch axis comes last, (4, 4, n),
 so that the innermost loops are long.
+
+Most pairs of a large system are not entangled, and the sign of det(rho^{T_B}) tells which: only states that it does not
+clear beyond rounding go through the rotations, gathered into chunks, so that memory stays small for millions of states.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +19,8 @@ import numpy as np
 from jaxtyping import Array
 
 _SWEEPS = 4
+# Matrices rotated together: their 4 x 4 entries fill a CPU core's cache.
+_CHUNK = 1024
 # sigma_y ⊗ sigma_y is antidiagonal: entry i of (sy ⊗ sy) v is _FLIP[i] times entry 3 - i of v.
 _FLIP = np.array([-1.0, 1.0, 1.0, -1.0])
 
@@ -120,23 +127,18 @@ def _decompose(l: Array, with_vectors: bool) -> tuple[Array, Array]:
 
 
 def _balanced_factor(rho: Array) -> tuple[Array, Array, Array]:
-    rho = jnp.moveaxis((rho + jnp.conj(jnp.swapaxes(rho, -1, -2))) / 2, (-2, -1), (0, 1))
     f, scale = _balance(rho)
     return _cholesky(rho * f[:, None] * f[None]), f, scale
 
 
-@jax.custom_jvp
-def concurrence(rho: Array) -> Array:
-    """max(0, s1 - s2 - s3 - s4) of complex (..., 4, 4) matrices."""
+def _wootters(rho: Array) -> Array:
     l, _, scale = _balanced_factor(rho)
     s, _ = _decompose(l, with_vectors=False)
     return jnp.maximum(2 * jnp.max(s, axis=0) - jnp.sum(s, axis=0), 0.0) / scale
 
 
-@concurrence.defjvp
-def _concurrence_jvp(primals, tangents):
-    (rho,), (drho,) = primals, tangents
-    value = concurrence(rho)
+def _slope(rho: Array) -> Array:
+    """K of dC = Re sum K^T d rho for Hermitian matrices (4, 4, n)."""
     l, f, scale = _balanced_factor(rho)
     s, w = _decompose(_shift(l), with_vectors=True)
     # rho = sum_i w_i w_i† with w_i^T (sy ⊗ sy) w_j = s_i delta_ij up to phases, so ds_i = <w~_i| d rho |w~_i> / s_i,
@@ -146,6 +148,81 @@ def _concurrence_jvp(primals, tangents):
     weight = sign / jnp.where(s > 0, s, 1.0)
     k = jnp.sum((tilde * weight[:, None])[:, :, None] * tilde.conj()[:, None], axis=0)
     # Below rounding (of the balanced state) there is no entanglement to differentiate.
-    entangled = value * scale > 8 * jnp.finfo(value.dtype).eps
-    k = jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0)
-    return value, jnp.real(jnp.sum(jnp.moveaxis(k, (0, 1), (-1, -2)) * drho, axis=(-1, -2)))
+    entangled = _wootters(rho) * scale > 8 * jnp.finfo(s.dtype).eps
+    return jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0)
+
+
+def maybe_entangled(rho: Array) -> Array:
+    """False where det(rho^{T_B}) is positive beyond rounding, so that C = 0; Hermitian (4, 4, n) -> (n,)."""
+    index = np.arange(16).reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4)
+    t = [[rho[divmod(int(index[i, j]), 4)] for j in range(4)] for i in range(4)]
+    det = jnp.zeros(rho.shape[2:], rho.real.dtype)
+    for (i, j), sign in {(0, 1): 1, (0, 2): -1, (0, 3): 1, (1, 2): 1, (1, 3): -1, (2, 3): 1}.items():
+        k, l = (c for c in range(4) if c not in (i, j))
+        upper, lower = t[0][i] * t[1][j] - t[0][j] * t[1][i], t[2][k] * t[3][l] - t[2][l] * t[3][k]
+        det = det + sign * jnp.real(upper * lower)
+    # No product in the determinant exceeds this; 144 roundings enter it.
+    largest = jnp.real(rho[0, 0] * rho[3, 3] + rho[1, 1] * rho[2, 2]) ** 2
+    limits = jnp.finfo(det.dtype)
+    return ~(det > 256 * limits.eps * largest + limits.tiny)
+
+
+def _where_flagged(f: Callable[[Array], Array], rho: Array, flags: Array) -> Array:
+    """f on the flagged matrices, chunk by chunk; zero elsewhere. (4, 4, n), (n,) -> (..., n)."""
+    n = flags.shape[0]
+    chunk = min(n, _CHUNK)
+    rank = jnp.cumsum(flags, dtype=jnp.int32)
+    slot = jnp.where(flags, rank - 1, n)
+    padded = -(-n // chunk) * chunk
+    index = jnp.full(padded, n, jnp.int32).at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
+    shape = jax.eval_shape(f, jax.ShapeDtypeStruct((4, 4, n), rho.dtype))
+
+    def step(carry):
+        done, out = carry
+        at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
+        part = jnp.take(rho, at, axis=-1, mode="clip")
+        return done + 1, out.at[..., at].set(f(part), mode="drop")
+
+    start = (jnp.zeros((), jnp.int32), jnp.zeros(shape.shape, shape.dtype))
+    return jax.lax.while_loop(lambda carry: carry[0] * chunk < rank[-1], step, start)[1]
+
+
+def _flattened_vmap(f: Callable) -> Callable:
+    """Under vmap the mapped axis joins the batch axis: one list of matrices, one loop over what is left of it."""
+    wrapped = jax.custom_batching.custom_vmap(f)
+
+    @wrapped.def_vmap
+    def rule(size, batched, rho):
+        assert batched == [True]
+        rho = jnp.moveaxis(rho, 0, 2)
+        out = wrapped(rho.reshape(4, 4, -1))
+        return jnp.moveaxis(out.reshape(*out.shape[:-1], size, rho.shape[3]), -2, 0), True
+
+    return wrapped
+
+
+@_flattened_vmap
+def _values(rho: Array) -> Array:
+    return _where_flagged(_wootters, rho, maybe_entangled(rho))
+
+
+@_flattened_vmap
+def _slopes(rho: Array) -> Array:
+    return _where_flagged(_slope, rho, maybe_entangled(rho))
+
+
+def _hermitian(rho: Array) -> Array:
+    return (rho + jnp.conj(jnp.swapaxes(rho, 0, 1))) / 2
+
+
+@jax.custom_jvp
+def concurrence(rho: Array) -> Array:
+    """max(0, s1 - s2 - s3 - s4) of complex (4, 4, n) matrices."""
+    return _values(_hermitian(rho))
+
+
+@concurrence.defjvp
+def _concurrence_jvp(primals, tangents):
+    (rho,), (drho,) = primals, tangents
+    slopes = _slopes(_hermitian(rho))
+    return concurrence(rho), jnp.real(jnp.sum(jnp.swapaxes(slopes, 0, 1) * drho, axis=(0, 1)))

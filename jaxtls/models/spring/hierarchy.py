@@ -80,6 +80,18 @@ def index_set(n_modes: int, caps: tuple[int, ...]) -> IndexSet:
     return IndexSet(np.array(rows).reshape(len(rows), n_classes), chains, inverse)
 
 
+def caps(n_modes: int, counts: tuple[int | None, ...]) -> tuple[int, ...]:
+    """Largest exponent of each class: N_c where it is known (None: a traced number, taken as large)."""
+    return tuple(n_modes if n is None else min(n, n_modes) for n in counts)
+
+
+@lru_cache(maxsize=64)
+def index_set_of_size(size: int, counts: tuple[int | None, ...]) -> IndexSet | None:
+    """The set with that many exponents, if any n_modes gives one."""
+    sets = (index_set(n_modes, caps(n_modes, counts)) for n_modes in range(size))
+    return next((found for found in sets if found.size == size), None)
+
+
 def count_indices(n_modes: int, caps: tuple[int, ...]) -> int:
     """How many exponents `index_set` would hold, without building it."""
     ways = np.zeros(n_modes + 1, dtype=object)

@@ -26,7 +26,7 @@ from ...quantum.wigner import wigner
 from .._counts import Count
 from . import equilibrium, grouping, sizes
 from .generator import hierarchy_generator
-from .hierarchy import IndexSet, SpinGenerator, index_set, spin_generator
+from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_size, spin_generator
 from .observables import (
     MAX_SPIN_GRID,
     excitation,
@@ -360,20 +360,25 @@ class EntropicSpring(eqx.Module):
 
     def caps(self, n_modes: int) -> tuple[int, ...]:
         """Largest exponent of each class: N_c where it is known."""
-        return tuple(min(int(n), n_modes) if isinstance(n, Count) else n_modes for n in self.spin_counts)
+        return caps(n_modes, self._known_counts())
+
+    def _known_counts(self) -> tuple[int | None, ...]:
+        return tuple(int(n) if isinstance(n, Count) else None for n in self.spin_counts)
 
     def _indices(self, n_modes: int) -> IndexSet:
         return index_set(n_modes, self.caps(n_modes))
 
     def _indices_of_size(self, count: int) -> IndexSet:
-        for n_modes in range(count):
-            found = self._indices(n_modes)
-            if found.size == count:
-                return found
-        raise ValueError(
-            f"Argument `y0` has {count} hierarchy coefficients, which no n_modes gives for {self.n_classes} classes: "
-            "build it with the model's own coherent_state or product_state."
+        found = index_set_of_size(count, self._known_counts())
+        require(
+            found is not None,
+            "y0",
+            f"have a number of hierarchy coefficients that some n_modes gives for {self.n_classes} classes",
+            count,
+            "Build it with the model's own coherent_state or product_state.",
         )
+        assert found is not None
+        return found
 
     def spin_rates(self, x2: Array) -> Array:
         """gamma_c(x) on points with squares x2, (C, len(x2))."""

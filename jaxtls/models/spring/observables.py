@@ -43,16 +43,18 @@ def number(rho: Array) -> Array:
 
 def oscillator_observables(spring: EntropicSpring) -> dict:
     """x, p, x2, p2 in the units of the model, and the impurity 1 - Tr rho_osc^2."""
-    m_omega = spring.mass * spring.effective_frequency
+
+    def m_omega() -> Array:
+        return spring.mass * spring.effective_frequency
 
     def second(y: Array, sign: int) -> Array:
         return 2 * number(y[0]) + jnp.trace(y[0]).real + 2 * sign * lowering_squared(y[0]).real
 
     return {
-        "x": lambda y: jnp.sqrt(2 / m_omega) * lowering(y[0]).real,
-        "p": lambda y: jnp.sqrt(2 * m_omega) * lowering(y[0]).imag,
-        "x2": lambda y: second(y, +1) / (2 * m_omega),
-        "p2": lambda y: second(y, -1) * m_omega / 2,
+        "x": lambda y: jnp.sqrt(2 / m_omega()) * lowering(y[0]).real,
+        "p": lambda y: jnp.sqrt(2 * m_omega()) * lowering(y[0]).imag,
+        "x2": lambda y: second(y, +1) / (2 * m_omega()),
+        "p2": lambda y: second(y, -1) * m_omega() / 2,
         "impurity": lambda y: 1 - jnp.sum(jnp.abs(y[0]) ** 2),
     }
 

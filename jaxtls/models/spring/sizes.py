@@ -165,5 +165,7 @@ def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tupl
     """Zeros where the larger basis has room: Fock levels above and exponents of higher total."""
     count = spring._indices(modes).size
     grow = levels - y0.shape[-1]
+    if not grow and count == y0.shape[0]:
+        return spring, y0
     y0 = jnp.pad(y0, ((0, count - y0.shape[0]), (0, grow), (0, grow)))
     return spring, y0
