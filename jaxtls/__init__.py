@@ -6,6 +6,8 @@ from . import quantum as quantum
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
 from .dynamics import evolve as evolve
+from .ensemble import EnsembleResult as EnsembleResult
+from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval

@@ -1,0 +1,70 @@
+"""The books of a run: realizations come in, in the order of their index, from the store or from the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .statistics import Moments, Stream, finite
+from .store import Store
+
+SPAN = 4096  # realizations read from the store at a time
+
+
+class Ledger:
+    """Feeds the statistics in index order and the store with what is new.
+
+    Args:
+        stream: the statistics.
+        n: realizations in all.
+        store: an open store, or None.
+        tell: called when more have been taken.
+    """
+
+    def __init__(self, stream: Stream, n: int, store: Store | None, tell: Callable[[], None]):
+        self.stream, self.n, self.store, self.tell = stream, n, store, tell
+        self.known = np.zeros(n, bool) if store is None else store.known[:n].copy()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no further realization is wanted."""
+        return self.stream.reached or self.stream.tried >= self.n
+
+    def start(self, first: int, batch_size: int) -> bool:
+        """Take what the store knows before the first batch; whether the run is done."""
+        if self.store is not None:
+            self.store.remember(batch_size)
+        return self.advance(first)
+
+    def advance(self, upto: int) -> bool:
+        """Take what the store knows up to an index; whether the run is done."""
+        while self.store is not None and self.stream.tried < upto and not self.is_done:
+            low = self.stream.tried
+            values = self.store.read(low, min(upto, low + SPAN))
+            self.stream.add(values, finite(values))
+            self.tell()
+        return self.is_done
+
+    def take(self, low: int, values: Sequence[np.ndarray]) -> bool:
+        """Take the realizations low, low + 1, ... just computed, all before them having been taken; whether done."""
+        count = min(len(values[0]), self.n - low)
+        values = [value[:count] for value in values]
+        known = self.known[low : low + count]
+        if self.store is not None and known.any():
+            # The store's values stand: those of another batch size may differ in the last bit.
+            old = self.store.read(low, low + count)
+            values = [np.where(known.reshape(-1, *(1,) * (v.ndim - 1)), o, v) for o, v in zip(old, values)]
+        good = finite(values)
+        taken = self.stream.add(values, good)
+        if self.store is not None:
+            self.store.put(low, [value[:taken] for value in values], good[:taken])
+        self.tell()
+        return self.is_done
+
+    def finish(self) -> tuple[Moments, list[int], bool]:
+        """Take the rest from the store, close it, and sum up: moments, failed indices, whether the target was met."""
+        self.advance(self.n)
+        if self.store is not None:
+            self.store.close(self.stream.tried)
+        return self.stream.total(), self.stream.failed, self.stream.reached

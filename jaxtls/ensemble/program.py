@@ -1,0 +1,151 @@
+"""One realization, traced once; and the compiled program that makes a batch of them on several devices."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.extend.core import jaxpr_as_fun
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, PyTree
+
+from .._checks import is_traced, require
+from .fingerprint import fingerprint
+
+AXIS = "realization"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A traced realization.
+
+    Args:
+        run: key -> list of leaves, without Python's part of the user's function.
+        structure: of the pytree that the user's function returns.
+        leaves: (shape, dtype) of each leaf, the dtype one of NumPy's own.
+        names: one for each leaf, from its path in the pytree.
+        fingerprint: hash of what the function computes.
+        is_transparent: whether functions of equal hash are sure to be equal.
+    """
+
+    run: Callable[[Array], list[Array]]
+    structure: Any
+    leaves: tuple[tuple[tuple[int, ...], np.dtype], ...]
+    names: tuple[str, ...]
+    fingerprint: str
+    is_transparent: bool
+
+    @functools.cached_property
+    def one(self) -> Callable[[Array, Any], list[Array]]:
+        """Compiled (key, i) -> leaves of realization i."""
+        return jax.jit(lambda key, i: self.run(jax.random.fold_in(key, i)))
+
+    def tree(self, leaves: Sequence[Any]) -> PyTree:
+        """The leaves in the user's pytree."""
+        return jax.tree.unflatten(self.structure, leaves)
+
+
+def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
+    """Trace `realization(key)`; ValueError for what cannot be averaged."""
+    require(callable(realization), "realization", "be a function of a key", repr(realization))
+    outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
+    require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
+    closed, shapes = jax.make_jaxpr(realization, return_shape=True)(key)
+    require(not is_traced(closed.consts), "realization", "close over values, not tracers", "a tracer", outside)
+    paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
+    require(bool(paths), "realization", "return at least one array", shapes)
+    for path, leaf in paths:
+        is_number = jnp.issubdtype(leaf.dtype, np.number) or leaf.dtype == jnp.bool_
+        require(is_number, "realization", f"return numbers{jax.tree_util.keystr(path)}", f"an array of {leaf.dtype}")
+    kinds = [_numpy_dtype(leaf.dtype) for _, leaf in paths]
+    whole = jaxpr_as_fun(closed)
+
+    def run(key: Array) -> list[Array]:
+        return [leaf.astype(kind) for leaf, kind in zip(whole(key), kinds)]
+
+    digest, is_transparent = fingerprint(closed)
+    leaves = tuple((leaf.shape, kind) for (_, leaf), kind in zip(paths, kinds))
+    return Program(run, structure, leaves, _names([path for path, _ in paths]), digest, is_transparent)
+
+
+class Batch:
+    """The compiled batch: `lanes` realizations on each of the devices, each device by itself.
+
+    Args:
+        program: the traced realization.
+        key: the key of the ensemble.
+        lanes: realizations at a time on one device.
+        devices: of this process.
+    """
+
+    def __init__(self, program: Program, key: Array, lanes: int, devices: tuple[jax.Device, ...]):
+        self.size = lanes * len(devices)
+        self.lanes = lanes
+        mesh = Mesh(np.array(devices), (AXIS,))
+        self._spread = NamedSharding(mesh, PartitionSpec(AXIS))
+        self._key = jax.device_put(key, NamedSharding(mesh, PartitionSpec()))
+        self._call = _compiled(program, self._key, lanes, devices, mesh)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a call takes on each device."""
+        found = self._call.memory_analysis()
+        return int(found.temp_size_in_bytes + found.output_size_in_bytes)
+
+    def __call__(self, start: int) -> list[Array]:
+        """Begin realizations start .. start + size - 1; the leaves arrive later."""
+        index = np.arange(start, start + self.size, dtype=np.int64).astype(np.uint32)  # beyond the last key: padding
+        found: list[Array] = self._call(self._key, jax.device_put(index, self._spread))
+        return found
+
+
+_kept: dict[Any, Any] = {}
+
+
+def _compiled(program: Program, key: Array, lanes: int, devices: tuple[jax.Device, ...], mesh: Mesh) -> Any:
+    """Compile the batch, or find it: the same program is often run again, with another key or a larger n."""
+    name = (program.fingerprint, str(key.dtype), lanes, devices)
+    if not program.is_transparent or name not in _kept:
+        spread, same = PartitionSpec(AXIS), PartitionSpec()
+
+        def lane(key: Array, i: Array) -> list[Array]:
+            return program.run(jax.random.fold_in(key, i))
+
+        def batch(key: Array, index: Array) -> list[Array]:
+            if lanes == 1:  # vmap would turn every branch into a select and run both sides
+                return [leaf[None] for leaf in lane(key, index[0])]
+            return jax.vmap(lane, in_axes=(None, 0))(key, index)
+
+        # Each device runs its own loops: a global vmap would make all of them wait in every while loop for the slowest.
+        apart = jax.shard_map(batch, mesh=mesh, in_specs=(same, spread), out_specs=spread, check_vma=False)
+        index = jax.ShapeDtypeStruct((lanes * len(devices),), np.uint32, sharding=NamedSharding(mesh, spread))
+        compiled = jax.jit(apart).lower(key, index).compile()
+        if not program.is_transparent:
+            return compiled
+        while len(_kept) >= 8:
+            _kept.pop(next(iter(_kept)))
+        _kept[name] = compiled
+    return _kept[name]
+
+
+def _numpy_dtype(dtype: Any) -> np.dtype:
+    """float32 for the short kinds that only JAX knows (bfloat16, float8, int4)."""
+    return np.dtype(dtype) if np.dtype(dtype).kind in "biufc" else np.dtype(np.float32)
+
+
+def _names(paths: list[Any]) -> tuple[str, ...]:
+    """Names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
+    names: list[str] = []
+    for path in paths:
+        parts = (str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
+        name = re.sub(r"[^\w.-]", "_", ".".join(parts)).lstrip("._") or "value"
+        while name in (*names, "status", "zarr.json"):
+            name += "_"
+        names.append(name)
+    return tuple(names)

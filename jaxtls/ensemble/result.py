@@ -1,0 +1,121 @@
+"""What an ensemble found."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .._checks import require
+from .keys import MOST
+from .program import Program
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class EnsembleResult:
+    r"""Mean and standard error over realizations, and how they were made.
+
+    $$\bar x = \frac1n \sum_i x_i, \quad \mathrm{std}^2 = \frac{1}{n-1} \sum_i |x_i - \bar x|^2, \quad
+      \mathrm{sem} = \mathrm{std} / \sqrt n$$
+
+    over the n = `count` realizations that are finite, in double precision whatever the precision of x.
+
+    Args:
+        mean: the pytree that the realization returns; complex where it is complex.
+        std: standard deviation of one realization, same pytree, real; nan for fewer than two.
+        sem: standard error of the mean, same pytree, real.
+        count: realizations averaged.
+        failed_indices: those with a value that is not finite, left out of the average.
+        target_error: the target, or None.
+        target_reached: whether the largest `sem` met it.
+        batch_size: realizations computed at a time, by all devices of one process together.
+        memory: bytes that such a batch takes on one device.
+        devices: of this process.
+        processes: number of processes that shared the work.
+        store: where the values of every realization are, or None.
+        key: the key of the ensemble.
+
+    Example:
+        >>> r = jt.ensemble(lambda key: {"x": jax.random.normal(key)}, jax.random.key(0), 1000, batch_size=250)
+        >>> r.count, r.failed, abs(float(r.mean["x"])) < 4 * float(r.sem["x"])
+        (1000, 0, True)
+        >>> sorted(r.realization(3))
+        ['x']
+    """
+
+    mean: PyTree[Array]
+    std: PyTree[Array]
+    sem: PyTree[Array]
+    count: int
+    failed_indices: tuple[int, ...]
+    target_error: float | None
+    target_reached: bool
+    batch_size: int
+    memory: int
+    devices: tuple[jax.Device, ...]
+    processes: int
+    store: Path | None
+    key: Array
+    program: Program = dataclasses.field(repr=False)
+
+    @property
+    def failed(self) -> int:
+        """Number of realizations left out because a value is not finite."""
+        return len(self.failed_indices)
+
+    @property
+    def tried(self) -> int:
+        """Number of realizations computed: those averaged and those failed."""
+        return self.count + self.failed
+
+    def realization(self, i: int) -> PyTree[Array]:
+        """Compute realization i again, also one that failed or was not part of the average.
+
+        Args:
+            i: its index, from 0.
+
+        Returns:
+            What the user's function returns for `jax.random.fold_in(key, i)`.
+        """
+        is_index = isinstance(i, int | np.integer) and not isinstance(i, bool) and 0 <= i < MOST
+        require(is_index, "i", f"be an index, 0 <= i < {MOST}", repr(i))
+        return self.program.tree(self.program.one(self.key, jnp.uint32(i)))
+
+    def __repr__(self) -> str:
+        left_out = f", {self.failed} left out (not finite)" if self.failed else ""
+        lines = [f"EnsembleResult: {self.count} realizations{left_out}"]
+        errors, means = jax.tree.leaves(self.sem), jax.tree.leaves(self.mean)
+        width = max(len(name) for name in self.program.names)
+        for name, mean, error in list(zip(self.program.names, means, errors))[:20]:
+            lines.append(f"  {name:<{width}}  {_summary(np.asarray(mean), np.asarray(error))}")
+        if len(means) > 20:
+            lines.append(f"  ... {len(means) - 20} more")
+        if self.failed:
+            shown = ", ".join(str(i) for i in self.failed_indices[:8])
+            lines.append(f"  failed       {shown}{', ...' if self.failed > 8 else ''}: see r.realization(i)")
+        if self.target_error is not None:
+            met = "reached" if self.target_reached else "NOT reached: raise n"
+            lines.append(f"  target       sem {self.target_error:.3g} {met}")
+        kind, apart = self.devices[0].platform, f", {self.processes} processes" if self.processes > 1 else ""
+        lines.append(
+            f"  batches      of {self.batch_size} on {len(self.devices)} {kind} device"
+            f"{'s' if len(self.devices) > 1 else ''}{apart}; {self.memory / 2**20:.3g} MiB a device"
+        )
+        if self.store is not None:
+            lines.append(f"  store        {self.store}")
+        return "\n".join(lines)
+
+
+def _summary(mean: np.ndarray, error: np.ndarray) -> Any:
+    if mean.ndim == 0:
+        return f"{mean:.6g} ± {error:.2g}"
+    if mean.size == 0:
+        return f"{mean.shape}"
+    size = np.abs(mean)
+    what = "|mean|" if np.iscomplexobj(mean) or mean.min() < 0 else "mean"
+    return f"{mean.shape}, {what} {size.min():.3g} .. {size.max():.3g}, sem up to {error.max():.2g}"
