@@ -1,5 +1,12 @@
 """One physical system a file or folder."""
 
+from .damped import DampedOscillator as DampedOscillator
+from .damped import FluxQubit as FluxQubit
+from .damped import PhaseQubit as PhaseQubit
+from .glass import TLSGlass as TLSGlass
+from .glass import fit_random_states as fit_random_states
+from .glass import random_bloch_vectors as random_bloch_vectors
+from .glass import random_state_concurrence as random_state_concurrence
 from .resonator import ResonatorLoss as ResonatorLoss
 from .spin_bath import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .spin_bath import OhmicSpectralDensity as OhmicSpectralDensity

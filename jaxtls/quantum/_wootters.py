@@ -174,7 +174,9 @@ def _where_flagged(f: Callable[[Array], Array], rho: Array, flags: Array) -> Arr
     rank = jnp.cumsum(flags, dtype=jnp.int32)
     slot = jnp.where(flags, rank - 1, n)
     padded = -(-n // chunk) * chunk
-    index = jnp.full(padded, n, jnp.int32).at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
+    index = (
+        jnp.full(padded, n, jnp.int32).at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
+    )
     shape = jax.eval_shape(f, jax.ShapeDtypeStruct((4, 4, n), rho.dtype))
 
     def step(carry):

@@ -1,0 +1,54 @@
+"""Entropies of the glass: half of the system around each TLS, single TLSs, and mutual information of pairs."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ...quantum.measures import von_neumann_entropy
+from .pairs import one_coherent, pair_indices, pair_matrices, populations
+from .reduced import BATCH_ELEMENTS, subsystem_matrix
+from .relaxation import Sites
+
+
+def bubbles(closeness: Array) -> Array:
+    """For each site all sites, nearest first and itself at the head: (N, N) from any measure of distance (N, N)."""
+    n = closeness.shape[0]
+    itself = jnp.eye(n, dtype=bool)
+    return jnp.argsort(jnp.where(itself, -jnp.inf, closeness), axis=1)
+
+
+def mean_half_system_entropy(sites: Sites, shifts: Array, ts: Array, orders: Array) -> Array:
+    """Entropy of the N//2 sites nearest to each site, averaged over the sites, (T,)."""
+    n, n_times = shifts.shape[0], ts.shape[0]
+    k = n // 2
+
+    def one(at: Array) -> Array:
+        rho = subsystem_matrix(sites, shifts, ts[at // n], orders[at % n], k)
+        return von_neumann_entropy(rho)
+
+    batch = max(1, min(n * n_times, BATCH_ELEMENTS // (4**k + 3**k * n)))
+    entropies = jax.lax.map(jax.checkpoint(one), jnp.arange(n_times * n), batch_size=batch)
+    return jnp.mean(entropies.reshape(n_times, n), axis=1)
+
+
+def site_entropies(sites: Sites, shifts: Array, ts: Array) -> Array:
+    """(T, N)."""
+    return von_neumann_entropy(site_matrices(sites, shifts, ts))
+
+
+def site_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
+    """Density matrices of the single TLSs, (T, N, 2, 2)."""
+    coherence = one_coherent(sites, shifts, ts)[2]
+    up, down = (x + 0j for x in populations(sites, ts))
+    rho = jnp.stack([jnp.stack([up, coherence]), jnp.stack([coherence.conj(), down])])
+    return jnp.transpose(rho, (3, 2, 0, 1))
+
+
+def mutual_information(sites: Sites, shifts: Array, ts: Array) -> Array:
+    """S_i + S_j - S_ij of each pair i < j, (T, P)."""
+    i, j = pair_indices(shifts.shape[0])
+    single = von_neumann_entropy(site_matrices(sites, shifts, ts))
+    joint = von_neumann_entropy(jnp.transpose(pair_matrices(sites, shifts, ts), (3, 2, 0, 1)))
+    return single[:, i] + single[:, j] - joint

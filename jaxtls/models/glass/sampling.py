@@ -1,0 +1,150 @@
+"""Disorder of the glass: positions, splittings, tunnelling amplitudes, dipole factors; and random initial states.
+
+Every draw is a fixed random number shaped by the parameters, so gradients flow through a sample to what shaped it.
+
+Source: Artiaco, Balducci & Scardicchio, Section II B and Eqs. 2, 3, 7, 8.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, positive, require, size
+
+_EV = 1.602176634e-19  # J, exact in the SI of 2019
+_HBAR = 1.054571817e-34  # J s
+# Reference solid: gamma = W = 1 eV, rho = 2 g/cm³, v = 5 km/s, mean distance 10 nm. Others scale from it by ratios, as
+# powers of W in J would underflow in single precision.
+_DENSITY, _SPEED, _SPACING = 2000.0, 5000.0, 1e-8
+_COUPLING = _EV / (8 * math.pi * _DENSITY * _SPACING**3 * _SPEED**2)  # J0 / W
+_RATE = (_EV / _HBAR) ** 3 * _EV / (30 * math.pi * _DENSITY * _SPEED**5)  # hbar Y0 / W
+
+
+class Disorder(NamedTuple):
+    """One draw of the glass, in the units of `TLSGlass`."""
+
+    frequencies: Array
+    couplings: Array
+    rates: Array
+    positions: Array
+    box: Array
+
+
+def draw(
+    key: Array,
+    n_tls: int,
+    *,
+    tunnelling: Any,
+    decades: Any,
+    compression: Any,
+    energy_width: Any,
+    deformation_potential: Any,
+    density: Any,
+    speed_longitudinal: Any,
+    speed_transverse: Any,
+    spacing: Any,
+) -> Disorder:
+    """One draw; arguments as in `TLSGlass.sample`."""
+    n_tls = size("n_tls", n_tls, 2)
+    values = {
+        "tunnelling": tunnelling,
+        "compression": compression,
+        "energy_width": energy_width,
+        "deformation_potential": deformation_potential,
+        "density": density,
+        "speed_longitudinal": speed_longitudinal,
+        "speed_transverse": speed_transverse,
+        "spacing": spacing,
+    }
+    scalars = {name: _scalar(name, positive(name, value)) for name, value in values.items()}
+    decades = _scalar("decades", positive("decades", decades, zero=True))
+    return _draw(key, n_tls, decades, scalars)
+
+
+def _scalar(name: str, value: Array) -> Array:
+    require(value.ndim == 0, name, "be a scalar", f"shape {value.shape}")
+    return value
+
+
+def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
+    keys = jax.random.split(key, 5)
+    energy = jax.random.uniform(keys[0], (n,))
+    delta = s["tunnelling"] * 10 ** (decades * (jax.random.uniform(keys[1], (n,)) - 0.5))
+    frequencies = 2 * jnp.sqrt(energy**2 + delta**2)
+
+    box = jnp.asarray(float(n) ** (1 / 3))
+    positions = box * jax.random.uniform(keys[2], (n, 3))
+    distance = jnp.sqrt(squared_distances(positions, box) + jnp.eye(n))  # the diagonal is not used
+
+    gauss = jnp.triu(jax.random.normal(keys[3], (2, n, n)), 1)
+    dipoles = gauss + jnp.swapaxes(gauss, 1, 2)
+    speeds = jnp.stack([s["speed_longitudinal"], s["speed_transverse"]]) / _SPEED
+    width, potential = s["energy_width"], s["deformation_potential"]
+    material = potential**2 * (_DENSITY / s["density"])
+    strength = _COUPLING * material / width * (s["compression"] * _SPACING / s["spacing"]) ** 3
+    bias = energy / frequencies
+    couplings = -strength * jnp.tensordot(speeds**-2, dipoles, 1) * jnp.outer(bias, bias) / distance**3
+
+    chi2 = jax.random.normal(keys[4], (2, n)) ** 2
+    rates = _RATE * material * width**2 * delta**2 * frequencies * jnp.tensordot(speeds**-5, chi2, 1)
+    return Disorder(frequencies, couplings, rates, positions, box)
+
+
+def squared_distances(positions: Array, box: Array | None) -> Array:
+    """r_ij² by the nearest periodic images in a cube of side `box`, or in open space. (N, 3) -> (N, N)."""
+    separation = positions[:, None] - positions[None]
+    if box is not None:
+        separation = separation - box * jnp.round(separation / box)
+    return jnp.sum(separation**2, axis=-1)
+
+
+def bose(frequencies: Array, temperature: Array) -> Array:
+    """1/(e^{nu/T} - 1), 0 at T = 0, with finite derivatives there."""
+    cold = temperature <= 0
+    # Beyond nu/T = 700 it is below the smallest normal number.
+    x = jnp.minimum(frequencies / jnp.where(cold, 1.0, temperature), 700.0)
+    occupied = ~cold & (x < 700.0)
+    return jnp.where(occupied, 1 / jnp.expm1(jnp.where(occupied, x, 1.0)), 0.0)
+
+
+def random_bloch_vectors(key: Array, n_tls: int) -> Array:
+    """Random pure product states: each TLS at a uniform point of its Bloch sphere.
+
+    Arguments:
+        key: a JAX random key.
+        n_tls: number of TLSs N.
+
+    Returns:
+        (N, 3) unit vectors in the (S^x, S^y, S^0) frame of each TLS, S^0 = +1 its ground state.
+
+    Raises:
+        ValueError: `n_tls` is not a positive int.
+
+    Example:
+        >>> bloch = random_bloch_vectors(jax.random.key(0), 5)
+        >>> bool(jnp.allclose(jnp.linalg.norm(bloch, axis=1), 1.0))
+        True
+
+    Source: Artiaco, Balducci & Scardicchio, Section IV: uniform on the sphere reproduces their plateaus; a uniform polar
+    angle does not.
+    """
+    vectors = jax.random.normal(key, (size("n_tls", n_tls), 3))
+    return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def bloch_array(value: Any, n_tls: int, dtype: Any) -> Array:
+    """Checked Bloch vectors (N, 3)."""
+    bloch = jnp.asarray(value)
+    require(bloch.shape == (n_tls, 3), "bloch", f"have shape ({n_tls}, 3), one vector per TLS", f"shape {bloch.shape}")
+    known = concrete(bloch)
+    if known is not None:
+        longest = float(np.max(np.linalg.norm(known, axis=1)))
+        good = longest <= 1 + 1e3 * float(np.finfo(np.float32).eps)
+        require(good, "bloch", "hold finite vectors of length <= 1", f"a length of {longest:.6g}")
+    return bloch.astype(dtype)
