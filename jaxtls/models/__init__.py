@@ -7,6 +7,8 @@ from .glass import TLSGlass as TLSGlass
 from .glass import fit_random_states as fit_random_states
 from .glass import random_bloch_vectors as random_bloch_vectors
 from .glass import random_state_concurrence as random_state_concurrence
+from .heated import AdiabaticOscillator as AdiabaticOscillator
+from .heated import TLSHeatedOscillator as TLSHeatedOscillator
 from .resonator import ResonatorLoss as ResonatorLoss
 from .spin_bath import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .spin_bath import OhmicSpectralDensity as OhmicSpectralDensity
