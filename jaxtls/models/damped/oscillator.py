@@ -1,0 +1,435 @@
+"""The damped harmonic oscillator, quantised: x'' + 2 alpha x' + omega^2 x = F(t)/m.
+
+In the time tau = -e^(-2 alpha t)/(2 alpha) the equation of motion has a Hamiltonian,
+    H_tau = p^2/2m + (m omega^2 x^2/2 - F x)/(2 alpha tau)^2,
+and dtau/dt H_tau is that of Caldirola and Kanai, so states and probabilities are theirs; what differs is which operator
+is the energy. The decaying ladder of Eq. 17 belongs to the mechanical energy (dtau/dt)^2 H_tau = m v^2/2 + m omega^2
+x^2/2 (the levels of H_tau itself grow). The description is closed: no bath, no decoherence, and widths that shrink.
+
+Source: M. J. Blacker and D. L. Tilbrook, "A new approach to the quantization of the damped harmonic oscillator",
+arXiv:2107.05827 (equation numbers below are theirs).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, finite, is_traced, positive, require, size
+from ...quantum.hermite import hermite_functions
+from .fock import BASES, FockState, displaced_ket, fock_field, fock_observables, instantaneous
+from .gaussian import GaussianOscillator, propagator
+from .schedule import Contraction, function_of_time, states_from_zero
+from .squeezing import Squeezing, SqueezingFlow, damped_squeezing, squeezing_of
+from .transitions import elements, signed_sizes
+
+# Where nothing is known (traced parameters), or where levels are populated without end (alpha >= omega).
+DEFAULT_LEVELS, MAX_LEVELS = 128, 384
+
+
+class DampedOscillator(eqx.Module):
+    """Quantised damped oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, below, at and above critical damping.
+
+    In the instantaneous Fock basis |n; t> (width sqrt(hbar/(m omega)) e^(-alpha t)) damping creates pairs:
+    H/hbar = omega (n + 1/2) + i (alpha/2)(a^dagger^2 - a^2).
+
+    Arguments:
+        omega: undamped frequency > 0, scalar [1/time].
+        damping: alpha >= 0, scalar [1/time] (half the damping rate of the energy), or a function of time t -> alpha(t),
+            e.g. an eqx.Module of its parameters. Critical damping is alpha = omega.
+        mass: m > 0.
+        hbar: 1 in natural units.
+        force: F(t) as a function of time [mass length/time^2], or None. Closed forms are those of the free oscillator.
+        n_levels: Fock levels for `evolve`; None guesses from the damping. `Solution.diagnostics["truncation"]` reports.
+        basis: "instantaneous", or "fixed" (the levels at the start: for comparison; they fill as e^(2 alpha t)).
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+
+    Example:
+        >>> d = DampedOscillator(omega=1.0, damping=1.0)  # critical
+        >>> p = d.transition_probabilities(jnp.array([0.0, 2.0]), initial=0, n_max=4)
+        >>> [f"{value:.4f}" for value in p[1]]
+        ['0.4472', '0.0000', '0.1789', '0.0000', '0.1073']
+        >>> sol = jt.evolve(DampedOscillator(omega=1.0, damping=0.2), DampedOscillator(1.0, 0.2).fock_state(0),
+        ...                 jnp.linspace(0.0, 5.0, 6))
+        >>> sol.observables["energy"].shape
+        (6,)
+
+    Source: Blacker & Tilbrook, Eqs. 1-32 and 45. Their remark below Eq. 32, that the occupied n = 2 level decreases
+    monotonically at critical damping, is wrong: P_22 vanishes at omega t = sqrt(2) and revives to 0.0413 at sqrt(14).
+    """
+
+    omega: Array
+    damping: Any
+    mass: Array
+    hbar: Array
+    force: Any
+    n_levels: int | None = eqx.field(static=True)
+    basis: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        omega: Any,
+        damping: Any,
+        mass: Any = 1.0,
+        hbar: Any = 1.0,
+        *,
+        force: Any = None,
+        n_levels: Any = None,
+        basis: str = "instantaneous",
+    ):
+        self.omega = positive("omega", omega)
+        if callable(damping):
+            self.damping = function_of_time("damping", damping)
+        else:
+            self.damping = positive("damping", damping, zero=True, remedy="An amplifier (alpha < 0) is not offered.")
+        self.mass = positive("mass", mass)
+        self.hbar = positive("hbar", hbar)
+        if force is not None:
+            require(callable(force), "force", "be a function of time, or None", repr(force), "lambda t: 0.1")
+            force = function_of_time("force", force)
+        self.force = force
+        self.n_levels = None if n_levels is None else size("n_levels", n_levels, 4)
+        require(basis in BASES, "basis", f"be one of {BASES}", repr(basis))
+        self.basis = basis
+        for name in ("omega", "damping", "mass", "hbar"):
+            value = getattr(self, name)
+            if not callable(value):
+                require(value.ndim == 0, name, "be a scalar", f"shape {value.shape}", "Use jax.vmap for several.")
+
+    # --- parameters --------------------------------------------------------------------------------------------------
+
+    def damping_at(self, t: Any) -> Array:
+        """alpha(t)."""
+        return self.damping(t) if callable(self.damping) else self.damping
+
+    def force_at(self, t: Any) -> Array | None:
+        """F(t), or None where there is no force."""
+        return None if self.force is None else self.force(t)
+
+    def require_constant(self, what: str, *, force: bool = True, damping: bool = False) -> None:
+        """Refuse what the closed form `what` does not cover: a force, or a damping that depends on time."""
+        require(
+            force or self.force is None, "force", f"be None for the closed form `{what}`", self.force, "Use jt.evolve."
+        )
+        require(
+            damping or not callable(self.damping),
+            "damping",
+            f"be a number for the closed form `{what}`",
+            self.damping,
+            "Use jt.evolve.",
+        )
+
+    @property
+    def zero_point(self) -> Array:
+        """sigma = sqrt(hbar/(2 m omega)), the standard deviation of x in the ground state at the start."""
+        return jnp.sqrt(self.hbar / (2 * self.mass * self.omega))
+
+    @property
+    def damping_ratio(self) -> Array:
+        """alpha/omega: critical at 1."""
+        self.require_constant("damping_ratio")
+        return self.damping / self.omega
+
+    @property
+    def period(self) -> Array:
+        """pi/sqrt(omega^2 - alpha^2), after which transition probabilities repeat; inf from critical damping on."""
+        self.require_constant("period")
+        square = (self.omega - self.damping) * (self.omega + self.damping)
+        return jnp.where(square > 0, jnp.pi / jnp.sqrt(jnp.where(square > 0, square, 1.0)), jnp.inf)
+
+    def contraction(self, ts: Any) -> Array:
+        """lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or by quadrature where alpha is a function.
+
+        Arguments:
+            ts: times, any shape; (T,) ascending from a time >= 0 where the damping is a function.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=lambda t: 0.2 * t)
+            >>> f"{d.contraction(jnp.array([1.0, 3.0]))[1]:.6f}"
+            '0.900000'
+        """
+        if not callable(self.damping):
+            return self.damping * finite("ts", ts)
+        return states_from_zero(Contraction(self.damping), jnp.zeros((), self.omega.dtype), ts)
+
+    # --- levels and wavefunctions, Eqs. 14-20 ------------------------------------------------------------------------
+
+    def energies(self, t: Any, n: Any) -> Array:
+        """E_n(t) = hbar omega (n + 1/2) e^(-2 alpha t): levels of the mechanical energy (dtau/dt)^2 H_tau.
+
+        Arguments:
+            t: times, any shape (1-D from a time >= 0 where the damping is a function) [time].
+            n: levels >= 0, ints of a shape that broadcasts with t.
+
+        Returns:
+            energies, the broadcast shape [energy].
+
+        Example:
+            >>> f"{DampedOscillator(omega=2.0, damping=0.5).energies(1.0, 3):.6f}"
+            '2.575156'
+
+        Source: Blacker & Tilbrook, Eq. 17. The levels of H_tau (Eq. 16) grow; physics is in (dtau/dt)^2 H_tau.
+        """
+        levels = _levels("n", n)
+        return self.hbar * self.omega * (levels + 0.5) * jnp.exp(-2 * self.contraction(t))
+
+    def wavefunction(self, n: int, x: Any, t: Any, *, phase: bool = True) -> Array:
+        """psi_n(x, t): level n, of width sqrt(hbar/(m omega)) e^(-alpha t), with its dynamical phase.
+
+        psi_n = (m omega/(pi hbar))^(1/4) (2^n n!)^(-1/2) e^(alpha t/2) H_n(xi) e^(-xi^2/2) e^(i theta_n),
+        xi = sqrt(m omega/hbar) e^(alpha t) x,  theta_n = -(n + 1/2) omega t.
+
+        Arguments:
+            n: level, an int >= 0.
+            x: positions, any shape that broadcasts with t [length].
+            t: times, as for `energies`.
+            phase: False leaves out e^(i theta_n): the real functions that `transition_amplitudes` and the states of
+                `evolve` refer to.
+
+        Returns:
+            psi, the broadcast shape [length^(-1/2)]; complex with the phase. int |psi|^2 dx = 1 at every t.
+
+        Example:
+            >>> x = jnp.linspace(-5.0, 5.0, 201)
+            >>> psi = DampedOscillator(omega=1.0, damping=0.5).wavefunction(1, x, 1.0)
+            >>> f"{jnp.sum(jnp.abs(psi) ** 2) * 0.05:.6f}"
+            '1.000000'
+
+        Source: Blacker & Tilbrook, Eqs. 18-20, with the dynamical phase of Eq. 23.
+        """
+        n = size("n", n, 0)
+        contraction = self.contraction(t)
+        per_length = jnp.sqrt(self.mass * self.omega / self.hbar) * jnp.exp(contraction)
+        real = jnp.sqrt(per_length) * hermite_functions(n + 1, per_length * finite("x", x))[..., n]
+        return real * jnp.exp(-1j * (n + 0.5) * self.omega * finite("t", t)) if phase else real
+
+    # --- transitions, Eqs. 24-32 -------------------------------------------------------------------------------------
+
+    def squeezing(self, ts: Any) -> Squeezing:
+        """a(t) = u a + v a^dagger: closed form for a number, by `evolve` (ten digits) for a function alpha(t)."""
+        self.require_constant("squeezing", force=False, damping=True)
+        if not callable(self.damping):
+            return damped_squeezing(self.omega, self.damping, finite("ts", ts))
+        flow = SqueezingFlow(self.omega, self.damping)
+        return squeezing_of(states_from_zero(flow, flow.initial_state(), ts))
+
+    def transition_probabilities(self, ts: Any, initial: int = 0, n_max: int = 10) -> Array:
+        """P_m(t) of finding level m at time t after a start in level `initial`.
+
+        With s^2 = (alpha/Omega)^2 sin^2(Omega t) (Omega^2 = omega^2 - alpha^2; (omega t)^2 at critical damping, sinh
+        above), T = s^2/(1 + s^2), b_k = (2k)!/(4^k k!^2):
+            P_(0->2k) = b_k T^k/sqrt(1+s^2),   P_(2->2k) = b_k T^(k-1) (2k - s^2)^2/(2 (1+s^2)^(5/2)).
+        Levels of the other parity stay empty.
+
+        Arguments:
+            ts: times, any shape (1-D from a time >= 0 where the damping is a function) [time].
+            initial: the level at time 0, any int >= 0.
+            n_max: the highest level reported.
+
+        Returns:
+            (*ts.shape, n_max + 1) probabilities; their sum over all levels is 1.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=1.0)
+            >>> p22 = d.transition_probabilities(jnp.sqrt(jnp.array([2.0, 14.0])), initial=2, n_max=2)[:, 2]
+            >>> [f"{value:.4f}" for value in jnp.abs(p22)]  # the revival that the paper missed
+            ['0.0000', '0.0413']
+
+        Source: Blacker & Tilbrook, Eqs. 26-32, for any initial level.
+        """
+        sizes = signed_sizes(*self._column(ts, initial, n_max))
+        return sizes.real**2 + sizes.imag**2 if jnp.iscomplexobj(sizes) else sizes**2
+
+    def transition_amplitudes(self, ts: Any, initial: int = 0, n_max: int = 10) -> Array:
+        """<m; t|U(t)|initial; 0> with its phase: amplitudes on the real functions `wavefunction(m, x, t, phase=False)`.
+
+        Arguments:
+            ts, initial, n_max: as for `transition_probabilities`.
+
+        Returns:
+            (*ts.shape, n_max + 1) complex.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=0.0)
+            >>> f"{d.transition_amplitudes(jnp.asarray(jnp.pi), 1, 1)[1]:.3f}"  # e^(-i 3 pi/2)
+            '-0.000+1.000j'
+
+        Source: Blacker & Tilbrook, Eqs. 22-28; the SU(1,1) matrix element for any level.
+        """
+        return elements(*self._column(ts, initial, n_max))
+
+    def _column(self, ts: Any, initial: int, n_max: int) -> tuple[Squeezing, np.ndarray, np.ndarray]:
+        initial, n_max = size("initial", initial, 0), size("n_max", n_max, 0)
+        return self.squeezing(ts), np.arange(n_max + 1), np.full(n_max + 1, initial)
+
+    def propagator(self, ts: Any, n_levels: int) -> Array:
+        """The block of U(t) on the lowest levels, <m; t|U|n; 0>, (*ts.shape, n_levels, n_levels) complex.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=0.3)
+            >>> ket = d.propagator(jnp.asarray(2.0), 60) @ d.coherent_state(0.5).amplitudes[:60]
+            >>> f"{jnp.sum(jnp.abs(ket) ** 2):.6f}"
+            '1.000000'
+        """
+        levels = np.arange(size("n_levels", n_levels))
+        return elements(self.squeezing(ts), *np.meshgrid(levels, levels, indexing="ij"))
+
+    def mean_energy(self, ts: Any, initial: int = 0) -> Array:
+        """<m v^2/2 + m omega^2 x^2/2> = hbar omega e^(-2 alpha t) (n + 1/2)(1 + 2 s^2) after a start in level n.
+
+        Arguments:
+            ts, initial: as for `transition_probabilities`; n is `initial`.
+
+        Example:
+            >>> f"{DampedOscillator(omega=1.0, damping=1.0).mean_energy(2.0):.4f}"  # e^-4 (1/2)(1 + 8)
+            '0.0824'
+        """
+        n, ts = size("initial", initial, 0), finite("ts", ts)
+        self.require_constant("mean_energy", force=False, damping=True)
+        shrunk = self.contraction(ts)
+        if callable(self.damping):
+            squeezed = self.squeezing(ts)
+            created = jnp.abs(squeezed.ratio) ** 2 * jnp.exp(2 * (squeezed.log_size - shrunk))
+        else:
+            # s e^(-alpha t) = alpha S e^(-alpha t), finite where s is not
+            created = (self.damping * propagator(self.omega, self.damping, ts)[1]) ** 2
+        return self.hbar * self.omega * (n + 0.5) * (jnp.exp(-2 * shrunk) + 2 * created)
+
+    # --- classical motion --------------------------------------------------------------------------------------------
+
+    def trajectory(self, ts: Any, x: Any, v: Any) -> tuple[Array, Array]:
+        """The classical motion from (x, v) at time 0, which <x>, <v> of every state follow; free, constant damping.
+
+        Arguments:
+            ts: times, any shape (...) [time].
+            x, v: position and velocity at time 0, scalars.
+
+        Returns:
+            x(t), v(t), (...) each. With a force or alpha(t): `jt.evolve(oscillator.gaussian, ...)`.
+
+        Example:
+            >>> x, v = DampedOscillator(omega=1.0, damping=1.0).trajectory(jnp.array([1.0]), 1.0, 0.0)
+            >>> f"{x[0]:.6f}"  # 2/e
+            '0.735759'
+        """
+        self.require_constant("trajectory", force=False)
+        xx, xv, vx, vv = propagator(self.omega, self.damping, finite("ts", ts))
+        x, v = finite("x", x), finite("v", v)
+        return xx * x + xv * v, vx * x + vv * v
+
+    @property
+    def gaussian(self) -> GaussianOscillator:
+        """The moments of coherent, thermal and squeezed states as a model of its own (closed form and `evolve`)."""
+        return GaussianOscillator(self)
+
+    # --- dynamics on Fock levels -------------------------------------------------------------------------------------
+
+    def fock_state(self, n: int) -> FockState:
+        """Level n of the basis at the start.
+
+        Example:
+            >>> DampedOscillator(omega=1.0, damping=0.1, n_levels=8).fock_state(2).amplitudes.real.tolist()
+            [0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        """
+        n = size("n", n, 0)
+        n_levels = self._levels_for(n)
+        require(n < n_levels, "n", f"be below n_levels = {n_levels}", n)
+        return self._fock(jnp.zeros(n_levels, self._complex()).at[n].set(1.0))
+
+    def coherent_state(self, alpha: Any) -> FockState:
+        """|alpha> of the basis at the start; <x> = sqrt(2 hbar/(m omega)) Re alpha."""
+        return self.displaced_state(0, alpha)
+
+    def displaced_state(self, n: int, alpha: Any) -> FockState:
+        """D(alpha)|n>: level n carried to alpha, whose mean moves as the classical oscillator and whose shape does as
+        |n>.
+
+        Arguments:
+            n: level, an int >= 0.
+            alpha: complex amplitude, a scalar.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=0.1)
+            >>> f"{d.observables['x'](d.displaced_state(2, 1.0)):.6f}"
+            '1.414214'
+        """
+        n, alpha = size("n", n, 0), jnp.asarray(alpha)
+        require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several.")
+        known = concrete(alpha)
+        reach = 3.0 if known is None else float(np.abs(known))
+        return self._fock(displaced_ket(self._levels_for(n, reach), n, alpha.astype(self._complex())))
+
+    def _complex(self) -> Any:
+        return jnp.result_type(self.omega, jnp.complex64)
+
+    def _fock(self, amplitudes: Array) -> FockState:
+        return FockState(amplitudes.astype(self._complex()), jnp.zeros((), self.omega.dtype))
+
+    def _levels_for(self, n: int, reach: float = 0.0) -> int:
+        """n_levels, or a guess: squeezing stretches energies by (1+r)/(1-r), r = alpha/omega, and adds a tail r^2k."""
+        if self.n_levels is not None:
+            return self.n_levels
+        occupied = (math.sqrt(n) + reach) ** 2 + 7 * reach + n / 2 + 8
+        known = None if callable(self.damping) or is_traced(self.omega, self.damping) else float(self.damping_ratio)
+        if known is None or known >= 1:
+            return max(DEFAULT_LEVELS, min(2 * math.ceil(occupied), MAX_LEVELS))
+        tail = 2 * math.log(1e-9) / (2 * math.log(known)) if known > 0 else 0.0
+        return min(math.ceil(occupied * (1 + known) / (1 - known) + tail), MAX_LEVELS)
+
+    def levels(self, y: FockState) -> Array:
+        """The mechanical energies of the instantaneous levels of a state, (n_levels,)."""
+        numbers = np.arange(y.amplitudes.shape[0])
+        return self.hbar * self.omega * (numbers + 0.5) * jnp.exp(-2 * y.contraction)
+
+    def position_amplitude(self, y: FockState, x: Any) -> Array:
+        """psi(x) of a state from `evolve`, on positions (...), complex.
+
+        Example:
+            >>> d = DampedOscillator(omega=1.0, damping=0.1)
+            >>> x = jnp.linspace(-6.0, 6.0, 241)
+            >>> f"{jnp.sum(x * jnp.abs(d.position_amplitude(d.coherent_state(1.0), x)) ** 2) * 0.05:.6f}"
+            '1.414214'
+        """
+        shrunk = 0.0 if self.basis == "fixed" else y.contraction
+        per_length = jnp.sqrt(self.mass * self.omega / self.hbar) * jnp.exp(jnp.asarray(shrunk))
+        functions = hermite_functions(y.amplitudes.shape[0], per_length * finite("x", x))
+        return jnp.sqrt(per_length) * jnp.matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
+
+    def vector_field(self, t: Any, y: FockState, args: Any = None) -> FockState:
+        """d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
+        return fock_field(self)(t, y, args)
+
+    @property
+    def observables(self) -> dict[str, Callable[[FockState], Array]]:
+        """What `evolve` records: x, v, x2, v2, n, energy (mechanical), populations (of the instantaneous levels)."""
+        return fock_observables(self)
+
+    @property
+    def optional_observables(self) -> dict[str, Callable[[FockState], Array]]:
+        """Recorded when asked for by name."""
+        return {"levels": self.levels, "amplitudes": lambda y: instantaneous(y, self.basis == "fixed")}
+
+    def diagnostics(self, y: FockState) -> dict[str, Array]:
+        """trace_error (of the norm) and truncation (population of the last four levels)."""
+        population = jnp.abs(y.amplitudes) ** 2
+        return {"trace_error": jnp.abs(jnp.sum(population) - 1), "truncation": jnp.sum(population[-4:])}
+
+    @property
+    def diagnostic_limits(self) -> dict[str, float]:
+        return {"trace_error": 1e-4, "truncation": 1e-6}
+
+
+def _levels(name: str, n: Any) -> np.ndarray:
+    known = concrete(n)
+    require(known is not None, name, "be known ints", n)
+    levels = np.asarray(known)
+    require(levels.dtype.kind in "iu" and bool(np.all(levels >= 0)), name, "be ints >= 0", n)
+    return levels
