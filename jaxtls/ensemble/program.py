@@ -67,7 +67,7 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
     whole = jaxpr_as_fun(closed)
 
     def run(key: Array) -> list[Array]:
-        return [leaf.astype(kind) for leaf, kind in zip(whole(key), kinds)]
+        return [jnp.asarray(leaf).astype(kind) for leaf, kind in zip(whole(key), kinds)]
 
     digest, is_transparent = fingerprint(closed)
     leaves = tuple((leaf.shape, kind) for (_, leaf), kind in zip(paths, kinds))

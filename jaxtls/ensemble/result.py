@@ -60,7 +60,7 @@ class EnsembleResult:
     devices: tuple[jax.Device, ...]
     processes: int
     store: Path | None
-    key: Array
+    key: Any
     program: Program = dataclasses.field(repr=False)
 
     @property

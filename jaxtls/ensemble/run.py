@@ -30,7 +30,7 @@ from .store import Store
 
 def ensemble(
     realization: Callable[[Array], PyTree],
-    key: Array,
+    key: Any,
     n: int,
     *,
     batch_size: int | str = "auto",

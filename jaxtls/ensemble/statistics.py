@@ -41,6 +41,7 @@ class Moments:
         return cls(0, mean, tuple(np.zeros(shape) for shape, _ in shapes))
 
     @classmethod
+    @np.errstate(over="ignore", invalid="ignore")  # squares of values near the largest number
     def of(cls, values: Sequence[np.ndarray]) -> Moments:
         """Of arrays with a leading axis of realizations."""
         count = len(values[0])
@@ -52,10 +53,11 @@ class Moments:
             # The mean of values much larger than their spread is rounded: its error is taken out of the squares.
             slip = distance.sum(axis=0)
             m2 = (distance.real**2 + distance.imag**2).sum(axis=0) - np.abs(slip) ** 2 / max(count, 1)
-            means.append(mean + slip / max(count, 1))
-            sums.append(np.maximum(m2, 0.0))
+            means.append(np.asarray(mean + slip / max(count, 1)))
+            sums.append(np.asarray(np.maximum(m2, 0.0)))
         return cls(count, tuple(means), tuple(sums))
 
+    @np.errstate(over="ignore", invalid="ignore")
     def merge(self, other: Moments) -> Moments:
         """Of both sets of realizations."""
         count = self.count + other.count
@@ -63,19 +65,20 @@ class Moments:
             return self if self.count else other
         share = other.count / count
         apart = [b - a for a, b in zip(self.mean, other.mean)]
-        mean = tuple(a + share * d for a, d in zip(self.mean, apart))
-        m2 = tuple(a + b + (d.real**2 + d.imag**2) * (self.count * share) for a, b, d in zip(self.m2, other.m2, apart))
+        mean = tuple(np.asarray(a + share * d) for a, d in zip(self.mean, apart))
+        cross = self.count * share
+        m2 = tuple(np.asarray(a + b + cross * (d.real**2 + d.imag**2)) for a, b, d in zip(self.m2, other.m2, apart))
         return Moments(count, mean, m2)
 
     def std(self) -> tuple[np.ndarray, ...]:
         """Standard deviation of one realization (divisor count - 1); nan for fewer than two."""
         if self.count < 2:
             return tuple(np.full(m2.shape, np.nan) for m2 in self.m2)
-        return tuple(np.sqrt(m2 / (self.count - 1)) for m2 in self.m2)
+        return tuple(np.asarray(np.sqrt(m2 / (self.count - 1))) for m2 in self.m2)
 
     def sem(self) -> tuple[np.ndarray, ...]:
         """Standard error of the mean, std / sqrt(count)."""
-        return tuple(std / math.sqrt(max(self.count, 1)) for std in self.std())
+        return tuple(np.asarray(std / math.sqrt(max(self.count, 1))) for std in self.std())
 
     def largest_sem(self) -> float:
         """The largest standard error of any element; nan for fewer than two realizations."""
@@ -93,13 +96,15 @@ class Stream:
     """
 
     def __init__(self, shapes: Sequence[tuple[tuple[int, ...], Any]], target: float | None = None):
-        self.moments = Moments.none(shapes)
+        self.moments = Moments.none(shapes)  # of distances from the origin
         self.target = target
         self.tried = 0
         self.failed: list[int] = []
         self.reached = False
         self._block = [np.empty((STEP, *shape), wide(dtype)) for shape, dtype in shapes]
         self._good = np.zeros(STEP, bool)
+        # The first finite realization: sums of distances from it keep the digits of a spread far below the mean.
+        self._origin: list[np.ndarray] | None = None
 
     def add(self, values: Sequence[np.ndarray], good: np.ndarray) -> int:
         """Take the next realizations, counting those that are `good`; how many were taken before the target was met."""
@@ -120,12 +125,21 @@ class Stream:
 
     def total(self) -> Moments:
         """Of everything taken so far."""
-        return self._folded(self.tried % STEP) if self.tried % STEP else self.moments
+        found = self._folded(self.tried % STEP) if self.tried % STEP else self.moments
+        if self._origin is None:
+            return found
+        mean = tuple(np.asarray(origin + mean) for origin, mean in zip(self._origin, found.mean))
+        return dataclasses.replace(found, mean=mean)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def _folded(self, rows: int) -> Moments:
         good = self._good[:rows]
-        with np.errstate(over="ignore", invalid="ignore"):  # squares of values near the largest number
-            return self.moments.merge(Moments.of([block[:rows][good] for block in self._block]))
+        if not good.any():
+            return self.moments
+        blocks = [block[:rows][good] for block in self._block]
+        if self._origin is None:
+            self._origin = [block[0].copy() for block in blocks]
+        return self.moments.merge(Moments.of([block - origin for block, origin in zip(blocks, self._origin)]))
 
     def _met(self) -> bool:
         if self.target is None or self.moments.count < LEAST:

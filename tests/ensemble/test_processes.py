@@ -1,0 +1,151 @@
+"""In processes of their own: killed and resumed, several devices, several processes."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+
+import jax
+import numpy as np
+
+import jaxtls as jt
+
+REALIZATION = """
+def draw(key):
+    x = jax.random.normal(key, (3,))
+    return {"x": jnp.where(x[0] > 1.2, jnp.nan, jnp.cumsum(x)), "z": x[1] + 1j * x[2]}
+"""
+exec("import jax.numpy as jnp\n" + REALIZATION)
+
+HEAD = """
+import os, signal, sys
+import jax, jax.numpy as jnp, numpy as np
+jax.config.update("jax_enable_x64", True)
+import jaxtls as jt
+"""
+PRINT = """
+leaves = jax.tree.leaves((r.mean, r.sem, r.std))
+print(r.count, r.failed_indices, *(np.asarray(leaf).tobytes().hex() for leaf in leaves))
+"""
+
+# One batch a block and three writes a block. The process kills itself before or after a chosen write is named.
+KILLED = (
+    HEAD
+    + """
+from importlib import import_module
+files, store = import_module("jaxtls.ensemble.files"), import_module("jaxtls.ensemble.store")
+store.MOST_ROWS = 16
+store.WRITING = float("inf")
+left, before, replace = int(sys.argv[2]), sys.argv[3] == "before", os.replace
+def counting(a, b):
+    global left
+    left -= 1
+    if left == 0 and before:
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(a, b)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+files.os.replace = counting
+"""
+    + REALIZATION
+    + """
+r = jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1, store=sys.argv[1])
+"""
+    + PRINT
+)
+
+
+def start(script, *arguments, devices=1):
+    flags = f"--xla_force_host_platform_device_count={devices}"
+    environment = dict(os.environ, JAX_PLATFORMS="cpu", XLA_FLAGS=flags)
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def printed(r):
+    leaves = jax.tree.leaves((r.mean, r.sem, r.std))
+    return " ".join(map(str, (r.count, r.failed_indices, *(np.asarray(leaf).tobytes().hex() for leaf in leaves))))
+
+
+def finished(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err[-3000:]
+    return out.strip().splitlines()[-1]
+
+
+def test_killed_at_several_moments_and_resumed_to_the_last_bit(tmp_path):
+    want = printed(jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1))
+    for write, moment in ((3, "before"), (17, "after"), (11, "before")):
+        process = start(KILLED, tmp_path / "s", write, moment)
+        process.communicate(timeout=300)
+        assert process.returncode == -9
+    assert finished(start(KILLED, tmp_path / "s", 0, "never")) == want
+    assert [path.name for path in tmp_path.iterdir() if not path.name.startswith(".")] == ["s"]
+
+
+DEVICES = (
+    HEAD
+    + REALIZATION
+    + """
+assert len(jax.devices()) == 4
+one, all = jax.devices()[1:2], jax.devices()
+runs = [jt.ensemble(draw, jax.random.key(1), 101, batch_size=8, devices=d) for d in (all, one, 3)]
+assert [len(r.devices) for r in runs] == [4, 1, 3] and [r.batch_size for r in runs] == [8, 8, 9]
+for r in runs[1:]:
+    assert (r.count, r.failed_indices) == (runs[0].count, runs[0].failed_indices) and r.tried == 101
+    for a, b in zip(jax.tree.leaves((r.mean, r.sem)), jax.tree.leaves((runs[0].mean, runs[0].sem))):
+        np.testing.assert_allclose(a, b, rtol=1e-13)
+
+# Loops of random length: the devices do not wait for each other, and each gives what it gives alone.
+def walk(key):
+    step = lambda c: (c[0] + 1, c[1] + jax.random.normal(jax.random.fold_in(key, c[0])))
+    return jax.lax.while_loop(lambda c: jnp.abs(c[1]) < 3.0, step, (0, 0.0))
+a, b = (jt.ensemble(walk, jax.random.key(1), 50, batch_size=12, devices=d) for d in (4, 1))
+np.testing.assert_allclose(a.mean[0], b.mean[0], rtol=1e-13)
+print("done")
+"""
+)
+
+
+def test_four_devices_are_one():
+    assert finished(start(DEVICES, devices=4)) == "done"
+
+
+HOSTS = (
+    """
+import jax, sys
+rank, port = int(sys.argv[1]), sys.argv[2]
+jax.distributed.initialize(coordinator_address=f"127.0.0.1:{port}", num_processes=2, process_id=rank)
+"""
+    + HEAD
+    + REALIZATION
+    + """
+assert jax.process_count() == 2 and len(jax.local_devices()) == 2
+path = sys.argv[3]
+for n, target in ((50, None), (101, None), (101, 0.2)):  # made, extended, and stopped early
+    r = jt.ensemble(draw, jax.random.key(1), n, batch_size=8, devices=jax.devices(), store=path, target_error=target)
+    assert r.processes == 2 and len(r.devices) == 2
+"""
+    + PRINT
+    + """
+for options, word in ((dict(key=jax.random.key(1 + rank)), "key"), (dict(key=jax.random.key(9), store=path), "store")):
+    try:
+        jt.ensemble(**{"realization": draw, "n": 20, "batch_size": 8, **options})
+    except (ValueError, RuntimeError) as error:
+        assert word in str(error), error
+    else:
+        raise AssertionError("not refused")
+"""
+)
+
+
+def test_two_processes_are_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    pair = [start(HOSTS, rank, port, tmp_path / "s", devices=2) for rank in (0, 1)]
+    first, second = (finished(process) for process in pair)
+    alone = jt.ensemble(draw, jax.random.key(1), 101, batch_size=8, devices=2, target_error=0.2)
+    assert first == second == printed(alone)
+    assert alone.tried < 101 and alone.failed > 0
