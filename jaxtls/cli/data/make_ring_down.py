@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-SEED = 20261121
+SEED = 2
 NOISE = 1e-8  # V
 TRUTH: dict[str, float] = {"resistance": 200.0, "capacitance": 1e-12, "critical_current": 1.5e-6}
 STEP = 5e-8  # A

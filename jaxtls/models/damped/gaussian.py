@@ -72,7 +72,7 @@ class GaussianOscillator(eqx.Module):
 
     def _made(self, *moments: Any) -> GaussianState:
         parts = (*moments, 0.0)
-        dtype = jnp.result_type(self.oscillator.omega, *moments)
+        dtype = jnp.result_type(self.oscillator.omega.dtype, *moments)
         return GaussianState(*(jnp.asarray(part, dtype) for part in parts))
 
     def thermal_state(self, mean_number: Any, alpha: Any = 0.0) -> GaussianState:

@@ -275,9 +275,9 @@ class DampedOscillator(eqx.Module):
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=0.3)
-            >>> ket = d.propagator(jnp.asarray(2.0), 60) @ d.coherent_state(0.5).amplitudes[:60]
-            >>> f"{jnp.sum(jnp.abs(ket) ** 2):.6f}"
-            '1.000000'
+            >>> u = d.propagator(2.0, 60)
+            >>> bool(jnp.allclose((u @ u.conj().T)[:8, :8], jnp.eye(8)))
+            True
         """
         levels = np.arange(size("n_levels", n_levels))
         return elements(self.squeezing(ts), *np.meshgrid(levels, levels, indexing="ij"))
@@ -368,7 +368,7 @@ class DampedOscillator(eqx.Module):
         return self._fock(displaced_ket(self._levels_for(n, reach), n, alpha.astype(self._complex())))
 
     def _complex(self) -> Any:
-        return jnp.result_type(self.omega, jnp.complex64)
+        return jnp.result_type(self.omega.dtype, jnp.complex64)
 
     def _fock(self, amplitudes: Array) -> FockState:
         return FockState(amplitudes.astype(self._complex()), jnp.zeros((), self.omega.dtype))

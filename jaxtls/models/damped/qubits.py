@@ -130,7 +130,7 @@ class AbstractJosephsonQubit(eqx.Module):
             >>> qubit = PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=0.0)
             >>> spacing = qubit.levels(0.0, 1) - qubit.levels(0.0, 0)
             >>> f"{spacing / HBAR / (2 * np.pi) / 1e9:.4f} GHz"
-            '8.7727 GHz'
+            '8.7731 GHz'
 
         Source: Blacker & Tilbrook, Eq. 43.
         """
@@ -146,7 +146,7 @@ class AbstractJosephsonQubit(eqx.Module):
             ...                    expand_about="minimum", quartic=True)
             >>> f01, f12 = qubit.transition_frequency(0.0, np.array([0, 1])) / (2 * jnp.pi)
             >>> f"{f01 / 1e9:.3f} GHz, {(f12 - f01) / 1e6:.0f} MHz"
-            '5.711 GHz, -48 MHz'
+            '5.635 GHz, -157 MHz'
         """
         expansion, n = self.expansion(), _levels("n", n)
         step = self._ladder(expansion, t, n + 1) - self._ladder(expansion, t, n)
@@ -185,8 +185,10 @@ class AbstractJosephsonQubit(eqx.Module):
         Returns:
             voltage across the junction, (...) [V].
 
-        Example: the parameters behind a measured trace, and what the trace cannot say. (RC and the frequency fix two
-        combinations; the height of the trace gives the third only where the step is known.)
+        Example:
+            The parameters behind a measured trace, and what the trace cannot say: its decay and its frequency fix RC and
+            I_c/C; its height gives the third combination, I_c, only where the step is known.
+
             >>> import importlib.resources
             >>> file = importlib.resources.files("jaxtls.cli").joinpath("data/ring_down.csv")
             >>> time, voltage, error = np.loadtxt(file.open(), delimiter=",", skiprows=1).T
@@ -201,9 +203,11 @@ class AbstractJosephsonQubit(eqx.Module):
             ...         "qubit.critical_current": jt.Positive()}
             >>> f = jt.fit(Experiment.voltage, start, voltage, sigma=error, free=free)
             >>> [f"{f.values[name]:.3g} ± {f.stderr[name]:.1g}" for name in free]
-            ['199 ± 1', '1.01e-12 ± 7e-15', '1.51e-06 ± 1e-08']
+            ['200 ± 0.9', '1e-12 ± 4e-15', '1.5e-06 ± 7e-09']
             >>> f = jt.fit(Experiment.voltage, start, voltage, sigma=error, free=free | {"step": jt.Positive()})
-            >>> print(f.identifiability)  # doctest: +SKIP
+            >>> print(f.identifiability)
+            the data do not see qubit.resistance, qubit.capacitance, qubit.critical_current, step change together by (-1 ln
+            qubit.resistance, +1 ln qubit.capacitance, +1 ln qubit.critical_current, +1 ln step)
 
         Source: Blacker & Tilbrook, Eqs. 33 and 42.
         """
@@ -302,7 +306,7 @@ class FluxQubit(AbstractJosephsonQubit):
     Example:
         >>> qubit = FluxQubit(resistance=1e3, capacitance=1e-13, critical_current=1e-6, inductance=1e-10, flux=0.1)
         >>> f"{qubit.omega / (2 * np.pi) / 1e9:.2f} GHz, {qubit.offset_phase:.4f} rad"
-        '57.46 GHz, 0.4819 rad'
+        '57.47 GHz, 0.4819 rad'
 
     Source: Blacker & Tilbrook, Eqs. 33b-44b.
     """

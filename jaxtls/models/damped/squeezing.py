@@ -115,7 +115,7 @@ class SqueezingFlow(eqx.Module):
     damping: Any
 
     def initial_state(self) -> SqueezingState:
-        zero = jnp.zeros((), jnp.result_type(self.omega, jnp.complex64))
+        zero = jnp.zeros((), jnp.result_type(self.omega.dtype, jnp.complex64))
         return SqueezingState(zero, zero, zero.real)
 
     def vector_field(self, t: Any, y: SqueezingState, args: Any = None) -> SqueezingState:
