@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from . import plot as plot
 from . import quantum as quantum
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
