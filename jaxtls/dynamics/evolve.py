@@ -97,7 +97,11 @@ def evolve(
     if solver is None and hasattr(model, "splitting_step"):
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
     extras = (solver, adjoint, stepsize_controller, dt0)
-    solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
+    named = not isinstance(observables, Mapping)
+    if solver is None and named and not save_states and not traced and hasattr(model, "window"):
+        solution = _run_windowed(model, y0, ts, options, extras, max_steps)
+    else:
+        solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
     return _checked(solution, throw, traced)
 
 
@@ -261,6 +265,21 @@ def _run_diffrax(
     stats = {"method": type(solver or _diffrax.default_solver(options.rtol)).__name__, **stats}
     diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()}
     return _solution(records, ts, stats, diagnostics, getattr(model, "diagnostic_limits", {}), success)
+
+
+def _run_windowed(model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: Any) -> Solution:
+    """Run on the part of the basis that the state reaches, enlarged until what arrives at its edge is below atol.
+
+    `model.window(y0, ts, atol, attempt)` gives a smaller model and state, or None where only the whole will do.
+    """
+    attempt = 0
+    while True:
+        found = model.window(y0, ts, options.atol, attempt)
+        sized, start = (model, y0) if found is None else found
+        solution = _run_diffrax(sized, start, ts, options, extras, max_steps, False)
+        if found is None or float(solution.diagnostics["truncation"]) <= 0.1 * options.atol:
+            return solution
+        attempt += 1
 
 
 # --- both ------------------------------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from .._ladder import from_left, from_right, ladder_means
 class AdiabaticOscillator(eqx.Module):
     r"""The oscillator of a `TLSHeatedOscillator` with the TLS eliminated: it heats without end, <n> = n_0 + 2 Gamma t.
 
-        d rho/dt = -i W [a^dagger a, rho] - Gamma [x, [x, rho]],   x = a + a^dagger,   Gamma = 2 g^2/(gamma (2 n_bar + 1))
+        d rho/dt = -i W [a^dagger a, rho] - Gamma [x, [x, rho]],   x = a + a^dagger,
+        Gamma = 2 g^2/(gamma (2 n_bar + 1))
 
     Arguments:
         omega_0: W [frequency].

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -28,7 +29,8 @@ class TLSHeatedOscillator(eqx.Module):
     flips kick the oscillator, which heats.
 
     The state is an array of real numbers in a layout of parity chains (`parity`), four times smaller than the density
-    matrix for `thermal_state`; `density_matrix` and `oscillator_state` give the matrices.
+    matrix for `thermal_state`; `density_matrix` and `oscillator_state` give the matrices. `evolve` moves the
+    levels that the state reaches (`window`), so that more `n_levels` than needed cost little.
 
     Arguments:
         omega_0: W of the oscillator [frequency], > 0.
@@ -157,6 +159,28 @@ class TLSHeatedOscillator(eqx.Module):
     def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
         """dy/dt of Eq. 35; pure."""
         return self.generator(y)(t, y, args)
+
+    def window(self, y0: Array, ts: Array, atol: float, attempt: int) -> tuple[TLSHeatedOscillator, Array] | None:
+        """The same model on the lowest levels alone, as many as the state will reach by ts[-1] with weight above atol.
+
+        The guess is a thermal tail at the second-order rate's <n>; `evolve` looks at the edge, and asks again with the
+        next attempt where that was too few. None where all levels are needed.
+        """
+        population = np.asarray(jnp.sum(_populations(y0), 0))
+        mean = float(np.sum(np.arange(len(population)) * population))
+        span = float(ts[-1] - ts[0])
+        rates = [float(self.heating_rate(method)) * span for method in get_args(Method)]
+        later = mean + min(rate for rate in (*rates, 1e6) if rate == rate)
+        ratio = (later + 1e-3) / (later + 1 + 1e-3)
+        tail = np.log(0.1 * atol) / np.log(ratio)
+        edge = float(np.max(np.abs(y0), initial=0.0)) * 1e-3 * atol
+        seen = np.max(np.abs(np.asarray(y0)), axis=tuple(range(y0.ndim - 1)))
+        occupied = int(np.max(np.nonzero(seen > edge)[0], initial=0)) + 1
+        wanted = 1.5**attempt * max(tail + 6, occupied + 8)
+        levels = 8 * int(np.ceil(min(wanted, 1e6) / 8))
+        if levels > 0.9 * y0.shape[-1]:
+            return None
+        return dataclasses.replace(self, n_levels=levels), y0[..., :levels, :levels]
 
     # --- rates -------------------------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ level n alone names a basis state and H is a tridiagonal n x n matrix,
 
     (H_p)_nn = W n + h s_p(n),   (H_p)_(n,n+1) = g sqrt(n+1),   s_p(n) = (-1)^(n+p).
 
-The jumps s+- lead from (n, m) of the block (p, q) to (n, m) of the block (1-p, 1-q). States that start without coherence
-between the sectors keep the blocks (0, 0) and (1, 1) alone: shape (2, n, n); all others need (2, 2, n, n).
+The jumps s+- lead from (n, m) of the block (p, q) to (n, m) of the block (1-p, 1-q). States that start without
+coherence between the sectors keep the blocks (0, 0) and (1, 1) alone: shape (2, n, n); others need (2, 2, n, n).
 
 A Hermitian rho = S + iK, S symmetric and K antisymmetric, is kept as the real F = S + K. For a real H,
 
