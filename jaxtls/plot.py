@@ -138,11 +138,14 @@ def band(
     if "y" in scales[scale]:
         ax.set_yscale("log")
     low, high = (mean - sem)[shown], (mean + sem)[shown]
-    if "y" in scales[scale]:
-        foot = ax.get_ylim()[0]
-        low = np.where(low > 0, low, foot)
-        ax.set_ylim(bottom=foot)
+    if "y" in scales[scale] and shown.any():
+        low = np.where(low > 0, low, 1e-12 * mean[shown].min())
     ax.fill_between(ts[shown], low, high, color=colour, alpha=0.25, lw=0, zorder=1)
+    if "y" in scales[scale] and shown.any() and ax.get_autoscaley_on():
+        # The means set the range: a band that reaches zero has no lower edge on this axis.
+        drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+        drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+        ax.set_ylim(drawn.min() / 2, 2 * max(drawn.max(), np.nanmax(high, initial=0.0)), auto=True)
     ax.set_xlabel(time_label)
     ax.set_ylabel(LABELS.get(name, "" if name == "value" else name))
     if label:

@@ -37,9 +37,12 @@ def test_band_on_logarithmic_axes_leaves_out_what_is_not_positive():
     assert (y > 0).all() and (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     low, high = np.array([edges(ax)[t] for t in x]).T
     np.testing.assert_allclose(high, y + 0.2)
-    assert (low > 0).all() and ax.get_ylim()[0] <= low.min()
+    bottom, top = ax.get_ylim()
+    assert (low > 0).all() and (low[y <= 0.2] < bottom).all() and bottom < y.min() and high.max() < top
     np.testing.assert_allclose(low[y > 0.2], y[y > 0.2] - 0.2)
+    plot.band(TS[1:], SimpleNamespace(mean=1e-3 * mean[1:], sem=np.full(10, 0.0)), scale="loglog", ax=ax)
     ax.figure.draw_without_rendering()
+    assert ax.get_ylim()[0] < 1e-3 * y.min()  # the second curve is in the picture too
 
 
 def test_band_chooses_the_leaf_and_draws_next_to_what_is_there():
