@@ -44,11 +44,11 @@ def open_group(path: Path) -> Any:
     return zarr.open_group(DurableStore(path), mode="r+", zarr_format=3, use_consolidated=False)
 
 
-def consolidate(path: Path) -> None:
-    """Copy all shapes into the group's own file: readers open one file, and see one state of all arrays."""
+def consolidate(path: Path) -> Any:
+    """Copy all shapes into the group's own file: readers open one file, and see one state of all arrays. The group."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # zarr says that not every other implementation reads the copy
-        zarr.consolidate_metadata(DurableStore(path), zarr_format=3)
+        return zarr.consolidate_metadata(DurableStore(path), zarr_format=3)
 
 
 def arrays(group: Any, names: Sequence[str]) -> list[Any]:

@@ -41,9 +41,12 @@ def fingerprint(program: Any) -> tuple[str, bool]:
 
 
 class _Hash:
-    def __init__(self) -> None:
+    """A hash that grows; `known` remembers parts that a program holds many times."""
+
+    def __init__(self, known: dict[int, Any] | None = None) -> None:
         self.digest = hashlib.sha256()
         self.is_complete = True
+        self._known: dict[int, Any] = {} if known is None else known
         self._variables: dict[Any, int] = {}
         self._seen: dict[int, Any] = {}
 
@@ -63,6 +66,16 @@ class _Hash:
         self.say("out")
         for atom in jaxpr.outvars:
             self.atom(atom)
+
+    def part(self, jaxpr: Any) -> None:
+        """A jaxpr by its own hash, the same wherever it stands; it refers to nothing outside."""
+        if id(jaxpr) not in self._known:
+            inner = _Hash(self._known)
+            inner.jaxpr(jaxpr)
+            self._known[id(jaxpr)] = jaxpr, inner.digest.hexdigest(), inner.is_complete
+        _, digest, is_complete = self._known[id(jaxpr)]
+        self.is_complete &= is_complete
+        self.say("jaxpr", digest)
 
     def bind(self, variable: Any) -> None:
         self._variables[variable] = len(self._variables)
@@ -95,9 +108,9 @@ class _Hash:
         if hasattr(value, "jaxpr") and hasattr(value, "consts"):
             for constant in value.consts:
                 self.value(constant)
-            self.jaxpr(value.jaxpr)
+            self.part(value.jaxpr)
         elif hasattr(value, "eqns"):
-            self.jaxpr(value)
+            self.part(value)
         elif value is None or isinstance(value, bool | int | float | complex | str | bytes | slice | type(...)):
             self.say(repr(value))
         elif isinstance(value, enum.Enum):

@@ -24,7 +24,8 @@ class Ledger:
 
     def __init__(self, stream: Stream, n: int, store: Store | None, tell: Callable[[], None]):
         self.stream, self.n, self.store, self.tell = stream, n, store, tell
-        self.known = np.zeros(n, bool) if store is None else store.known[:n].copy()
+        # As the store was found: what is computed now is new.
+        self.known = None if store is None or not store.known[:n].any() else store.known[:n].copy()
 
     @property
     def is_done(self) -> bool:
@@ -50,9 +51,9 @@ class Ledger:
         """Take the realizations low, low + 1, ... just computed, all before them having been taken; whether done."""
         count = min(len(values[0]), self.n - low)
         values = [value[:count] for value in values]
-        known = self.known[low : low + count]
-        if self.store is not None and known.any():
+        if self.store is not None and self.known is not None and self.known[low : low + count].any():
             # The store's values stand: those of another batch size may differ in the last bit.
+            known = self.known[low : low + count]
             old = self.store.read(low, low + count)
             values = [np.where(known.reshape(-1, *(1,) * (v.ndim - 1)), o, v) for o, v in zip(old, values)]
         good = finite(values)

@@ -110,7 +110,7 @@ def ensemble(
     with contextlib.ExitStack() as stack:
         ledger: Any = None  # kept by process 0 alone
 
-        def begin() -> tuple[np.ndarray, int | None]:
+        def begin() -> tuple[np.ndarray | None, int | None]:
             nonlocal ledger
             kept = None
             if store is not None:
@@ -119,17 +119,18 @@ def ensemble(
             bar = stack.enter_context(tqdm(total=n, desc="realizations", leave=False, disable=not progress))
             stream = Stream(program.leaves, target)
             ledger = Ledger(stream, n, kept, lambda: _show(bar, stream))
-            return np.packbits(ledger.known), None if kept is None else kept.batch_size
+            return ledger.known, None if kept is None else kept.batch_size
 
-        bits, earlier = hosts.first(begin)
-        known = np.unpackbits(bits, count=n).astype(bool)
+        known, earlier = hosts.first(begin)
         if batch_size == "auto":
             share = math.ceil(n / hosts.count)
             batch = _devices.sized(lambda lanes: Batch(program, key, lanes, chosen), share, chosen, earlier)
         else:
             batch = Batch(program, key, math.ceil(min(int(batch_size), n) / len(chosen)), chosen)
         hosts.agree(batch_size=batch.size)
-        starts = [low for low in range(0, n, batch.size) if not known[low : low + batch.size].all()]
+        starts: Sequence[int] = range(0, n, batch.size)
+        if known is not None:
+            starts = (np.flatnonzero(np.logical_or.reduceat(~known, starts)) * batch.size).tolist()
         if not hosts.first(lambda: ledger.start(starts[0] if starts else n, batch.size)):
             for lows, results in _computed(batch, starts, hosts, program):
                 if hosts.first(functools.partial(_take, ledger, lows, results)):

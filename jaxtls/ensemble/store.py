@@ -112,8 +112,8 @@ class Store:
         """Note n and the batch size of this run; a resumed run with the same batches is the same to the last bit."""
         if (self.batch_size, self._group.attrs.get("n")) != (batch_size, self.n):
             with _plainly(f"Cannot write to the store {self.path}", ROOM):
+                self._group = _zarr().consolidate(self.path)
                 self._group.attrs.update({"n": self.n, "batch_size": batch_size})
-                _zarr().consolidate(self.path)
 
     def read(self, low: int, high: int) -> list[np.ndarray]:
         """Values of the realizations low .. high - 1, one array for each leaf; what is not known is arbitrary."""

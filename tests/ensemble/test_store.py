@@ -208,7 +208,7 @@ def test_places_that_are_no_store_are_refused_and_left_alone(tmp_path):
             run(path)
     assert (tmp_path / "file").read_text() == (tmp_path / "folder" / "thesis.tex").read_text() == "mine"
     (tmp_path / "empty").mkdir()
-    assert run(tmp_path / "empty", n=5).count + run(str(tmp_path / "a" / "b" / "new"), n=5).count == 10
+    assert run(tmp_path / "empty", n=5).tried + run(str(tmp_path / "a" / "b" / "new"), n=5).tried == 10
 
 
 def test_two_runs_do_not_write_one_store(tmp_path):
