@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 
 
 def parser() -> argparse.ArgumentParser:
+    from . import heated
     from .spring import PARTS
 
     main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -26,21 +28,31 @@ def parser() -> argparse.ArgumentParser:
         help="a peer whose run would take longer is compared on a twentieth of the time span, in a row that says so",
     )
     spring.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=f"some of {', '.join(PARTS)}")
+    other = cases.add_parser("heated", help="the TLS-heated oscillator against its peers")
+    other.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
+    other.add_argument("--out", type=Path, help="JSON file (default: benchmarks/results/heated-<device>.json)")
+    other.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run dynamiqs and QuTiP")
+    other.add_argument(
+        "--only", nargs="+", choices=heated.PARTS, metavar="PART", help=f"some of {', '.join(heated.PARTS)}"
+    )
     return main
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
-    from . import harness, spring
+    from . import harness, heated, spring
 
-    parts = tuple(options.only or spring.PARTS)
+    name = options.benchmark
+    benchmark: Any = {"spring": spring, "heated": heated}[name]
+    parts = tuple(options.only or benchmark.PARTS)
+    budget = {"peer_budget": options.peer_budget} if name == "spring" else {}
     rows = []
-    for row in spring.rows(parts, quick=options.quick, peers=options.peers, peer_budget=options.peer_budget):
+    for row in benchmark.rows(parts, quick=options.quick, peers=options.peers, **budget):
         print(f"... {row.case}: {row.name}", file=sys.stderr, flush=True)
         rows.append(row)
-    default = Path(__file__).parent / "results" / f"spring-{harness.device()}{'-quick' if options.quick else ''}.json"
-    path = harness.write(options.out or default, "spring", rows, quick=options.quick, parts=parts)
+    default = Path(__file__).parent / "results" / f"{name}-{harness.device()}{'-quick' if options.quick else ''}.json"
+    path = harness.write(options.out or default, name, rows, quick=options.quick, parts=parts)
     print(harness.table(rows))
     print(f"\nwritten to {path}")
     return 0
