@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from ...quantum.states import coherent_state
 from .squeezing import Squeezing
-from .transitions import signed_sizes
+from .transitions import block
 
 if TYPE_CHECKING:
     from .oscillator import DampedOscillator
@@ -130,13 +130,12 @@ def instantaneous(y: FockState, fixed: bool) -> Array:
     """Amplitudes on the instantaneous levels; from a fixed basis through the squeezing by lambda."""
     if not fixed:
         return y.amplitudes
-    levels = np.arange(y.amplitudes.shape[0])
-    rows, columns = np.meshgrid(levels, levels, indexing="ij")
     width = y.contraction
     # log cosh without overflow
     log_cosh = jnp.logaddexp(width, -width) - np.log(2.0)
     squeezed = Squeezing(log_cosh, jnp.zeros_like(width), jnp.tanh(width))
-    return jnp.matmul(signed_sizes(squeezed, rows, columns).astype(y.amplitudes.dtype), y.amplitudes)
+    matrix = block(squeezed, y.amplitudes.shape[0], False)
+    return jnp.matmul(matrix.astype(y.amplitudes.dtype), y.amplitudes)
 
 
 # --- initial states --------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -177,6 +178,7 @@ class GaussianOscillator(eqx.Module):
         }
 
 
+@jax.jit
 def propagator(omega: Array, damping: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """(xx, xv, vx, vv) of the classical motion, without overflow at any damping."""
     even, odd, _ = damped_flow(omega, damping, t)

@@ -27,7 +27,7 @@ from .fock import BASES, FockState, displaced_ket, fock_field, fock_observables,
 from .gaussian import GaussianOscillator, propagator
 from .schedule import Contraction, function_of_time, states_from_zero
 from .squeezing import Squeezing, SqueezingFlow, damped_squeezing, squeezing_of
-from .transitions import elements, signed_sizes
+from .transitions import block, column
 
 # Where nothing is known (traced parameters), or where levels are populated without end (alpha >= omega).
 DEFAULT_LEVELS, MAX_LEVELS = 128, 384
@@ -245,7 +245,7 @@ class DampedOscillator(eqx.Module):
 
         Source: Blacker & Tilbrook, Eqs. 26-32, for any initial level.
         """
-        sizes = signed_sizes(*self._column(ts, initial, n_max))
+        sizes = self._column(ts, initial, n_max, phases=False)
         return sizes.real**2 + sizes.imag**2 if jnp.iscomplexobj(sizes) else sizes**2
 
     def transition_amplitudes(self, ts: Any, initial: int = 0, n_max: int = 10) -> Array:
@@ -264,11 +264,11 @@ class DampedOscillator(eqx.Module):
 
         Source: Blacker & Tilbrook, Eqs. 22-28; the SU(1,1) matrix element for any level.
         """
-        return elements(*self._column(ts, initial, n_max))
+        return self._column(ts, initial, n_max, phases=True)
 
-    def _column(self, ts: Any, initial: int, n_max: int) -> tuple[Squeezing, np.ndarray, np.ndarray]:
+    def _column(self, ts: Any, initial: int, n_max: int, phases: bool) -> Array:
         initial, n_max = size("initial", initial, 0), size("n_max", n_max, 0)
-        return self.squeezing(ts), np.arange(n_max + 1), np.full(n_max + 1, initial)
+        return column(self.squeezing(ts), initial, n_max, phases)
 
     def propagator(self, ts: Any, n_levels: int) -> Array:
         """The block of U(t) on the lowest levels, <m; t|U|n; 0>, (*ts.shape, n_levels, n_levels) complex.
@@ -279,8 +279,7 @@ class DampedOscillator(eqx.Module):
             >>> bool(jnp.allclose((u @ u.conj().T)[:8, :8], jnp.eye(8)))
             True
         """
-        levels = np.arange(size("n_levels", n_levels))
-        return elements(self.squeezing(ts), *np.meshgrid(levels, levels, indexing="ij"))
+        return block(self.squeezing(ts), size("n_levels", n_levels), True)
 
     def mean_energy(self, ts: Any, initial: int = 0) -> Array:
         """<m v^2/2 + m omega^2 x^2/2> = hbar omega e^(-2 alpha t) (n + 1/2)(1 + 2 s^2) after a start in level n.

@@ -186,8 +186,8 @@ class AbstractJosephsonQubit(eqx.Module):
             voltage across the junction, (...) [V].
 
         Example:
-            The parameters behind a measured trace, and what the trace cannot say: its decay and its frequency fix RC and
-            I_c/C; its height gives the third combination, I_c, only where the step is known.
+            The parameters behind a measured trace, and what the trace cannot say: its decay and its frequency fix RC
+            and I_c/C; its height gives the third combination, I_c, only where the step is known.
 
             >>> import importlib.resources
             >>> file = importlib.resources.files("jaxtls.cli").joinpath("data/ring_down.csv")
@@ -206,8 +206,8 @@ class AbstractJosephsonQubit(eqx.Module):
             ['200 ± 0.9', '1e-12 ± 4e-15', '1.5e-06 ± 7e-09']
             >>> f = jt.fit(Experiment.voltage, start, voltage, sigma=error, free=free | {"step": jt.Positive()})
             >>> print(f.identifiability)
-            the data do not see qubit.resistance, qubit.capacitance, qubit.critical_current, step change together by (-1 ln
-            qubit.resistance, +1 ln qubit.capacitance, +1 ln qubit.critical_current, +1 ln step)
+            the data do not see qubit.resistance, qubit.capacitance, qubit.critical_current, step change together by
+            (-1 ln qubit.resistance, +1 ln qubit.capacitance, +1 ln qubit.critical_current, +1 ln step)
 
         Source: Blacker & Tilbrook, Eqs. 33 and 42.
         """

@@ -71,6 +71,7 @@ def _polynomial(coefficients: tuple[float, ...], z: Array) -> Array:
     return value
 
 
+@jax.jit
 def damped_squeezing(omega: Array, damping: Array, t: Array) -> Squeezing:
     """u = even - i omega odd, v = alpha odd: v^2 is the s^2 of the closed forms, ratio^2 = s^2/(1 + s^2) their T.
 

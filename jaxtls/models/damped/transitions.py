@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,6 +46,20 @@ def elements(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) -> Arr
     signed = signed_sizes(squeezing, rows, columns)
     phases = -squeezing.angle[(..., *(None,) * rows.ndim)] * ((rows + columns + 1) / 2)
     return signed * jnp.exp(1j * phases)
+
+
+@eqx.filter_jit
+def column(squeezing: Squeezing, initial: int, n_max: int, phases: bool) -> Array:
+    """<m|U|initial> for m = 0..n_max, (..., n_max + 1): with their phases, or the sizes R alone."""
+    rows, columns = np.arange(n_max + 1), np.full(n_max + 1, initial)
+    return (elements if phases else signed_sizes)(squeezing, rows, columns)
+
+
+@eqx.filter_jit
+def block(squeezing: Squeezing, n_levels: int, phases: bool) -> Array:
+    """<m|U|n> for m, n < n_levels, (..., n_levels, n_levels): with their phases, or the sizes R alone."""
+    rows, columns = np.meshgrid(np.arange(n_levels), np.arange(n_levels), indexing="ij")
+    return (elements if phases else signed_sizes)(squeezing, rows, columns)
 
 
 def signed_sizes(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) -> Array:
