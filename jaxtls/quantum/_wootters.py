@@ -16,11 +16,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 _SWEEPS = 4
 # Matrices rotated together: their 4 x 4 entries fill a CPU core's cache.
 _CHUNK = 1024
+_DEVICE_CHUNK = 2**16
+# Hermitian matrices by four real arrays, the diagonal, and six complex ones, above it row by row; each (n,).
+Entries = tuple[tuple[Array, ...], tuple[Array, ...]]
 # sigma_y ⊗ sigma_y is antidiagonal: entry i of (sy ⊗ sy) v is _FLIP[i] times entry 3 - i of v.
 _FLIP = np.array([-1.0, 1.0, 1.0, -1.0])
 
@@ -137,8 +140,8 @@ def _wootters(rho: Array) -> Array:
     return jnp.maximum(2 * jnp.max(s, axis=0) - jnp.sum(s, axis=0), 0.0) / scale
 
 
-def _slope(rho: Array) -> Array:
-    """K of dC = Re sum K^T d rho for Hermitian matrices (4, 4, n)."""
+def _slope(rho: Array) -> Entries:
+    """K of dC = Re sum K^T d rho."""
     l, f, scale = _balanced_factor(rho)
     s, w = _decompose(_shift(l), with_vectors=True)
     # rho = sum_i w_i w_i† with w_i^T (sy ⊗ sy) w_j = s_i delta_ij up to phases, so ds_i = <w~_i| d rho |w~_i> / s_i,
@@ -149,82 +152,102 @@ def _slope(rho: Array) -> Array:
     k = jnp.sum((tilde * weight[:, None])[:, :, None] * tilde.conj()[:, None], axis=0)
     # Below rounding (of the balanced state) there is no entanglement to differentiate.
     entangled = _wootters(rho) * scale > 8 * jnp.finfo(s.dtype).eps
-    return jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0)
+    return packed(jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0))
 
 
-def maybe_entangled(rho: Array) -> Array:
-    """False where det(rho^{T_B}) is positive beyond rounding, so that C = 0; Hermitian (4, 4, n) -> (n,)."""
-    index = np.arange(16).reshape(2, 2, 2, 2).swapaxes(1, 3).reshape(4, 4)
-    t = [[rho[divmod(int(index[i, j]), 4)] for j in range(4)] for i in range(4)]
-    det = jnp.zeros(rho.shape[2:], rho.real.dtype)
+def packed(rho: Array) -> Entries:
+    """The Hermitian part of (4, 4, n) matrices by its diagonal and what is above it, row by row."""
+    rows, columns = np.triu_indices(4, 1)
+    diagonal = tuple(jnp.real(rho[i, i]) for i in range(4))
+    return diagonal, tuple((rho[i, j] + rho[j, i].conj()) / 2 for i, j in zip(rows, columns))
+
+
+def _unpacked(entries: Entries) -> Array:
+    diagonal, above = entries
+    upper = dict(zip(zip(*np.triu_indices(4, 1)), above))
+    upper |= {(i, i): x.astype(above[0].dtype) for i, x in enumerate(diagonal)}
+    rows = [jnp.stack([upper[i, j] if i <= j else upper[j, i].conj() for j in range(4)]) for i in range(4)]
+    return jnp.stack(rows)
+
+
+def maybe_entangled(entries: Entries) -> Array:
+    """False where det(rho^{T_B}) is positive beyond rounding, so that C = 0; (n,)."""
+    d, (ab, ac, ad, bc, bd, cd) = entries
+    # The transpose of the second qubit turns ab and cd over and exchanges ad with bc.
+    t = [
+        [d[0], ab.conj(), ac, bc],
+        [ab, d[1], ad, bd],
+        [ac.conj(), ad.conj(), d[2], cd.conj()],
+        [bc.conj(), bd.conj(), cd, d[3]],
+    ]
+    det = jnp.zeros_like(d[0])
     for (i, j), sign in {(0, 1): 1, (0, 2): -1, (0, 3): 1, (1, 2): 1, (1, 3): -1, (2, 3): 1}.items():
         k, l = (c for c in range(4) if c not in (i, j))
         upper, lower = t[0][i] * t[1][j] - t[0][j] * t[1][i], t[2][k] * t[3][l] - t[2][l] * t[3][k]
         det = det + sign * jnp.real(upper * lower)
-    # No product in the determinant exceeds this; 144 roundings enter it.
-    largest = jnp.real(rho[0, 0] * rho[3, 3] + rho[1, 1] * rho[2, 2]) ** 2
+    # As rho is positive no product in the determinant exceeds this; some 150 roundings enter it.
+    largest = (d[0] * d[3] + d[1] * d[2]) ** 2
     limits = jnp.finfo(det.dtype)
     return ~(det > 256 * limits.eps * largest + limits.tiny)
 
 
-def _where_flagged(f: Callable[[Array], Array], rho: Array, flags: Array) -> Array:
-    """f on the flagged matrices, chunk by chunk; zero elsewhere. (4, 4, n), (n,) -> (..., n)."""
+def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
+    """f, from (4, 4, n) to arrays (n,), where a state may be entangled, chunk by chunk; zero elsewhere."""
+    flags = maybe_entangled(entries)
     n = flags.shape[0]
-    chunk = min(n, _CHUNK)
+    if n == 0:
+        return f(_unpacked(entries))
+    chunk = min(n, _CHUNK if jax.default_backend() == "cpu" else _DEVICE_CHUNK)
     rank = jnp.cumsum(flags, dtype=jnp.int32)
     slot = jnp.where(flags, rank - 1, n)
-    padded = -(-n // chunk) * chunk
-    index = (
-        jnp.full(padded, n, jnp.int32).at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
-    )
-    shape = jax.eval_shape(f, jax.ShapeDtypeStruct((4, 4, n), rho.dtype))
+    empty = jnp.full(-(-n // chunk) * chunk, n, jnp.int32)
+    index = empty.at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
+    shapes = jax.eval_shape(lambda e: f(_unpacked(e)), entries)
 
     def step(carry):
         done, out = carry
         at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
-        part = jnp.take(rho, at, axis=-1, mode="clip")
-        return done + 1, out.at[..., at].set(f(part), mode="drop")
+        # Slots beyond the last flagged state repeat the last state and are dropped.
+        part = f(_unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
+        return done + 1, jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, part)
 
-    start = (jnp.zeros((), jnp.int32), jnp.zeros(shape.shape, shape.dtype))
+    start = (jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
     return jax.lax.while_loop(lambda carry: carry[0] * chunk < rank[-1], step, start)[1]
 
 
-def _flattened_vmap(f: Callable) -> Callable:
+def _flattened_vmap(f: Callable[[Entries], PyTree]) -> Callable[[Entries], PyTree]:
     """Under vmap the mapped axis joins the batch axis: one list of matrices, one loop over what is left of it."""
     wrapped = jax.custom_batching.custom_vmap(f)
 
     @wrapped.def_vmap
-    def rule(size, batched, rho):
-        assert batched == [True]
-        rho = jnp.moveaxis(rho, 0, 2)
-        out = wrapped(rho.reshape(4, 4, -1))
-        return jnp.moveaxis(out.reshape(*out.shape[:-1], size, rho.shape[3]), -2, 0), True
+    def rule(size, batched, entries):
+        full = lambda x, mapped: x if mapped else jnp.broadcast_to(x, (size, *x.shape))
+        out = wrapped(jax.tree.map(lambda x, mapped: full(x, mapped).reshape(-1), entries, batched[0]))
+        out = jax.tree.map(lambda x: x.reshape(size, -1), out)
+        return out, jax.tree.map(lambda _: True, out)
 
     return wrapped
 
 
 @_flattened_vmap
-def _values(rho: Array) -> Array:
-    return _where_flagged(_wootters, rho, maybe_entangled(rho))
+def _values(entries: Entries) -> Array:
+    return _where_flagged(_wootters, entries)
 
 
 @_flattened_vmap
-def _slopes(rho: Array) -> Array:
-    return _where_flagged(_slope, rho, maybe_entangled(rho))
-
-
-def _hermitian(rho: Array) -> Array:
-    return (rho + jnp.conj(jnp.swapaxes(rho, 0, 1))) / 2
+def _slopes(entries: Entries) -> Entries:
+    return _where_flagged(_slope, entries)
 
 
 @jax.custom_jvp
-def concurrence(rho: Array) -> Array:
-    """max(0, s1 - s2 - s3 - s4) of complex (4, 4, n) matrices."""
-    return _values(_hermitian(rho))
+def concurrence(entries: Entries) -> Array:
+    """max(0, s1 - s2 - s3 - s4) of Hermitian matrices given as `packed` arrays (n,)."""
+    return _values(entries)
 
 
 @concurrence.defjvp
 def _concurrence_jvp(primals, tangents):
-    (rho,), (drho,) = primals, tangents
-    slopes = _slopes(_hermitian(rho))
-    return concurrence(rho), jnp.real(jnp.sum(jnp.swapaxes(slopes, 0, 1) * drho, axis=(0, 1)))
+    (entries,), ((d_diagonal, d_above),) = primals, tangents
+    k_diagonal, k_above = _slopes(entries)
+    slope = sum(k * d for k, d in zip(k_diagonal, d_diagonal))
+    return concurrence(entries), slope + 2 * sum(jnp.real(k.conj() * d) for k, d in zip(k_above, d_above))

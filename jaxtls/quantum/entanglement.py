@@ -41,7 +41,7 @@ def concurrence(rho: Shaped[Array, "*batch 4 4"] | AnyArray) -> Float[Array, "*b
     remedy = "Use negativity for other dimensions."
     require(array.shape[-1] == 4, "rho", "have shape (..., 4, 4)", f"shape {array.shape}", remedy)
     entries = jnp.moveaxis(as_complex(array), (-2, -1), (0, 1))
-    return _wootters.concurrence(entries.reshape(4, 4, -1)).reshape(entries.shape[2:])
+    return _wootters.concurrence(_wootters.packed(entries.reshape(4, 4, -1))).reshape(entries.shape[2:])
 
 
 def negativity(rho: Shaped[Array, "*batch n n"] | AnyArray, dims: Sequence[int] | np.ndarray) -> Float[Array, "*batch"]:

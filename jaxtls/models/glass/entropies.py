@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ...quantum.measures import von_neumann_entropy
-from .pairs import one_coherent, pair_indices, pair_matrices, populations
+from .pairs import lone_sites, one_coherent, pair_indices, pair_matrices
 from .reduced import BATCH_ELEMENTS, subsystem_matrix
 from .relaxation import Sites
 
@@ -40,8 +40,9 @@ def site_entropies(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 def site_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
     """Density matrices of the single TLSs, (T, N, 2, 2)."""
-    coherence = one_coherent(sites, shifts, ts)[2]
-    up, down = (x + 0j for x in populations(sites, ts))
+    up, down, alone = lone_sites(sites, ts)
+    coherence = one_coherent(sites, shifts, ts, alone)[2]
+    up, down = up + 0j, down + 0j
     rho = jnp.stack([jnp.stack([up, coherence]), jnp.stack([coherence.conj(), down])])
     return jnp.transpose(rho, (3, 2, 0, 1))
 

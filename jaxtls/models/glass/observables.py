@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ...quantum import _wootters
-from .pairs import one_coherent, pair_indices, pair_matrices, populations
+from .pairs import lone_sites, one_coherent, pair_entries, pair_indices, pair_matrices, pair_rows
 from .reduced import subsystem_matrix
 from .relaxation import Sites
 
@@ -21,13 +21,23 @@ def pair_density_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 def pair_concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
     """(T, P)."""
-    rho = pair_matrices(sites, shifts, ts)
-    return _wootters.concurrence(rho.reshape(4, 4, -1)).reshape(rho.shape[2:]).T
+    return pair_rows(_concurrences(sites, shifts, ts)).T
 
 
 def mean_concurrence(sites: Sites, shifts: Array, ts: Array) -> Array:
     """Sum over pairs divided by N, (T,)."""
-    return jnp.sum(pair_concurrences(sites, shifts, ts), axis=1) / shifts.shape[0]
+    return jnp.sum(_concurrences(sites, shifts, ts), axis=(0, 1)) / shifts.shape[0]
+
+
+def _concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
+    """(N, N, T): C_ij for i < j, zero elsewhere."""
+    n = shifts.shape[0]
+    diagonal, above = pair_entries(sites, shifts, ts)
+    pair = (jnp.arange(n)[:, None] < jnp.arange(n))[:, :, None]
+    # Below the diagonal stands the identity matrix, which passes the test for separability and costs nothing more.
+    diagonal = tuple(jnp.where(pair, x, 1.0).reshape(-1) for x in diagonal)
+    above = tuple(jnp.where(pair, x, 0.0).reshape(-1) for x in above)
+    return _wootters.concurrence((diagonal, above)).reshape(n, n, -1)
 
 
 def reduced_density_matrix(sites: Sites, shifts: Array, ts: Array, order: Array, k: int) -> Array:
@@ -37,19 +47,16 @@ def reduced_density_matrix(sites: Sites, shifts: Array, ts: Array, order: Array,
 
 def bloch_vectors(sites: Sites, shifts: Array, ts: Array) -> Array:
     """(T, N, 3)."""
-    coherence = one_coherent(sites, shifts, ts)[2]
-    components = (2 * coherence.real, -2 * coherence.imag, _difference(sites, ts))
+    up, down, alone = lone_sites(sites, ts)
+    coherence = one_coherent(sites, shifts, ts, alone)[2]
+    components = (2 * coherence.real, -2 * coherence.imag, up - down)
     return jnp.moveaxis(jnp.stack(components, axis=-1), 1, 0)
 
 
 def polarization(sites: Sites, shifts: Array, ts: Array) -> Array:
     """(T, N)."""
-    return _difference(sites, ts).T
-
-
-def _difference(sites: Sites, ts: Array) -> Array:
-    up, down = populations(sites, ts)
-    return up - down
+    up, down, _ = lone_sites(sites, ts)
+    return (up - down).T
 
 
 def correlations(sites: Sites, shifts: Array, ts: Array) -> Array:

@@ -37,23 +37,33 @@ def over_time_chunks(f: Callable[[Array], Array], ts: Array, n_sites: int) -> Ar
     return out.reshape(n_chunks * size, *out.shape[2:])[: ts.shape[0]]
 
 
-def one_coherent(sites: Sites, shifts: Array, ts: Array) -> tuple[Array, Array, Array]:
-    """Site i coherent, <+|.|->, with j kept up, or down, (N_j, N_i, T) each, and with all others traced out, (N, T)."""
+def one_coherent(sites: Sites, shifts: Array, ts: Array, coherence: Array) -> tuple[Array, Array, Array]:
+    """Site i coherent, <+|.|->, with j kept up, or down, (N_j, N_i, T) each, and with all others traced out, (N, T).
+
+    `coherence` is that of each site alone.
+    """
     horizon = jnp.max(ts)
     phi = shifts[:, :, None]
     up, down = kept(sites.along(0, 3), phi, ts, horizon)  # [partner k, coherent i, t]
     itself = jnp.eye(shifts.shape[0], dtype=bool)[:, :, None]
     factor = jnp.where(itself, 1.0, up + down)
     others, everyone = _products_of_the_others(factor)
-    coherence = lone_coherence(sites, ts)
     alone = coherence * others
     return alone * up, alone * down, coherence * everyone
 
 
-def lone_coherence(sites: Sites, ts: Array) -> Array:
-    """<+|rho|-> of each site if it had no partners, (N, T)."""
-    own = sites.along(0, 2)
-    return own.coherence * decay((own.total / 2 - 1j * own.frequencies) * ts)
+def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
+    """What each site does without partners: p+, p- and <+|rho|->, (N, T) each.
+
+    In a loop of two steps, only so that the tables are finished before larger ones are made of them: a compiler that
+    fuses the two would compute each entry here again for every partner.
+    """
+
+    def one(site: Sites) -> tuple[Array, Array, Array]:
+        up, down = kept(site, jnp.zeros_like(site.bias), ts, jnp.max(ts))
+        return up.real, down.real, site.coherence * decay((site.total / 2 - 1j * site.frequencies) * ts)
+
+    return jax.lax.map(one, sites, batch_size=-(-sites.bias.shape[0] // 2))
 
 
 def _products_of_the_others(factor: Array) -> tuple[Array, Array]:
@@ -109,44 +119,37 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
     return product * decay(-total_rate[:, :, None] * ts)
 
 
-def populations(sites: Sites, ts: Array) -> tuple[Array, Array]:
-    """p+ and p- of each site, (N, T) real."""
-    own = sites.along(0, 2)
-    return tuple(x.real for x in kept(own, jnp.zeros_like(own.bias), ts, jnp.max(ts)))  # type: ignore[return-value]
-
-
 def pair_indices(n: int) -> tuple[np.ndarray, np.ndarray]:
     """i < j in lexicographic order, (P,) each."""
     return np.triu_indices(n, 1)
 
 
-def pair_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """All rho_ij, i < j, as (4, 4, P, T), in the basis ++, +-, -+, --."""
-    n = shifts.shape[0]
-    i, j = pair_indices(n)
-    up, down = populations(sites, ts)
-    with_up, with_down, _ = one_coherent(sites, shifts, ts)
+def pair_entries(sites: Sites, shifts: Array, ts: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
+    """rho_ij for i < j by its diagonal and what is above it, row by row, in the basis ++, +-, -+, --.
+
+    Each is (N, N, T), with i along the first axis; only i < j is meant to be read.
+    """
+    up, down, coherence = lone_sites(sites, ts)
+    second_up, second_down, _ = one_coherent(sites, shifts, ts, coherence)
+    first_up, first_down = jnp.swapaxes(second_up, 0, 1), jnp.swapaxes(second_down, 0, 1)
     products = both_coherent(sites, shifts, ts)
-    coherence = lone_coherence(sites, ts)
+    both = coherence[:, None] * coherence * products
+    # Row j > i of the products has phi_jk - phi_ik, the conjugate of what stands in +- , -+.
+    opposite = coherence[:, None] * (coherence * jnp.swapaxes(products, 0, 1)).conj()
+    diagonal = tuple(x[:, None] * y for x in (up, down) for y in (up, down))
+    return diagonal, (second_up, first_up, both, opposite, first_down, second_down)
 
-    def at(table: Array, first: np.ndarray, second: np.ndarray) -> Array:
-        return table.reshape(n * n, -1).at[first * n + second].get(mode="promise_in_bounds")
 
-    diagonal = [x[i] * y[j] + 0j for x in (up, down) for y in (up, down)]
-    first_up, first_down = at(with_up, j, i), at(with_down, j, i)
-    second_up, second_down = at(with_up, i, j), at(with_down, i, j)
-    both = coherence[i] * coherence[j] * at(products, i, j)
-    # row j > i of the products has phi_jk - phi_ik, the conjugate of what stands in +- , -+
-    opposite = coherence[i] * coherence[j].conj() * at(products, j, i).conj()
-    upper = {
-        (0, 1): second_up,
-        (0, 2): first_up,
-        (0, 3): both,
-        (1, 2): opposite,
-        (1, 3): first_down,
-        (2, 3): second_down,
-    }
-    rows = [
-        [diagonal[a] if a == b else upper[a, b] if a < b else upper[b, a].conj() for b in range(4)] for a in range(4)
-    ]
-    return jnp.stack([jnp.stack(row) for row in rows])
+def pair_rows(table: Array) -> Array:
+    """The rows i < j of an (N, N, ...) table in lexicographic order, (P, ...)."""
+    i, j = pair_indices(table.shape[0])
+    flat = table.reshape(-1, *table.shape[2:])
+    return flat.at[i * table.shape[0] + j].get(mode="promise_in_bounds")
+
+
+def pair_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
+    """All rho_ij, i < j, as (4, 4, P, T)."""
+    diagonal, above = jax.tree.map(pair_rows, pair_entries(sites, shifts, ts))
+    upper = dict(zip(zip(*np.triu_indices(4, 1)), above)) | {(a, a): x + 0j for a, x in enumerate(diagonal)}
+    rows = [jnp.stack([upper[a, b] if a <= b else upper[b, a].conj() for b in range(4)]) for a in range(4)]
+    return jnp.stack(rows)

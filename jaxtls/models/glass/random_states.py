@@ -104,7 +104,7 @@ def _mean_concurrence(key: Array, n_tls: int, n_states: int) -> Array:
     n_chunks = -(-n_states // chunk)
 
     def step(total: Array, i: Array) -> tuple[Array, None]:
-        c = _wootters.concurrence(_two_site_states(jax.random.fold_in(key, i), n_tls, chunk))
+        c = _wootters.concurrence(_wootters.packed(_two_site_states(jax.random.fold_in(key, i), n_tls, chunk)))
         return total + jnp.sum(jnp.where(i * chunk + jnp.arange(chunk) < n_states, c, 0.0)), None
 
     return jax.lax.scan(step, jnp.zeros(()), jnp.arange(n_chunks))[0] / n_states

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .exponentials import decay
-from .pairs import lone_coherence
+from .pairs import lone_sites
 from .relaxation import Sites, kept, traced_out
 
 MAX_SITES = 13
@@ -35,7 +35,7 @@ def subsystem_matrix(sites: Sites, shifts: Array, t: Array, order: Array, k: int
     factor = decay(-rate * t) * (1 + amplitude * (decay(2 * w * t) - 1))
     weight = _product(factor)
     up, down = kept(inside.along(1, 3), phi[:, :k, None], ts, t)
-    alone = lone_coherence(inside, ts)[:, 0]
+    alone = lone_sites(inside, ts)[2][:, 0]
     # For each site the factor of (s, s') = (+,+), (-,-), (+,-) or (-,+) as d allows.
     coherent = jnp.where(d > 0, alone, alone.conj())
     table = jnp.stack([jnp.where(d == 0, x[..., 0], coherent) for x in (up, down)], axis=-1)  # (3^k, k, 2)
