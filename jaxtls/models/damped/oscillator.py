@@ -83,7 +83,7 @@ class DampedOscillator(eqx.Module):
         *,
         force: Any = None,
         n_levels: Any = None,
-        basis: str = "instantaneous",
+        basis: Any = "instantaneous",
     ):
         self.omega = positive("omega", omega)
         if callable(damping):

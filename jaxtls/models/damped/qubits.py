@@ -257,8 +257,8 @@ class PhaseQubit(AbstractJosephsonQubit):
         critical_current: Any,
         bias_current: Any = 0.0,
         *,
-        expand_about: str = "zero",
-        quartic: bool = False,
+        expand_about: Any = "zero",
+        quartic: Any = False,
     ):
         self.resistance = _scalar("resistance", resistance)
         self.capacitance = _scalar("capacitance", capacitance)
@@ -327,8 +327,8 @@ class FluxQubit(AbstractJosephsonQubit):
         inductance: Any,
         flux: Any = 0.0,
         *,
-        expand_about: str = "zero",
-        quartic: bool = False,
+        expand_about: Any = "zero",
+        quartic: Any = False,
     ):
         self.resistance = _scalar("resistance", resistance)
         self.capacitance = _scalar("capacitance", capacitance)
@@ -392,7 +392,7 @@ def _scalar(name: str, value: Any, signed: bool = False) -> Array:
     return array
 
 
-def _options(expand_about: str, quartic: bool) -> tuple[str, bool]:
+def _options(expand_about: Any, quartic: Any) -> tuple[str, bool]:
     require(expand_about in EXPANSIONS, "expand_about", f"be one of {EXPANSIONS}", repr(expand_about))
     require(isinstance(quartic, bool), "quartic", "be True or False", repr(quartic))
     return expand_about, quartic
