@@ -26,6 +26,7 @@ from .models import ResonatorLoss as ResonatorLoss
 from .models import SpinBathOscillator as SpinBathOscillator
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator
+from .models import TunnellingSolid as TunnellingSolid
 from .models import constant_rate_moments as constant_rate_moments
 from .models import discretize as discretize
 from .models import exact_bath_moments as exact_bath_moments

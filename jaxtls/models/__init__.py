@@ -10,6 +10,7 @@ from .glass import random_state_concurrence as random_state_concurrence
 from .heated import AdiabaticOscillator as AdiabaticOscillator
 from .heated import TLSHeatedOscillator as TLSHeatedOscillator
 from .resonator import ResonatorLoss as ResonatorLoss
+from .solid import TunnellingSolid as TunnellingSolid
 from .spin_bath import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .spin_bath import OhmicSpectralDensity as OhmicSpectralDensity
 from .spin_bath import SpinBathOscillator as SpinBathOscillator
