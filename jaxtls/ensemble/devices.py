@@ -16,6 +16,7 @@ HOST_BUDGET = 2**26  # bytes for each CPU device: larger batches leave the cache
 SHARE = 0.5  # of the free memory of an accelerator
 TRIAL = {"cpu": 16}  # realizations in the program that is compiled to learn its memory
 MOST = {"cpu": 1024}
+BUSY = 32  # a batch that takes this part of the room, or more, is large enough
 PIECES = 8  # at least so many batches, so that a killed run has something to keep
 
 
@@ -47,7 +48,8 @@ def budget(device: jax.Device) -> int:
 def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device], earlier: int | None = None) -> Batch:
     """A batch as large as memory and `n` suggest: a power of two on each device.
 
-    A small program is compiled first and asked for its memory; it is kept where its size is already right.
+    A small program is compiled first and asked for its memory. It is kept where it fits and is large enough to keep a
+    device busy: compiling a large model again takes longer than a better size saves.
 
     Args:
         compile: lanes -> batch.
@@ -62,10 +64,9 @@ def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device]
             return batch
     most = min(MOST.get(kind, 8192), _power_of_two(n / (PIECES * len(devices))))
     trial = compile(min(TRIAL.get(kind, 64), most))
-    fits = room * trial.lanes / max(trial.memory, 1)
-    if trial.memory <= room and (trial.lanes == most or fits < 4 * trial.lanes):
+    if trial.memory <= room and (trial.lanes == most or trial.memory * BUSY >= room):
         return trial
-    batch = compile(min(_power_of_two(fits), most))
+    batch = compile(min(_power_of_two(room * trial.lanes / max(trial.memory, 1)), most))
     while batch.memory > room and batch.lanes > 1:
         batch = compile(batch.lanes // 2)
     return batch

@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import re
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -20,9 +21,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-# Of parameters: words for people, and rules that matter only to derivatives.
-SILENT = {"name", "debug_info", "jvp_jaxpr_fun", "jvp_jaxpr_thunk", "fwd_jaxpr_thunk", "fwd", "bwd", "ctx_mesh"}
+# Of parameters: words for people, and rules for derivatives and vmap, which compute the same in another way.
+SILENT = {"name", "debug_info", "jvp_jaxpr_fun", "jvp_jaxpr_thunk", "fwd_jaxpr_thunk", "fwd", "bwd", "rule", "ctx_mesh"}
 
+ADDRESS = r"0x[0-9a-fA-F]+"
 NUMBERS = (bool, int, float, complex, np.number, np.ndarray, jax.Array)
 
 
@@ -132,6 +134,10 @@ class _Hash:
             self.array(value)
         elif isinstance(value, jax.core.ShapedArray):
             self.say(value)
+        elif isinstance(value, jax.tree_util.PyTreeDef):
+            text = re.sub(ADDRESS, "", str(value))
+            self.is_complete &= text == str(value)
+            self.say(text)
         else:
             # Shardings and meshes of one device, and effects: nothing that changes a number.
             harmless = type(value).__name__ in ("UnspecifiedValue", "Mesh", "AbstractMesh") or "Effect" in str(

@@ -32,11 +32,10 @@ class Ledger:
         """Whether no further realization is wanted."""
         return self.stream.reached or self.stream.tried >= self.n
 
-    def start(self, first: int, batch_size: int) -> bool:
-        """Take what the store knows before the first batch; whether the run is done."""
+    def begin(self, batch_size: int) -> None:
+        """Note the size of the batches that will come."""
         if self.store is not None:
             self.store.remember(batch_size)
-        return self.advance(first)
 
     def advance(self, upto: int) -> bool:
         """Take what the store knows up to an index; whether the run is done."""
@@ -47,14 +46,17 @@ class Ledger:
             self.tell()
         return self.is_done
 
-    def take(self, low: int, values: Sequence[np.ndarray]) -> bool:
-        """Take the realizations low, low + 1, ... just computed, all before them having been taken; whether done."""
-        count = min(len(values[0]), self.n - low)
-        values = [value[:count] for value in values]
-        if self.store is not None and self.known is not None and self.known[low : low + count].any():
+    def take(self, start: int, values: Sequence[np.ndarray]) -> bool:
+        """Take the batch of realizations start, start + 1, ... just computed; whether the run is done.
+
+        All before them have been taken, and perhaps the first of them from the store.
+        """
+        low, high = self.stream.tried, min(start + len(values[0]), self.n)
+        values = [value[low - start : high - start] for value in values]
+        if self.store is not None and self.known is not None and self.known[low:high].any():
             # The store's values stand: those of another batch size may differ in the last bit.
-            known = self.known[low : low + count]
-            old = self.store.read(low, low + count)
+            known = self.known[low:high]
+            old = self.store.read(low, high)
             values = [np.where(known.reshape(-1, *(1,) * (v.ndim - 1)), o, v) for o, v in zip(old, values)]
         good = finite(values)
         taken = self.stream.add(values, good)

@@ -80,11 +80,11 @@ class Batch:
     Args:
         program: the traced realization.
         key: the key of the ensemble.
-        lanes: realizations at a time on one device.
         devices: of this process.
+        lanes: realizations at a time on one device.
     """
 
-    def __init__(self, program: Program, key: Array, lanes: int, devices: tuple[jax.Device, ...]):
+    def __init__(self, program: Program, key: Array, devices: tuple[jax.Device, ...], lanes: int):
         self.size = lanes * len(devices)
         self.lanes = lanes
         mesh = Mesh(np.array(devices), (AXIS,))

@@ -33,7 +33,7 @@ class EnsembleResult:
         failed_indices: those with a value that is not finite, left out of the average.
         target_error: the target, or None.
         target_reached: whether the largest `sem` met it.
-        batch_size: realizations computed at a time, by all devices of one process together.
+        batch_size: realizations computed at a time, by all devices of one process together; 0 if all were in the store.
         memory: bytes that such a batch takes on one device.
         devices: of this process.
         processes: number of processes that shared the work.
@@ -101,11 +101,12 @@ class EnsembleResult:
         if self.target_error is not None:
             met = "reached" if self.target_reached else "NOT reached: raise n"
             lines.append(f"  target       sem {self.target_error:.3g} {met}")
-        kind, apart = self.devices[0].platform, f", {self.processes} processes" if self.processes > 1 else ""
-        lines.append(
-            f"  batches      of {self.batch_size} on {len(self.devices)} {kind} device"
-            f"{'s' if len(self.devices) > 1 else ''}{apart}; {self.memory / 2**20:.3g} MiB a device"
-        )
+        if self.batch_size:
+            kind, apart = self.devices[0].platform, f", {self.processes} processes" if self.processes > 1 else ""
+            lines.append(
+                f"  batches      of {self.batch_size} on {len(self.devices)} {kind} device"
+                f"{'s' if len(self.devices) > 1 else ''}{apart}; {self.memory / 2**20:.3g} MiB a device"
+            )
         if self.store is not None:
             lines.append(f"  store        {self.store}")
         return "\n".join(lines)

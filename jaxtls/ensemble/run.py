@@ -122,16 +122,19 @@ def ensemble(
             return ledger.known, None if kept is None else kept.batch_size
 
         known, earlier = hosts.first(begin)
-        if batch_size == "auto":
-            share = math.ceil(n / hosts.count)
-            batch = _devices.sized(lambda lanes: Batch(program, key, lanes, chosen), share, chosen, earlier)
-        else:
-            batch = Batch(program, key, math.ceil(min(int(batch_size), n) / len(chosen)), chosen)
-        hosts.agree(batch_size=batch.size)
-        starts: Sequence[int] = range(0, n, batch.size)
-        if known is not None:
-            starts = (np.flatnonzero(np.logical_or.reduceat(~known, starts)) * batch.size).tolist()
-        if not hosts.first(lambda: ledger.start(starts[0] if starts else n, batch.size)):
+        first = 0 if known is None else int(np.argmin(known)) if not known.all() else n
+        batch = None
+        if not hosts.first(lambda: ledger.advance(first)):
+            compile = functools.partial(Batch, program, key, chosen)
+            if batch_size == "auto":
+                batch = _devices.sized(compile, math.ceil(n / hosts.count), chosen, earlier)
+            else:
+                batch = compile(math.ceil(min(int(batch_size), n) / len(chosen)))
+            hosts.agree(batch_size=batch.size)
+            starts: Sequence[int] = range(0, n, batch.size)
+            if known is not None:
+                starts = (np.flatnonzero(np.logical_or.reduceat(~known, starts)) * batch.size).tolist()
+            hosts.first(functools.partial(ledger.begin, batch.size))
             for lows, results in _computed(batch, starts, hosts, program):
                 if hosts.first(functools.partial(_take, ledger, lows, results)):
                     break
@@ -148,8 +151,8 @@ def ensemble(
         failed_indices=tuple(failed),
         target_error=target,
         target_reached=reached or (target is not None and moments.largest_sem() <= target),
-        batch_size=batch.size,
-        memory=batch.memory,
+        batch_size=0 if batch is None else batch.size,
+        memory=0 if batch is None else batch.memory,
         devices=chosen,
         processes=hosts.count,
         store=None if store is None else Path(store),

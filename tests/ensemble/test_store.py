@@ -73,7 +73,9 @@ def test_finished_run_computes_nothing_again(tmp_path, whole, counted):
     run(tmp_path / "s")
     counted.clear()
     for batch_size in (10, 7, "auto"):
-        same_to_the_last_bit(run(tmp_path / "s", batch_size=batch_size), whole)
+        r = run(tmp_path / "s", batch_size=batch_size)
+        same_to_the_last_bit(r, whole)
+        assert r.batch_size == 0 and "batches" not in repr(r)
     assert counted == []
 
 
@@ -155,6 +157,17 @@ def test_a_larger_n_extends_and_a_smaller_one_takes_the_first_part(tmp_path, who
     same_to_the_last_bit(run(tmp_path / "s", n=25), jt.ensemble(draw, KEY, 25, batch_size=10, devices=1))
     assert xarray.open_zarr(tmp_path / "s").sizes["realization"] == 90
     assert len(counted) == 6 + 3  # those three without a store
+
+
+def test_auto_goes_on_with_the_batches_of_the_run_before(tmp_path, counted, monkeypatch):
+    r = run(tmp_path / "s", batch_size="auto")
+    monkeypatch.setattr(importlib.import_module("jaxtls.ensemble.devices"), "PIECES", 1)  # would choose 64 now
+    assert r.batch_size == 8
+    (tmp_path / "s" / "status" / "c" / "0").unlink()
+    counted.clear()
+    again = run(tmp_path / "s", batch_size="auto")
+    assert again.batch_size == 8 and len(counted) == 12
+    same_to_the_last_bit(again, r)
 
 
 def test_another_batch_size_goes_on(tmp_path, whole, small_blocks):
