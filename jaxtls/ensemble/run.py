@@ -134,7 +134,8 @@ def ensemble(
             starts: Sequence[int] = range(0, n, batch.size)
             if known is not None:
                 starts = (np.flatnonzero(np.logical_or.reduceat(~known, starts)) * batch.size).tolist()
-            hosts.first(functools.partial(ledger.begin, batch.size))
+            length = batch.size
+            hosts.first(lambda: ledger.begin(length))
             for lows, results in _computed(batch, starts, hosts, program):
                 if hosts.first(functools.partial(_take, ledger, lows, results)):
                     break

@@ -69,7 +69,11 @@ def printed(r):
 
 
 def finished(process):
-    out, err = process.communicate(timeout=300)
+    try:
+        out, err = process.communicate(timeout=240)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
     assert process.returncode == 0, err[-3000:]
     return out.strip().splitlines()[-1]
 
