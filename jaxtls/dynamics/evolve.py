@@ -218,14 +218,14 @@ def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_fa
     stepper = splitting.Extrapolation(model.splitting_step(y0), levels)
     counts = splitting.macro_steps(jnp.diff(ts), stepper.splitting.rate * rate_factor, options.rtol, len(levels))
     record, tick = options.recorder(model), progress_bar.tick if options.progress else None
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
     unfinished = jnp.array(False)
     if traced:
         records, error, unfinished = splitting.integrate_traced(
-            stepper, y0, ts, record, counts=counts, bound=bound, tick=tick
+            stepper, y0, ts, record, counts=counts, uniform=uniform, bound=bound, tick=tick
         )
     else:
-        if uniform:
-            counts = jnp.broadcast_to(counts[0], counts.shape)
         records, error = splitting.integrate(stepper, y0, ts, record, counts=counts, uniform=uniform, tick=tick)
     stats = {
         "method": f"Strang splitting, order {2 * len(levels)}",

@@ -28,6 +28,8 @@ from jaxtyping import Array, PyTree
 
 # Above this many bytes of checkpoints the macro steps are checkpointed once more, in groups.
 CHECKPOINT_BYTES = 2**28
+# Macro steps in a group of a bounded run.
+GROUP = 32
 
 
 class AbstractSplitting(eqx.Module):
@@ -69,7 +71,7 @@ def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
 
 # Longest macro step, in units of 1/rate, that errs by some 5e-7 with levels 1 .. K (measured on the spring, one
 # period).
-LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6}
+LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6, 7: 3.4, 8: 4.2}
 
 
 def macro_steps(durations: Any, rate: Any, rtol: float, n_levels: int) -> Any:
@@ -100,12 +102,12 @@ class Extrapolation(eqx.Module):
         # One scan over the Strang steps of all levels, so that the step is compiled once: (level, is its first step,
         # weight of the result in the sum, weight in the error estimate), the weights nonzero at a level's last step.
         dtype = jax.tree.leaves(z)[0].dtype
-        weights, changes = self._weights()
         last = np.cumsum(self.levels) - 1
         ends = np.zeros((2, last[-1] + 1))
-        ends[:, last] = weights, changes
+        ends[:, last] = self._weights()
         starts = np.isin(np.arange(last[-1] + 1), np.r_[0, last[:-1] + 1])
-        plan = (np.repeat(np.arange(len(self.levels)), self.levels), starts, *ends.astype(dtype))
+        order = np.repeat(np.arange(len(self.levels)), self.levels)
+        plan = jax.tree.map(jnp.asarray, (order, starts, *ends.astype(dtype)))
 
         def one(carry: tuple, plan: tuple) -> tuple[tuple, None]:
             current, total, difference = carry
@@ -117,7 +119,7 @@ class Extrapolation(eqx.Module):
             return (current, total, jax.tree.map(lambda d, c: d + change * c, difference, frozen)), None
 
         zero = jax.tree.map(jnp.zeros_like, z)
-        (_, total, difference), _ = jax.lax.scan(one, (z, zero, zero), jax.tree.map(jnp.asarray, plan))
+        (_, total, difference), _ = jax.lax.scan(one, (z, zero, zero), plan)
         return total, self.splitting.size(difference)
 
     def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
@@ -175,35 +177,37 @@ def integrate(
 
 
 def integrate_traced(
-    stepper: Extrapolation, y0: PyTree, ts: Array, record: Recorder, *, counts: Array, bound: int, tick: Any = None
+    stepper: Extrapolation,
+    y0: PyTree,
+    ts: Array,
+    record: Recorder,
+    *,
+    counts: Array,
+    uniform: bool,
+    bound: int,
+    tick: Any = None,
 ) -> tuple[PyTree, Array, Array]:
     """As `integrate`, differentiable and with at most `bound` macro steps; also returns whether that was too few."""
     h = jnp.diff(ts) / counts
     n_intervals = counts.shape[0]
+    shared = stepper.propagators(h[0]) if uniform else None
     z0 = stepper.splitting.pack(y0)
     first = record(stepper.splitting.unpack(z0))
 
-    def macro(carry: tuple) -> tuple[tuple, PyTree]:
+    def macro(carry: tuple, shared: PyTree) -> tuple[tuple, PyTree]:
         interval, done, z, error = carry
         active = interval < n_intervals
         # Lanes of a vmap that have finished run on in place; their numbers are never read.
         current = jnp.minimum(interval, n_intervals - 1)
-        z, more = stepper.step(z, stepper.propagators(h[current]))
+        z, more = stepper.step(z, stepper.propagators(h[current]) if shared is None else shared)
         finished = active & (done + 1 >= counts[current])
         if tick is not None:
             tick(finished)
         moved = (interval + finished, jnp.where(finished, 0, done + 1), z, error + jnp.where(active, more, 0))
         return moved, record(stepper.splitting.unpack(z))
 
-    macro = jax.checkpoint(macro, prevent_cse=False)
-    empty = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), first)
-
-    def maybe(carry: tuple, _: None) -> tuple[tuple, PyTree]:
-        wanted = eqxi.unvmap_any(carry[0] < n_intervals)
-        return jax.lax.cond(wanted, macro, lambda carry: (carry, empty), carry)
-
     start = (jnp.array(0), jnp.array(0), z0, jnp.zeros((), h.dtype))
-    (interval, _, _, error), outs = _bounded_scan(maybe, start, bound)
+    (interval, _, _, error), outs = _bounded_scan(macro, lambda c: c[0] < n_intervals, start, shared, bound)
     last = jnp.minimum(jnp.cumsum(counts) - 1, bound - 1)
     records = _with_first(first, jax.tree.map(lambda a: a[last], outs))
     return records, error, interval < n_intervals
@@ -213,17 +217,29 @@ def _with_first(first: PyTree, rest: PyTree) -> PyTree:
     return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 
-def _bounded_scan(body: Callable, carry: Any, length: int) -> tuple[Any, PyTree]:
-    """A scan that keeps one carry an iteration for the backward pass, or about 2 sqrt(length) where that is too
-    much."""
-    memory = length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry))
-    if memory <= CHECKPOINT_BYTES:
-        return jax.lax.scan(body, carry, None, length=length)
-    inner = int(np.ceil(np.sqrt(length)))
-    outer = -(-length // inner)
+def _bounded_scan(
+    body: Callable, wanted: Callable[[Any], Array], carry: Any, shared: PyTree, length: int
+) -> tuple[Any, PyTree]:
+    """At least `length` turns of body(carry, shared), in groups; turns and groups that nothing wants cost nothing.
 
-    def group(carry: Any, _: None) -> tuple[Any, PyTree]:
-        return jax.lax.scan(body, carry, None, length=inner)
+    The backward pass keeps one carry a turn, or one a group where that is too much. The checkpoint stands outside the
+    cond: what a cond keeps for the backward pass a scan would stack, the shared tables included.
+    """
+    outs = jax.eval_shape(body, carry, shared)[1]
 
-    carry, outs = jax.lax.scan(jax.checkpoint(group, prevent_cse=False), carry, None, length=outer)
-    return carry, jax.tree.map(lambda a: a.reshape(outer * inner, *a.shape[2:]), outs)
+    def unless_done(run: Callable, shape: tuple[int, ...]) -> Callable:
+        def skip(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
+            return carry, jax.tree.map(lambda a: jnp.zeros(shape + a.shape, a.dtype), outs)
+
+        return lambda carry, shared: jax.lax.cond(eqxi.unvmap_any(wanted(carry)), run, skip, carry, shared)
+
+    turn = jax.checkpoint(unless_done(body, ()), prevent_cse=False)
+
+    def turns(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
+        return jax.lax.scan(lambda carry, _: turn(carry, shared), carry, None, length=GROUP)
+
+    group = unless_done(turns, (GROUP,))
+    if length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry)) > CHECKPOINT_BYTES:
+        group = jax.checkpoint(group, prevent_cse=False)
+    carry, outs = jax.lax.scan(lambda carry, _: group(carry, shared), carry, None, length=-(-length // GROUP))
+    return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outs)

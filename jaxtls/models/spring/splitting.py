@@ -9,6 +9,7 @@ as V K V^T, so no complex arithmetic is left and nothing can lose hermiticity.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -21,9 +22,9 @@ from ...quantum.dvr import hermite_dvr, parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
 from .pairs import Pair
 
-Blocks = tuple[tuple[Array, ...], ...]  # [ket sector][bra sector], each (h, M, h)
+Blocks = tuple[tuple[Array, ...], ...]  # [ket sector][bra sector], each (M, h, h)
 # Below this size a step is a matter of the number of operations, not of their length: all levels then form one sector.
-SPLIT_LEVELS = 32
+SPLIT_LEVELS = 16
 
 
 def sector_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -59,14 +60,13 @@ class SpringSplitting(AbstractSplitting):
         count = self.sectors
         odd = self.n_levels % count
         k = jnp.pad(y.real + y.imag, ((0, 0), (0, odd), (0, odd)))
-        sectors = range(count)
-        return tuple(tuple(k[:, a::count, b::count].transpose(1, 0, 2) for b in sectors) for a in sectors)
+        return tuple(tuple(k[:, a::count, b::count] for b in range(count)) for a in range(count))
 
     def unpack(self, z: Blocks) -> Array:
-        half, modes, _ = z[0][0].shape
+        modes, half, _ = z[0][0].shape
         count, n = self.sectors, self.n_levels
-        k = jnp.stack([jnp.stack(row) for row in z])  # a b i m j
-        k = k.transpose(3, 2, 0, 4, 1).reshape(modes, count * half, count * half)[:, :n, :n]
+        k = jnp.stack([jnp.stack(row) for row in z])  # a b m i j
+        k = k.transpose(2, 3, 0, 4, 1).reshape(modes, count * half, count * half)[:, :n, :n]
         kt = k.swapaxes(-1, -2)
         return (k + kt) / 2 + 0.5j * (k - kt)
 
@@ -83,19 +83,18 @@ class SpringSplitting(AbstractSplitting):
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
         cos, sin, flows = propagators
         v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
-        z = _phase(z, cos, sin)
-        z = _change_basis(z, v)
-        z = self._spins(z, flows)
-        z = _change_basis(z, v.transpose(0, 2, 1))
-        return _phase(z, cos, sin)
+        z = _phase(z, _transposed(z), cos, sin)
+        zt = _transform(z, v)
+        zt = _transform(self._spins(_transposed(zt), zt, flows), v.transpose(0, 2, 1))
+        return _phase(_transposed(zt), zt, cos, sin)
 
     def size(self, z: Blocks) -> Array:
         """Frobenius norm of the oscillator's part c_0."""
-        return jnp.sqrt(sum(jnp.sum(block[:, 0] ** 2) for row in z for block in row))
+        return jnp.sqrt(sum(jnp.sum(block[0] ** 2) for row in z for block in row))
 
-    def _spins(self, z: Blocks, flows: list[Pair]) -> Blocks:
+    def _spins(self, z: Blocks, zt: Blocks, flows: list[Pair]) -> Blocks:
         if len(flows) == 1:
-            return _spin_flow(z, flows[0])
+            return _spin_flow(z, zt, flows[0])
         # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their
         # number.
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *flows)
@@ -103,19 +102,16 @@ class SpringSplitting(AbstractSplitting):
 
         def one_class(z: Blocks, table: tuple) -> tuple[Blocks, None]:
             flow, chain, inverse = table
-            rows, length = chain.shape
 
             def gather(block: Array) -> Array:
-                padded = jnp.pad(block, ((0, 0), (0, 1), (0, 0)))
-                taken = padded.at[:, chain.reshape(-1)].get(mode="promise_in_bounds")
-                # (h, L, R, h): the chain index first, as _spin_flow expects, with its rows riding along
-                return taken.reshape(block.shape[0], rows, length, -1).swapaxes(1, 2)
+                padded = jnp.pad(block, ((0, 1), (0, 0), (0, 0)))
+                return padded.at[chain].get(mode="promise_in_bounds")  # (rows, L, h, h)
 
             def scatter(block: Array) -> Array:
-                flat = block.swapaxes(1, 2).reshape(block.shape[0], rows * length, -1)
-                return flat.at[:, inverse].get(mode="promise_in_bounds")
+                return block.reshape(-1, *block.shape[2:]).at[inverse].get(mode="promise_in_bounds")
 
-            return _map(scatter, _spin_flow(_map(gather, z), flow)), None
+            z = _map(gather, z)
+            return _map(scatter, _spin_flow(z, _transposed(z), flow)), None
 
         z, _ = jax.lax.scan(one_class, z, tables)
         return z
@@ -129,40 +125,38 @@ def _map(f: Callable[[Array], Array], z: Blocks) -> Blocks:
     return _blocks(z, lambda a, b: f(z[a][b]))
 
 
-def _transpose(z: Blocks, a: int, b: int) -> Array:
-    """Block (a, b) of K^T."""
-    return jnp.swapaxes(z[b][a], 0, -1)
+def _transposed(z: Blocks) -> Blocks:
+    """The blocks of K^T."""
+    return _blocks(z, lambda a, b: jnp.swapaxes(z[b][a], -1, -2))
 
 
-def _phase(z: Blocks, cos: Array, sin: Array) -> Blocks:
-    return _blocks(z, lambda a, b: cos[a, b][:, None] * z[a][b] + sin[a, b][:, None] * _transpose(z, a, b))
+def _phase(z: Blocks, zt: Blocks, cos: Array, sin: Array) -> Blocks:
+    return _blocks(z, lambda a, b: cos[a, b] * z[a][b] + sin[a, b] * zt[a][b])
 
 
-def _change_basis(z: Blocks, v: Array) -> Blocks:
-    def one(a: int, b: int) -> Array:
-        h, modes, _ = z[a][b].shape
-        left = jnp.matmul(v[a], z[a][b].reshape(h, modes * h), precision=jax.lax.Precision.HIGHEST)
-        right = jnp.matmul(left.reshape(h * modes, h), v[b].T, precision=jax.lax.Precision.HIGHEST)
-        return right.reshape(h, modes, h)
+def _transform(z: Blocks, v: Array) -> Blocks:
+    """(V K V^T)^T, by products from the right alone: they need no copy, in a batch of springs neither."""
 
-    return _blocks(z, one)
+    def times(k: Array, v: Array) -> Array:
+        m, i, j = k.shape
+        return jnp.matmul(k.reshape(m * i, j), v.T, precision=jax.lax.Precision.HIGHEST).reshape(m, i, j)
+
+    return _blocks(z, lambda a, b: times(jnp.swapaxes(times(z[b][a], v[a]), -1, -2), v[b]))
 
 
-def _spin_flow(z: Blocks, flow: Pair) -> Blocks:
-    """Blocks (h, L, h) or (h, L, R, h) through E[k, m](x, x')."""
-    length = flow.re.shape[0]
-    re, im = ([_split(row, 0) for row in _split(part, 0)] for part in (flow.re, flow.im))
-    if z[0][0].ndim == 4:  # rows of a chain ride along between x and x'
-        re, im = ([[e[:, None] for e in row] for row in part] for part in (re, im))
+def _spin_flow(z: Blocks, zt: Blocks, flow: Pair) -> Blocks:
+    """Blocks (..., L, h, h) through E[k, m](x, x')."""
+    re, im = _split(flow.re, 1), _split(flow.im, 1)
 
     def one(a: int, b: int) -> Array:
-        x, xt = _split(z[a][b], 1), _split(_transpose(z, a, b), 1)
-        return jnp.stack([sum(re[k][m] * x[m] + im[k][m] * xt[m] for m in range(length)) for k in range(length)], 1)
+        x, xt = _split(z[a][b], -3), _split(zt[a][b], -3)
+        terms = [re[m] * x[m][..., None, :, :] + im[m] * xt[m][..., None, :, :] for m in range(len(re))]
+        return functools.reduce(jnp.add, terms)
 
     return _blocks(z, one)
 
 
 def _split(a: Array, axis: int) -> list[Array]:
     """The entries along an axis. (Slices one by one would each cost the backward pass a padded copy of the whole.)"""
-    parts = jax.lax.split(a, [1] * a.shape[axis], axis)
+    parts = jax.lax.split(a, [1] * a.shape[axis], axis % a.ndim)
     return [jnp.squeeze(part, axis) for part in parts]
