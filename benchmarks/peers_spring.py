@@ -51,13 +51,16 @@ class Problem:
     dims: tuple[int, ...]
 
 
-def problem(p: Parameters, frame: str = "rotating") -> Problem:
+FRAMES = ("lab", "rotating")
+
+
+def problem(p: Parameters, frame: str) -> Problem:
     """The full problem as plain matrices.
 
     Arguments:
         p: parameters.
-        frame: "lab", or "rotating", which leaves out sum_j B n_j: exact here (nothing creates coherence between spin
-            states), and kinder to explicit solvers.
+        frame: "lab", the Hamiltonian as the paper writes it; or "rotating", which leaves out sum_j B n_j: exact here
+            (nothing creates coherence between spin states), and kinder to explicit solvers.
     """
     polarization = 1 / (1 + np.exp(p.beta * p.splitting))
     frequency = np.sqrt(p.omega_0**2 + p.omega**2 * polarization)
@@ -123,7 +126,7 @@ def exact(p: Parameters, ts: np.ndarray) -> dict[str, np.ndarray]:
     import scipy.sparse as sp
     from scipy.sparse.linalg import expm_multiply
 
-    made = problem(p)
+    made = problem(p, "rotating")
     size = len(made.rho0)
     eye = sp.identity(size, format="csr")
     hamiltonian = sp.csr_matrix(made.hamiltonian)
@@ -175,16 +178,16 @@ def variants(peer: str) -> tuple[str, ...]:
     return {"dynamiqs": ("dense",), "qutip": ("adams", "adams matrix form", "tsit5 matrix form")}[peer]
 
 
-def solver(peer: str, p: Parameters, variant: str, rtol: float, atol: float) -> Solve:
+def solver(peer: str, p: Parameters, variant: str, frame: str, rtol: float, atol: float) -> Solve:
     """A function ts -> observables, with everything that does not depend on ts prepared."""
-    return {"dynamiqs": _dynamiqs, "qutip": _qutip}[peer](p, variant, rtol, atol)
+    return {"dynamiqs": _dynamiqs, "qutip": _qutip}[peer](p, variant, frame, rtol, atol)
 
 
-def _dynamiqs(p: Parameters, layout: str, rtol: float, atol: float) -> Solve:
+def _dynamiqs(p: Parameters, layout: str, frame: str, rtol: float, atol: float) -> Solve:
     import dynamiqs as dq
 
     dq.set_precision("double")
-    made = problem(p)
+    made = problem(p, frame)
 
     def wrap(a: np.ndarray) -> Any:
         return dq.asqarray(a, dims=made.dims, layout=getattr(dq, layout))
@@ -203,11 +206,11 @@ def _dynamiqs(p: Parameters, layout: str, rtol: float, atol: float) -> Solve:
     return solve
 
 
-def _qutip(p: Parameters, variant: str, rtol: float, atol: float) -> Solve:
+def _qutip(p: Parameters, variant: str, frame: str, rtol: float, atol: float) -> Solve:
     import qutip
     import scipy.sparse as sp
 
-    made = problem(p)
+    made = problem(p, frame)
     dims = [list(made.dims)] * 2
 
     def wrap(a: np.ndarray) -> Any:
