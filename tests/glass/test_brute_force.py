@@ -33,8 +33,7 @@ def check(nu, J, Y, f, eps, bloch, t, atol=1e-12):
     return rho, glass
 
 
-@pytest.mark.parametrize("n", [2, 4])
-@pytest.mark.parametrize("f", [0.0, 0.7, "each"])
+@pytest.mark.parametrize("n, f", [(4, 0.0), (3, "each")])
 def test_everything_against_the_full_state(n, f):
     rng = np.random.default_rng(n)
     nu, J, Y = parameters(rng, n)
@@ -49,11 +48,16 @@ def test_everything_against_the_full_state(n, f):
     np.testing.assert_allclose(glass.polarization(bloch, ts)[0], vectors[:, 2], atol=1e-12)
     np.testing.assert_allclose(glass.site_entropies(bloch, ts)[0], [oracle.entropy(s) for s in site], atol=1e-11)
     joint = np.array([oracle.reduced(rho, list(p)) for p in glass.pairs])
-    information = [oracle.entropy(site[i]) + oracle.entropy(site[j]) - oracle.entropy(r) for (i, j), r in zip(glass.pairs, joint)]
+    information = [
+        oracle.entropy(site[i]) + oracle.entropy(site[j]) - oracle.entropy(r) for (i, j), r in zip(glass.pairs, joint)
+    ]
     np.testing.assert_allclose(glass.mutual_information(bloch, ts)[0], information, atol=1e-11)
     operators = (oracle.SX, oracle.SY, oracle.S0)
     correlation = [
-        [[np.trace(r @ np.kron(a, b)).real - vectors[i, k] * vectors[j, l] for l, b in enumerate(operators)] for k, a in enumerate(operators)]
+        [
+            [np.trace(r @ np.kron(a, b)).real - vectors[i, k] * vectors[j, l] for l, b in enumerate(operators)]
+            for k, a in enumerate(operators)
+        ]
         for (i, j), r in zip(glass.pairs, joint)
     ]
     np.testing.assert_allclose(glass.correlations(bloch, ts)[0], correlation, atol=1e-12)
@@ -73,12 +77,12 @@ def nearest(J):
 
 @pytest.mark.parametrize("f", [0.0, 0.4])
 def test_any_subsystem_in_any_order(f):
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(5)  # N = 5: the superoperator is 1024 x 1024
     nu, J, Y = parameters(rng, 5)
     bloch, t = directions(rng, 5), 0.5
     rho = oracle.evolve(oracle.superoperator(nu, J, Y, f, 1.0), bloch, t)
     glass = jt.TLSGlass(nu, J, Y, f)
-    for sites in [(3,), (4, 1), (2, 0, 4), (0, 1, 2, 3, 4)]:
+    for sites in [(4, 1), (2, 0, 4), (0, 1, 2, 3, 4)]:
         got = glass.reduced_density_matrix(bloch, t, sites)
         np.testing.assert_allclose(got, oracle.reduced(rho, list(sites)), atol=1e-13)
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-# sin r = r + r^3 S(r^2) and cos r = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/4: the minimax coefficients of fdlibm (Sun, 1993).
+# sin r = r + r^3 S(r^2) and cos r = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/4: coefficients of fdlibm (Sun, 1993).
 _SIN = (
     -1.66666666666666324348e-01,
     8.33333333332248946124e-03,
@@ -29,8 +29,8 @@ _COS = (
     2.08757232129817482790e-09,
     -1.13596475577881948265e-11,
 )
-# (1 - e^-z)/z = sum (-z)^n/(n+1)!, to rounding for |z| below the radius; beyond, e^-z - 1 is divided by z.
-_RADIUS = 0.2
+# (1 - e^-z)/z = sum (-z)^n/(n+1)!, to rounding where both parts of z are below the radius; beyond it is divided.
+_RADIUS = 0.15
 _SERIES = tuple((-1.0) ** n / math.factorial(n + 1) for n in range(11))
 
 
@@ -79,24 +79,8 @@ def _decay_jvp(primals, tangents):
     return value, -value * tangents[0]
 
 
-@jax.custom_jvp
-def decay_minus_one(z: Array) -> Array:
-    """e^-z - 1 for complex z, accurate relative to itself where |z| is small."""
-    cos, sin = cos_sin(z.imag / 2)
-    lost = jnp.expm1(-z.real)
-    # e^-x cos y - 1 = (e^-x - 1) cos y - 2 sin²(y/2)
-    return jax.lax.complex(lost * (1 - 2 * sin**2) - 2 * sin**2, -(1 + lost) * 2 * sin * cos)
-
-
-@decay_minus_one.defjvp
-def _decay_minus_one_jvp(primals, tangents):
-    value = decay_minus_one(*primals)
-    return value, -(1 + value) * tangents[0]
-
-
-def mean_decay(z: Array) -> Array:
-    """(1 - e^-z)/z for complex z, the mean of e^-zu over u in (0, 1): 1 at z = 0, smooth there."""
+def mean_decay(z: Array, decayed: Array) -> Array:
+    """(1 - e^-z)/z for complex z, the mean of e^-zu over u in (0, 1), from e^-z: 1 at z = 0, smooth there."""
     small = jnp.maximum(jnp.abs(z.real), jnp.abs(z.imag)) < _RADIUS
     series = _polynomial(_SERIES, jnp.where(small, z, 0.0))
-    away = jnp.where(small, 1.0, z)
-    return jnp.where(small, series, -decay_minus_one(away) / away)
+    return jnp.where(small, series, (1 - decayed) / jnp.where(small, 1.0, z))

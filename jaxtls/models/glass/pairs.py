@@ -59,11 +59,13 @@ def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
     fuses the two would compute each entry here again for every partner.
     """
 
-    def one(site: Sites) -> tuple[Array, Array, Array]:
+    def some(site: Sites) -> tuple[Array, Array, Array]:
         up, down = kept(site, jnp.zeros_like(site.bias), ts, jnp.max(ts))
         return up.real, down.real, site.coherence * decay((site.total / 2 - 1j * site.frequencies) * ts)
 
-    return jax.lax.map(one, sites, batch_size=-(-sites.bias.shape[0] // 2))
+    n = sites.bias.shape[0]
+    halves = jax.tree.map(lambda x: jnp.pad(x, (0, n % 2), mode="edge").reshape(2, -1, 1), sites)
+    return jax.tree.map(lambda x: x.reshape(-1, ts.shape[0])[:n], jax.lax.map(some, halves))
 
 
 def _products_of_the_others(factor: Array) -> tuple[Array, Array]:

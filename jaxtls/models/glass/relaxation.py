@@ -25,7 +25,7 @@ from .exponentials import decay, mean_decay
 
 
 class Sites(eqx.Module):
-    """N TLSs, their rates and initial state as the closed form needs them, each an array with the sites along one axis."""
+    """N TLSs, their rates and initial state, each an array with the sites along one axis."""
 
     frequencies: Array  # (N,)
     bias: Array  # (N,): Delta = G+ - G-
@@ -80,10 +80,10 @@ def kept(sites: Sites, phi: Array, ts: Array, horizon: Array) -> tuple[Array, Ar
     w, q, v, slow = _roots(sites, phi, horizon)
     up, down = sites.populations
     gain, loss = sites.gain, sites.loss
-    mean = ts * mean_decay(2 * w * ts)
     phase = decay(1j * phi * q * ts)
+    relaxed = decay(2 * w * ts) if sites.thermal else phase.conj() ** 2 * jnp.exp(-sites.total * ts)
+    mean = ts * mean_decay(2 * w * ts, relaxed)
     plus = phase * (up * (1 - v * mean) + down * (gain * mean))
-    relaxed = decay(2 * w * ts)
     minus = phase * (up * (loss * mean) + down * (relaxed + v * mean))
     # Where nothing has happened yet, to second order: the exponential of the diagonal, and one jump.
     x, y = -(loss + 1j * phi) * ts, -(gain - 1j * phi) * ts
