@@ -11,7 +11,7 @@ import jax
 
 
 def parser() -> argparse.ArgumentParser:
-    from . import heated
+    from . import glass, heated
     from .spring import PARTS
 
     main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -35,16 +35,23 @@ def parser() -> argparse.ArgumentParser:
     other.add_argument(
         "--only", nargs="+", choices=heated.PARTS, metavar="PART", help=f"some of {', '.join(heated.PARTS)}"
     )
+    third = cases.add_parser("glass", help="the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients")
+    third.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
+    third.add_argument("--out", type=Path, help="JSON file (default: benchmarks/results/glass-<device>.json)")
+    third.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run dynamiqs and QuTiP")
+    third.add_argument(
+        "--only", nargs="+", choices=glass.PARTS, metavar="PART", help=f"some of {', '.join(glass.PARTS)}"
+    )
     return main
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     jax.config.update("jax_enable_x64", True)
-    from . import harness, heated, spring
+    from . import glass, harness, heated, spring
 
     name = options.benchmark
-    benchmark: Any = {"spring": spring, "heated": heated}[name]
+    benchmark: Any = {"spring": spring, "heated": heated, "glass": glass}[name]
     parts = tuple(options.only or benchmark.PARTS)
     budget = {"peer_budget": options.peer_budget} if name == "spring" else {}
     rows = []

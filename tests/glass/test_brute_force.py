@@ -24,7 +24,6 @@ def directions(rng, n, length=1.0):
 
 
 def check(nu, J, Y, f, eps, bloch, t, atol=1e-12):
-    n = len(nu)
     rho = oracle.evolve(oracle.superoperator(nu, J, Y, f, eps), bloch, t)
     glass = jt.TLSGlass(nu, J, Y, f, eps)
     pairs = np.asarray(glass.pair_density_matrices(bloch, jnp.array([t])))[0]

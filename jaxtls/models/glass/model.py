@@ -97,7 +97,7 @@ class TLSGlass(eqx.Module):
         self.rates = _shaped("rates", positive("rates", rates, zero=True), (n,))
         checked = positive("occupation", occupation, zero=True)
         _shaped("occupation", checked, (), (n,))
-        # A jax array made inside jit is not known there: zero stays a NumPy array, and with it the choice of T = 0 formulas.
+        # A jax array made inside jit is not known there: zero stays a NumPy array, which keeps the choice of T = 0.
         raw = concrete(occupation)
         cold = raw is not None and not np.any(raw)
         self.occupation = np.zeros(checked.shape, self.frequencies.dtype) if cold else checked
@@ -129,7 +129,7 @@ class TLSGlass(eqx.Module):
         nu = 2 sqrt(e² + D²), e uniform in (0, W), D log-uniform over `decades` decades about `tunnelling`;
         J_ij = -J0 (e_i/nu_i)(e_j/nu_j)(g_L + g_T)/x_ij³, g normal, x_ij in a periodic cube of side N^(1/3);
         Y_i = Y0 D_i² nu_i (c_L + c_T), c chi-squared with one degree of freedom;
-        J0 = gamma²/(8 pi rho l³ v²), Y0 = gamma² W³/(30 pi rho hbar⁴ v⁵), l = spacing/compression, each g, c with its v.
+        J0 = gamma²/(8 pi rho l³ v²), Y0 = gamma² W³/(30 pi rho hbar⁴ v⁵), l = spacing/compression, g and c each with its v.
 
         Arguments:
             key: a JAX random key.
@@ -241,8 +241,8 @@ class TLSGlass(eqx.Module):
     def half_system_entropy(self, bloch: Any, ts: Any) -> Array:
         """Von Neumann entropy of half of the system, averaged over the bubbles of the N//2 TLSs nearest to each, (T,).
 
-        The centre counts. Natural logarithm, not divided by N. With `positions` distances are by nearest image in `box`;
-        without, the nearest are those of strongest |J_ij|. Costs N matrices of 2^(N/2) for each time: N <= 26.
+        The centre counts. Natural logarithm, not divided by N. With `positions` by nearest image in `box`; without, the
+        nearest are those of strongest |J_ij|. Costs N matrices of 2^(N/2) for each time: N <= 26.
         """
         k = self.n_tls // 2
         memory = f"{16 * 4.0**k / 2**30:.3g} GiB for one reduced matrix"

@@ -20,8 +20,8 @@ _CHUNK = 2**14
 def random_state_concurrence(key: Array, n_tls: int, n_states: int = 1) -> Array:
     """Mean concurrence of two sites over uniformly (Haar) random pure states of N TLSs.
 
-    The two-site state is W W†/Tr W W† with W a 4 x 2^(N-2) matrix of independent complex normal numbers. For N > 4 it is
-    drawn through the triangular factor of W W† (Bartlett), so the cost does not depend on N.
+    The two-site state is W W†/Tr W W† with W a 4 x 2^(N-2) matrix of independent complex normal numbers. For N > 4 it
+    is drawn through the triangular factor of W W† (Bartlett), so the cost does not depend on N.
 
     Arguments:
         key: a JAX random key.

@@ -131,8 +131,8 @@ def random_bloch_vectors(key: Array, n_tls: int) -> Array:
         >>> bool(jnp.allclose(jnp.linalg.norm(bloch, axis=1), 1.0))
         True
 
-    Source: Artiaco, Balducci & Scardicchio, Section IV: uniform on the sphere reproduces their plateaus; a uniform polar
-    angle does not.
+    Source: Artiaco, Balducci & Scardicchio, Section IV: uniform on the sphere reproduces their plateaus; a uniform
+    polar angle does not.
     """
     vectors = jax.random.normal(key, (size("n_tls", n_tls), 3))
     return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)

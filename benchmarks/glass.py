@@ -1,0 +1,203 @@
+"""The glass: one realization against plain NumPy, few TLSs against 4^N solvers, throughput, cost in N, gradients.
+
+The disorder is the paper's (Artiaco, Balducci & Scardicchio); every time stands beside an error against an independent
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxtls as jt
+
+from . import peers_glass, peers_spring
+from .harness import Row, measure, measure_together
+
+HOT = 0.3  # occupation of the open glass above T = 0
+PEER_RTOL, PEER_ATOL = 1e-6, 1e-8
+
+
+@dataclass(frozen=True)
+class Settings:
+    quick: bool
+    peers: bool
+
+
+def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
+    """The rows of the chosen parts, as they are measured."""
+    for part in parts:
+        yield from PARTS[part](Settings(quick, peers))
+
+
+def _draw(n: int, occupation: float = 0.0, seed: int = 0) -> tuple[jt.TLSGlass, Any, peers_glass.Glass]:
+    glass = jt.TLSGlass.sample(jax.random.key(seed), n, occupation=occupation)
+    bloch = jt.random_bloch_vectors(jax.random.key(seed + 1), n)
+    arrays = (np.asarray(x) for x in (glass.frequencies, glass.couplings, glass.rates))
+    return glass, bloch, peers_glass.Glass(*arrays, occupation, 1.0, np.asarray(bloch))
+
+
+def _times(settings: Settings) -> Any:
+    return jnp.geomspace(1e-5, 1.0, 6 if settings.quick else 60)
+
+
+# --- (a) one realization against NumPy -------------------------------------------------------------------------------
+
+
+def realization(settings: Settings) -> Iterator[Row]:
+    """All pairs of one open glass; NumPy's closed form takes turns with ours, so drifts of the machine cancel."""
+    n, ts = 12 if settings.quick else 60, _times(settings)
+    for occupation in (0.0, HOT):
+        glass, bloch, plain = _draw(n, occupation)
+        numpy_rho = partial(peers_glass.numpy_pairs, plain, np.asarray(ts))
+        calls: list[Callable] = [
+            partial(glass.pair_density_matrices, bloch, ts),
+            numpy_rho,
+            partial(glass.concurrence, bloch, ts),
+            lambda f=numpy_rho: peers_glass.numpy_concurrence(f()).sum(1) / n,
+        ]
+        timings, found = measure_together(calls, repeats=7)
+        size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts), "f": occupation}
+        # Per pair, partner, sign and time: a product of two phases (T = 0), a factor and its product; 20 flops, or 60
+        # with an exponential.
+        flops = n**3 * len(ts) * (20 if occupation == 0 else 60)
+        for what, k in (("all pair density matrices", 0), ("mean concurrence", 2)):
+            case = f"one open realization: {what}"
+            error = float(np.max(np.abs(np.asarray(found[k]) - found[k + 1])))
+            ours = timings[k].warm
+            note = f"{flops / ours / 1e9:.2g} GF/s in the loop over pairs x N; machine {_machine()['flops'] / 1e9:.3g}"
+            extra = {"flops": flops, "machine": _machine()}
+            yield Row.timed(case, "jaxtls", timings[k], size=size, error={"max": error}, note=note, extra=extra)
+            yield Row.timed(
+                case, "NumPy", timings[k + 1], size=size, ratio=timings[k + 1].warm / ours, ratio_to="jaxtls"
+            )
+
+
+_ceilings: dict[str, float] = {}
+
+
+def _machine() -> dict[str, float]:
+    """Measured ceilings: flops/s of a large matrix product, bytes/s of a large sum of arrays."""
+    if not _ceilings:
+        a = jnp.ones((1500, 1500))
+        seconds = measure(partial(jax.jit(jnp.matmul), a, a))[0].warm
+        _ceilings["flops"] = 2 * 1500**3 / seconds
+        b = jnp.ones(2**24)
+        _ceilings["bytes"] = 3 * b.nbytes / measure(partial(jax.jit(jnp.add), b, b))[0].warm
+    return _ceilings
+
+
+# --- (b) few TLSs against 4^N solvers --------------------------------------------------------------------------------
+
+
+def against_peers(settings: Settings) -> Iterator[Row]:
+    """All pair density matrices of N = 5, 6 open; errors against the NumPy closed form."""
+    found, missing = peers_spring.available() if settings.peers else ([], [])
+    for line in missing:
+        print(line)
+    ts = np.linspace(0.0, 0.02 if settings.quick else 0.1, 31)
+    for n in (3,) if settings.quick else (5, 6):
+        glass, bloch, plain = _draw(n)
+        reference = peers_glass.numpy_pairs(plain, ts)
+        case, size = f"open glass of few TLSs, t = 0..{ts[-1]:g}", {"N": n, "times": len(ts)}
+        ours, rho = measure(partial(glass.pair_density_matrices, bloch, jnp.asarray(ts)), repeats=21)
+        yield Row.timed(case, "jaxtls", ours, size=size, error={"max": float(np.max(np.abs(rho - reference)))})
+        for peer in found:
+            solve = peers_glass.solver(peer, plain, PEER_RTOL, PEER_ATOL)
+            timing, states = measure(partial(solve, ts), repeats=2)
+            error = {"max": float(np.max(np.abs(states - reference)))}
+            ratio = timing.warm / ours.warm
+            note = f"rtol={PEER_RTOL:g}"
+            yield Row.timed(case, peer, timing, size=size, error=error, ratio=ratio, ratio_to="jaxtls", note=note)
+
+
+# --- (c), (d), (e) throughput and cost -------------------------------------------------------------------------------
+
+
+def _ensemble(n: int, ts: Any, occupation: float = 0.0) -> Callable:
+    def one(key: Any) -> Any:
+        first, second = jax.random.split(key)
+        glass = jt.TLSGlass.sample(first, n, occupation=occupation)
+        return glass.concurrence(jt.random_bloch_vectors(second, n), ts)
+
+    return one
+
+
+def throughput(settings: Settings) -> Iterator[Row]:
+    """Realizations a second from the key to the mean concurrence, one by one (lax.map) and in batches (vmap)."""
+    n, ts = 8 if settings.quick else 60, _times(settings)
+    one = _ensemble(n, ts)
+    gpu = jax.default_backend() != "cpu"
+    for batch in (1, 4) if settings.quick else (1, 16, 64) if gpu else (1, 4, 16):
+        keys = jax.random.split(jax.random.key(0), batch)
+        run = jax.jit(jax.vmap(one))
+        timing, _ = measure(partial(run, keys), repeats=3)
+        size = {"N": n, "times": len(ts), "batch": batch}
+        note = f"{batch / timing.warm:.3g} realizations/s"
+        yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note)
+    if gpu:
+        yield _large_ensemble(64 if settings.quick else 5000, n, ts)
+
+
+def _large_ensemble(count: int, n: int, ts: Any, batch: int = 50) -> Row:
+    """The goal on one GPU: 5000 realizations of N = 60 at 60 times."""
+    keys = jax.random.split(jax.random.key(0), count)
+    run = jax.jit(lambda keys: jax.lax.map(_ensemble(n, ts), keys, batch_size=batch).mean(0))
+    timing, _ = measure(partial(run, keys), repeats=1)
+    size = {"N": n, "times": len(ts), "realizations": count, "batch": batch}
+    return Row.timed("ensemble on the device", "jaxtls", timing, size=size, note=f"{count / timing.warm:.3g}/s")
+
+
+def cost_in_n(settings: Settings) -> Iterator[Row]:
+    """Cost against N, open, T = 0."""
+    ts = _times(settings)[:: 1 if settings.quick else 4]
+    base = None
+    for n in (6, 12) if settings.quick else (10, 20, 40, 80, 160):
+        glass, bloch, _ = _draw(n)
+        timing, _ = measure(partial(glass.concurrence, bloch, ts), repeats=5)
+        base = base or timing.warm
+        size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts)}
+        yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=timing.warm / base, ratio_to="smallest")
+
+
+# --- (f) gradients ---------------------------------------------------------------------------------------------------
+
+
+def gradient(settings: Settings) -> Iterator[Row]:
+    """Reverse-mode gradient of the summed concurrence in all couplings and eps, against the value."""
+    n, ts = 8 if settings.quick else 60, _times(settings)[:: 1 if settings.quick else 4]
+    for occupation in (0.0, HOT):
+        glass, bloch, _ = _draw(n, occupation)
+
+        def loss(parameters: Any, glass: Any = glass, occupation: float = occupation, bloch: Any = bloch) -> Any:
+            couplings, eps = parameters
+            model = jt.TLSGlass(glass.frequencies, couplings, glass.rates, occupation, eps)
+            return jnp.sum(model.concurrence(bloch, ts))
+
+        start = (glass.couplings, jnp.asarray(1.0))
+        calls = [partial(jax.jit(f), start) for f in (loss, jax.value_and_grad(loss))]
+        timings, found = measure_together(calls, repeats=7)
+        h = 1e-5
+        value = jax.jit(loss)
+        slope = (value((glass.couplings, 1.0 + h)) - value((glass.couplings, 1.0 - h))) / (2 * h)
+        error = {"d eps": float(abs(found[1][1][1] / slope - 1))}
+        size = {"N": n, "times": len(ts), "f": occupation, "parameters": n * (n - 1) // 2 + 1}
+        for name, timing in zip(("value", "value and gradient"), timings):
+            ratio = timing.warm / timings[0].warm
+            wrong = None if name == "value" else error
+            yield Row.timed("gradient", name, timing, size=size, error=wrong, ratio=ratio, ratio_to="value")
+
+
+PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
+    "realization": realization,
+    "peers": against_peers,
+    "throughput": throughput,
+    "size": cost_in_n,
+    "gradient": gradient,
+}
