@@ -90,7 +90,7 @@ def test_peers_matrices_and_the_spring_agree(n_spins):
 
 def test_frames_differ_by_the_spins_own_energy():
     p = Parameters(2, n_levels=6)
-    lab, rotating = problem(p, "lab"), problem(p)
+    lab, rotating = problem(p, "lab"), problem(p, "rotating")
     excited = np.kron(np.diag([2.0, 1.0, 1.0, 0.0]), np.eye(6))
     np.testing.assert_allclose(lab.hamiltonian - rotating.hamiltonian, p.splitting * excited, atol=1e-10)
     assert np.trace(lab.rho0).real == pytest.approx(1.0, abs=1e-3)  # six levels cut a coherent state
