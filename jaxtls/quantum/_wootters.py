@@ -162,12 +162,13 @@ def packed(rho: Array) -> Entries:
     return diagonal, tuple((rho[i, j] + rho[j, i].conj()) / 2 for i, j in zip(rows, columns))
 
 
-def _unpacked(entries: Entries) -> Array:
+def unpacked(entries: Entries) -> Array:
+    """The matrices, (4, 4, ...)."""
     diagonal, above = entries
-    upper = dict(zip(zip(*np.triu_indices(4, 1)), above))
+    rows, columns = np.triu_indices(4, 1)
+    upper = {(int(i), int(j)): x for i, j, x in zip(rows, columns, above)}
     upper |= {(i, i): x.astype(above[0].dtype) for i, x in enumerate(diagonal)}
-    rows = [jnp.stack([upper[i, j] if i <= j else upper[j, i].conj() for j in range(4)]) for i in range(4)]
-    return jnp.stack(rows)
+    return jnp.stack([jnp.stack([upper[i, j] if i <= j else upper[j, i].conj() for j in range(4)]) for i in range(4)])
 
 
 def maybe_entangled(entries: Entries) -> Array:
@@ -196,19 +197,19 @@ def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
     flags = maybe_entangled(entries)
     n = flags.shape[0]
     if n == 0:
-        return f(_unpacked(entries))
+        return f(unpacked(entries))
     chunk = min(n, _CHUNK if jax.default_backend() == "cpu" else _DEVICE_CHUNK)
     rank = jnp.cumsum(flags, dtype=jnp.int32)
     slot = jnp.where(flags, rank - 1, n)
     empty = jnp.full(-(-n // chunk) * chunk, n, jnp.int32)
     index = empty.at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
-    shapes = jax.eval_shape(lambda e: f(_unpacked(e)), entries)
+    shapes = jax.eval_shape(lambda e: f(unpacked(e)), entries)
 
     def step(carry):
         done, out = carry
         at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
         # Slots beyond the last flagged state repeat the last state and are dropped.
-        part = f(_unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
+        part = f(unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
         return done + 1, jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, part)
 
     start = (jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))

@@ -129,7 +129,7 @@ class TLSGlass(eqx.Module):
         nu = 2 sqrt(e² + D²), e uniform in (0, W), D log-uniform over `decades` decades about `tunnelling`;
         J_ij = -J0 (e_i/nu_i)(e_j/nu_j)(g_L + g_T)/x_ij³, g normal, x_ij in a periodic cube of side N^(1/3);
         Y_i = Y0 D_i² nu_i (c_L + c_T), c chi-squared with one degree of freedom;
-        J0 = gamma²/(8 pi rho l³ v²), Y0 = gamma² W³/(30 pi rho hbar⁴ v⁵), l = spacing/compression, g and c each with its v.
+        J0 = gamma²/(8 pi rho l³ v²), Y0 = gamma² W³/(30 pi rho hbar⁴ v⁵), l = spacing/compression, v that of g or c.
 
         Arguments:
             key: a JAX random key.
@@ -323,8 +323,8 @@ class TLSGlass(eqx.Module):
         arrays = (self.frequencies, self.couplings, self.rates, self.occupation, self.dissipation)
         dtype = jnp.result_type(*arrays, times)
         bloch = sampling.bloch_array(bloch, self.n_tls, dtype)
-        arrays = tuple(jnp.asarray(x).astype(dtype) for x in arrays)
-        return _compiled(f, thermal, static, arrays, bloch, times.astype(dtype), order)
+        cast = tuple(jnp.asarray(x).astype(dtype) for x in arrays)
+        return _compiled(f, thermal, static, cast, bloch, times.astype(dtype), order)
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...quantum import _wootters
 from .exponentials import decay
 from .relaxation import Sites, kept, traced_out
 
@@ -151,7 +152,4 @@ def pair_rows(table: Array) -> Array:
 
 def pair_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
     """All rho_ij, i < j, as (4, 4, P, T)."""
-    diagonal, above = jax.tree.map(pair_rows, pair_entries(sites, shifts, ts))
-    upper = dict(zip(zip(*np.triu_indices(4, 1)), above)) | {(a, a): x + 0j for a, x in enumerate(diagonal)}
-    rows = [jnp.stack([upper[a, b] if a <= b else upper[b, a].conj() for b in range(4)]) for a in range(4)]
-    return jnp.stack(rows)
+    return _wootters.unpacked(jax.tree.map(pair_rows, pair_entries(sites, shifts, ts)))

@@ -86,8 +86,10 @@ def fit_random_states(n_tls: Any, mean: Any, sem: Any = None) -> RandomStateFit:
     if sem is None:
         error = np.ones_like(y)
     else:
-        error = np.asarray(sem, float) / (c * np.abs(np.log(c)) * math.log(2))
-        require(error.shape == y.shape and bool(np.all(error > 0)), "sem", f"hold {y.size} positive numbers", sem)
+        weights = np.asarray(sem, float)
+        good = weights.shape == y.shape and bool(np.all(weights > 0))
+        require(good, "sem", f"hold {y.size} positive numbers", sem)
+        error = weights / (c * np.abs(np.log(c)) * math.log(2))
     design = np.stack([np.ones_like(n), n], axis=1) / error[:, None]
     covariance = np.linalg.inv(design.T @ design)
     intercept, slope = covariance @ design.T @ (y / error)
