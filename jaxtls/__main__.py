@@ -6,7 +6,8 @@ import argparse
 import math
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from . import __version__
 from .cli.tables import InputError
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     fit.add_argument(
-        "data", nargs="?", metavar="DATA.csv", help="measured data; --model spring brings a trace of its own"
+        "data", nargs="?", metavar="DATA.csv", help="measured data; each model brings an example of its own"
     )
     fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
@@ -53,6 +54,14 @@ def parser() -> argparse.ArgumentParser:
         default="auto",
         help="form of the TLS loss; auto compares them",
     )
+    resonator.add_argument(
+        "--shift",
+        metavar="SHIFT.csv",
+        help="fit the shift too: columns T_K, fractional_frequency_shift or f_r_Hz",
+    )
+    resonator.add_argument(
+        "--bootstrap", type=_whole, default=40, metavar="N", help="draws for the errors of data without any; 0 for none"
+    )
     resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
     return top
@@ -71,6 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fit(options: argparse.Namespace, command: str) -> int:
     import dataclasses
+    import functools
 
     import jax
 
@@ -78,21 +88,27 @@ def _fit(options: argparse.Namespace, command: str) -> int:
     jax.config.update("jax_enable_x64", True)
 
     from ._progress import Progress
-    from .cli import resonator, spring
+    from .cli import resonator, resonator_shift, spring
 
     progress = Progress(quiet=options.quiet)
     if options.model == "resonator":
-        if options.data is None:
-            raise InputError(
-                "--model resonator needs a data file: jaxtls fit DATA.csv --model resonator --frequency 5.6e9."
-            )
-        if options.frequency is None:
+        own = options.data is None
+        frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
+        if frequency is None:
             raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
-        table = resonator.read(options.data, options.photon_number, options.max_temperature)
+        table = resonator.read(options.data or str(resonator.BUNDLED), options.photon_number, options.max_temperature)
+        path = options.shift or (str(resonator.BUNDLED_SHIFT) if own else None)
+        shift = None if path is None else resonator_shift.read(path, options.max_temperature)
         report = resonator.run(
-            table, options.frequency, saturation=options.saturation, n_starts=options.starts or 4, progress=progress
+            table,
+            frequency,
+            shift=shift,
+            saturation=options.saturation,
+            n_starts=options.starts or 4,
+            bootstrap=options.bootstrap,
+            progress=progress,
         )
-        picture = resonator.picture
+        picture: Callable[..., Any] = functools.partial(resonator.picture, shift=shift)
     else:
         table = spring.read(options.data or spring.BUNDLED)
         report = spring.run(
@@ -120,6 +136,12 @@ def _fit(options: argparse.Namespace, command: str) -> int:
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 1")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 or more")
     return int(text)
 
 

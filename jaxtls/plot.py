@@ -222,6 +222,7 @@ def resonator_fit(
     sigma: Any,
     model: Any,
     *,
+    shift: tuple[Any, Any, Any] | None = None,
     title: str = "",
 ) -> Figure:
     """Internal quality factor against temperature, fit and residuals; and where the loss goes at the weakest drive.
@@ -232,19 +233,21 @@ def resonator_fit(
         quality_factor: (R,).
         sigma: (R,) error of the quality factor, or None.
         model: a fitted `ResonatorLoss`.
+        shift: temperatures, fractional frequency shifts and their errors (or None), where they were fitted.
         title: above the picture.
 
     Returns:
-        A figure of three panels.
+        A figure of three panels, five with a shift.
     """
     temperature, photons, q = (np.asarray(values) for values in (temperature, photon_number, quality_factor))
     drives = np.unique(photons)
     grid = np.linspace(temperature.min() * 0.97, temperature.max() * 1.02, 300)
-    fig = figure(10.5, 5.4)
-    space = fig.add_gridspec(2, 2, height_ratios=[3, 1], width_ratios=[1.35, 1])
+    fig = figure(10.5, 5.4 if shift is None else 8.4)
+    heights = [3, 1] if shift is None else [3, 1, 2]
+    space = fig.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[1.35, 1])
     ax = fig.add_subplot(space[0, 0])
     rest = fig.add_subplot(space[1, 0], sharex=ax)
-    parts = fig.add_subplot(space[:, 1])
+    parts = fig.add_subplot(space[:, 1] if shift is None else space[0, 1])
 
     # One call for all curves: each new shape is compiled.
     curves = np.asarray(model.quality_factor(grid, drives[:, None]))
@@ -283,11 +286,37 @@ def resonator_fit(
     parts.set_ylabel(r"loss $1/Q_i$")
     parts.set_title(f"where the loss goes at {_power(weakest)} photons", fontsize=9)
     parts.legend(frameon=False, fontsize=8, loc="best")
-    for axes in (ax, rest, parts):
+    panels = [ax, rest, parts]
+    if shift is not None:
+        panels += _shift_panels(fig, space, shift, model)
+    for axes in panels:
         tidy(axes)
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
+
+
+def _shift_panels(fig: Figure, space: Any, shift: tuple[Any, Any, Any], model: Any) -> list[Axes]:
+    """The frequency shift with its parts, and what is left of it."""
+    temperature, values = np.asarray(shift[0]), np.asarray(shift[1])
+    offset = float(model.shift_offset)
+    grid = np.linspace(temperature.min() * 0.97, temperature.max() * 1.02, 300)
+    ax, rest = fig.add_subplot(space[2, 0]), fig.add_subplot(space[1:, 1])
+    bars = None if shift[2] is None else 1e6 * np.asarray(shift[2])
+    ax.errorbar(temperature, 1e6 * values, bars, fmt="o", ms=4, lw=1, color=BLACK, label="data")
+    ax.plot(grid, 1e6 * np.asarray(model.frequency_shift(grid)), color=BLACK, lw=1.5, label="fit")
+    ax.plot(grid, 1e6 * (np.asarray(model.tls_shift(grid)) + offset), color=BLUE, ls="--", lw=1.6, label="TLSs")
+    pull = 1e6 * (np.asarray(model.quasiparticle_shift(grid)) + offset)
+    ax.plot(grid, pull, color=VERMILION, ls="-.", lw=1.6, label="quasiparticles")
+    ax.set_ylabel(r"shift $\Delta f/f$  [$10^{-6}$]")
+    ax.legend(frameon=False, fontsize=8, loc="best")
+    rest.axhline(0, color=BLACK, lw=0.8)
+    left = 1e6 * (values - np.asarray(model.frequency_shift(temperature)))
+    rest.errorbar(temperature, left, bars, fmt="o-", ms=4, lw=0.6, color=BLACK)
+    rest.set_ylabel(r"residual of shift  [$10^{-6}$]")
+    for axes in (ax, rest):
+        axes.set_xlabel("temperature [K]")
+    return [ax, rest]
 
 
 def tidy(ax: Axes) -> None:

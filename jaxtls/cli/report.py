@@ -49,6 +49,7 @@ class Report:
         comparison: one line for each variant tried (dicts with the same keys), the chosen one marked.
         notes: sentences a reader must not miss.
         command: how it was called.
+        verdict: one sentence that answers the question a reader came with, where there is one.
     """
 
     title: str
@@ -61,6 +62,7 @@ class Report:
     comparison: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     command: str = ""
+    verdict: str = ""
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
@@ -101,6 +103,8 @@ class Report:
         ]
         if self.comparison:
             lines += [*_table(self.comparison), ""]
+        if self.verdict:
+            lines += [self.verdict, ""]
         lines += ["fitted", *_quantities(self.parameters()), "", "derived", *_quantities(self.derived), ""]
         reduced = f", chi²/dof = {float(fit.chi2) / int(fit.dof):.3g}" if int(fit.dof) > 0 else ""
         lines.append(f"chi² = {float(fit.chi2):.4g}, {int(fit.dof)} degrees of freedom{reduced}")
@@ -141,6 +145,7 @@ class Report:
             },
             "identifiability": "; ".join(self.blind_spots()),
             "comparison": self.comparison,
+            "verdict": self.verdict,
             "notes": self.notes,
             "versions": versions(),
         }

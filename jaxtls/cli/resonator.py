@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import pathlib
 from typing import Any
 
 import jax.numpy as jnp
@@ -11,13 +12,17 @@ import numpy as np
 
 from .._progress import Progress
 from ..fitting import propagate
-from ..models.resonator import BOLTZMANN, GAP_RATIO
+from ..models._constants import BOLTZMANN, ELECTRONVOLT
+from ..models.resonator import GAP_RATIO
 from ..plot import resonator_fit
+from . import resonator_shift
+from .bootstrap import Bootstrap
 from .report import Quantity, Report
 from .resonator_fit import BACKGROUND, VARIANTS, fit_variant, forms_for, memory_of, rms
 from .tables import InputError, Table, read_table
 
-ELECTRONVOLT = 1.602176634e-19  # J, exact in the SI of 2019
+DATA = pathlib.Path(__file__).parent / "data"
+BUNDLED, BUNDLED_SHIFT, BUNDLED_FREQUENCY = DATA / "resonator_loss.csv", DATA / "resonator_shift.csv", 6e9
 
 DESCRIBE = {
     "loss_tangent": ("", "F tan delta, filling factor times loss tangent of the TLSs"),
@@ -27,6 +32,7 @@ DESCRIBE = {
     "critical_temperature": ("K", "Tc of the quasiparticle term"),
     "quasiparticle_amplitude": ("", "A of A exp(-1.76 Tc/T) sinh(x) K0(x)"),
     "constant_loss": ("", "loss that neither temperature nor power moves"),
+    "shift_offset": ("", "zero of the measured frequency shift"),
 }
 
 
@@ -64,33 +70,40 @@ def read(path: str, photon_number: float | None = None, max_temperature: float |
 
 
 def run(
-    table: Table, frequency: float, *, saturation: str = "auto", n_starts: int = 4, progress: Progress | None = None
+    table: Table,
+    frequency: float,
+    *,
+    shift: Table | None = None,
+    saturation: str = "auto",
+    n_starts: int = 4,
+    bootstrap: int = 40,
+    progress: Progress | None = None,
 ) -> Report:
     """Fit every variant that the data can bear, choose by AIC (or take `saturation`), and report.
 
     Arguments:
         table: what `read` gave.
         frequency: of the resonance [Hz].
+        shift: what `resonator_shift.read` gave, to be fitted jointly with the loss.
         saturation: "auto", "crowley", "standard" or "none".
         n_starts: starting points of each fit.
+        bootstrap: draws for the errors of data that have none; 0 keeps the errors of the linearised model.
         progress: where to say what is being done.
 
     Returns:
         A Report.
     """
     progress = progress or Progress(quiet=True)
-    variants = [*forms_for(table), "no TLS"]
-    fits = {
-        name: fit_variant(table, frequency, name, n_starts, progress)
-        for name in dict.fromkeys([*variants, saturation])
-        if name != "auto"
-    }
-    known = "sigma_Q_internal" in table
-    rows = len(table)
-    aic = {
-        name: (float(f.chi2) if known else rows * math.log(float(f.chi2) / rows)) + 2 * len(f.names)
-        for name, f in fits.items()
-    }
+    variants = list(dict.fromkeys([*forms_for(table), *([] if saturation == "auto" else [saturation]), "no TLS"]))
+    known = "sigma_Q_internal" in table and (shift is None or resonator_shift.SIGMA in shift)
+    rows, problems, sigma = len(table), None, None
+    if shift is None:
+        fits = {name: fit_variant(table, frequency, name, n_starts, progress) for name in variants}
+        misfits = {n: float(f.chi2) if known else rows * math.log(float(f.chi2) / rows) for n, f in fits.items()}
+    else:
+        fits, problems, sigma = resonator_shift.fit_jointly(table, shift, frequency, variants, n_starts, progress)
+        misfits = {name: float(f.chi2) for name, f in fits.items()}
+    aic = {name: misfits[name] + 2 * len(f.names) for name, f in fits.items()}
     forms = [name for name in fits if name != "no TLS"]
     chosen = min(forms, key=aic.__getitem__) if saturation == "auto" else saturation
     comparison = [
@@ -98,20 +111,31 @@ def run(
             "form": name,
             "free": len(f.names),
             "rms in ln Q [%]": round(100 * rms(table, f.model), 3),
+            **({} if shift is None else {"rms of shift": float(f"{_shift_rms(shift, f.model):.3g}")}),
             "chi2": float(f.chi2),
             "AIC - best": round(aic[name] - min(aic.values()), 2),
             "used": name == chosen,
         }
         for name, f in fits.items()
     ]
-    best = fits[chosen]
+    best, draws = fits[chosen], None
+    if bootstrap and not known:
+        draws = _bootstrap(table, shift, frequency, chosen, best, problems, sigma, bootstrap, progress)
+        best = best if draws is None else draws.applied(best)
+    derived = _derived(table, best, draws)
+    gain = (aic["no TLS"] - aic[chosen]) / (max(1.0, float(best.chi2) / max(int(best.dof), 1)) if known else 1.0)
+    notes = _notes(table, best, known, draws is not None)
+    verdict = _verdict(derived["F tan delta"], gain)
+    if shift is not None and sigma is not None and "no TLS" not in verdict:
+        notes += _agreement(table, shift, frequency, chosen, best, sigma, derived, n_starts, progress)
     return Report(
         title=f"TLS loss of a resonator at {frequency / 1e9:.6g} GHz, saturation form: {chosen}",
         model="resonator",
         fit=best,
         describe=DESCRIBE | ({"critical_power": ("", "critical photon number")} if chosen == "standard" else {}),
-        source={"name": table.name, "sha256": table.sha256, "rows": rows},
-        derived=_derived(table, best),
+        source={"name": table.name, "sha256": table.sha256, "rows": rows}
+        | ({} if shift is None else {"shift": shift.name, "shift_sha256": shift.sha256, "shift_rows": len(shift)}),
+        derived=derived,
         inputs={
             "frequency_Hz": float(frequency),
             "saturation": saturation,
@@ -119,23 +143,97 @@ def run(
             "max_T_K": float(table["T_K"].max()),
         },
         comparison=comparison,
-        notes=_notes(table, best, aic["no TLS"] - aic[chosen], known),
+        verdict=verdict,
+        notes=notes,
     )
 
 
-def picture(table: Table, report: Report) -> Any:
-    """Data, fit and residuals, and where the loss goes."""
+def picture(table: Table, report: Report, shift: Table | None = None) -> Any:
+    """Data, fit and residuals, where the loss goes, and the shift where one was fitted."""
+    shifts = None
+    if shift is not None:
+        shifts = (shift["T_K"], shift[resonator_shift.SHIFT], shift.columns.get(resonator_shift.SIGMA))
     return resonator_fit(
         table["T_K"],
         table["mean_photon_number"],
         table["Q_internal"],
         table.columns.get("sigma_Q_internal"),
         report.fit.model,
+        shift=shifts,
         title=rf"{table.name}: $F\,\tan\delta$ = {report.derived['F tan delta'].mathtext()}",
     )
 
 
-def _derived(table: Table, f: Any) -> dict[str, Quantity]:
+def _shift_rms(shift: Table, model: Any) -> float:
+    return float(np.sqrt(np.mean(resonator_shift.shift_misfit(shift, model) ** 2)))
+
+
+def _bootstrap(
+    table: Table,
+    shift: Table | None,
+    frequency: float,
+    chosen: str,
+    best: Any,
+    problems: Any,
+    sigma: Any,
+    count: int,
+    progress: Progress,
+) -> Bootstrap | None:
+    """Refits of the chosen variant, or None where too few of them converge to speak of errors."""
+    problem = resonator_shift.JointFit(table, None, frequency, chosen) if problems is None else problems[chosen]
+    if sigma is None:
+        sigma = {"loss": np.full(len(table), rms(table, best.model))}
+    temperatures = {"loss": table["T_K"]} | ({} if shift is None else {"shift": shift["T_K"]})
+    draws = Bootstrap(temperatures, sigma, lambda bars: problem.run(bars, 1, best.model), count, progress)
+    return draws if len(draws.models) >= max(10, count // 2) else None
+
+
+def _verdict(tangent: Quantity, gain: float) -> str:
+    """Whether TLSs are seen: the model without them must be much worse, and F tan delta must stand off zero."""
+    error = tangent.stderr if tangent.stderr is not None and math.isfinite(tangent.stderr) else math.inf
+    distance = tangent.value / error if error > 0 else math.inf
+    if gain > 6 and distance > 3:
+        return (
+            f"verdict: TLS signature. Without TLSs the AIC is {gain:.3g} worse, and F tan delta stands "
+            f"{distance:.2g} standard errors off zero."
+        )
+    limit = tangent.value + 2 * error
+    return (
+        "verdict: no TLS signature. A loss without TLSs describes the data as well (AIC "
+        f"{gain:+.2g} from it, where 6 would be a sign); F tan delta < {limit:.2g} (two standard errors)."
+    )
+
+
+def _agreement(
+    table: Table,
+    shift: Table,
+    frequency: float,
+    chosen: str,
+    best: Any,
+    sigma: dict,
+    derived: dict[str, Quantity],
+    n_starts: int,
+    progress: Progress,
+) -> list[str]:
+    """F tan delta from the loss alone and from the shift alone, and what their difference says."""
+    progress.stage("loss alone, shift alone")
+    alone = resonator_shift.JointFit(table, None, frequency, chosen).run({"loss": sigma["loss"]}, n_starts, best.model)
+    loss = float(alone.values["loss_tangent"]), float(alone.stderr["loss_tangent"])
+    pull = resonator_shift.tangent_of_shift(shift, best.model, sigma["shift"])
+    progress.done()
+    derived["F tan delta, loss alone"] = Quantity(*loss, "", "by the form of the loss")
+    derived["F tan delta, shift alone"] = Quantity(*pull, "", "no saturation enters it")
+    away = abs(loss[0] - pull[0]) / math.hypot(loss[1], pull[1])
+    if away <= 2:
+        return [f"Loss and shift agree on F tan delta ({away:.2g} joint standard errors apart)."]
+    return [
+        f"Loss and shift disagree on F tan delta by {away:.2g} joint standard errors. The loss sees TLSs at the "
+        "resonance alone, as far as the saturation form leaves them; the shift sees all up to kT, and no saturation. "
+        "A density of TLSs that grows with energy would do this, or error bars that are too small (see the residuals)."
+    ]
+
+
+def _derived(table: Table, f: Any, draws: Bootstrap | None) -> dict[str, Quantity]:
     cold, weak = float(table["T_K"].min()), float(table["mean_photon_number"].min())
     gap = GAP_RATIO * BOLTZMANN / ELECTRONVOLT * 1e3
     wanted = {
@@ -151,16 +249,21 @@ def _derived(table: Table, f: Any) -> dict[str, Quantity]:
             wanted[f"log10 n_c({level:g} K)"] = (lambda m, T=level: jnp.log10(m.critical_photon_number(T)), "", meaning)
     derived = {}
     for name, (function, unit, meaning) in wanted.items():
-        value, stderr = propagate(function, f)
+        if draws is None:
+            value, stderr = propagate(function, f)
+        else:
+            value, stderr = function(f.model), draws.error_of(function)
         derived[name] = Quantity(float(value), float(stderr), unit, meaning)
     return derived
 
 
-def _notes(table: Table, f: Any, gain: float, known: bool) -> list[str]:
+def _notes(table: Table, f: Any, known: bool, resampled: bool) -> list[str]:
     """Sentences on what limits the answer."""
     notes = []
     reduced = float(f.chi2) / max(int(f.dof), 1)
-    if not known:
+    if not known and resampled:
+        notes.append("No error bars were given: errors are from a bootstrap that draws whole temperatures.")
+    elif not known:
         notes.append(
             "No error bars were given: ln Q has unit weights, and the scatter (reduced chi²) scales the errors."
         )
@@ -168,11 +271,6 @@ def _notes(table: Table, f: Any, gain: float, known: bool) -> list[str]:
         notes.append(
             f"chi²/dof = {reduced:.3g}: the form misses the data by more than their error bars; the errors "
             f"are too small by about {math.sqrt(reduced):.2g}."
-        )
-    if gain < 2:
-        notes.append(
-            f"A loss without TLSs describes the data as well (its AIC is {gain:+.2g} from this fit's): no TLS signal; "
-            f"read F tan delta as an upper limit."
         )
     if len(np.unique(table["mean_photon_number"])) == 1:
         notes.append(

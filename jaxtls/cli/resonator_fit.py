@@ -35,8 +35,7 @@ def fit_variant(table: Table, frequency: float, variant: str, n_starts: int, pro
     start = guess(table, frequency, "none" if variant == "no TLS" else variant)
     if variant == "no TLS":
         start = dataclasses.replace(start, loss_tangent=jnp.asarray(0.0))
-    transforms = {"temperature_exponent": Interval(-1.0, 4.0), "photon_exponent": Interval(0.02, 2.0)}
-    free = {name: transforms.get(name, Positive()) for name in (*VARIANTS[variant], *BACKGROUND)}
+    free = loss_transforms(variant)
     temperature, photons = jnp.asarray(table["T_K"]), jnp.asarray(table["mean_photon_number"])
     sigma = table["sigma_Q_internal"] / table["Q_internal"] if "sigma_Q_internal" in table else None
 
@@ -53,6 +52,12 @@ def fit_variant(table: Table, frequency: float, variant: str, n_starts: int, pro
     )  # fmt: skip
     progress.done(f"rms {100 * rms(table, result.model):.2f} % in ln Q")
     return result
+
+
+def loss_transforms(variant: str) -> dict[str, Any]:
+    """What a variant frees, and the range of each."""
+    transforms = {"temperature_exponent": Interval(-1.0, 4.0), "photon_exponent": Interval(0.02, 2.0)}
+    return {name: transforms.get(name, Positive()) for name in (*VARIANTS[variant], *BACKGROUND)}
 
 
 def misfit_of(table: Table, model: ResonatorLoss) -> np.ndarray:

@@ -105,6 +105,17 @@ def read_table(
     return Table(path.name, digest, {name: np.array(column) for name, column in columns.items()})
 
 
+def header_of(path: str | pathlib.Path) -> list[str]:
+    """The column names of a CSV file.
+
+    Raises:
+        InputError: if the file cannot be read.
+    """
+    path = pathlib.Path(path)
+    text, _ = _load(path)
+    return [cell.strip() for cell in _rows(path.name, text)[0][1]]
+
+
 def _load(path: pathlib.Path) -> tuple[str, str]:
     try:
         raw = path.read_bytes()

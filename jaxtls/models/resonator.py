@@ -8,15 +8,15 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .. import _checks
+from ._constants import BOLTZMANN, PLANCK
 from ._special import digamma_excess, scaled_k0
 
-PLANCK = 6.62607015e-34  # J s, exact in the SI of 2019
-BOLTZMANN = 1.380649e-23  # J/K, exact in the SI of 2019
 GAP_RATIO = 1.76  # Delta(0) / k Tc of weak-coupling BCS
 
 # Below hf/2kT = 1e4 the physics has stopped and 1/T overflows: colder temperatures count as that one.
@@ -47,6 +47,7 @@ class ResonatorLoss(eqx.Module):
         critical_temperature: Tc [K] of the superconductor; >= 0.
         quasiparticle_amplitude: A [1]; >= 0.
         constant_loss: c [1], what neither temperature nor power moves; >= 0.
+        shift_offset: zero of the measured frequency shift [1]: shifts are read from some temperature, not from T = 0.
         saturation: "crowley", "standard" or "none" (static).
 
     Raises:
@@ -73,6 +74,7 @@ class ResonatorLoss(eqx.Module):
     critical_temperature: Array
     quasiparticle_amplitude: Array
     constant_loss: Array
+    shift_offset: Array
     saturation: str = eqx.field(static=True)
 
     def __init__(
@@ -86,6 +88,7 @@ class ResonatorLoss(eqx.Module):
         critical_temperature: ArrayLike = 0.0,
         quasiparticle_amplitude: ArrayLike = 0.0,
         constant_loss: ArrayLike = 0.0,
+        shift_offset: ArrayLike = 0.0,
         saturation: str = "crowley",
     ):
         self.frequency = _checks.positive("frequency", frequency)
@@ -96,6 +99,7 @@ class ResonatorLoss(eqx.Module):
         self.critical_temperature = _checks.positive("critical_temperature", critical_temperature, zero=True)
         self.quasiparticle_amplitude = _checks.positive("quasiparticle_amplitude", quasiparticle_amplitude, zero=True)
         self.constant_loss = _checks.positive("constant_loss", constant_loss, zero=True)
+        self.shift_offset = _checks.finite("shift_offset", shift_offset)
         forms = get_args(Saturation)
         _checks.require(saturation in forms, "saturation", f"be one of {', '.join(map(repr, forms))}", repr(saturation))
         self.saturation = saturation
@@ -127,24 +131,45 @@ class ResonatorLoss(eqx.Module):
         return drive ** (1 / self.photon_exponent)
 
     def frequency_shift(self, temperature: ArrayLike) -> Array:
-        r"""Fractional pull of the resonance by the TLSs, [f(T) - f(0)]/f; no power enters it.
-
-            (F delta / pi) [Re psi(1/2 + h f / (2 pi i k T)) - ln(h f / (2 pi k T))]
+        r"""Fractional shift of the resonance, [f(T) - f(0)]/f + shift_offset: `tls_shift` + `quasiparticle_shift`.
 
         Arguments:
             temperature: T [K], any shape; >= 0.
 
         Returns:
-            The shape of temperature, dimensionless: it falls to a minimum near T = 0.44 h f/k, then rises as ln T.
+            The shape of temperature, dimensionless; no power enters it.
 
         Example:
             >>> glass = ResonatorLoss(frequency=5e9, loss_tangent=1e-5)
             >>> bool(glass.frequency_shift(0.0) == 0), bool(glass.frequency_shift(1.0) > 0)
             (True, True)
 
+        Source: J. Gao, PhD thesis, Caltech (2008), chapters 2 and 5.
+        """
+        return self.tls_shift(temperature) + self.quasiparticle_shift(temperature) + self.shift_offset
+
+    def tls_shift(self, temperature: ArrayLike) -> Array:
+        r"""Fractional pull of the resonance by the TLSs at T [K], the dispersion that goes with F delta tanh(x).
+
+            (F delta / pi) [Re psi(1/2 + h f / (2 pi i k T)) - ln(h f / (2 pi k T))]
+
+        It is 0 at T = 0, falls to a minimum near T = 0.44 h f/k, then rises as ln T.
+
         Source: J. Gao, PhD thesis, Caltech (2008), chapter 5.
         """
-        return _frequency_shift(self, _checks.positive("temperature", temperature, zero=True))
+        return _tls_shift(self, _checks.positive("temperature", temperature, zero=True))
+
+    def quasiparticle_shift(self, temperature: ArrayLike) -> Array:
+        r"""Fractional shift of the resonance at T [K] by the kinetic inductance of thermal quasiparticles.
+
+            -(pi A/8) exp(-D/kT) [sqrt(2 pi kT/D) + 2 e^-x I_0(x)],   D = 1.76 k Tc
+
+        with the amplitude A of the loss: both are shares of one complex conductivity of a thin film, A = 4/pi times its
+        kinetic inductance fraction.
+
+        Source: J. Gao, PhD thesis, Caltech (2008), section 2.4 (n_qp, d sigma_1 and d sigma_2 of Mattis and Bardeen).
+        """
+        return _quasiparticle_shift(self, _checks.positive("temperature", temperature, zero=True))
 
 
 def _point(temperature: ArrayLike, photon_number: ArrayLike) -> tuple[Array, Array]:
@@ -188,6 +213,17 @@ def _quasiparticle_loss(model: ResonatorLoss, temperature: Array) -> Array:
 
 
 @eqx.filter_jit
-def _frequency_shift(model: ResonatorLoss, temperature: Array) -> Array:
+def _quasiparticle_shift(model: ResonatorLoss, temperature: Array) -> Array:
+    temperature, x = _reduced(model, temperature)
+    gap = GAP_RATIO * model.critical_temperature
+    # sqrt(T/gap) has no value at gap = 0, where there is no superconductor to be measured: the loss's amplitude is 0.
+    known = gap > 0
+    root = jnp.where(known, jnp.sqrt(2 * np.pi * temperature / jnp.where(known, gap, 1.0)), 0.0)
+    strength = np.pi / 8 * model.quasiparticle_amplitude * jnp.exp(-gap / temperature)
+    return -strength * (root + 2 * jax.scipy.special.i0e(x))
+
+
+@eqx.filter_jit
+def _tls_shift(model: ResonatorLoss, temperature: Array) -> Array:
     u = 2 * np.pi * BOLTZMANN / PLANCK * temperature / model.frequency
     return model.loss_tangent / np.pi * digamma_excess(u)

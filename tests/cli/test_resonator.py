@@ -1,11 +1,18 @@
 """`--model resonator` from a synthetic CSV to the report: truth recovered, report complete, picture drawn."""
 
+import dataclasses
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from jaxtls.__main__ import main
+from jaxtls._progress import Progress
+from jaxtls.cli import resonator, resonator_shift
+from jaxtls.cli.bootstrap import Bootstrap
+from jaxtls.cli.data import make_resonator_data
+from jaxtls.cli.tables import InputError
 from jaxtls.models.resonator import ResonatorLoss
 
 TRUTH = {
@@ -61,7 +68,7 @@ def test_the_right_form_wins(report):
 def test_report_is_complete(report, files):
     wanted = {
         "title", "model", "command", "input", "held", "parameters", "values", "stderr", "units", "covariance", "chi2",
-        "dof", "success", "message", "derived", "identifiability", "comparison", "notes", "versions",
+        "dof", "success", "message", "derived", "identifiability", "comparison", "notes", "verdict", "versions",
     }  # fmt: skip
     assert set(report) == wanted
     assert np.shape(report["covariance"]) == (7, 7)
@@ -83,6 +90,73 @@ def test_text_names_what_matters(files):
         assert words in text
 
 
+def test_verdict_and_picture_of_a_joint_fit(tmp_path, capsys):
+    """The bundled example: loss and shift of one resonator, without error bars."""
+    assert main(["fit", "--model", "resonator", "--starts", "1", "--bootstrap", "15", "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert report["verdict"].startswith("verdict: TLS signature")
+    assert report["input"]["shift_rows"] == 16 and "shift_offset" in report["values"]
+    assert report["comparison"][0]["form"] == "crowley" and report["comparison"][0]["used"]
+    derived = report["derived"]
+    for name in ("F tan delta", "F tan delta, loss alone", "F tan delta, shift alone"):
+        assert abs(derived[name]["value"] - make_resonator_data.TRUTH["loss_tangent"]) < 4 * derived[name]["stderr"]
+    assert derived["F tan delta"]["stderr"] < 0.1 * derived["F tan delta"]["value"]
+    notes = " ".join(report["notes"])
+    assert "bootstrap" in notes and "agree on F tan delta" in notes
+    # the scatter that the fit found is the noise that was put in
+    assert report["comparison"][0]["rms in ln Q [%]"] == pytest.approx(100 * make_resonator_data.NOISE, rel=0.3)
+    assert report["comparison"][0]["rms of shift"] == pytest.approx(make_resonator_data.SHIFT_NOISE, rel=0.6)
+    assert (tmp_path / "fit.png").stat().st_size > 30_000
+    assert "bootstrap, 15 draws" in capsys.readouterr().err
+
+
+def test_bundled_data_are_made_by_their_script():
+    loss, shift = make_resonator_data.make()
+    for name, columns in (("loss", loss), ("shift", shift)):
+        rows = np.genfromtxt(resonator.DATA / f"resonator_{name}.csv", delimiter=",", names=True)
+        for column, values in columns.items():
+            np.testing.assert_allclose(rows[column], values, rtol=1e-5, atol=1e-12)
+
+
+def test_shift_files(tmp_path):
+    file = tmp_path / "f.csv"
+    file.write_text(
+        "T_K,f_r_Hz,sigma_f_r_Hz\n" + "\n".join(f"{t},{5e9 - 10 * i},20" for i, t in enumerate(range(1, 7)))
+    )
+    table = resonator_shift.read(str(file))
+    np.testing.assert_allclose(table[resonator_shift.SHIFT], -2e-9 * np.arange(6), atol=1e-15)
+    np.testing.assert_allclose(table[resonator_shift.SIGMA], 4e-9)
+    assert len(resonator_shift.read(str(file), max_temperature=3.0)) == 3
+    file.write_text("T_K,fractional_frequency_shift_vs_0p1K\n" + "\n".join(f"{t},{t}e-8" for t in range(1, 7)))
+    assert resonator_shift.read(str(file))[resonator_shift.SHIFT][-1] == 6e-8
+    file.write_text("T_K,shift\n1,2\n")
+    with pytest.raises(InputError, match=r"no column named fractional_frequency_shift.* its header reads: T_K, shift"):
+        resonator_shift.read(str(file))
+
+
+def test_bootstrap_matches_the_error_of_a_mean():
+    rng = np.random.default_rng(0)
+    temperatures = np.repeat(np.arange(50.0), 4)
+    values = np.repeat(rng.normal(size=50), 4) + 0.1 * rng.normal(size=200)  # rows of one temperature share a shift
+
+    def refit(sigma):
+        weights = 1 / sigma["loss"] ** 2
+        return SimpleNamespace(success=True, model=SimpleNamespace(mean=np.sum(weights * values) / np.sum(weights)))
+
+    draws = Bootstrap({"loss": temperatures}, {"loss": np.ones(200)}, refit, 400, Progress(quiet=True))
+    # as of 50 independent values, not of 200
+    assert draws.error_of(lambda m: m.mean) == pytest.approx(values.reshape(50, 4).mean(1).std() / 50**0.5, rel=0.15)
+
+    @dataclasses.dataclass
+    class Fit:
+        names: tuple
+        stderr: dict
+        covariance: np.ndarray
+
+    fit = draws.applied(Fit(("mean",), {}, np.zeros((1, 1))))
+    assert float(fit.covariance[0, 0]) == pytest.approx(float(fit.stderr["mean"]) ** 2)
+
+
 def test_control_without_tls_is_told_apart(tmp_path, capsys):
     # Quasiparticles and a constant loss alone, one drive power, no error bars: no TLS signal may be claimed.
     temperature = np.linspace(0.03, 0.6, 25)
@@ -98,9 +172,9 @@ def test_control_without_tls_is_told_apart(tmp_path, capsys):
     file = tmp_path / "q.csv"
     file.write_text("\n".join(["T_K,Q_internal", *(f"{t:.6g},{Q:.8g}" for t, Q in zip(temperature, q))]))
     call = ["fit", str(file), "--model", "resonator", "--frequency", str(FREQUENCY), "--photon-number", "10"]
-    main([*call, "--starts", "1", "--out", str(tmp_path / "out")])
+    main([*call, "--starts", "1", "--bootstrap", "12", "--out", str(tmp_path / "out")])
     out, err = capsys.readouterr()
-    assert "no TLS signal" in out and "One drive power" in out and "No error bars were given" in out
+    assert "no TLS signature" in out and "One drive power" in out and "No error bars were given" in out
     assert "fit 25 rows" in err and "rms" in err
     report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     tangent = report["derived"]["F tan delta"]

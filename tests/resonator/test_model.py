@@ -55,7 +55,29 @@ def test_frequency_shift_is_the_digamma_form():
         scipy.special.digamma(0.5 + PLANCK * PARAMETERS["frequency"] / (2j * np.pi * BOLTZMANN * TEMPERATURES)).real
         - np.log(PLANCK * PARAMETERS["frequency"] / (2 * np.pi * BOLTZMANN * TEMPERATURES))
     )  # fmt: skip
-    assert_allclose(resonator().frequency_shift(TEMPERATURES), expected, rtol=1e-10)
+    assert_allclose(resonator().tls_shift(TEMPERATURES), expected, rtol=1e-10)
+
+
+def test_quasiparticle_shift_is_the_loss_of_one_conductivity():
+    # sigma_1 and sigma_2 of Mattis and Bardeen to first order in n_qp, kinetic inductance fraction alpha: 1/Q = alpha
+    # sigma_1/sigma_2, df/f = (alpha/2) d sigma_2/sigma_2, each in units of sigma_n.
+    alpha, gap = 0.3, 1.76 * BOLTZMANN * 6.0
+    T = np.array([0.8, 1.7])
+    kT, hf = BOLTZMANN * T, PLANCK * 5.62e9
+    x = hf / (2 * kT)
+    density = np.sqrt(2 * np.pi * kT * gap) * np.exp(-gap / kT)  # n_qp / 2 N_0
+    sigma_1 = 2 * gap / hf * density / np.sqrt(2 * np.pi * kT * gap) * 2 * np.sinh(x) * scipy.special.k0(x)
+    sigma_2 = np.pi * gap / hf
+    relative = -density / gap * (1 + np.sqrt(2 * gap / (np.pi * kT)) * np.exp(-x) * scipy.special.i0(x))
+    model = resonator(quasiparticle_amplitude=4 * alpha / np.pi)
+    assert_allclose(model.quasiparticle_loss(T), alpha * sigma_1 / sigma_2, rtol=1e-10)
+    # thin films: sigma_2 moves half of f through L_k ~ 1/sigma_2
+    assert_allclose(model.quasiparticle_shift(T), alpha / 2 * relative / 2 * 2, rtol=1e-10)
+    assert_allclose(
+        resonator(shift_offset=1e-7).frequency_shift(T),
+        resonator().tls_shift(T) + resonator().quasiparticle_shift(T) + 1e-7,
+        rtol=1e-12,
+    )
 
 
 def test_loss_and_shift_obey_kramers_kronig():
@@ -92,7 +114,7 @@ def test_limits(form):
 
 def test_pull_has_its_minimum_below_half_hf_over_k():
     ratio = jnp.linspace(0.01, 2, 2000)
-    shift = resonator().frequency_shift(ratio * PLANCK * 5.62e9 / BOLTZMANN)
+    shift = resonator().tls_shift(ratio * PLANCK * 5.62e9 / BOLTZMANN)
     assert 0.42 < ratio[jnp.argmin(shift)] < 0.46
     assert resonator().frequency_shift(0.0) == 0
 

@@ -32,11 +32,11 @@ def test_effective_spectrum_converges_for_stiff_tls(count):
     for e in (20.0, 80.0):
         energies = e * spread
         arguments = (1.0, energies, np.sqrt(energies / (10 * count)), np.zeros(count))
-        found = [levels(b, *arguments, count=3, n_levels=12) for b in (microscopic_hamiltonian, effective_hamiltonian)]
+        found = [levels(b, *arguments, count=3, n_levels=18) for b in (microscopic_hamiltonian, effective_hamiltonian)]
         exact, effective = (e[1:] - e[0] for e in found)
         assert exact[0] < 0.995  # softer than the bare phonon
         errors.append(np.max(np.abs(exact - effective)) / (1 - exact[0]))
-    assert errors[0] < 0.03 and errors[1] < errors[0] / 2
+    assert errors[0] < 0.06 and errors[1] < errors[0] / 2
 
 
 def test_spin_state_decides_the_stiffness():
