@@ -12,6 +12,7 @@ from jaxtls.models.glass import exponentials, pairs
 
 
 def sample(n=7, **options):
+    """One glass and one product state, always the same."""
     return jt.TLSGlass.sample(jax.random.key(3), n, **options), jt.random_bloch_vectors(jax.random.key(4), n)
 
 

@@ -79,9 +79,11 @@ class GlassLindbladian(eqx.Module):
         require(self.n_tls <= MAX_MATRIX, "n_tls", f"be at most {MAX_MATRIX} ({memory:.3g} GiB)", self.n_tls, remedy)
         dimension = 2**self.n_tls
         basis = jnp.eye(dimension**2, dtype=self.hamiltonian.dtype).reshape(-1, dimension, dimension)
-        return jax.vmap(lambda y: self.vector_field(0.0, y, None))(basis).reshape(dimension**2, -1).T
+        moved = jax.jit(jax.vmap(lambda y: self.vector_field(0.0, y, None)))(basis)
+        return moved.reshape(dimension**2, -1).T
 
 
+@jax.jit
 def hamiltonian(frequencies: Array, couplings: Array, flip_flop: Array | None, pair_flip: Array | None) -> Array:
     """H in the product basis; couplings symmetric with zero diagonal, the other two read above the diagonal."""
     n = frequencies.shape[0]

@@ -8,6 +8,7 @@ Source: Artiaco, Balducci & Scardicchio, Section II B and Eqs. 2, 3, 7, 8.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -72,6 +73,7 @@ def _scalar(name: str, value: Array) -> Array:
     return value
 
 
+@partial(jax.jit, static_argnums=1)
 def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
     keys = jax.random.split(key, 5)
     energy = jax.random.uniform(keys[0], (n,))
@@ -104,6 +106,7 @@ def squared_distances(positions: Array, box: Array | None) -> Array:
     return jnp.sum(separation**2, axis=-1)
 
 
+@jax.jit
 def bose(frequencies: Array, temperature: Array) -> Array:
     """1/(e^{nu/T} - 1), 0 at T = 0, with finite derivatives there."""
     cold = temperature <= 0
@@ -134,7 +137,12 @@ def random_bloch_vectors(key: Array, n_tls: int) -> Array:
     Source: Artiaco, Balducci & Scardicchio, Section IV: uniform on the sphere reproduces their plateaus; a uniform
     polar angle does not.
     """
-    vectors = jax.random.normal(key, (size("n_tls", n_tls), 3))
+    return _directions(key, size("n_tls", n_tls))
+
+
+@partial(jax.jit, static_argnums=1)
+def _directions(key: Array, n: int) -> Array:
+    vectors = jax.random.normal(key, (n, 3))
     return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
 
 
