@@ -4,9 +4,9 @@ Delta = Omega_0 = g = 1 (so splitting = 2), gamma = 10 (a) and 100 (b), from the
 TLS thermal. The paper names its three n_bar in a picture alone; ours are 0, 1 and 5. Measured:
 - the adiabatic equation (crosses) is "a good description in the limit of large gamma": at gamma = 100 its <N> at
   t = 10 is 0.5 %, 0.1 % and 0.02 % too high for the three n_bar; at gamma = 10 it is 50 %, 3.5 % and 0.4 %.
-- "the full model still shows diffusive heating" where the adiabatic one is off: at gamma = 10, n_bar = 0 the slope falls
-  from 0.34 to 0.21 over the span, as the TLS also takes quanta back. Rates of second order (dotted) see that but too
-  much of it, and are 27 % low at the end; they are within 0.2 % at the other five.
+- "the full model still shows diffusive heating" where the adiabatic one is off: at gamma = 10, n_bar = 0 the slope
+  falls from 0.34 to 0.21 over the span, as the TLS also takes quanta back. Rates of second order (dotted) see that but
+  too much of it, and are 27 % low at the end; they are within 0.2 % at the other five.
 - "as the temperature goes to infinity ... no kicks at all": the rate falls as 1/(2 n_bar + 1).
 """
 
