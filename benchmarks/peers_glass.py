@@ -140,10 +140,9 @@ def solver(peer: str, g: Glass, rtol: float, atol: float) -> Callable[[np.ndarra
     hd, rd = dq.asqarray(h, dims=dims), dq.asqarray(rho0, dims=dims)
     ops = [dq.asqarray(np.sqrt(rate) * op, dims=dims) for rate, op in jumps]
     method = dq.method.Tsit5(rtol=rtol, atol=atol, max_steps=10**7)
-    options = dq.Options(progress_meter=None)
 
     def run(ts: np.ndarray) -> np.ndarray:
-        states = dq.mesolve(hd, ops, rd, ts, method=method, options=options).states
+        states = dq.mesolve(hd, ops, rd, ts, method=method, progress_meter=False).states
         return _all_pairs(np.asarray(states.to_jax()), n)
 
     return run
