@@ -101,7 +101,7 @@ def against_peers(settings: Settings) -> Iterator[Row]:
     found, missing = peers_spring.available() if settings.peers else ([], [])
     for line in missing:
         print(line)
-    ts = np.linspace(0.0, 0.02 if settings.quick else 0.1, 31)
+    ts = np.linspace(0.0, 0.02 if settings.quick else 1.0, 31)
     for n in (3,) if settings.quick else (5, 6):
         glass, bloch, plain = _draw(n)
         reference = peers_glass.numpy_pairs(plain, ts)
