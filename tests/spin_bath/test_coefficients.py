@@ -153,6 +153,15 @@ def test_surrogate_density_maps_one_bath_on_the_other():
     assert_allclose(stacked(spin.coefficients), stacked(oscillator.coefficients), rtol=1e-9)
 
 
+def test_damping_is_the_loss_law_of_tls_resonators():
+    # gamma(T)/gamma(0) = tanh(W/2T): the tanh(h f/2kT) of a superconducting resonator's loss
+    kelvin = 0.2
+    resonator = jt.ResonatorLoss(frequency=5e9, loss_tangent=1e-5, saturation="none")
+    ratio = 1.380649e-23 * kelvin / (6.62607015e-34 * 5e9)  # T in units of W
+    relative = ohmic(temperature=ratio * W).coefficients.damping / ohmic(temperature=0.0).coefficients.damping
+    assert_allclose(relative, resonator.tls_loss(kelvin, 0.0) / 1e-5, rtol=1e-12)
+
+
 def test_limits():
     # T -> 0: both baths agree. T -> infinity: the spin bath stops damping and shifting. L -> infinity: gamma_0.
     assert_allclose(stacked(ohmic(temperature=0.0).coefficients), stacked(ohmic("oscillator", 0.0).coefficients))

@@ -109,6 +109,8 @@ def discretize(spectral_density: Any, n_modes: int, scale: Any, max_frequency: A
 
     The v_k are evenly spaced midpoints: lines are evenly spaced below `scale`, by about scale v_max/n_modes, and
     logarithmically above. Times must stay below half the recurrence time 2 pi/dw near the frequencies that matter.
+    In the first instants the coefficients move as fast as the highest line: give `evolve` rtol = 1e-8 where small
+    errors count.
 
     Arguments:
         spectral_density: J, a function of an array of frequencies.
