@@ -47,7 +47,7 @@ def test_fock_generator_is_eq_23():
     assert_allclose(found, (dense_liouvillian(b, n) @ rho.reshape(-1)).reshape(n, n), rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("kind", ["spin", "oscillator"])
+@pytest.mark.parametrize("kind", ["spin", pytest.param("oscillator", marks=pytest.mark.slow)])
 def test_moments_agree_with_fock_and_with_the_exact_propagator(kind):
     b = bath(bath=kind)
     fock = b.fock(36)
@@ -156,6 +156,7 @@ def test_born_markov_error_falls_with_coupling():
     assert_allclose(np.log2(errors[0] / errors[2]), 2.0, atol=0.35)
 
 
+@pytest.mark.slow
 def test_finite_time_coefficients_beat_the_markov_form():
     b = bath(g0=2e-3)
     y0, ts = b.moments_state(x=1.0), jnp.linspace(0.0, 12.0, 7)

@@ -121,6 +121,7 @@ def test_finite_time_equation_is_exact_to_third_order():
     assert np.all(np.log2(errors[0] / errors[1]) > 3.7)
 
 
+@pytest.mark.slow
 def test_papers_constant_correlation_would_miss_the_second_order(monkeypatch):
     ts = np.linspace(0.0, 4.0, 5)
     b = model(0.1)
