@@ -4,9 +4,14 @@ from importlib.metadata import version as _version
 
 from . import plot as plot
 from . import quantum as quantum
+from .dynamics import Lindbladian as Lindbladian
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
 from .dynamics import evolve as evolve
+from .dynamics import local as local
+from .dynamics import mesolve as mesolve
+from .dynamics import modulated as modulated
+from .dynamics import piecewise_constant as piecewise_constant
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult
@@ -20,10 +25,12 @@ from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring
 from .models import FluxQubit as FluxQubit
+from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
 from .models import SpinBathOscillator as SpinBathOscillator
+from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator
 from .models import TunnellingSolid as TunnellingSolid

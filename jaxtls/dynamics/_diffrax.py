@@ -7,6 +7,7 @@ from typing import Any
 
 import diffrax
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
@@ -45,15 +46,27 @@ def integrate(
     adjoint: diffrax.AbstractAdjoint | None,
     stepsize_controller: diffrax.AbstractStepSizeController | None,
     dt0: Any,
+    jumps: Array | None = None,
     traced: bool,
     progress: bool,
 ) -> tuple[PyTree, dict[str, Any], Array]:
     """Solve, recording `record(y)` at ts. Returns (records, stats, success)."""
 
+    edges = None if jumps is None or jumps.shape[0] == 0 else jnp.sort(jumps)
+    start = ts[0]
+    clock = None
+    if edges is not None:
+        clock = _clock(edges, ts) if traced else None
+        edges, ts = jax.lax.stop_gradient((edges, ts))
+        # A pulse written with a strict t > t0 is 0 at t0: begin just behind an edge.
+        start = jnp.where(jnp.any(edges == ts[0]), eqxi.nextafter(ts[0]), ts[0])
+        ts = jnp.maximum(ts, start)
+
     def field(t: Any, y: PyTree, args: Any) -> PyTree:
+        t, speed = (t, None) if clock is None else clock(t)
         # A user's float64 constants must not raise the precision of a float32 state.
         dy = jax.tree.map(lambda d, z: jnp.asarray(d, z.dtype), vector_field(t, from_real(y, y0), args), y0)
-        return as_real(dy)
+        return as_real(dy if speed is None else jax.tree.map(lambda d: speed.astype(d.real.dtype) * d, dy))
 
     solver = default_solver(rtol) if solver is None else solver
     if adjoint is None:
@@ -65,11 +78,13 @@ def integrate(
         if isinstance(solver, StrangSolver):
             # Its interpolation is linear, so land on the output times.
             stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=ts)
+    if edges is not None:
+        stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, jump_ts=edges)
     meter = diffrax.TqdmProgressMeter() if progress else diffrax.NoProgressMeter()
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         solver,
-        t0=ts[0],
+        t0=start,
         t1=ts[-1],
         dt0=dt0,
         y0=as_real(y0),
@@ -85,6 +100,26 @@ def integrate(
         "rejected": solution.stats["num_rejected_steps"],
     }
     return solution.ys, stats, solution.result == diffrax.RESULTS.successful
+
+
+def _clock(edges: Array, ts: Array) -> Callable[[Array], tuple[Array, Array]]:
+    """Time and its speed as functions of the solver's own time, which stands still when edges or outputs are varied.
+
+    The values are those of t and 1. Between two knots time is stretched with them, so that derivatives with respect to
+    the places of edges and outputs come out: a step controller would lose them.
+    """
+    knots = jnp.sort(jnp.concatenate([edges, ts]))
+    fixed = jax.lax.stop_gradient(knots)
+
+    def clock(t: Array) -> tuple[Array, Array]:
+        k = jnp.clip(jnp.searchsorted(fixed, t, side="right") - 1, 0, knots.shape[0] - 2)
+        span = fixed[k + 1] - fixed[k]
+        span = jnp.where(span == 0, 1, span)
+        stretch = (knots[k + 1] - knots[k]) / span
+        moved = knots[k] + (t - fixed[k]) * stretch
+        return t + (moved - jax.lax.stop_gradient(moved)), 1 + (stretch - jax.lax.stop_gradient(stretch))
+
+    return clock
 
 
 class StrangSolver(diffrax.AbstractSolver):

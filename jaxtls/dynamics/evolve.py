@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, is_traced, require, size, times
+from .._checks import concrete, finite, is_traced, require, size, times
 from . import _diffrax, splitting
 from . import progress as progress_bar
 from .solution import Solution
@@ -40,6 +40,7 @@ def evolve(
     adjoint: Any = None,
     stepsize_controller: Any = None,
     dt0: Any = None,
+    discontinuities: Any = None,
     progress: bool = False,
     throw: bool = True,
 ) -> Solution:
@@ -61,6 +62,8 @@ def evolve(
         adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
             on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
+        discontinuities: (K,) times at which the vector field jumps: a step ends just before each, and the next starts
+            just after it. May be traced and differentiated.
         progress: show a tqdm bar.
         throw: raise when the solver does not finish; False leaves `success` False (for ensembles).
 
@@ -92,11 +95,12 @@ def evolve(
     chosen = _chosen_observables(model, observables)
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
-    traced = is_traced(model, y0, ts)
+    jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
+    traced = is_traced(model, y0, ts, jumps)
 
-    if solver is None and hasattr(model, "splitting_step"):
+    if solver is None and hasattr(model, "splitting_step") and jumps is None:
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
-    extras = (solver, adjoint, stepsize_controller, dt0)
+    extras = (solver, adjoint, stepsize_controller, dt0, jumps)
     named = not isinstance(observables, Mapping)
     if solver is None and named and not save_states and not traced and hasattr(model, "window"):
         solution = _run_windowed(model, y0, ts, options, extras, max_steps)
@@ -245,7 +249,7 @@ def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_fa
 def _run_diffrax(
     model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: int | None, traced: bool
 ) -> Solution:
-    solver, adjoint, controller, dt0 = extras
+    solver, adjoint, controller, dt0, jumps = extras
     field = model.generator(y0) if hasattr(model, "generator") else model.vector_field
     records, stats, success = _diffrax.integrate(
         field,
@@ -259,6 +263,7 @@ def _run_diffrax(
         adjoint=adjoint,
         stepsize_controller=controller,
         dt0=dt0,
+        jumps=jumps,
         traced=traced,
         progress=options.progress,
     )

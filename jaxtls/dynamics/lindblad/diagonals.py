@@ -1,0 +1,96 @@
+"""Matrices kept as a few diagonals: the form in which ladder operators, couplings and their Kronecker products are sparse.
+
+Offset d and values v stand for the elements (i, i + d) = v_i. A value whose column does not exist is 0, so a shift of a
+vector by d may wrap around: what comes in from the other end is multiplied by 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete
+
+
+class Diagonals(eqx.Module):
+    """An (n, n) matrix as `values` (D, n) on static `offsets`: element (i, i + offsets[k]) = values[k, i].
+
+    Example:
+        >>> lower = Diagonals.from_array(jnp.diag(jnp.array([1.0, 2.0]), -1))
+        >>> lower.offsets, lower.values.real.tolist()
+        ((-1,), [[0.0, 1.0, 2.0]])
+    """
+
+    values: Array
+    offsets: tuple[int, ...] = eqx.field(static=True)
+
+    @property
+    def n(self) -> int:
+        return self.values.shape[-1]
+
+    @classmethod
+    def from_array(cls, matrix: Any) -> Diagonals:
+        """All nonzero diagonals of a matrix; every diagonal where its numbers are being traced."""
+        matrix = jnp.asarray(matrix)
+        n, known = matrix.shape[-1], concrete(matrix)
+        if known is None:
+            offsets = np.arange(1 - n, n)
+        else:
+            rows, columns = np.nonzero(known)
+            offsets = np.unique(columns - rows)
+        source = np.arange(n) + offsets[:, None]
+        inside = (source >= 0) & (source < n)
+        values = jnp.where(inside, matrix[np.arange(n), np.clip(source, 0, n - 1)], 0)
+        return cls(values, tuple(int(d) for d in offsets))
+
+    @classmethod
+    def identity(cls, n: int, dtype: Any = complex) -> Diagonals:
+        return cls(jnp.ones((1, n), dtype), (0,))
+
+    @classmethod
+    def summed(cls, values: Array, offsets: Any) -> Diagonals:
+        """Diagonals (D, n) of which several may share an offset; those outside the matrix are dropped."""
+        n = values.shape[-1]
+        offsets = np.asarray(offsets, int).reshape(-1)
+        kept = np.nonzero(np.abs(offsets) < n)[0]
+        found, place = np.unique(offsets[kept], return_inverse=True)
+        if len(found) == len(offsets) and np.all(found == offsets):
+            return cls(values, tuple(int(d) for d in found))
+        total = jnp.zeros((len(found), n), values.dtype).at[place].add(values[kept])
+        return cls(total, tuple(int(d) for d in found))
+
+    def dense(self) -> Array:
+        """The (n, n) array."""
+        return densified(self.values[None], self.offsets, np.zeros(len(self.offsets), int), 1)[0]
+
+    def dag(self) -> Diagonals:
+        """The Hermitian conjugate: offset -d, row i + d holding conj(v_i)."""
+        values = jnp.conj(rolled(self.values, np.asarray(self.offsets, int)))
+        return Diagonals.summed(values, -np.asarray(self.offsets, int))
+
+    def kron(self, other: Diagonals) -> Diagonals:
+        """The Kronecker product, this factor the slower index."""
+        values = self.values[:, None, :, None] * other.values[None, :, None, :]
+        offsets = np.asarray(self.offsets, int)[:, None] * other.n + np.asarray(other.offsets, int)
+        return Diagonals.summed(values.reshape(offsets.size, self.n * other.n), offsets)
+
+
+def rolled(values: Array, shifts: np.ndarray) -> Array:
+    """Row k of `values` (D, n) moved up by shifts[k]: out[k, r] = values[k, r - shifts[k]], cyclic."""
+    n = values.shape[-1]
+    return values[np.arange(len(shifts))[:, None], (np.arange(n) - np.asarray(shifts)[:, None]) % n]
+
+
+def densified(values: Array, offsets: Any, owners: np.ndarray, count: int) -> Array:
+    """A stack (count, n, n) from diagonals `values` (E, n), the e-th belonging to matrix owners[e]."""
+    values = values.reshape(-1, values.shape[-1])
+    n, offsets = values.shape[-1], np.asarray(offsets, int)
+    rows = np.arange(n)
+    # Values whose column does not exist are 0 and may land anywhere.
+    columns = (rows + offsets[:, None]) % n
+    empty = jnp.zeros((count, n, n), values.dtype)
+    return empty.at[np.asarray(owners, int)[:, None], rows, columns].add(values)

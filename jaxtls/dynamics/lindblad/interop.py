@@ -1,0 +1,62 @@
+"""Operators of other libraries, recognised by what they offer; nothing of theirs is imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import require
+
+
+def is_foreign(value: Any) -> bool:
+    """True for a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`), even where it is callable."""
+    return callable(getattr(value, "full", None)) or callable(getattr(value, "to_jax", None))
+
+
+def is_callable(value: Any) -> bool:
+    """True for a function of time; a QuTiP `Qobj` and a JAX array are not."""
+    return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
+
+
+def as_array(name: str, value: Any) -> Array:
+    """A complex array from an array, a nested list, a `Qobj` or a `QArray`.
+
+    Example:
+        >>> as_array("hamiltonian", [[0, 1], [1, 0]]).shape
+        (2, 2)
+    """
+    if callable(getattr(value, "to_jax", None)):
+        value = value.to_jax()
+    elif callable(getattr(value, "full", None)):
+        value = value.full()
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
+    require(array.dtype.kind in "biufc", name, "hold numbers", f"dtype {array.dtype}")
+    return array.astype(jnp.result_type(array.dtype, jnp.complex64 if array.dtype.kind in "fc" else complex))
+
+
+def as_matrix(name: str, value: Any, n: int | None = None) -> Array:
+    """A complex (n, n) array; n is free where it is None."""
+    array = as_array(name, value)
+    good = array.ndim == 2 and array.shape[0] == array.shape[1] and array.shape[0] > 0
+    require(good, name, "be a square matrix (n, n)", f"shape {array.shape}")
+    require(n is None or array.shape[0] == n, name, f"have shape ({n}, {n})", array.shape)
+    return array
+
+
+def as_state(name: str, value: Any, n: int, *, ket: bool | None = None) -> Array:
+    """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one."""
+    array = as_array(name, value)
+    # Other libraries keep kets as columns.
+    if array.shape == (n, 1) and n > 1:
+        array = array[:, 0]
+    shapes = [shape for shape, wanted in (((n,), True), ((n, n), False)) if ket is None or wanted is ket]
+    must = " or ".join(str(shape) for shape in shapes)
+    require(array.shape in shapes, name, f"have shape {must}", f"shape {array.shape}", "Use jax.vmap for batches.")
+    return array

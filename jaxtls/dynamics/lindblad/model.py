@@ -1,0 +1,269 @@
+"""`Lindbladian`: a Hamiltonian and jump operators as one model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, real, require
+from . import interop
+from .diagonals import Diagonals
+from .family import Family, diagonals_of, total
+from .fields import HIGHEST, AbstractParts, DenseParts, StencilParts
+from .operators import Operator, as_operator
+
+Layout = Literal["auto", "dense", "stencil"]
+# A product of n x n matrices does an element's multiplication this many times faster than a shifted copy does.
+STENCIL_COST = 6
+STENCIL_LEAST = 24
+# Most elements of the jump weights (P, n, n) kept by the stencil.
+STENCIL_ELEMENTS = 2**25
+
+
+class Lindbladian(eqx.Module):
+    r"""A Hamiltonian and jump operators, hbar = 1.
+
+        d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
+
+    Arguments:
+        hamiltonian: (n, n) Hermitian [frequency]: an array, a function t -> (n, n), an `Operator` (`local`,
+            `modulated`, `piecewise_constant` and their sums), a QuTiP `Qobj` or a dynamiqs `QArray`.
+        jump_ops: list of the same kinds of (n, n) operators, [sqrt(frequency)], or pure numbers where `rates` are given.
+        rates: (K,) r_k >= 0 [frequency], 1 by default. Gradients are finite at r_k = 0, where those of
+            sqrt(rate) * operator are not.
+        layout: "dense" products, a "stencil" of diagonals, or "auto": the cheaper by a count of operations.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+
+    Example:
+        >>> L = Lindbladian(jnp.diag(jnp.array([0.5, -0.5])), [jnp.array([[0, 0], [1, 0]])], rates=[0.1])
+        >>> L.n, L.vector_field(0.0, jnp.eye(2) / 2).real.tolist()
+        (2, [[-0.05..., 0.0], [0.0, 0.05...]])
+
+    Source: G. Lindblad, Commun. Math. Phys. 48, 119 (1976).
+    """
+
+    terms: Family
+    jumps: Family
+    rates: Array
+    envelopes: tuple[Callable, ...]
+    jump_envelopes: tuple[Callable, ...]
+    functions: tuple[Callable, ...]
+    jump_functions: tuple[Callable, ...]
+    # Group of each jump in `jumps`, and the positions of both kinds in the user's list.
+    groups: tuple[int, ...] = eqx.field(static=True)
+    order: tuple[int, ...] = eqx.field(static=True)
+    n: int = eqx.field(static=True)
+
+    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Any = None, layout: Any = "auto"):
+        require(layout in get_args(Layout), "layout", f"be one of {get_args(Layout)}", repr(layout))
+        h = as_operator("hamiltonian", hamiltonian)
+        _require_hermitian(h)
+        self.n = h.n
+        listed = isinstance(jump_ops, Sequence) or getattr(jump_ops, "ndim", 0) == 3
+        require(listed, "jump_ops", "be a list of operators", type(jump_ops).__name__)
+        jumps = [as_operator(f"jump_ops[{k}]", op, h.n) for k, op in enumerate(jump_ops)]
+        self._set_hamiltonian_and_jumps(h, jumps, layout)
+        wanted = jnp.ones(len(jumps), self.terms.values.real.dtype) if rates is None else _rates(rates, len(jumps))
+        self.rates = wanted[np.asarray(self.order, int)]
+
+    def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
+        matrices = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
+        dtype = jnp.result_type(jnp.complex64, *(getattr(m, "values", m).dtype for m in matrices))
+        if not matrices:
+            dtype = jnp.result_type(complex)
+        constant = [term.matrix for term in h.terms if term.matrix is not None and term.envelope is None]
+        moving = [term for term in h.terms if term.matrix is not None and term.envelope is not None]
+        members = [total(constant, self.n, dtype), *(term.matrix for term in moving)]
+        plain, own_group, functions, order, later = [], [], [], [], []
+        envelopes: list[Callable] = []
+        for k, op in enumerate(jumps):
+            if all(term.matrix is not None and term.envelope is None for term in op.terms):
+                plain.append(total([term.matrix for term in op.terms], self.n, dtype))
+                own_group.append(0)
+                order.append(k)
+            elif len(op.terms) == 1 and op.terms[0].matrix is not None:
+                plain.append(op.terms[0].matrix)
+                envelopes.append(op.terms[0].envelope)  # type: ignore[arg-type]
+                own_group.append(len(moving) + len(envelopes))
+                order.append(k)
+            else:
+                functions.append(op if len(op.terms) > 1 else op.terms[0].function)
+                later.append(k)
+        dense = not _stencil_pays(members, plain, self.n, layout)
+        self.terms = Family.stack(members, self.n, dense, dtype)
+        self.jumps = Family.stack(plain, self.n, dense, dtype)
+        self.envelopes = tuple(term.envelope for term in moving)  # type: ignore[misc]
+        self.jump_envelopes = tuple(envelopes)
+        self.functions = tuple(term.function for term in h.terms if term.function is not None)
+        self.jump_functions = tuple(functions)  # type: ignore[arg-type]
+        self.groups, self.order = tuple(own_group), tuple(order + later)
+
+    # --- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_constant(self) -> bool:
+        """True where no term depends on time."""
+        return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
+
+    @property
+    def layout(self) -> str:
+        """ "dense" or "stencil"."""
+        return "dense" if self.terms.is_dense else "stencil"
+
+    @property
+    def discontinuities(self) -> list[Array]:
+        """Known edges of the envelopes and functions, a list of (K,) arrays."""
+        found = []
+        for f in (*self.envelopes, *self.jump_envelopes, *self.functions, *self.jump_functions):
+            found += _edges(f)
+        return found
+
+    def hamiltonian_at(self, t: Any = 0.0) -> Array:
+        """The dense Hamiltonian at time t, (n, n)."""
+        c = self._coefficients(t)
+        weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
+        matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
+        return matrix + self._summed(self.functions, t)
+
+    def jumps_at(self, t: Any = 0.0) -> Array:
+        """Dense sqrt(r_k) L_k at time t, (K, n, n), time-independent and modulated ones first."""
+        weights, operators = self.jump_channels(t)
+        return jnp.sqrt(weights)[:, None, None] * operators
+
+    def jump_channels(self, t: Any) -> tuple[Array, Array]:
+        """Rates (K,) and dense operators (K, n, n) at time t."""
+        c, k = self._coefficients(t), self.jumps.count
+        modulation = 1.0 if c is None else c[np.asarray(self.groups, int)].real
+        operators = [self.jumps.dense(), *(self._evaluated(f, t)[None] for f in self.jump_functions)]
+        return jnp.concatenate([self.rates[:k] * modulation, self.rates[k:]]), jnp.concatenate(operators)
+
+    # --- dynamics ----------------------------------------------------------------------------------------------------
+
+    def vector_field(self, t: Any, y: Any, args: Any = None) -> Array:
+        """d rho/dt at time t for any (n, n) matrix, Hermitian or not; pure, linear in y."""
+        return self.generator()(t, interop.as_matrix("y", y, self.n), args)
+
+    def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
+        """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
+        parts = self.parts()
+        fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if self._coefficients(0.0) is None else None
+
+        def field(t: Any, y: Array, args: Any = None) -> Array:
+            if fixed is None:
+                c = self._coefficients(t)
+                both, left, jumps = parts.both(c), parts.left(c), parts.jumps(c)
+            else:
+                both, left, jumps = fixed
+            if hermitian:
+                y = (y + y.conj().T) / 2
+                half = left(y) + jumps(y) / 2
+                if self.functions or self.jump_functions:
+                    half = half + self._functional(t, y) / 2
+                return half + half.conj().T
+            dy = both(y) + jumps(y)
+            return dy + self._functional(t, y) if self.functions or self.jump_functions else dy
+
+        return field
+
+    def ket_generator(self) -> Callable[[Any, Array], Array]:
+        """psi -> (-i H - (1/2) sum_k r_k L_k† L_k) psi at time t, for psi (n, m): the motion between two jumps."""
+        parts = self.parts()
+
+        def field(t: Any, psi: Array) -> Array:
+            d = parts.left(self._coefficients(t))(psi)
+            if self.functions:
+                d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
+            for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
+                op = self._evaluated(f, t)
+                lost = jnp.matmul(op.conj().T, jnp.matmul(op, psi, precision=HIGHEST), precision=HIGHEST)
+                d = d - 0.5 * rate * lost
+            return d
+
+        return field
+
+    def parts(self) -> AbstractParts:
+        """A and the jumps, made once for a run."""
+        kind = DenseParts if self.terms.is_dense else StencilParts
+        n_groups = 1 + len(self.envelopes) + len(self.jump_envelopes)
+        return kind.build(self.terms, self.jumps, self.rates[: self.jumps.count], self.groups, n_groups)
+
+    def _coefficients(self, t: Any) -> Array | None:
+        """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
+        if not (self.envelopes or self.jump_envelopes):
+            return None
+        dtype = self.terms.values.dtype
+        found = [f(t) for f in self.envelopes] + [jnp.abs(jnp.asarray(f(t))) ** 2 for f in self.jump_envelopes]
+        return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
+
+    def _functional(self, t: Any, y: Array) -> Array:
+        """The share of those operators that are functions of time."""
+        h = self._summed(self.functions, t)
+        loss = jnp.zeros_like(h)
+        gain = jnp.zeros_like(y)
+        for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
+            op = self._evaluated(f, t)
+            loss = loss + rate * jnp.matmul(op.conj().T, op, precision=HIGHEST)
+            moved = jnp.matmul(op, y, precision=HIGHEST)
+            gain = gain + rate * jnp.matmul(moved, op.conj().T, precision=HIGHEST)
+        a = -1j * h - loss / 2
+        return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
+
+    def _evaluated(self, f: Callable, t: Any) -> Array:
+        return interop.as_matrix("jump_ops", f(t), self.n).astype(self.terms.values.dtype)
+
+    def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
+        empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
+        return sum((interop.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
+
+
+def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:
+    """Whether shifted copies are fewer than the multiplications that dense products would do."""
+    if layout != "auto":
+        return layout == "stencil"
+    if n < STENCIL_LEAST:
+        return False
+    counts = [diagonals_of(m) for m in jumps]
+    copies = 2 * sum(diagonals_of(m) for m in members) + sum(k * k for k in counts) + sum(k * k for k in counts)
+    kept = sum(k * k for k in counts) * n * n <= STENCIL_ELEMENTS
+    return kept and STENCIL_COST * copies < (2 + 2 * len(jumps)) * n
+
+
+def _rates(rates: Any, count: int) -> Array:
+    found = real("rates", rates)
+    require(found.shape == (count,), "rates", f"have shape ({count},), one for each jump operator", found.shape)
+    known = concrete(found)
+    good = known is None or bool(np.all(np.isfinite(known) & (known >= 0)))
+    require(good, "rates", "be finite and >= 0", rates)
+    return found
+
+
+def _require_hermitian(h: Operator) -> None:
+    for term in h.terms:
+        if term.matrix is None or term.envelope is not None:
+            continue
+        matrix = term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix
+        known = concrete(matrix)
+        if known is None or len(h.terms) > 1:
+            continue
+        error, scale = np.max(np.abs(known - known.conj().T)), np.max(np.abs(known))
+        good = error <= np.sqrt(np.finfo(known.dtype).eps) * max(scale, np.finfo(known.dtype).tiny)
+        require(bool(good), "hamiltonian", "be Hermitian", f"a matrix with |H - H†| = {error:.1e}")
+
+
+def _edges(f: Any) -> list[Array]:
+    """Discontinuities that a function of time, or one that it is made of, knows."""
+    nodes = jax.tree.leaves(f, is_leaf=lambda node: node is not f and hasattr(node, "discontinuities"))
+    if hasattr(f, "discontinuities"):
+        nodes = [f]
+    found = [node.discontinuities for node in nodes if hasattr(node, "discontinuities")]
+    # dynamiqs' name for the same.
+    found += [f.discontinuity_ts] if getattr(f, "discontinuity_ts", None) is not None else []
+    return [jnp.atleast_1d(jnp.asarray(edges)) for edges in found]

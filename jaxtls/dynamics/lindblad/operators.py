@@ -1,0 +1,280 @@
+"""What a Hamiltonian or a jump operator may be: a sum of terms, each a matrix, a modulated matrix or a function of time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, finite, require, size
+from . import interop
+from .diagonals import Diagonals
+
+
+class Term(eqx.Module):
+    """`envelope(t) * matrix`; no envelope stands for 1. A function of time stands for itself, with no matrix."""
+
+    matrix: Array | Diagonals | None
+    envelope: Callable | None = None
+    function: Callable | None = None
+
+    def dense(self, t: Any) -> Array:
+        if self.function is not None:
+            return interop.as_matrix("hamiltonian", self.function(t))
+        array = self.matrix.dense() if isinstance(self.matrix, Diagonals) else self.matrix
+        assert array is not None
+        return array if self.envelope is None else self.envelope(t) * array
+
+
+class Operator(eqx.Module):
+    """A sum of terms, made by `local`, `modulated` and `piecewise_constant`; `+`, `-` and products with numbers work.
+
+    Example:
+        >>> chain = local((2, 2), {0: [[1, 0], [0, -1]]}) + 0.5 * local((2, 2), {1: [[0, 1], [1, 0]]})
+        >>> chain(0.0).real[0].tolist()
+        [1.0, 0.5, 0.0, 0.0]
+    """
+
+    terms: tuple[Term, ...]
+    n: int = eqx.field(static=True)
+    # Arrays to the left must leave the sum to this class.
+    __array_ufunc__ = None
+
+    def __call__(self, t: Any = 0.0) -> Array:
+        """The dense (n, n) matrix at time t."""
+        return sum((term.dense(t) for term in self.terms), jnp.zeros((self.n, self.n), complex))
+
+    def __add__(self, other: Any) -> Operator:
+        other = as_operator("operator", other, self.n)
+        return Operator(self.terms + other.terms, self.n)
+
+    def __radd__(self, other: Any) -> Operator:
+        # sum() starts from 0.
+        return self if isinstance(other, int | float) and other == 0 else as_operator("operator", other, self.n) + self
+
+    def __mul__(self, factor: Any) -> Operator:
+        factor = jnp.asarray(factor)
+        require(factor.ndim == 0, "factor", "be a number", f"shape {factor.shape}")
+        return Operator(tuple(_scaled(term, factor) for term in self.terms), self.n)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Operator:
+        return -1.0 * self
+
+    def __sub__(self, other: Any) -> Operator:
+        return self + -1.0 * as_operator("operator", other, self.n)
+
+    def __rsub__(self, other: Any) -> Operator:
+        return as_operator("operator", other, self.n) - self
+
+    def dag(self) -> Operator:
+        """The Hermitian conjugate."""
+        return Operator(tuple(_conjugated(term) for term in self.terms), self.n)
+
+
+class _Scaled(eqx.Module):
+    factor: Array
+    function: Callable
+
+    def __call__(self, t: Any) -> Array:
+        return self.factor * interop.as_array("function", self.function(t))
+
+
+class _Conjugated(eqx.Module):
+    function: Callable
+
+    def __call__(self, t: Any) -> Array:
+        value = interop.as_array("function", self.function(t))
+        return jnp.conj(value.T)
+
+
+class _Product(eqx.Module):
+    first: Callable
+    second: Callable
+
+    def __call__(self, t: Any) -> Array:
+        return self.first(t) * self.second(t)
+
+
+def _scaled(term: Term, factor: Array) -> Term:
+    if term.function is not None:
+        return Term(None, None, _Scaled(factor, term.function))
+    if isinstance(term.matrix, Diagonals):
+        return Term(Diagonals(factor * term.matrix.values, term.matrix.offsets), term.envelope)
+    return Term(factor * term.matrix, term.envelope)
+
+
+def _conjugated(term: Term) -> Term:
+    if term.function is not None:
+        return Term(None, None, _Conjugated(term.function))
+    assert term.matrix is not None
+    matrix = term.matrix.dag() if isinstance(term.matrix, Diagonals) else jnp.conj(term.matrix.T)
+    return Term(matrix, None if term.envelope is None else _Conjugated(term.envelope))
+
+
+class PiecewiseConstant(eqx.Module):
+    """A number of time, values[k] for times[k] <= t < times[k+1] and 0 outside; its edges are known to the solver.
+
+    Example:
+        >>> f = PiecewiseConstant(jnp.array([0.0, 1.0, 2.0]), jnp.array([3.0, 5.0]))
+        >>> [float(f(t)) for t in (-0.5, 0.0, 1.0, 1.9, 2.0)]
+        [0.0, 3.0, 5.0, 5.0, 0.0]
+    """
+
+    times: Array
+    values: Array
+
+    def __init__(self, times: Any, values: Any):
+        self.times = finite("times", times)
+        self.values = jnp.asarray(values)
+        require(self.times.ndim == 1 and len(self.times) >= 2, "times", "list two edges or more", self.times.shape)
+        known = concrete(self.times)
+        require(known is None or bool(np.all(np.diff(known) > 0)), "times", "be strictly ascending", times)
+        wanted = (self.times.shape[0] - 1,)
+        require(self.values.shape == wanted, "values", f"have shape {wanted}, one between each two edges", values)
+
+    @property
+    def discontinuities(self) -> Array:
+        return self.times
+
+    def __call__(self, t: Any) -> Array:
+        held = jnp.concatenate([jnp.zeros_like(self.values[:1]), self.values, jnp.zeros_like(self.values[:1])])
+        return held[jnp.searchsorted(self.times, t, side="right")]
+
+
+def modulated(envelope: Any, op: Any) -> Operator:
+    """The time-dependent term envelope(t) * op.
+
+    Arguments:
+        envelope: t -> number, traceable by JAX. A fresh lambda compiles anew in each call: for sweeps make it an
+            eqx.Module with `__call__`, whose numbers are arguments of the compiled code.
+        op: an (n, n) array, an `Operator`, a QuTiP `Qobj` or a dynamiqs `QArray`.
+
+    Returns:
+        Operator: for a Hamiltonian or a jump operator, alone or in a sum.
+
+    Raises:
+        ValueError: `envelope` is not a function.
+
+    Example:
+        >>> drive = modulated(jnp.cos, jnp.array([[0, 1], [1, 0]]))
+        >>> sol = jt.mesolve(drive, [], jnp.array([1.0, 0.0]), jnp.array([0.0, jnp.pi / 2]))
+        >>> round(float(sol.states[-1, 1, 1].real), 4), round(float(jnp.sin(1.0) ** 2), 4)
+        (0.7081, 0.7081)
+
+    Source: none; the usual form of a drive.
+    """
+    require(interop.is_callable(envelope), "envelope", "be a function of time", repr(envelope))
+    operator = as_operator("op", op)
+    envelope, shape = _hoisted(envelope, jnp.asarray)
+    require(shape == (), "envelope", "return a number", f"shape {shape}")
+    terms = []
+    for term in operator.terms:
+        if term.function is not None:
+            terms.append(Term(None, None, _Product(envelope, term.function)))
+        else:
+            terms.append(Term(term.matrix, envelope if term.envelope is None else _Product(envelope, term.envelope)))
+    return Operator(tuple(terms), operator.n)
+
+
+def piecewise_constant(times: Any, values: Any, op: Any) -> Operator:
+    """The term v(t) op with v(t) = values[k] for times[k] <= t < times[k+1], and 0 outside.
+
+    The solver stops at each edge and starts anew behind it, so no pulse is stepped over.
+
+    Arguments:
+        times: (K + 1,) ascending edges [time].
+        values: (K,) real or complex.
+        op: as in `modulated`.
+
+    Returns:
+        Operator.
+
+    Raises:
+        ValueError: the edges are not ascending, or `values` does not fit.
+
+    Example:
+        >>> pulse = piecewise_constant([5.0, 5.1], [jnp.pi / 0.2], jnp.array([[0, 1], [1, 0]]))
+        >>> sol = jt.mesolve(pulse, [], jnp.array([1.0, 0.0]), jnp.array([0.0, 10.0]))
+        >>> round(float(sol.states[-1, 1, 1].real), 4)
+        1.0
+
+    Source: none.
+    """
+    return modulated(PiecewiseConstant(times, values), op)
+
+
+def local(dims: Any, factors: Any) -> Operator:
+    """A product of operators on some subsystems, the identity on the others, kept as diagonals.
+
+    O = O_0 (x) O_1 (x) ...; the first subsystem is the slowest index. The numbers of `factors` and those that
+    multiply the result may be traced; which diagonals a factor has is read from it where it is known.
+
+    Arguments:
+        dims: dimensions of all subsystems.
+        factors: subsystem -> its (d, d) operator.
+
+    Returns:
+        Operator: sums of these make structured Hamiltonians that never become dense where that is dearer.
+
+    Raises:
+        ValueError: a factor does not fit its subsystem.
+
+    Example:
+        >>> zz = local((2, 2), {0: [[1, 0], [0, -1]], 1: [[1, 0], [0, -1]]})
+        >>> zz(0.0).real.diagonal().tolist()
+        [1.0, -1.0, -1.0, 1.0]
+
+    Source: none.
+    """
+    sizes = tuple(size("dims", d) for d in dims)
+    require(len(sizes) > 0, "dims", "list at least one subsystem", dims)
+    parts = [Diagonals.identity(d) for d in sizes]
+    for site, factor in factors.items():
+        known = isinstance(site, int | np.integer) and 0 <= site < len(sizes)
+        require(known, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
+        parts[site] = Diagonals.from_array(interop.as_matrix(f"factors[{site}]", factor, sizes[site]))
+    return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
+
+
+def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
+    """An `Operator` from anything that may stand for one, checked by name."""
+    if isinstance(value, Operator):
+        require(n is None or value.n == n, name, f"have dimension {n}", value.n)
+        return value
+    if interop.is_callable(value):
+        function, shape = _hoisted(value, lambda found: interop.as_array(name, found))
+        good = len(shape) == 2 and shape[0] == shape[1] and (n is None or shape[0] == n)
+        wanted = "(n, n)" if n is None else f"({n}, {n})"
+        require(good, name, f"return an array of shape {wanted}", f"shape {shape}")
+        return Operator((Term(None, None, function),), int(shape[0]))
+    matrix = interop.as_matrix(name, value, n)
+    known = concrete(matrix)
+    require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
+    return Operator((Term(matrix),), matrix.shape[0])
+
+
+class _Hoisted(eqx.Module):
+    function: Callable
+
+    def __call__(self, t: Any) -> Array:
+        return self.function(jnp.asarray(t, float))
+
+
+def _hoisted(f: Callable, convert: Callable[[Any], Array]) -> tuple[Callable, tuple[int, ...]]:
+    """A function of time with the tracers that it closes over as leaves, so that derivatives see them; its shape."""
+    now = jnp.zeros((), float)
+    closed = jax.make_jaxpr(lambda t: convert(f(t)))(now)
+    # A pytree shows its leaves itself. Other functions are left alone where they can be: converting compiles anew.
+    hidden = jax.tree_util.all_leaves([f]) and any(isinstance(c, jax.core.Tracer) for c in closed.consts)
+    if hidden:
+        return _Hoisted(eqx.filter_closure_convert(lambda t: convert(f(t)), now)), tuple(closed.out_avals[0].shape)
+    return f, tuple(closed.out_avals[0].shape)
