@@ -9,6 +9,8 @@ from .glass import random_bloch_vectors as random_bloch_vectors
 from .glass import random_state_concurrence as random_state_concurrence
 from .heated import AdiabaticOscillator as AdiabaticOscillator
 from .heated import TLSHeatedOscillator as TLSHeatedOscillator
+from .network import NetworkBalance as NetworkBalance
+from .network import ThermalNetwork as ThermalNetwork
 from .resonator import ResonatorLoss as ResonatorLoss
 from .solid import TunnellingSolid as TunnellingSolid
 from .spin_bath import DiscreteSpectralDensity as DiscreteSpectralDensity

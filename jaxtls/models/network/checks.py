@@ -1,0 +1,74 @@
+"""Checks of a network's arguments and of what it is asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, real, require
+from .graph import Structure, mask_of
+from .states import NetworkState
+
+RATHER = (
+    "Give concrete rates and couplings, or name the zeros with baths= and edges=, so that chains and incoherent "
+    "networks are recognised."
+)
+NOT_UNIQUE = (
+    "The steady state is not unique, or too close to that for this precision: some excitations meet no bath (a dark "
+    "mode of equal sites, a decoupled site), or a rate is many orders below the frequencies. Give such sites a bath "
+    "or a coupling, break the symmetry, or use evolve from a given state. In float32, enable x64."
+)
+CROSSES = (
+    "Two excitations together cost no energy (coherent couplings as strong as the frequencies): Davies' baths then "
+    "join blocks of different numbers, which this state does not hold. Change a frequency slightly."
+)
+
+
+def couplings(name: str, value: Any, n: int, edges: Any, least: float | None = None) -> Array | None:
+    """A symmetric (N, N) array with a zero diagonal, or None."""
+    if value is None:
+        return None
+    array = real(name, value)
+    require(array.shape == (n, n), name, f"have shape ({n}, {n})", f"shape {array.shape}")
+    known = concrete(array)
+    if known is not None:
+        require(bool(np.all(np.isfinite(known))), name, "be finite", value)
+        require(np.allclose(known, known.T, rtol=1e-6, atol=0), name, "be symmetric", value, "Pass (Y + Y.T)/2.")
+        require(not np.any(np.diagonal(known)), name, "have a zero diagonal", value)
+        require(least is None or bool(np.all(known >= least)), name, "be >= 0", value)
+        allowed = mask_of(n, edges)
+        require(not np.any(known[~allowed]), name, "be zero off the declared edges", value, "Add the pairs to edges=.")
+    return array
+
+
+def require_baths(shape: Structure) -> None:
+    """Refuse sites whose excitations are conserved."""
+    for sites in shape.components():
+        remedy = "Give one of them a bath or couple them to one: without, their excitations are conserved."
+        cut_off = f"sites {sites[:8]}{'...' if len(sites) > 8 else ''} without any"
+        require(bool(np.any(shape.baths[sites])), "rates", "leave no component without a bath", cut_off, remedy)
+
+
+def require_memory(size: float, what: str, limit: float) -> None:
+    """State the memory (bytes) before it is taken."""
+    gib = size / 2**30
+    require(gib <= limit, "max_memory", f"be at least {gib:.3g} GiB, for {what} TLSs", f"{limit} GiB", RATHER)
+
+
+def require_steady(state: NetworkState) -> None:
+    """Refuse a compact state in motion, whose correlations are not known."""
+    remedy = "A state in motion holds no more than its own numbers; ask the steady state."
+    require(state.steady, "state", "come from steady_state", type(state).__name__, remedy)
+
+
+def refuse(value: Any, bad: Any, message: str) -> Any:
+    """The value, unless `bad`: a ValueError where that is known, an error at run time where it is traced."""
+    if not isinstance(bad, jax.core.Tracer):
+        if bool(bad):
+            raise ValueError(message)
+        return value
+    return eqx.error_if(value, bad, message)

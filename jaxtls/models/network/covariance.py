@@ -1,0 +1,159 @@
+r"""Coherent chains with baths at their ends alone: free fermions, N^2 unknowns instead of 4^N.
+
+Jordan-Wigner fermions c along each chain make hopping quadratic. The bath of the first site couples through c_1; that
+of the last through c_N and the parity of all sites, which acts on even operators as a number. Baths inside a chain do
+not close: the string of the bath at j turns what it does to c_k^dagger c_l, k < j < l, into a product with n_j.
+Noise on a bond is a Hermitian quadratic jump and closes too. With G_ij = <c_i^dagger c_j>, s_i = sum_j Y_ij:
+
+    dG/dt = i [h, G] - {kappa + s, G}/2 + diag(Y diag G) + sigma,   h = diag(w) + K
+
+local thermalizers: kappa = diag(g), sigma = diag(g f);
+global: in the modes nu of h, of energy E and amplitudes phi_i nu, grouped by equal E,
+    kappa_nu mu = sum_i (r_i(E) + r_i(-E)) phi_i nu phi_i mu,   sigma_nu mu = sum_i r_i(-E) phi_i nu phi_i mu.
+
+Matrices are packed as Re + Im: then i [h, G] is [h, G^T].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ...quantum._arrays import HIGHEST
+from .linear import solve_probed
+from .populations import mixing
+from .rates import davies_rate, degenerate, eigh
+from .states import pack, unpack
+
+DENSE_SITES = 16
+DENSE_NOISY_SITES = 40
+MAX_DOUBLINGS = 100
+
+
+class Fermions(NamedTuple):
+    """h, the matrix kappa of damping, Y, and sigma - {kappa, G0}/2 of the reference G0 = diag(populations)."""
+
+    hopping: Array
+    damping: Array
+    noise: Array
+    drive: Array
+
+
+class Modes(NamedTuple):
+    """Single-excitation energies and amplitudes, where they are equal, and each bath's rates at them (N sites, N)."""
+
+    energies: Array
+    amplitudes: Array
+    equal: Array
+    down: Array
+    up: Array
+
+
+def _product(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=HIGHEST)
+
+
+@eqx.filter_jit
+def global_modes(hopping: Array, rates: Array, betas: Array) -> Modes:
+    """The modes of h and the Davies rates of every bath at their energies."""
+    energies, amplitudes = eigh(hopping)
+    rate = lambda released: davies_rate(rates[:, None], betas[:, None], released[None, :])
+    return Modes(energies, amplitudes, degenerate(energies, energies), rate(energies), rate(-energies))
+
+
+def local_fermions(hopping: Array, g: Array, noise: Array, away: Array) -> Fermions:
+    """`away`: thermal populations less those of the reference."""
+    return Fermions(hopping, jnp.diag(g), noise, jnp.diag(g * away))
+
+
+def global_fermions(hopping: Array, noise: Array, reference: Array, modes: Modes) -> Fermions:
+    """The baths act on the modes of h together."""
+    phi = modes.amplitudes
+
+    def total(rate: Array) -> Array:
+        """sum_i rate_i(E) phi_i nu phi_i mu among equal energies, back on sites."""
+        half = _product((rate * phi).T, phi)
+        grouped = jnp.where(modes.equal, (half + half.T) / 2, 0.0)
+        return _product(_product(phi, grouped), phi.T)
+
+    damping, gain = total(modes.down + modes.up), total(modes.up)
+    return Fermions(hopping, damping, noise, gain - damping * (reference[None, :] + reference[:, None]) / 2)
+
+
+def linear_field(fermions: Fermions) -> Callable[[Array], Array]:
+    """The homogeneous part of dG/dt on packed matrices."""
+    loss = fermions.damping + jnp.diag(jnp.sum(fermions.noise, axis=1))
+
+    def apply(m: Array) -> Array:
+        turn = _product(fermions.hopping, m.T) - _product(m.T, fermions.hopping)
+        decay = (_product(loss, m) + _product(m, loss)) / 2
+        return turn - decay + jnp.diag(_product(fermions.noise, jnp.diagonal(m)))
+
+    return apply
+
+
+def drive(fermions: Fermions, reference: Array) -> Array:
+    """The inhomogeneous part of d(G - G0)/dt, packed: what the couplings do to G0, from differences."""
+    turn = fermions.hopping * (reference[None, :] - reference[:, None])
+    return turn + jnp.diag(mixing(fermions.noise, reference)) + fermions.drive
+
+
+@eqx.filter_jit
+def steady_excess(fermions: Fermions, reference: Array, noisy: bool) -> tuple[Array, Array]:
+    """G - G0 of the steady state, packed (N, N), and a condition number."""
+    n = len(reference)
+    field, source = linear_field(fermions), -drive(fermions, reference)
+    if n <= (DENSE_NOISY_SITES if noisy else DENSE_SITES):
+        columns = jax.vmap(lambda v: field(v.reshape(n, n)).reshape(-1))(jnp.eye(n * n, dtype=source.dtype))
+        answer, condition = solve_probed(columns.T, source.reshape(-1))
+        return answer.reshape(n, n), condition
+    solve = lambda matvec, right: _lyapunov(fermions.hopping, fermions.damping, right)
+    transposed = lambda matvec, right: _lyapunov(-fermions.hopping, fermions.damping, right)
+    answer = jax.lax.custom_linear_solve(field, source, solve, transposed)
+    residual = jnp.max(jnp.abs(field(answer) - source)) / jnp.maximum(jnp.max(jnp.abs(source)), 1e-30)
+    return answer, residual / jnp.finfo(source.dtype).eps
+
+
+def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
+    """X of A X + X A^dagger = right, A = i hopping - damping/2, all packed: the Cayley transform, doubled.
+
+    X = 2p sum_k S^k B S^dagger^k with S = (A + p)(A - p)^-1: each doubling squares the error.
+    """
+    n = hopping.shape[0]
+    unit = jnp.eye(n, dtype=hopping.dtype)
+    hopping = hopping - unit * jnp.mean(jnp.diagonal(hopping))
+    generator = 1j * hopping - damping / 2
+    shift = jnp.max(jnp.sum(jnp.abs(generator), axis=1))
+    inverse = jnp.linalg.inv(generator - shift * unit)
+    step = _product(generator + shift * unit, inverse)
+    total = -2 * shift * _product(_product(inverse, unpack(right)), inverse.conj().T)
+
+    def unfinished(carry: tuple) -> Array:
+        _, power, count = carry
+        return (count < MAX_DOUBLINGS) & (jnp.max(jnp.abs(power)) > jnp.finfo(right.dtype).eps)
+
+    def double(carry: tuple) -> tuple:
+        x, power, count = carry
+        return x + _product(_product(power, x), power.conj().T), _product(power, power), count + 1
+
+    found, _, _ = jax.lax.while_loop(unfinished, double, (total, step, jnp.array(0)))
+    return pack((found + found.conj().T) / 2)
+
+
+@eqx.filter_jit
+def global_currents(modes: Modes, covariance: Array) -> Array:
+    """Tr(H L_i rho) of each bath, (N,), from Re G on sites."""
+    phi = modes.amplitudes
+    grouped = jnp.where(modes.equal, _product(_product(phi.T, covariance), phi), 0.0)
+    flow = modes.up * phi - (modes.down + modes.up) * _product(phi, grouped)
+    return jnp.sum(modes.energies * phi * flow, axis=1)
+
+
+def crosses_numbers(energies: Array) -> Array:
+    """True where two excitations together cost nothing: then Davies' bath makes coherences between numbers."""
+    return jnp.any(degenerate(energies, -energies))

@@ -1,0 +1,95 @@
+"""What may be coupled to what: read from numbers where they are known, declared by the user where they are traced."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..._checks import concrete, require
+
+
+class Structure(NamedTuple):
+    """Booleans of what may differ from zero: baths (N,), coherent (N, N), incoherent (N, N)."""
+
+    baths: np.ndarray
+    coherent: np.ndarray
+    incoherent: np.ndarray
+
+    @property
+    def edges(self) -> np.ndarray:
+        return self.coherent | self.incoherent
+
+    def components(self) -> list[list[int]]:
+        """Connected sets of sites."""
+        unseen, found = set(range(len(self.baths))), []
+        while unseen:
+            group, stack = [], [min(unseen)]
+            unseen.discard(stack[0])
+            while stack:
+                site = stack.pop()
+                group.append(site)
+                near = [int(k) for k in np.nonzero(self.edges[site])[0] if int(k) in unseen]
+                unseen.difference_update(near)
+                stack += near
+            found.append(sorted(group))
+        return found
+
+    def is_chains(self) -> bool:
+        """True where every component is a path with baths at its ends alone."""
+        for sites in self.components():
+            degrees = self.edges[np.ix_(sites, sites)].sum(axis=1)
+            tree = degrees.sum() == 2 * (len(sites) - 1)
+            if not tree or degrees.max() > 2 or np.any(self.baths[sites] & (degrees > 1)):
+                return False
+        return True
+
+
+def structure(model: Any) -> Structure:
+    """Of a `ThermalNetwork`. A traced number may be anything, unless `baths` and `edges` say where zeros are."""
+    n = model.n_tls
+    allowed = mask_of(n, model.edges)
+    rates, sites = concrete(model.rates), np.ones(n, bool)
+    if rates is not None:
+        sites = rates > 0
+    elif model.baths is not None:
+        sites = np.isin(np.arange(n), model.baths)
+
+    def pairs(couplings: Any) -> np.ndarray:
+        if couplings is None:
+            return np.zeros((n, n), bool)
+        known = concrete(couplings)
+        return allowed if known is None else (known != 0) | (known.T != 0)
+
+    return Structure(sites, pairs(model.coherent), pairs(model.incoherent))
+
+
+def _adjacency(n: int, edges: Sequence[tuple[int, int]]) -> np.ndarray:
+    matrix = np.zeros((n, n), bool)
+    for i, k in edges:
+        matrix[i, k] = matrix[k, i] = True
+    return matrix
+
+
+def checked_sites(n: int, baths: Any) -> tuple[int, ...] | None:
+    """`baths` as a sorted tuple."""
+    if baths is None:
+        return None
+    sites = tuple(sorted({int(site) for site in baths}))
+    require(all(0 <= site < n for site in sites), "baths", f"name sites 0..{n - 1}", baths)
+    return sites
+
+
+def checked_edges(n: int, edges: Any) -> tuple[tuple[int, int], ...] | None:
+    """`edges` as a sorted tuple of pairs i < k."""
+    if edges is None:
+        return None
+    pairs = tuple(sorted({(min(int(i), int(k)), max(int(i), int(k))) for i, k in edges}))
+    require(all(0 <= i < k < n for i, k in pairs), "edges", f"hold pairs of different sites 0..{n - 1}", edges)
+    return pairs
+
+
+def mask_of(n: int, edges: Any) -> np.ndarray:
+    """(N, N) booleans of the pairs that may be coupled."""
+    return ~np.eye(n, dtype=bool) if edges is None else _adjacency(n, edges)

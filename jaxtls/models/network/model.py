@@ -1,0 +1,434 @@
+"""TLSs with baths of their own, coupled by noise or coherently: steady states, heat, work and entropy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..._checks import concrete, positive, real, require
+from . import covariance, davies, motion, populations, sectors, steady
+from .balance import NetworkBalance, entropy_production
+from .checks import CROSSES, RATHER, couplings, refuse, require_memory, require_steady
+from .graph import checked_edges, checked_sites, mask_of, structure
+from .rates import boltzmann, thermal_population
+from .states import CovarianceState, DensityState, NetworkState, PopulationState, unpack
+
+Thermalizer = Literal["local", "global"]
+MAX_CLASSICAL_SITES = 12
+
+
+class ThermalNetwork(eqx.Module):
+    r"""N TLSs with local energies and baths, incoherent and coherent couplings on any graph; hbar = k_B = 1.
+
+        H = sum_n w_n n_n + sum_{i<k} K_ik (a_i^dagger a_k + a_k^dagger a_i)
+        d rho/dt = -i[H, rho] + sum_n L_n rho + sum_{i<k} Y_ik (D[a_i^dagger a_k] + D[a_k^dagger a_i]) rho
+
+    `thermalizer="local"`: L_n = Gamma_n D[a_n] + Gamma_n e^(-beta_n w_n) D[a_n^dagger]. "global": Davies' generator of
+    H, bath n coupled through sigma_x of its site, rate Gamma_n for energy W released, e^(-beta_n W) times that upward.
+
+    The steady state is solved in the smallest space that closes: N populations where all couplings are incoherent
+    (N = 1000 in a second); the N x N covariance of fermions on coherent chains with baths at their ends alone; else the
+    density matrix, C(2N, N) real numbers, N <= 7 in 2 GiB (global: N <= 6, or N <= 10 where H is not too degenerate).
+
+    Which is right? Local thermalizers with a coherent coupling break the second law off resonance (Levy & Kosloff);
+    `balance` says so. The global one never does, but is not valid where couplings are weak beside rates and levels
+    nearly equal: there, at resonance, the local equation is the right one. Incoherent coupling always obeys it;
+    off resonance its noise does work.
+
+    Arguments:
+        frequencies: w_n, (N,) [energy], > 0.
+        betas: inverse temperatures, (N,) [1/energy]; infinity is allowed.
+        rates: Gamma_n, (N,) [1/time], >= 0; a site with rate 0 has no bath.
+        incoherent: Y, (N, N) symmetric, zero diagonal [1/time], >= 0.
+        coherent: K, (N, N) real symmetric, zero diagonal [energy].
+        thermalizer: "local" or "global".
+        baths: sites that may have a bath, for traced rates (under jit, grad, vmap), where zeros cannot be seen.
+        edges: pairs of sites that may be coupled, for traced couplings.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+
+    Example:
+        >>> edge = [[0.0, 0.05], [0.05, 0.0]]
+        >>> kw = dict(frequencies=[2.0, 1.0], betas=[1.0, 1.25], rates=[0.1, 0.1])
+        >>> nets = {"local": ThermalNetwork(**kw, coherent=edge), "noise": ThermalNetwork(**kw, incoherent=edge),
+        ...         "global": ThermalNetwork(**kw, coherent=edge, thermalizer="global")}
+        >>> for name, net in nets.items():
+        ...     ss = net.steady_state()
+        ...     print(f"{name:6} J_A = {net.heat_currents(ss)[0]:+.2e}, entropy {net.entropy_production(ss):+.2e}")
+        local  J_A = -9.36e-05, entropy -2.34e-05
+        noise  J_A = -4.63e-03, entropy +1.74e-03
+        global J_A = +3.88e-05, entropy +9.71e-06
+
+        Tuning the cold site into resonance heals the local model: heat turns at w_B = w_A beta_A/beta_B.
+
+        >>> def entropy(w):
+        ...     net = ThermalNetwork([2.0, w], [1.0, 1.25], [0.1, 0.1], coherent=edge)
+        ...     return float(net.entropy_production(net.steady_state()))
+        >>> [entropy(w) > 0 for w in (1.0, 1.5, 1.7, 1.9, 2.0)]
+        [False, False, True, True, True]
+
+    Source: Diosi, "Autonomy of coupled quantum thermodynamic systems" (slides); Levy & Kosloff, arXiv:1402.3825. The
+    slide's one-TLS current has e^(+beta w) for e^(-beta w), and its J_A lacks 1/((1+x_A)(1+x_B)); corrected here.
+    """
+
+    frequencies: Array
+    betas: Array
+    rates: Array
+    incoherent: Array | None
+    coherent: Array | None
+    thermalizer: str = eqx.field(static=True)
+    baths: tuple[int, ...] | None = eqx.field(static=True)
+    edges: tuple[tuple[int, int], ...] | None = eqx.field(static=True)
+
+    def __init__(
+        self,
+        frequencies: Any,
+        betas: Any,
+        rates: Any,
+        incoherent: Any = None,
+        coherent: Any = None,
+        thermalizer: str = "local",
+        baths: Any = None,
+        edges: Any = None,
+    ):
+        kinds = get_args(Thermalizer)
+        require(thermalizer in kinds, "thermalizer", f"be one of {', '.join(map(repr, kinds))}", repr(thermalizer))
+        self.thermalizer = thermalizer
+        self.frequencies = positive("frequencies", frequencies)
+        self.rates = positive("rates", rates, zero=True, remedy="A site without a bath has rate 0.")
+        self.betas = real("betas", betas)
+        require(
+            self.frequencies.ndim == 1 and self.frequencies.shape[0] >= 1,
+            "frequencies",
+            "have shape (N,)",
+            f"shape {self.frequencies.shape}",
+            "Use jax.vmap for several networks.",
+        )
+        n = self.frequencies.shape[0]
+        for name, value in (("betas", self.betas), ("rates", self.rates)):
+            require(value.shape == (n,), name, f"have shape ({n},), one for each frequency", f"shape {value.shape}")
+        known = concrete(self.betas)
+        if known is not None:
+            good = not bool(np.any(np.isnan(known) | (known == -np.inf)))
+            require(good, "betas", "be numbers above -infinity", betas, "Zero temperature is beta = jnp.inf.")
+        self.baths, self.edges = checked_sites(n, baths), checked_edges(n, edges)
+        self.incoherent = couplings("incoherent", incoherent, n, self.edges, least=0.0)
+        self.coherent = couplings("coherent", coherent, n, self.edges)
+        rate = concrete(self.rates)
+        if rate is not None and self.baths is not None:
+            others = np.delete(rate, self.baths)
+            require(not np.any(others), "rates", "be zero off the declared baths", rates, "Add the sites to baths=.")
+
+    # --- parameters --------------------------------------------------------------------------------------------------
+
+    @property
+    def n_tls(self) -> int:
+        return self.frequencies.shape[-1]
+
+    @property
+    def thermal_populations(self) -> Array:
+        """f_n = x/(1 + x), x = e^(-beta_n w_n), (N,): of each site with its own bath alone."""
+        return thermal_population(self.betas, self.frequencies)
+
+    @property
+    def relaxation_rates(self) -> Array:
+        """g_n = Gamma_n (1 + x_n), (N,) [1/time]."""
+        return self.bath_rates * (1 + boltzmann(self.betas, self.frequencies))
+
+    @property
+    def bath_rates(self) -> Array:
+        """Gamma_n, zero off the declared baths."""
+        if self.baths is None:
+            return self.rates
+        mask = jnp.asarray(np.isin(np.arange(self.n_tls), self.baths))
+        declared = refuse(self.rates, jnp.any(~mask & (self.rates != 0)), "rates must be zero off the declared baths.")
+        return jnp.where(mask, declared, 0.0)
+
+    def symmetric(self, couplings: Array | None) -> Array:
+        """(N, N) couplings, zeros for None; traced ones are symmetrised, and refused off the declared edges."""
+        n = self.n_tls
+        if couplings is None:
+            return jnp.zeros((n, n), self.frequencies.dtype)
+        mask = mask_of(n, self.edges)
+        if self.edges is not None:
+            bad = jnp.any(~jnp.asarray(mask) & (couplings != 0))
+            couplings = refuse(couplings, bad, "Couplings must be zero off the declared edges.")
+        return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
+
+    @property
+    def noise(self) -> Array:
+        """Y, (N, N)."""
+        return self.symmetric(self.incoherent)
+
+    @property
+    def hopping(self) -> Array:
+        """H within one excitation: diag(w) + K."""
+        return jnp.diag(self.frequencies) + self.symmetric(self.coherent)
+
+    def fermions(self, reference: Array) -> covariance.Fermions:
+        """The chain's quadratic master equation, for a reference with populations (N,)."""
+        hopping, noise = self.hopping, self.noise
+        if self.thermalizer == "global":
+            return covariance.global_fermions(hopping, noise, reference, self.modes(hopping))
+        away = self.thermal_populations - reference
+        return covariance.local_fermions(hopping, self.relaxation_rates, noise, away)
+
+    def modes(self, hopping: Array) -> covariance.Modes:
+        """Modes of one excitation and Davies' rates at them."""
+        modes = covariance.global_modes(hopping, self.bath_rates, self.betas)
+        energies = refuse(modes.energies, covariance.crosses_numbers(modes.energies), CROSSES)
+        return modes._replace(energies=energies)
+
+    def levels(self) -> davies.Levels:
+        """Energies and vectors of H, and what the baths couple to."""
+        coherent = self.symmetric(self.coherent)
+        found = davies.levels(self.n_tls, self.frequencies, coherent, self.bath_rates, self.betas)
+        energies = refuse(found.energies, davies.crosses_numbers(self.n_tls, found), CROSSES)
+        return found._replace(energies=energies)
+
+    def sector_parameters(self) -> sectors.Parameters:
+        """What the table of `sectors` multiplies; global thermalizers are no part of it."""
+        loss = self.bath_rates
+        if self.thermalizer == "global":
+            loss = jnp.zeros_like(loss)
+        gain = loss * boltzmann(self.betas, self.frequencies)
+        return sectors.Parameters(self.frequencies, self.symmetric(self.coherent), loss, gain, self.noise)
+
+    def bath_generator(self) -> Array | None:
+        """Davies' baths as a matrix; None for local ones, which are part of the table."""
+        return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
+
+    # --- states ------------------------------------------------------------------------------------------------------
+
+    def thermal_state(self, betas: Any = None) -> NetworkState:
+        """The product of Gibbs states of the sites, each at its own bath's temperature or at `betas`.
+
+        Arguments:
+            betas: inverse temperature, a number or (N,) [1/energy]; None: each site's own.
+
+        Returns:
+            A state for `evolve`: compact where the network closes.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 0.3], incoherent=[[0.0, 0.7], [0.7, 0.0]])
+            >>> sol = jt.evolve(net, net.thermal_state(betas=jnp.inf), jnp.linspace(0.0, 20.0, 3))
+            >>> print(np.round(sol.observables["heat_currents"][-1], 4))
+            [ 0.0518 -0.0518]
+        """
+        if betas is None:
+            return self.product_state(self.thermal_populations)
+        betas = jnp.broadcast_to(real("betas", betas), (self.n_tls,))
+        return self.product_state(thermal_population(betas, self.frequencies))
+
+    def product_state(self, populations: Any) -> NetworkState:
+        """The product of diagonal states with excited populations (N,), a state for `evolve`.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 0.3], incoherent=[[0.0, 0.7], [0.7, 0.0]])
+            >>> print(net.populations(net.product_state([1.0, 0.0])))
+            [1. 0.]
+        """
+        given = real("populations", populations)
+        require(given.shape == (self.n_tls,), "populations", f"have shape ({self.n_tls},)", f"shape {given.shape}")
+        known = concrete(given)
+        if known is not None:
+            require(bool(np.all((known >= 0) & (known <= 1))), "populations", "lie in [0, 1]", populations)
+        n, shape = self.n_tls, structure(self)
+        reference = given.astype(self.frequencies.dtype)
+        if not shape.coherent.any():
+            return PopulationState(reference, jnp.zeros_like(reference))
+        if shape.is_chains():
+            return CovarianceState(reference, jnp.zeros((n, n), reference.dtype))
+        limit = steady.MAX_DAVIES_BLOCKS if self.thermalizer == "global" else steady.MAX_SITES
+        require(n <= limit, "frequencies", f"have at most {limit} sites for a density matrix in motion", n, RATHER)
+        return DensityState(reference, jnp.zeros(sectors.dimension(n), reference.dtype))
+
+    def steady_state(self, *, max_memory: float = 2.0) -> NetworkState:
+        """The steady state, in the smallest form that closes; differentiable, and refused where it is not unique.
+
+        Arguments:
+            max_memory: GiB that may be taken, where a density matrix must be solved for.
+
+        Returns:
+            A state for `populations`, `heat_currents`, `balance`, ...
+
+        Raises:
+            ValueError: where sites are cut off from every bath, or the problem is too large; the message says why.
+
+        Example:
+            >>> chain = jnp.diag(jnp.full(999, 0.2), 1) + jnp.diag(jnp.full(999, 0.2), -1)
+            >>> ends = jnp.zeros(1000).at[jnp.array([0, 999])].set(1.0)
+            >>> net = ThermalNetwork(jnp.ones(1000), jnp.linspace(0.5, 2.0, 1000), ends, incoherent=chain)
+            >>> type(net.steady_state()).__name__
+            'PopulationState'
+
+        Source: Diosi, slides 6 and 7, beyond first order and for any graph.
+        """
+        return steady.solve(self, max_memory)
+
+    # --- what a state says -------------------------------------------------------------------------------------------
+
+    def populations(self, state: NetworkState) -> Array:
+        """<n_i>, (N,)."""
+        return state.reference + self._population_excess(state)
+
+    def _population_excess(self, state: NetworkState) -> Array:
+        if isinstance(state, DensityState):
+            return sectors.site_populations(self.n_tls, state.excess)
+        return state.population_excess
+
+    def _coherences(self, state: NetworkState) -> Array:
+        """Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
+        if isinstance(state, PopulationState):
+            return jnp.zeros_like(self.noise)
+        if isinstance(state, DensityState):
+            return sectors.site_coherences(self.n_tls, state.excess)
+        real_part = (state.excess + state.excess.T) / 2
+        return real_part - jnp.diag(jnp.diagonal(real_part))
+
+    def energy(self, state: NetworkState) -> Array:
+        """<H>, the coherent couplings included [energy]."""
+        bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state))
+        return jnp.sum(self.frequencies * self.populations(state)) + bonds
+
+    def heat_currents(self, state: NetworkState) -> Array:
+        """Tr(H L_n rho): heat from each bath into the system, (N,) [energy/time].
+
+        Local: J_n = w_n g_n (f_n - <n_n>) - g_n sum_k K_nk Re <a_n^dagger a_k>.
+
+        Source: Diosi, slide 7, corrected (see the class) and with the energy of the coupling.
+        """
+        if self.thermalizer == "global" and isinstance(state, CovarianceState):
+            grown = jnp.diag(state.reference) + (state.excess + state.excess.T) / 2
+            return covariance.global_currents(self.modes(self.hopping), grown)
+        if self.thermalizer == "global" and isinstance(state, DensityState):
+            return davies.currents(self.n_tls, self.levels(), self.packed(state))
+        away = (state.reference - self.thermal_populations) + self._population_excess(state)
+        bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state), axis=1)
+        return -self.relaxation_rates * (self.frequencies * away + bonds)
+
+    def work_power(self, state: NetworkState) -> Array:
+        """Power that the coupling noise delivers to the system [energy/time].
+
+        sum_{i<k} Y_ik (w_i - w_k)(<n_k> - <n_i>) - sum_{i<k} K_ik (s_i + s_k) Re <a_i^dagger a_k>,  s_i = sum_k Y_ik.
+        """
+        noise, w = self.noise, self.frequencies
+        # In two parts: differences of nearly equal populations keep their digits.
+        flow = populations.mixing(noise, state.reference) + populations.mixing(noise, self._population_excess(state))
+        spread = jnp.sum(noise, axis=1)
+        dephasing = self.symmetric(self.coherent) * self._coherences(state) * (spread[:, None] + spread[None, :]) / 2
+        return jnp.sum(w * flow) - jnp.sum(dephasing)
+
+    def entropy_production(self, state: NetworkState) -> Array:
+        """-sum_n beta_n J_n [1/time]: of a steady state; one in motion adds its own dS/dt. The noise carries none."""
+        return entropy_production(self.betas, self.heat_currents(state))
+
+    def first_law_residual(self, state: NetworkState) -> Array:
+        """sum_n J_n + work_power [energy/time]: 0 in a steady state, dE/dt otherwise."""
+        return jnp.sum(self.heat_currents(state)) + self.work_power(state)
+
+    def balance(self, state: NetworkState) -> NetworkBalance:
+        """All of these in one, with a flag where the model breaks the second law, and why.
+
+        Example:
+            >>> net = ThermalNetwork([2.0, 1.0], [1.0, 1.25], [0.1, 0.1], incoherent=[[0.0, 0.05], [0.05, 0.0]])
+            >>> print(net.balance(net.steady_state()))  # doctest: +ELLIPSIS
+            NetworkBalance: 2 TLSs
+              heat currents       [-0.00463...  0.00231...]
+              work power          0.00231...
+              entropy production  0.00173...
+              first-law residual  ...
+        """
+        heat, work = self.heat_currents(state), self.work_power(state)
+        produced = entropy_production(self.betas, heat)
+        gross = jnp.where(jnp.isinf(self.betas), 0.0, jnp.abs(self.betas)) * self.frequencies * self.relaxation_rates
+        rounding = 100 * jnp.finfo(produced.dtype).eps * jnp.sum(gross)
+        detuning = jnp.zeros_like(produced)
+        if self.thermalizer == "local" and self.coherent is not None:
+            apart = jnp.abs(self.frequencies[:, None] - self.frequencies[None, :])
+            detuning = jnp.max(jnp.where(self.symmetric(self.coherent) != 0, apart, 0.0))
+        found = (self.populations(state), heat, work, produced, jnp.sum(heat) + work)
+        return NetworkBalance(*found, produced < -rounding, detuning)
+
+    def correlations(self, state: NetworkState) -> Array:
+        """<n_i n_k>, (N, N); <n_i> on the diagonal. Solved for now, where the steady state holds populations alone.
+
+        Incoherent: N^2 equations by preconditioned conjugate gradients. Coherent chains without noise are Gaussian:
+        <n_i n_k> = <n_i><n_k> - |<c_i^dagger c_k>|^2. Chains with noise: the density matrix.
+
+        Raises:
+            ValueError: for a state in motion that does not hold its correlations, or too many sites.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 1.0], incoherent=[[0.0, 0.2], [0.2, 0.0]])
+            >>> ss = net.steady_state()
+            >>> c, n = net.correlations(ss), net.populations(ss)
+            >>> f"{c[0, 1] - n[0] * n[1]:.6f}"
+            '-0.000901'
+        """
+        n = self.populations(state)
+        if isinstance(state, DensityState):
+            return sectors.site_correlations(self.n_tls, self.packed(state))
+        if isinstance(state, CovarianceState):
+            if structure(self).incoherent.any():
+                require_steady(state)
+                return self.correlations(steady.density(self, True, 2.0))
+            found = -(jnp.abs(unpack(state.excess)) ** 2)
+        else:
+            require_steady(state)
+            found, residual = populations.connected_correlations(self.relaxation_rates, self.noise, n)
+            found = refuse(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
+        return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
+
+    def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:
+        """The density matrix, (2^N, 2^N) complex, basis (ground, excited) per site, first site slowest.
+
+        Arguments:
+            max_memory: GiB that may be taken; more is refused with the number, before anything is allocated.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 1.0], incoherent=[[0.0, 0.2], [0.2, 0.0]])
+            >>> net.density_matrix(net.steady_state()).shape
+            (4, 4)
+        """
+        n = self.n_tls
+        if isinstance(state, DensityState):
+            require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
+            return unpack(sectors.matrix(n, self.packed(state)))
+        require_steady(state)
+        if isinstance(state, CovarianceState):
+            noisy = bool(structure(self).incoherent.any())
+            return self.density_matrix(steady.density(self, noisy, max_memory), max_memory=max_memory)
+        require_memory(88 * 4.0**n, f"the 2^N = {2.0**n:.3g} populations of {n}", max_memory)
+        require(n <= MAX_CLASSICAL_SITES, "frequencies", f"have at most {MAX_CLASSICAL_SITES} sites here", n)
+        # With incoherent couplings alone, Davies' baths are the local ones.
+        loss = self.bath_rates
+        parameters = self.sector_parameters()._replace(loss=loss, gain=loss * boltzmann(self.betas, self.frequencies))
+        excess, _ = sectors.steady_excess((n, True), parameters, None, self.thermal_populations)
+        start = sectors.product_state(n, self.thermal_populations, True)
+        return jnp.diag(start + excess) + 0j
+
+    def packed(self, state: DensityState) -> Array:
+        return sectors.product_state(self.n_tls, state.reference) + state.excess
+
+    # --- motion ------------------------------------------------------------------------------------------------------
+
+    @property
+    def observables(self) -> dict[str, Callable]:
+        """populations (N,), heat_currents (N,), work_power, energy."""
+        names = ("populations", "heat_currents", "work_power", "energy")
+        return {name: getattr(self, name) for name in names}
+
+    def generator(self, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
+        """The right-hand side for states of y0's kind; what does not move is made once."""
+        return motion.generator(self, y0)
+
+    def vector_field(self, t: Any, y: NetworkState, args: Any = None) -> NetworkState:
+        """dy/dt of the master equation; pure."""
+        return self.generator(y)(t, y, args)

@@ -1,0 +1,42 @@
+"""The right-hand side of a network's master equation, for each kind of state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+
+from . import covariance, populations, sectors
+from .checks import refuse
+from .states import CovarianceState, NetworkState, PopulationState
+
+if TYPE_CHECKING:
+    from .model import ThermalNetwork
+
+
+def generator(model: ThermalNetwork, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
+    """vector_field(t, y, args) for states of y0's kind and reference."""
+    if isinstance(y0, PopulationState):
+        matrix = populations.relaxation(model.relaxation_rates, model.noise)
+        away = model.relaxation_rates * (model.thermal_populations - y0.reference)
+        pull = away + populations.mixing(model.noise, y0.reference)
+        change = lambda excess: pull - matrix @ excess
+    elif isinstance(y0, CovarianceState):
+        fermions = model.fermions(y0.reference)
+        field, drive = covariance.linear_field(fermions), covariance.drive(fermions, y0.reference)
+        degrees = jnp.sum((model.symmetric(model.coherent) != 0) | (model.noise != 0), axis=1)
+        open_chain = jnp.all(degrees <= jnp.where(model.bath_rates > 0, 1, 2))
+        drive = refuse(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
+        change = lambda excess: field(excess) + drive
+    else:
+        entries, extra = sectors.table(model.n_tls), model.bath_generator()
+        numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
+        local = lambda m: sectors.apply(entries, numbers, m)
+        change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
+    kind = type(y0)
+
+    def vector_field(t: Any, y: NetworkState, args: Any = None) -> NetworkState:
+        return kind(jnp.zeros_like(y.reference), change(y.excess), y.steady)
+
+    return vector_field

@@ -1,0 +1,57 @@
+"""Thermal factors of a TLS and its bath, with finite derivatives at zero temperature, and an eigenbasis likewise."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+
+def boltzmann(beta: Array, energy: Array) -> Array:
+    """e^(-beta energy); 0 at beta = infinity, where the derivatives vanish too.
+
+    Example:
+        >>> print(boltzmann(jnp.array([0.0, jnp.inf]), jnp.array([1.0, 1.0])))
+        [1. 0.]
+    """
+    cold = jnp.isinf(beta)
+    return jnp.where(cold, 0.0, jnp.exp(-jnp.where(cold, 0.0, beta) * energy))
+
+
+def thermal_population(beta: Array, energy: Array) -> Array:
+    """f = x/(1 + x), x = e^(-beta energy)."""
+    x = boltzmann(beta, energy)
+    return x / (1 + x)
+
+
+def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
+    """Gamma where the energy released to the bath is >= 0, Gamma e^(-beta |released|) where it is taken."""
+    return rate * boltzmann(beta, jnp.maximum(-released, 0.0))
+
+
+def degenerate(energies: Array, others: Array) -> Array:
+    """(len(energies), len(others)) booleans: equal within what the precision of an eigenvalue can tell."""
+    scale = jnp.maximum(jnp.max(jnp.abs(energies)), jnp.max(jnp.abs(others)))
+    tolerance = 2e6 * jnp.finfo(energies.dtype).eps if energies.dtype.itemsize > 4 else 2e-5
+    return jnp.abs(energies[:, None] - others[None, :]) <= tolerance * scale
+
+
+@jax.custom_jvp
+def eigh(matrix: Array) -> tuple[Array, Array]:
+    """Eigenvalues and vectors of a real symmetric matrix.
+
+    The derivative leaves out rotations among equal levels: right for whatever does not depend on the basis chosen
+    there, and finite.
+    """
+    energies, vectors = jnp.linalg.eigh(matrix)
+    return energies, vectors
+
+
+@eigh.defjvp
+def _eigh_jvp(primals: tuple, tangents: tuple) -> tuple:
+    energies, vectors = eigh(primals[0])
+    change = vectors.T @ (tangents[0] + tangents[0].T) @ vectors / 2
+    equal = degenerate(energies, energies)
+    gap = jnp.where(equal, 1.0, energies[None, :] - energies[:, None])
+    rotation = jnp.where(equal, 0.0, change / gap)
+    return (energies, vectors), (jnp.diagonal(change), vectors @ rotation)

@@ -1,0 +1,62 @@
+"""States of a network: as small as the physics allows.
+
+Each holds the populations of a product state, the `reference`, and the `excess` over it. A steady state is an excess
+over the sites' own thermal states: weak couplings and small temperature differences keep their relative accuracy.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array
+
+
+class PopulationState(eqx.Module):
+    """Populations alone: closed where every coupling is incoherent. `excess` (N,)."""
+
+    reference: Array
+    excess: Array
+    steady: bool = eqx.field(static=True, default=False)
+
+    @property
+    def population_excess(self) -> Array:
+        return self.excess
+
+
+class CovarianceState(eqx.Module):
+    """<c_i^dagger c_j> of Jordan-Wigner fermions on chains, baths at the ends alone. `excess` (N, N), by `pack`."""
+
+    reference: Array
+    excess: Array
+    steady: bool = eqx.field(static=True, default=False)
+
+    @property
+    def population_excess(self) -> Array:
+        return jnp.diagonal(self.excess)
+
+
+class DensityState(eqx.Module):
+    """The density matrix, block by block in the number of excitations: `excess` (C(2N, N),), packed as in `sectors`."""
+
+    reference: Array
+    excess: Array
+    steady: bool = eqx.field(static=True, default=False)
+
+
+NetworkState = PopulationState | CovarianceState | DensityState
+
+
+def pack(hermitian: Array) -> Array:
+    """A Hermitian matrix as the real matrix Re + Im, which loses nothing: Re is symmetric, Im antisymmetric."""
+    return hermitian.real + hermitian.imag
+
+
+def unpack(packed: Array) -> Array:
+    """The Hermitian matrix of `pack`.
+
+    Example:
+        >>> print(unpack(pack(jnp.array([[1.0, 2.0j], [-2.0j, 3.0]]))))
+        [[1.+0.j 0.+2.j]
+         [0.-2.j 3.+0.j]]
+    """
+    return (packed + packed.T) / 2 + 1j * (packed - packed.T) / 2

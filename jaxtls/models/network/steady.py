@@ -1,0 +1,68 @@
+"""The steady state of a network: which equations close, and their solution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..._checks import concrete
+from . import covariance, davies, populations, sectors
+from .checks import NOT_UNIQUE, refuse, require_baths, require_memory
+from .graph import structure
+from .linear import singular
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
+
+if TYPE_CHECKING:
+    from .model import ThermalNetwork
+
+MAX_DAVIES_BLOCKS = 6
+MAX_SITES = 10
+
+
+def solve(model: ThermalNetwork, max_memory: float) -> NetworkState:
+    """In the smallest space that closes."""
+    shape = structure(model)
+    require_baths(shape)
+    reference = model.thermal_populations
+    if not shape.coherent.any():
+        excess, condition = populations.steady_excess(model.relaxation_rates, model.noise, reference)
+        return PopulationState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+    noisy = bool(shape.incoherent.any())
+    if shape.is_chains() and not (noisy and model.n_tls > covariance.DENSE_NOISY_SITES):
+        excess, condition = covariance.steady_excess(model.fermions(reference), reference, noisy)
+        return CovarianceState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+    return density(model, noisy, max_memory)
+
+
+def density(model: ThermalNetwork, noisy: bool, max_memory: float) -> DensityState:
+    """As a density matrix, whatever else would close."""
+    n, reference = model.n_tls, model.thermal_populations
+    is_global = model.thermalizer == "global"
+    if is_global and not noisy and MAX_DAVIES_BLOCKS < n <= MAX_SITES:
+        return _eigenstates(model, max_memory)
+    size = sectors.dimension(n)
+    copies = 12 if is_global else 3
+    require_memory(copies * 8.0 * size**2, f"a generator of {size} x {size} for {n} coherently coupled", max_memory)
+    parameters, extra = model.sector_parameters(), model.bath_generator()
+    excess, condition = sectors.steady_excess((n, False), parameters, extra, reference)
+    return DensityState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+
+
+def _eigenstates(model: ThermalNetwork, max_memory: float) -> DensityState:
+    """Davies beyond the full blocks: populations of eigenstates, and coherences of those levels that are equal."""
+    n, reference, found = model.n_tls, model.thermal_populations, model.levels()
+    a = b = np.arange(2**n)
+    equal = davies.degenerate_pairs(n, found)
+    known = concrete(equal)
+    if known is None:
+        energies = refuse(found.energies, jnp.any(equal), "H has equal levels: traced, they need N <= 6.")
+        found = found._replace(energies=energies)
+    else:
+        rows, columns = np.nonzero(known)
+        a, b = np.concatenate([a, rows]), np.concatenate([b, columns])
+    require_memory(10 * 8.0 * len(a) ** 2 + 8 * n * 4.0**n, f"{len(a)} eigenstate elements of {n}", max_memory)
+    packed, condition = davies.steady_matrix(n, found, a, b)
+    packed = refuse(packed, singular(condition), NOT_UNIQUE)
+    return DensityState(reference, packed - sectors.product_state(n, reference), True)
