@@ -9,6 +9,16 @@ A new figure is a module with these two functions and a line below.
 from types import ModuleType
 
 from . import (
+    artiaco_fig03,
+    artiaco_fig04a,
+    artiaco_fig04b,
+    artiaco_fig05,
+    artiaco_fig06,
+    artiaco_fig07,
+    artiaco_fig08,
+    artiaco_fig09,
+    artiaco_fig10,
+    artiaco_fig11,
     blacker_tilbrook_fig1,
     blacker_tilbrook_fig2,
     blacker_tilbrook_fig3,
@@ -29,4 +39,14 @@ FIGURES: dict[str, ModuleType] = {
     "blacker-tilbrook-1": blacker_tilbrook_fig1,
     "blacker-tilbrook-2": blacker_tilbrook_fig2,
     "blacker-tilbrook-3": blacker_tilbrook_fig3,
+    "artiaco-3": artiaco_fig03,
+    "artiaco-4a": artiaco_fig04a,
+    "artiaco-4b": artiaco_fig04b,
+    "artiaco-5": artiaco_fig05,
+    "artiaco-6": artiaco_fig06,
+    "artiaco-7": artiaco_fig07,
+    "artiaco-8": artiaco_fig08,
+    "artiaco-9": artiaco_fig09,
+    "artiaco-10": artiaco_fig10,
+    "artiaco-11": artiaco_fig11,
 }

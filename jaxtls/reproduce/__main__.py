@@ -16,6 +16,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--list", action="store_true", help="list the figures and stop")
     top.add_argument("--out", default="figures", metavar="DIR", help="folder for the files (default: figures)")
     top.add_argument("--full", action="store_true", help="the paper's sizes, in minutes instead of about one")
+    top.add_argument("--store", metavar="DIR", help="keep what ensembles computed there, and go on from it")
     top.add_argument("--quiet", action="store_true", help="no progress on stderr")
     return top
 
@@ -41,9 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     for name in options.names or FIGURES:
         try:
-            paths = run(name, options.out, quick=not options.full, progress=not options.quiet)
+            paths = run(name, options.out, quick=not options.full, progress=not options.quiet, store=options.store)
         except OSError as error:
-            print(f"The folder {options.out} cannot be written: {error.strerror}.", file=sys.stderr)
+            # Those of the store name their file and the remedy, and have no number of the system.
+            said = f"The folder {options.out} cannot be written: {error.strerror}." if error.strerror else error
+            print(said, file=sys.stderr)
             return 2
         print("written: " + ", ".join(paths))
     return 0

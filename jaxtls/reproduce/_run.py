@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import os
 import pathlib
 from typing import Any
@@ -13,7 +14,13 @@ from .._checks import require
 from .._progress import Progress
 
 
-def run(name: str, out_dir: str | os.PathLike = "figures", quick: bool = True, progress: bool = True) -> list[str]:
+def run(
+    name: str,
+    out_dir: str | os.PathLike = "figures",
+    quick: bool = True,
+    progress: bool = True,
+    store: str | os.PathLike | None = None,
+) -> list[str]:
     """Compute one of `FIGURES`, write `name`.png and `name`.csv, say on stderr how far it is.
 
     Arguments:
@@ -21,6 +28,8 @@ def run(name: str, out_dir: str | os.PathLike = "figures", quick: bool = True, p
         out_dir: folder for the files; made where it is missing.
         quick: fewer points and smaller bases, about a minute; False: the sizes of the paper.
         progress: False says nothing.
+        store: folder for the realizations of figures that average over disorder, from which a run that was stopped goes
+            on (needs `pip install 'jaxtls[store]'`); other figures keep nothing.
 
     Returns:
         The paths written, the picture first.
@@ -37,7 +46,9 @@ def run(name: str, out_dir: str | os.PathLike = "figures", quick: bool = True, p
     require(name in FIGURES, "name", f"be one of {sorted(FIGURES)}", repr(name))
     say = Progress(quiet=not progress)
     say.stage(f"{name}: compute, {'quick' if quick else 'full'} size")
-    data = FIGURES[name].data(quick, progress)
+    compute = FIGURES[name].data
+    kept = {"store": store} if store is not None and "store" in inspect.signature(compute).parameters else {}
+    data = compute(quick, progress, **kept)
     say.stage(f"{name}: draw and write")
     folder = pathlib.Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)

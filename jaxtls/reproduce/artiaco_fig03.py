@@ -1,0 +1,80 @@
+"""Artiaco, Balducci & Scardicchio, Fig. 3: mean concurrence of a closed glass, from its rise to its plateau."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import plot
+from ._artiaco import (
+    CONCURRENCE,
+    DECAY,
+    TIME,
+    average,
+    columns,
+    draw_curve,
+    draw_power_laws,
+    dress,
+    exponents,
+    power_law,
+    times,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# N: realizations
+QUICK = {6: 2000, 8: 2000, 10: 2000, 20: 1000, 40: 300, 60: 200}
+FULL = dict.fromkeys((4, 6, 8, 10, 12, 16, 20, 30, 40, 50, 60), 5000)
+FIRST = 8  # from this N on there is a decay to be fitted within the window
+
+
+def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+    """C(t) at several N, and its exponents.
+
+    Arguments:
+        quick: six N with 250 to 2000 realizations; False: eleven with 5000.
+        progress: show bars on stderr.
+        store: folder for the realizations, from which a later call goes on.
+
+    Returns:
+        n_tls (K,), t (T,) [hbar/W], C_N<n> and C_N<n>_sem (T,); n_fit (L,), beta, beta_sem,
+        beta_amplitude, beta_weighted, beta_weighted_sem, beta_since, beta_until (L,): the fits.
+    """
+    sizes = QUICK if quick else FULL
+    ts = times(-6, 0 if quick else 1, 8)
+    found: dict[str, np.ndarray] = {"n_tls": np.array([*sizes], float), "t": ts}
+    fits = {}
+    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+        curves = average(["concurrence"], n, ts, count, window=DECAY, store=store, progress=progress)
+        found |= columns(curves, "concurrence", [f"C_N{n}"])
+        if n >= FIRST:
+            fits[n] = power_law(curves)
+    return found | {"n_fit": np.array([*fits], float), **exponents(fits, "beta")}
+
+
+def draw(data: dict[str, np.ndarray]) -> Figure:
+    """C(t), and the exponents in an inset."""
+    fig = plot.figure(7.0, 5.0)
+    ax = fig.subplots()
+    for n, colour in zip(data["n_tls"], plot.ramp(len(data["n_tls"])), strict=True):
+        draw_curve(ax, data["t"], data, f"C_N{n:g}", color=colour, label=f"{n:g}")
+    draw_power_laws(ax, data, "beta")
+    rise = data["t"][data["t"] < 1e-4]
+    start = data[f"C_N{data['n_tls'][-1]:g}"][0]
+    ax.plot(rise, start * rise / rise[0], color=plot.VERMILION, ls="-.", lw=1.2, label=r"$\propto t$")
+    ax.set(xscale="log", yscale="log", xlim=data["t"][[0, -1]], ylim=(1e-6, 0.5))
+    dress(ax, TIME, CONCURRENCE)
+    ax.legend(title="$N$", frameon=False, fontsize=8, loc="upper right", ncols=2)
+    inset = ax.inset_axes((0.12, 0.12, 0.36, 0.36))
+    n = data["n_fit"]
+    inset.errorbar(n, data["beta"], data["beta_sem"], fmt="o", ms=4, lw=1, color=plot.BLUE, label="equal weights")
+    looks = {"fmt": "o", "mfc": "white", "ms": 4, "lw": 1, "color": plot.VERMILION}
+    inset.errorbar(n, data["beta_weighted"], data["beta_weighted_sem"], **looks, label=r"weights $1/\mathrm{sem}^2$")
+    inset.legend(frameon=False, fontsize=7, loc="lower right")
+    inset.set_ylim(0, None)
+    dress(inset, "$N$", r"exponent $\beta_i$")
+    return fig

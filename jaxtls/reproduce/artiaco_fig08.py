@@ -1,0 +1,112 @@
+"""Artiaco, Balducci & Scardicchio, Fig. 8: how weak dissipation takes the plateau of the concurrence away.
+
+"A stretched exponential alpha exp(-((t + t0)/tau)^delta), delta = 0.2 and tau = O(1)": it fits well. Measured with 4000
+realizations, fitted to eps = 1e-6 over eps t = 1e-5..1 where C is above 5 standard errors (weighted with them, as if
+times were independent): delta = 0.162(7), 0.145(12), 0.15(4) at N = 5, 6, 8; tau = 1.6(9) hbar/W at N = 5, but 0.09(13)
+and 0.02(8) at N = 6 and 8, with alpha = 4.3(6), 8(3), 15(20): the data fix the shape, not alpha and tau apart.
+The paper gives tau without its eps: time enters as eps t alone once the plateau is reached (both eps fall on one curve
+in the figure), so tau goes as 1/eps. Larger N fall earlier: half the plateau is left at eps t = 1.7e-4, 1.0e-4, 4e-5.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+from tqdm import tqdm
+
+from .. import Positive, fit, plot
+from ._artiaco import average, columns, dress, tex, times
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+DISSIPATION = (0.0, 1e-6, 1e-4)
+LAW = ("amplitude", "delay", "lifetime", "stretch")
+# N: realizations
+QUICK = {5: 2500, 6: 2500, 8: 2500}
+FULL = dict.fromkeys((5, 6, 7, 8, 9), 20_000)
+WINDOW = (1e-5, 1.0)  # of eps t, over which the law is fitted
+
+
+class StretchedExponential(eqx.Module):
+    """amplitude exp(-((t + delay)/lifetime)^stretch), t in units of hbar/(eps W)."""
+
+    amplitude: Array | float = 1.0
+    delay: Array | float = 1e-4
+    lifetime: Array | float = 0.01
+    stretch: Array | float = 0.3
+
+    def log(self, t: Array) -> Array:
+        """Its logarithm."""
+        return jnp.log(self.amplitude) - ((t + self.delay) / self.lifetime) ** self.stretch
+
+
+def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+    """C(t; eps)/C(inf; 0) and a stretched exponential for each N.
+
+    Arguments:
+        quick: N = 5, 6, 8 and 4000 realizations; False: N = 5 to 9 and 20 000.
+        progress: show bars on stderr.
+        store: folder for the realizations, from which a later call goes on.
+
+    Returns:
+        n_tls (K,), dissipation (2,), t (T,) [hbar/W], ratio_eps<e>_N<n> and ratio_eps<e>_N<n>_sem (T,), the error
+        without that of the plateau; amplitude, delay, lifetime, stretch and their _sem (K,), fitted to the ratios of
+        the smaller dissipation over `WINDOW`.
+    """
+    sizes = QUICK if quick else FULL
+    ts = times(-2, 7, 6)
+    found = {"n_tls": np.array([*sizes], float), "dissipation": np.array(DISSIPATION[1:]), "t": ts}
+    fits, vary = [], ("dissipation", DISSIPATION)
+    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+        curves = average(["concurrence"], n, ts, count, vary=vary, store=store, progress=progress)
+        plateau = curves.mean["concurrence"][0, ts >= 1e2].mean()
+        ratios = columns(curves, "concurrence", [f"ratio_eps{e:g}_N{n}" for e in DISSIPATION])
+        ratios = {name: values / plateau for name, values in ratios.items() if "eps0_" not in name}
+        name = f"ratio_eps{DISSIPATION[1]:g}_N{n}"
+        fits.append(stretched(DISSIPATION[1] * ts, ratios[name], ratios[name + "_sem"]))
+        found |= ratios
+    names = (*LAW, *(f"{name}_sem" for name in LAW))
+    return found | dict(zip(names, np.array(fits).T, strict=True))
+
+
+def stretched(eps_t: np.ndarray, ratio: np.ndarray, sem: np.ndarray) -> tuple[float, ...]:
+    """The law's four numbers and their errors, by least squares in logarithms, weighted with the standard errors."""
+    here = (eps_t >= WINDOW[0]) & (eps_t <= WINDOW[1]) & (ratio > 5 * sem)
+    t, y, error = (jnp.asarray(x[here]) for x in (eps_t, np.log(ratio), sem / ratio))
+    free = dict.fromkeys(LAW, Positive())
+    found = fit(lambda law: law.log(t), StretchedExponential(), y, sigma=error, free=free)
+    return tuple(float(values[name]) for values in (found.values, found.stderr) for name in LAW)
+
+
+def draw(data: dict[str, np.ndarray]) -> Figure:
+    """Ratios against eps t, and -ln(ratio/amplitude), a straight line for a stretched exponential."""
+    fig = plot.figure(9.5, 4.2)
+    axes = fig.subplots(1, 2)
+    law = StretchedExponential()
+    for i, (n, colour) in enumerate(zip(data["n_tls"], plot.ramp(len(data["n_tls"])), strict=True)):
+        law = StretchedExponential(*(float(data[name][i]) for name in LAW))
+        for e, marker in zip(data["dissipation"], "o^", strict=True):
+            t, name = e * data["t"], f"ratio_eps{e:g}_N{n:g}"
+            ratio, sem = data[name], data[f"{name}_sem"]
+            here = (ratio > 3 * sem) & (ratio > 1e-4) & (t >= 1e-6) & (data["t"] >= 0.1)
+            looks = {"fmt": marker, "ms": 3.5, "lw": 0.8, "color": colour, "mfc": colour if marker == "o" else "white"}
+            label = rf"$N = {n:g}$, $\epsilon = {tex(e)}$"
+            axes[0].errorbar(t[here], ratio[here], sem[here], **looks, label=label)
+            depth = -np.log(ratio / law.amplitude)
+            here &= depth > 3 * sem / ratio
+            axes[1].errorbar(t[here], depth[here], (sem / ratio)[here], **looks)
+        line = np.geomspace(*WINDOW, 100)
+        axes[0].plot(line, np.exp(law.log(line)), color=colour, lw=1.2)
+        axes[1].plot(line, np.log(law.amplitude) - law.log(line), color=colour, lw=1.2)
+    axes[0].set(xscale="log", ylim=(0, 1.15))
+    axes[1].set(xscale="log", yscale="log")
+    dress(axes[0], r"$\epsilon t$  [$\hbar/W$]", r"$C(t; \epsilon) \, / \, C(\infty; 0)$", "a")
+    dress(axes[1], r"$\epsilon t$  [$\hbar/W$]", r"$-\ln[C(t; \epsilon) \, / \, \alpha \, C(\infty; 0)]$", "b")
+    axes[0].legend(frameon=False, fontsize=8, loc="upper right")
+    return fig

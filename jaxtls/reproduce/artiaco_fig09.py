@@ -1,0 +1,96 @@
+"""Artiaco, Balducci & Scardicchio, Fig. 9: the decay of the concurrence of an open glass, past their N <= 9."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from .. import plot
+from ._artiaco import (
+    CONCURRENCE,
+    DECAY,
+    LATE,
+    TIME,
+    average,
+    columns,
+    draw_curve,
+    draw_power_laws,
+    dress,
+    exponents,
+    power_law,
+    times,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# N: realizations
+QUICK = {5: 4000, 6: 4000, 8: 4000, 10: 2000, 20: 500, 40: 200, 60: 100}
+FULL = dict.fromkeys((5, 6, 7, 8, 9, 10, 12, 16, 20, 30, 40, 60), 5000)
+PAPER = 9  # the largest N of the paper with dissipation
+
+
+def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
+    """C(t) at eps = 1 and its exponents, beside those of the closed glass.
+
+    Arguments:
+        quick: seven N with 100 to 4000 realizations; False: twelve with 5000.
+        progress: show bars on stderr.
+        store: folder for the realizations, from which a later call goes on.
+
+    Returns:
+        n_tls (K,), t (T,) [hbar/W], C_N<n> and C_N<n>_sem (T,); with _sem, _amplitude, _weighted, _weighted_sem and
+        _since, _until: beta_i, beta_o (K,) over 10^-2.5..10^-1.75 hbar/W, and late_beta_o (L,) over 0.01..1 hbar/W, the
+        paper's, at n_late (L,) <= 10.
+    """
+    sizes = QUICK if quick else FULL
+    ts = times(-5, 0, 8)
+    found = {"n_tls": np.array([*sizes], float), "t": ts}
+    vary, window = ("dissipation", (0.0, 1.0)), (DECAY[0], LATE[1])
+    closed, opened, late = {}, {}, {}
+    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+        curves = average(["concurrence"], n, ts, count, vary=vary, window=window, store=store, progress=progress)
+        found |= columns(curves, "concurrence", [f"closed_N{n}", f"C_N{n}"])
+        closed[n], opened[n] = power_law(curves, 0), power_law(curves, 1)
+        if n <= 10:
+            late[n] = power_law(curves, 1, LATE)
+    found |= exponents(closed, "beta_i") | exponents(opened, "beta_o") | exponents(late, "late_beta_o")
+    return found | {"n_late": np.array([*late], float)}
+
+
+def draw(data: dict[str, np.ndarray]) -> Figure:
+    """C(t) with its fits, and the exponents against 1/N."""
+    fig = plot.figure(10.0, 4.4)
+    ax, right = fig.subplots(1, 2)
+    n = data["n_tls"]
+    for k, colour in zip(n, plot.ramp(len(n)), strict=True):
+        draw_curve(ax, data["t"], data, f"C_N{k:g}", color=colour, label=f"{k:g}")
+    draw_power_laws(ax, data, "late_beta_o")
+    big = n >= 20
+    fits = {name: values[big] for name, values in data.items() if name.startswith("beta_o")}
+    draw_power_laws(ax, fits, "beta_o")
+    ax.set(xscale="log", yscale="log", xlim=(1e-4, 1), ylim=(1e-5, 0.3))
+    dress(ax, TIME, CONCURRENCE, "a")
+    ax.set_title(r"$\epsilon = 1$", fontsize=10)
+    ax.legend(title="$N$", frameon=False, fontsize=8, loc="lower left")
+    early = r"$10^{-2.5} < t < 10^{-1.75}$"
+    series = (
+        ("beta_i", n, "o", plot.BLUE, rf"$\beta_i$, $\epsilon = 0$, {early}"),
+        ("beta_o", n, "s", plot.VERMILION, rf"$\beta_o$, $\epsilon = 1$, {early}"),
+        ("late_beta_o", data["n_late"], "D", plot.GREEN, r"$\beta_o$, $\epsilon = 1$, $0.01 < t < 1$"),
+    )
+    for name, sizes, marker, colour, label in series:
+        looks = {"fmt": marker, "ms": 5, "lw": 1, "color": colour}
+        right.errorbar(1 / sizes, data[name], data[name + "_sem"], **looks, label=label)
+    right.axvspan(1 / (PAPER + 0.5), 0.25, color="0.93", lw=0, zorder=0)
+    right.text(
+        1 / (PAPER + 0.5) + 0.004, 0.15, "within the paper's\nreach at $\\epsilon = 1$", fontsize=8, color="0.35"
+    )
+    right.set(xlim=(0, 0.21))
+    right.set_ylim(0, None)
+    dress(right, "$1/N$", "exponent", "b")
+    right.legend(frameon=False, fontsize=8, loc="upper right")
+    return fig
