@@ -7,11 +7,15 @@ from . import quantum as quantum
 from .dynamics import Lindbladian as Lindbladian
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
+from .dynamics import correlation as correlation
 from .dynamics import evolve as evolve
 from .dynamics import local as local
 from .dynamics import mesolve as mesolve
 from .dynamics import modulated as modulated
 from .dynamics import piecewise_constant as piecewise_constant
+from .dynamics import spectrum as spectrum
+from .dynamics import steady_state as steady_state
+from .dynamics import trajectories as trajectories
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult

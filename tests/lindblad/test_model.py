@@ -154,7 +154,7 @@ def test_code_does_not_grow_with_the_number_of_operators():
         assert equations(40, layout) == equations(4, layout)
     sizes = []
     for n in (5, 7):
-        lindbladian = jt.Lindbladian(*ising(n, lambda f: jt.local((2,) * n, f)))
+        lindbladian = jt.Lindbladian(*ising(n, lambda f, n=n: jt.local((2,) * n, f)))
         closed = jax.make_jaxpr(lambda l, y: l.vector_field(0.0, y))(lindbladian, jnp.eye(2**n) + 0j)
         sizes.append(len(closed.eqns))
     assert sizes[0] == sizes[1]

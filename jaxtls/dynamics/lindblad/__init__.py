@@ -1,9 +1,14 @@
 """Lindblad equations for any Hamiltonian and jump operators."""
 
+from .correlation import correlation as correlation
+from .correlation import spectrum as spectrum
+from .mesolve import MasterSolution as MasterSolution
+from .mesolve import mesolve as mesolve
 from .model import Lindbladian as Lindbladian
 from .operators import Operator as Operator
 from .operators import local as local
 from .operators import modulated as modulated
 from .operators import piecewise_constant as piecewise_constant
-from .mesolve import MasterSolution as MasterSolution
-from .mesolve import mesolve as mesolve
+from .steady import steady_state as steady_state
+from .trajectories import TrajectoriesResult as TrajectoriesResult
+from .trajectories import trajectories as trajectories

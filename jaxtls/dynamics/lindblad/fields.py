@@ -35,6 +35,10 @@ class AbstractParts(eqx.Module):
     def left(self, c: Array | None) -> Callable[[Array], Array]:
         """y -> A y, for y (n, m)."""
 
+    def ket(self, c: Array | None) -> Callable[[Array], Array]:
+        """As `left`, for few columns."""
+        return self.left(c)
+
     @abc.abstractmethod
     def both(self, c: Array | None) -> Callable[[Array], Array]:
         """y -> A y + y A†, for y (n, n)."""
@@ -68,6 +72,12 @@ class DenseParts(AbstractParts):
     def left(self, c: Array | None) -> Callable[[Array], Array]:
         matrix = self.matrix(c)
         return lambda y: jnp.matmul(matrix, y, precision=HIGHEST)
+
+    def ket(self, c: Array | None) -> Callable[[Array], Array]:
+        if c is None:
+            return self.left(c)
+        # Group by group: in a batch of different times the matrices stay shared.
+        return lambda y: jnp.tensordot(c, jnp.matmul(self.effective, y, precision=HIGHEST), 1, precision=HIGHEST)
 
     def both(self, c: Array | None) -> Callable[[Array], Array]:
         matrix = self.matrix(c)
@@ -154,7 +164,7 @@ class StencilParts(AbstractParts):
         return lambda y: _shifted_sum(y, weights, self.shifts)
 
 
-def _merged(values: Array, labels: list[tuple[int, ...]]) -> tuple[Array, list[tuple[int, ...]]]:
+def _merged(values: Array, labels: list) -> tuple[Array, list]:
     """Sum the entries of `values` (along the first axis) that share a label."""
     found = sorted(set(labels))
     place = {label: k for k, label in enumerate(found)}

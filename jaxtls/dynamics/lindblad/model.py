@@ -34,7 +34,7 @@ class Lindbladian(eqx.Module):
     Arguments:
         hamiltonian: (n, n) Hermitian [frequency]: an array, a function t -> (n, n), an `Operator` (`local`,
             `modulated`, `piecewise_constant` and their sums), a QuTiP `Qobj` or a dynamiqs `QArray`.
-        jump_ops: list of the same kinds of (n, n) operators, [sqrt(frequency)], or pure numbers where `rates` are given.
+        jump_ops: list of the same kinds of (n, n) operators [sqrt(frequency)], or of pure numbers with `rates`.
         rates: (K,) r_k >= 0 [frequency], 1 by default. Gradients are finite at r_k = 0, where those of
             sqrt(rate) * operator are not.
         layout: "dense" products, a "stencil" of diagonals, or "auto": the cheaper by a count of operations.
@@ -75,14 +75,15 @@ class Lindbladian(eqx.Module):
         self.rates = wanted[np.asarray(self.order, int)]
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
-        matrices = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
+        matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
         dtype = jnp.result_type(jnp.complex64, *(getattr(m, "values", m).dtype for m in matrices))
         if not matrices:
             dtype = jnp.result_type(complex)
         constant = [term.matrix for term in h.terms if term.matrix is not None and term.envelope is None]
         moving = [term for term in h.terms if term.matrix is not None and term.envelope is not None]
-        members = [total(constant, self.n, dtype), *(term.matrix for term in moving)]
-        plain, own_group, functions, order, later = [], [], [], [], []
+        members: list[Any] = [total(constant, self.n, dtype), *(term.matrix for term in moving)]
+        plain: list[Any] = []
+        own_group, functions, order, later = [], [], [], []  # type: ignore[var-annotated]
         envelopes: list[Callable] = []
         for k, op in enumerate(jumps):
             if all(term.matrix is not None and term.envelope is None for term in op.terms):
@@ -178,7 +179,7 @@ class Lindbladian(eqx.Module):
         parts = self.parts()
 
         def field(t: Any, psi: Array) -> Array:
-            d = parts.left(self._coefficients(t))(psi)
+            d = parts.ket(self._coefficients(t))(psi)
             if self.functions:
                 d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
             for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):

@@ -1,4 +1,4 @@
-"""What a Hamiltonian or a jump operator may be: a sum of terms, each a matrix, a modulated matrix or a function of time."""
+"""What a Hamiltonian or a jump operator may be: a sum of matrices, modulated matrices and functions of time."""
 
 from __future__ import annotations
 
@@ -109,6 +109,7 @@ def _scaled(term: Term, factor: Array) -> Term:
         return Term(None, None, _Scaled(factor, term.function))
     if isinstance(term.matrix, Diagonals):
         return Term(Diagonals(factor * term.matrix.values, term.matrix.offsets), term.envelope)
+    assert term.matrix is not None
     return Term(factor * term.matrix, term.envelope)
 
 
@@ -239,7 +240,7 @@ def local(dims: Any, factors: Any) -> Operator:
     require(len(sizes) > 0, "dims", "list at least one subsystem", dims)
     parts = [Diagonals.identity(d) for d in sizes]
     for site, factor in factors.items():
-        known = isinstance(site, int | np.integer) and 0 <= site < len(sizes)
+        known = isinstance(site, int | np.integer) and bool(0 <= site < len(sizes))
         require(known, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
         parts[site] = Diagonals.from_array(interop.as_matrix(f"factors[{site}]", factor, sizes[site]))
     return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
