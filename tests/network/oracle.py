@@ -61,11 +61,11 @@ class Oracle:
                 noise = noise + incoherent[i, k] * dissipator(self.a[i].T @ self.a[k])
         self.baths, self.noise = baths, noise
         self.generator = -1j * (np.kron(self.h, one) - np.kron(one, self.h.T)) + sum(baths) + noise
-        equations = np.vstack([self.generator, one.reshape(1, -1)])
-        right = np.zeros(4**n + 1)
-        right[-1] = 1.0
-        rho = np.linalg.lstsq(equations, right.astype(complex), rcond=None)[0]
-        assert np.linalg.matrix_rank(equations) == 4**n
+        # Trace 1 in place of one equation, which the others imply; a second steady state would make this singular.
+        equations = self.generator.copy()
+        equations[0] = one.reshape(-1)
+        rho = np.linalg.solve(equations, np.eye(4**n)[0].astype(complex))
+        assert np.max(np.abs(self.generator @ rho)) < 1e-12
         self.rho = rho.reshape(2**n, 2**n)
 
     def power(self, part):

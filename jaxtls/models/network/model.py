@@ -62,7 +62,7 @@ class ThermalNetwork(eqx.Module):
         ...     ss = net.steady_state()
         ...     print(f"{name:6} J_A = {net.heat_currents(ss)[0]:+.2e}, entropy {net.entropy_production(ss):+.2e}")
         local  J_A = -9.36e-05, entropy -2.34e-05
-        noise  J_A = -4.63e-03, entropy +1.74e-03
+        noise  J_A = -5.66e-03, entropy +2.12e-03
         global J_A = +3.88e-05, entropy +9.71e-06
 
         Tuning the cold site into resonance heals the local model: heat turns at w_B = w_A beta_A/beta_B.
@@ -340,9 +340,9 @@ class ThermalNetwork(eqx.Module):
             >>> net = ThermalNetwork([2.0, 1.0], [1.0, 1.25], [0.1, 0.1], incoherent=[[0.0, 0.05], [0.05, 0.0]])
             >>> print(net.balance(net.steady_state()))  # doctest: +ELLIPSIS
             NetworkBalance: 2 TLSs
-              heat currents       [-0.00463...  0.00231...]
-              work power          0.00231...
-              entropy production  0.00173...
+              heat currents       [-0.00565...  0.00282...]
+              work power          0.00282...
+              entropy production  0.00212...
               first-law residual  ...
         """
         heat, work = self.heat_currents(state), self.work_power(state)
@@ -370,7 +370,7 @@ class ThermalNetwork(eqx.Module):
             >>> ss = net.steady_state()
             >>> c, n = net.correlations(ss), net.populations(ss)
             >>> f"{c[0, 1] - n[0] * n[1]:.6f}"
-            '-0.000901'
+            '-0.002878'
         """
         n = self.populations(state)
         if isinstance(state, DensityState):

@@ -26,7 +26,7 @@ def thermal_population(beta: Array, energy: Array) -> Array:
 
 def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
     """Gamma where the energy released to the bath is >= 0, Gamma e^(-beta |released|) where it is taken."""
-    return rate * boltzmann(beta, jnp.maximum(-released, 0.0))
+    return rate * jnp.where(released < 0, boltzmann(beta, jnp.maximum(-released, 0.0)), 1.0)
 
 
 def degenerate(energies: Array, others: Array) -> Array:
