@@ -123,7 +123,7 @@ def average(
 
 def columns(curves: Curves, observable: str, labels: Sequence[str]) -> dict[str, np.ndarray]:
     """The mean and standard error of each curve under "label" and "label_sem"."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for label, mean, sem in zip(labels, curves.mean[observable], curves.sem[observable], strict=True):
         found |= {label: mean, f"{label}_sem": sem}
     return found

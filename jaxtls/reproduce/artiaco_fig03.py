@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # N: realizations
-QUICK = {6: 2000, 8: 2000, 10: 2000, 20: 1000, 40: 300, 60: 200}
+QUICK = {6: 1500, 8: 1500, 10: 1500, 20: 600, 40: 250, 60: 150}
 FULL = dict.fromkeys((4, 6, 8, 10, 12, 16, 20, 30, 40, 50, 60), 5000)
 FIRST = 8  # from this N on there is a decay to be fitted within the window
 
@@ -36,7 +36,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """C(t) at several N, and its exponents.
 
     Arguments:
-        quick: six N with 250 to 2000 realizations; False: eleven with 5000.
+        quick: six N with 150 to 1500 realizations; False: eleven with 5000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 
@@ -72,7 +72,7 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     inset = ax.inset_axes((0.12, 0.12, 0.36, 0.36))
     n = data["n_fit"]
     inset.errorbar(n, data["beta"], data["beta_sem"], fmt="o", ms=4, lw=1, color=plot.BLUE, label="equal weights")
-    looks = {"fmt": "o", "mfc": "white", "ms": 4, "lw": 1, "color": plot.VERMILION}
+    looks: dict[str, Any] = {"fmt": "o", "mfc": "white", "ms": 4, "lw": 1, "color": plot.VERMILION}
     inset.errorbar(n, data["beta_weighted"], data["beta_weighted_sem"], **looks, label=r"weights $1/\mathrm{sem}^2$")
     inset.legend(frameon=False, fontsize=7, loc="lower right")
     inset.set_ylim(0, None)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PLATEAU = (1e1, 1e3)
 GROWTH = (10**-2.5, 1e-1)  # of the logarithm
 # N: realizations
-QUICK = {4: 400, 6: 400, 8: 200, 10: 100, 12: 40}
+QUICK = {4: 300, 6: 200, 8: 100, 10: 40}
 FULL = dict.fromkeys((4, 6, 8, 10, 12, 14, 16), 1000)
 
 
@@ -25,7 +25,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """S_E(t)/N and C(t) at several N, plateaus, and a logarithm fitted to the growth at the largest N.
 
     Arguments:
-        quick: N = 4 to 12 and 40 to 400 realizations; False: to 16, and 1000.
+        quick: N = 4 to 10 and 40 to 300 realizations; False: to 16, and 1000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 
@@ -34,7 +34,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
         (K,): mean of S_E from 10 to 1000 hbar/W, not divided; log_slope, log_level (1,): S_E/N = level + slope ln t.
     """
     sizes = QUICK if quick else FULL
-    ts = times(-5, 3, 4)
+    ts = times(-5, 3, 3)
     found: dict[str, np.ndarray] = {"n_tls": np.array([*sizes], float), "t": ts}
     plateaus = []
     for n, count in tqdm(sizes.items(), desc="N", disable=not progress):

@@ -1,4 +1,11 @@
-"""Artiaco, Balducci & Scardicchio, Fig. 7: mean concurrence of open glasses, past the paper's N."""
+"""Artiaco, Balducci & Scardicchio, Fig. 7: mean concurrence of open glasses, past the paper's N.
+
+Agrees with the paper; T = 0. Measured with 1000 realizations at N = 6 and 8, 200 at N = 20:
+- eps = 1 lowers the maximum and moves it to earlier times: 0.194(1) to 0.107(2) at N = 6, 0.189(1) to 0.107(1) at
+  N = 8, 0.173(2) to 0.104(2) at N = 20; from 1.5e-3 to 1.0e-3 hbar/W, at N = 20 from 1.0e-3 to 0.7e-3.
+- eps = 1e-6 changes nothing (5e-5 of the maximum) before 1 hbar/W, then takes the plateau away.
+- At N = 20, past the paper's N = 9, there is no plateau to be taken: the curves of 0 and 1e-6 are the same.
+"""
 
 from __future__ import annotations
 
@@ -50,14 +57,14 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     n = data["n_tls"]
     fig = plot.figure(0.8 + 3.3 * len(n), 3.9)
     axes = np.atleast_1d(fig.subplots(1, len(n), sharey=True))
-    for ax, k in zip(axes, n, strict=True):
+    for ax, letter, k in zip(axes, "abcdefgh", n, strict=False):
         for e, colour, dash in zip(data["dissipation"], COLOURS, DASHES, strict=True):
             label = rf"$\epsilon = {tex(e)}$"
             draw_curve(ax, data["t"], data, f"C_eps{e:g}_N{k:g}", color=colour, ls=dash, label=label)
         ax.set(xscale="log", yscale="log", xlim=data["t"][[0, -1]], ylim=(1e-5, 0.4))
         ax.set_xticks(10.0 ** np.arange(-6, 8, 3))
         ax.minorticks_off()
-        dress(ax, TIME, CONCURRENCE)
+        dress(ax, TIME, CONCURRENCE, letter)
         ax.label_outer()
         ax.set_title(f"$N = {k:g}$", fontsize=10)
     axes[-1].legend(frameon=False, fontsize=8, loc="upper right")

@@ -11,7 +11,7 @@ in the figure), so tau goes as 1/eps. Larger N fall earlier: half the plateau is
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -41,7 +41,7 @@ class StretchedExponential(eqx.Module):
     lifetime: Array | float = 0.01
     stretch: Array | float = 0.3
 
-    def log(self, t: Array) -> Array:
+    def log(self, t: Any) -> Array:
         """Its logarithm."""
         return jnp.log(self.amplitude) - ((t + self.delay) / self.lifetime) ** self.stretch
 
@@ -50,7 +50,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """C(t; eps)/C(inf; 0) and a stretched exponential for each N.
 
     Arguments:
-        quick: N = 5, 6, 8 and 4000 realizations; False: N = 5 to 9 and 20 000.
+        quick: N = 5, 6, 8 and 2500 realizations; False: N = 5 to 9 and 20 000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 

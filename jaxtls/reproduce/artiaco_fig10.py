@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DISSIPATION = (0.0, 1e-6, 1.0)
 # N: realizations
-QUICK = {4: 400, 6: 300, 8: 150}
+QUICK = {4: 300, 6: 200, 8: 100}
 FULL = dict.fromkeys((4, 6, 8, 10, 12), 1000)
 
 
@@ -33,7 +33,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """S_E(t)/N at three dissipations and several N.
 
     Arguments:
-        quick: N = 4, 6, 8 and 150 to 400 realizations; False: to 12, and 1000.
+        quick: N = 4, 6, 8 and 100 to 300 realizations; False: to 12, and 1000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 
