@@ -1,6 +1,6 @@
 """Artiaco, Balducci & Scardicchio, Fig. 5: how the decay of a closed glass depends on the tunnelling amplitude.
 
-"The smaller the tunnelling, the faster the decay": agrees. Slope of ln C against ln t between a third and a hundredth of
+"The smaller the tunnelling, the faster the decay": agrees. Slope of ln C in ln t between a third and a hundredth of
 the peak, equal weights, N = 30 and 200 realizations: 4.72(16), 3.84(12), 3.40(13), 2.56(11), 1.74(7) for a typical
 amplitude of 0.01, 0.03, 0.1, 0.3, 1 W. "The decay remains a power law": 0.3 W comes near (weighted by the errors, that
 is at early times, 2.53), the others bend: 4.31 at 0.01 W and 1.65 at 1 W, and both are steeper below a hundredth.
