@@ -45,7 +45,7 @@ class Lindbladian(eqx.Module):
     Example:
         >>> L = Lindbladian(jnp.diag(jnp.array([0.5, -0.5])), [jnp.array([[0, 0], [1, 0]])], rates=[0.1])
         >>> L.n, L.vector_field(0.0, jnp.eye(2) / 2).real.tolist()
-        (2, [[-0.05..., 0.0], [0.0, 0.05...]])
+        (2, [[-0.05, 0.0], [0.0, 0.05]])
 
     Source: G. Lindblad, Commun. Math. Phys. 48, 119 (1976).
     """

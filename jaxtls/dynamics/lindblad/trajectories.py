@@ -134,12 +134,16 @@ def trajectories(
     require(good, "psi0", "be finite and not 0", psi0)
     ts = ts.astype(psi.real.dtype)
     operators = stack_operators("exp_ops", exp_ops, model.n).astype(psi.dtype)
+    wanted = operators.shape[0]
+    # jax.lax.map cannot stack empty arrays.
+    operators = operators if wanted else jnp.zeros((1, model.n, model.n), psi.dtype)
     edges = known_edges(model, discontinuities, ts)
     room = model.n * 16 + operators.shape[0] * ts.shape[0] * 2
     batch = min(count, max(1, BATCH_ELEMENTS // room)) if batch_size is None else size("batch_size", batch_size)
     problem = _Problem(model, operators, ts, edges, jnp.asarray(rtol, ts.dtype), jnp.asarray(atol, ts.dtype))
     found, jumps, steps, success = _run(problem, psi / jnp.linalg.norm(psi), key, count, batch, limit)
     remedy = "A trajectory ran out of steps. Raise max_steps, shorten the run, or pass throw=False."
+    found = found[:, :wanted]
     mean = jnp.mean(found, 0)
     deviation = jnp.sqrt(jnp.sum(jnp.abs(found - mean) ** 2, 0) / (count - 1))
     result = TrajectoriesResult(ts, mean, deviation / np.sqrt(count), jumps, steps, jnp.all(success))
