@@ -280,6 +280,9 @@ def test_refusals():
         noisy.density_matrix(noisy.steady_state())
     with pytest.raises(ValueError, match="steady_state"):
         noisy.correlations(noisy.thermal_state())
+    hotter = jt.ThermalNetwork([1.0] * n, [0.5] * n, [0.1] * n, incoherent=edge(0.1, n))
+    with pytest.raises(ValueError, match="of this network"):
+        hotter.correlations(noisy.steady_state())
 
 
 def test_zero_temperature_and_unequal_baths():

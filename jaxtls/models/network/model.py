@@ -382,7 +382,11 @@ class ThermalNetwork(eqx.Module):
             found = -(jnp.abs(unpack(state.excess)) ** 2)
         else:
             require_steady(state)
-            found, residual = populations.connected_correlations(self.relaxation_rates, self.noise, n)
+            g, noise = self.relaxation_rates, self.noise
+            change = g * (self.thermal_populations - n) + populations.mixing(noise, n)
+            speed = jnp.max(g + jnp.sum(noise, axis=1)) * jnp.sqrt(jnp.finfo(n.dtype).eps)
+            n = refuse(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
+            found, residual = populations.connected_correlations(g, noise, n)
             found = refuse(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
         return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
 
