@@ -113,9 +113,9 @@ def average(
         path = pathlib.Path(store) / f"{what}-N{n_tls}-T{len(ts)}"
         path.parent.mkdir(parents=True, exist_ok=True)
     r = ensemble(one, jax.random.key(2022), count, batch_size=min(batch, count), store=path, progress=progress)
-    mean, sem = ({k: np.asarray(v) for k, v in tree.items()} for tree in (r.mean, r.sem))
-    products = mean.pop("products")
-    del sem["products"]
+    # In the order of the observables: a tree that went through jax is sorted.
+    mean, sem = ({k: np.asarray(tree[k]) for k in observables} for tree in (r.mean, r.sem))
+    products = np.asarray(r.mean["products"])
     kept = mean[observables[0]][:, fitted]
     covariance = (products - kept[:, :, None] * kept[:, None, :]) / max(1, r.count - 1)
     return Curves(np.asarray(ts), mean, sem, fitted, covariance)

@@ -129,8 +129,8 @@ def test_average_against_the_model(tmp_path):
     # mean, standard error and covariance from realizations computed one by one
     ts, count, what = times(-3, -2, 2), 6, "half_system_entropy"
     vary = ("dissipation", (0.0, 1.0))
-    curves = average([what], 4, ts, count, vary=vary, window=(1e-3, 1e-2), store=tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["half_system_entropy-dissipation-N4-T3"]
+    curves = average([what, "bloch_vectors"], 4, ts, count, vary=vary, window=(1e-3, 1e-2), store=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["half_system_entropy-bloch_vectors-dissipation-N4-T3"]
     rows = []
     for i in range(count):
         disorder, start = jax.random.split(jax.random.fold_in(jax.random.key(2022), i))
@@ -142,6 +142,9 @@ def test_average_against_the_model(tmp_path):
     assert_allclose(curves.sem[what], rows.std(0, ddof=1) / np.sqrt(count), rtol=1e-9, atol=1e-12)
     for k in range(2):
         assert_allclose(curves.covariance[k], np.cov(rows[:, k].T) / count, rtol=1e-7, atol=1e-14)
+        means = rows[:, k].mean(axis=1)
+        expected = means.mean(), means.std(ddof=1) / np.sqrt(count)
+        assert_allclose(level(curves, k, (1e-3, 1e-2)), expected, rtol=1e-7)
 
 
 def test_stretched_exponential_is_found_again():
