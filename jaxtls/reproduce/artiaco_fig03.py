@@ -7,7 +7,8 @@ Measured with 2000 realizations to N = 10, and 1000, 400, 250 at N = 20, 40, 60:
 - "A power law of exponent beta_i, finite at large N": the mean slope over 10^-2.5..10^-1.75 hbar/W levels off. It is
   0.87, 1.45, 3.28, 4.03, 3.80 at N = 8, 10, 20, 40, 60; the first 500, 200, 100 realizations of the last three, with
   which Fig. 9 is made, have 3.22(11), 3.61(13), 3.98(14). But the curve is no power law there: weighted by
-  the errors, that is at early times, the slopes are 2.74(4), 3.15(6), 3.21(5), and at N = 60 the local one goes from 2 to more than 4.
+  the errors, that is at early times, the slopes are 2.74(4), 3.15(6), 3.21(5), and at N = 60 the local one goes
+  from 2 to more than 4.
 - The plateau is in Fig. 4a.
 """
 

@@ -1,4 +1,12 @@
-"""Artiaco, Balducci & Scardicchio, Fig. 6: half-system entropy of a closed glass, beside its concurrence."""
+"""Artiaco, Balducci & Scardicchio, Fig. 6: half-system entropy of a closed glass, beside its concurrence.
+
+Bubbles of N/2 TLSs. Measured with 150, 80, 40 realizations at N = 4, 6, 8:
+- "A volume law": agrees. The plateau S_E is 0.57(2), 0.97(3), 1.40(5), about 0.2 more for each TLS, half of the most
+  possible; S_E/N is 0.143(5), 0.161(5), 0.175(6) and still grows with N.
+- S_E grows while C falls from its peak: agrees.
+- "The growth is compatible with log(t)": over one decade, 1e-3..1e-2 hbar/W, where most of it happens; at these N the
+  curve is bent on both sides, and the plateau is reached near 0.05 hbar/W. The paper's fit is at N = 16 (full size).
+"""
 
 from __future__ import annotations
 
@@ -15,9 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PLATEAU = (1e1, 1e3)
-GROWTH = (10**-2.5, 1e-1)  # of the logarithm
+GROWTH = (1e-3, 1e-2)  # of the logarithm
 # N: realizations
-QUICK = {4: 300, 6: 200, 8: 100, 10: 40}
+QUICK = {4: 200, 6: 120, 8: 60, 10: 25}
 FULL = dict.fromkeys((4, 6, 8, 10, 12, 14, 16), 1000)
 
 
@@ -25,7 +33,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """S_E(t)/N and C(t) at several N, plateaus, and a logarithm fitted to the growth at the largest N.
 
     Arguments:
-        quick: N = 4 to 10 and 40 to 300 realizations; False: to 16, and 1000.
+        quick: N = 4 to 10 and 25 to 200 realizations; False: to 16, and 1000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 
