@@ -25,6 +25,7 @@ def test_notebook_is_small_and_was_run(path: pathlib.Path):
     assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebook_runs(path: pathlib.Path):

@@ -197,6 +197,7 @@ def test_means_are_classical_under_random_drives(amplitudes, frequencies, phases
         assert_allclose([found["x"], found["v"]], want, atol=2e-6)
 
 
+@pytest.mark.slow
 def test_gradients_through_a_driven_run():
     """With respect to the drive, the varying damping and omega; reverse mode against differences."""
 

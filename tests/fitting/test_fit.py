@@ -216,7 +216,7 @@ def test_out_of_steps_is_said():
     assert not f.success and "max_steps" in f.message and f.n_steps == 3
 
 
-@pytest.mark.parametrize("mode", ["adam", "lbfgs"])
+@pytest.mark.parametrize("mode", ["adam", pytest.param("lbfgs", marks=pytest.mark.slow)])
 def test_optax_finds_the_same(mode):
     y = noisy(decay(Decay(2.0, 1.3)), 0.05)
     method = optax.adam(0.05) if mode == "adam" else optax.lbfgs()

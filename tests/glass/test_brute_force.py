@@ -32,7 +32,7 @@ def check(nu, J, Y, f, eps, bloch, t, atol=1e-12):
     return rho, glass
 
 
-@pytest.mark.parametrize("n, f", [(4, 0.0), (3, "each")])
+@pytest.mark.parametrize("n, f", [pytest.param(4, 0.0, marks=pytest.mark.slow), (3, "each")])
 def test_everything_against_the_full_state(n, f):
     rng = np.random.default_rng(n)
     nu, J, Y = parameters(rng, n)

@@ -129,7 +129,7 @@ def test_exponentials():
     assert jax.grad(lambda x: exponentials.mean_decay(x + 0j, exponentials.decay(x + 0j)).real)(0.0) == -0.5
 
 
-@pytest.mark.parametrize("f", [0.0, 0.3])
+@pytest.mark.parametrize("f", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_gradients_against_differences(f):
     bloch = jt.random_bloch_vectors(jax.random.key(4), 5)
     ts = jnp.array([4e-4, 3e-3])
@@ -179,6 +179,7 @@ def test_entropy_has_a_gradient():
     np.testing.assert_allclose(jax.jit(jax.grad(f))(1.0), (f(1 + 1e-5) - f(1 - 1e-5)) / 2e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_chunks_and_batches_change_nothing(monkeypatch):
     glass, bloch = sample(7)
     ts = jnp.linspace(0, 5e-3, 11)

@@ -176,7 +176,7 @@ PARAMETERS = ("gamma_0", "cutoff", "omega_0", "mass", "temperature")
 
 
 @pytest.mark.parametrize("bath", ["spin", "oscillator"])
-@pytest.mark.parametrize("quadrature", [False, True])
+@pytest.mark.parametrize("quadrature", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_gradients_of_every_coefficient(bath, quadrature):
     def coefficients(v):
         g0, cutoff, omega_0, mass, T = v
