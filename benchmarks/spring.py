@@ -66,7 +66,6 @@ def against_peers(settings: Settings) -> Iterator[Row]:
     """The same finite problem, Lindblad form, all N spins exact, on 2^N n dimensions for the peers.
 
     Ratios are given twice: to jaxtls at the same rtol, and to jaxtls at least as accurate as the peer proved to be.
-    (The peers' steps are bounded by stability, not by rtol, so a looser rtol makes them no faster.)
     """
     found, missing = peers_spring.available() if settings.peers else ([], [])
     for line in missing:
