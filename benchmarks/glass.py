@@ -130,7 +130,7 @@ def _ensemble(n: int, ts: Any, occupation: float = 0.0) -> Callable:
 
 
 def throughput(settings: Settings) -> Iterator[Row]:
-    """Realizations a second from the key to the mean concurrence, one by one (lax.map) and in batches (vmap)."""
+    """Realizations a second from the key to the mean concurrence, in batches (vmap); on a GPU also a whole ensemble."""
     n, ts = 8 if settings.quick else 60, _times(settings)
     one = _ensemble(n, ts)
     gpu = jax.default_backend() != "cpu"

@@ -1,5 +1,6 @@
 """One physical system a file or folder."""
 
+from ._thermal import thermal_occupation as thermal_occupation
 from .damped import DampedOscillator as DampedOscillator
 from .damped import FluxQubit as FluxQubit
 from .damped import PhaseQubit as PhaseQubit
@@ -18,7 +19,6 @@ from .spin_bath import OhmicSpectralDensity as OhmicSpectralDensity
 from .spin_bath import SpinBathOscillator as SpinBathOscillator
 from .spin_bath import discretize as discretize
 from .spin_bath import exact_bath_moments as exact_bath_moments
-from .spin_bath import thermal_occupation as thermal_occupation
 from .spring import EntropicSpring as EntropicSpring
 from .spring import constant_rate_moments as constant_rate_moments
 from .spring import weak_coupling_rates as weak_coupling_rates

@@ -16,6 +16,7 @@ from jaxtyping import Array, ArrayLike
 from .. import _checks
 from ._constants import BOLTZMANN, PLANCK
 from ._special import digamma_excess, scaled_k0
+from ._thermal import polarization
 
 GAP_RATIO = 1.76  # Delta(0) / k Tc of weak-coupling BCS
 
@@ -127,7 +128,7 @@ class ResonatorLoss(eqx.Module):
             return jnp.full_like(x, jnp.inf)
         if self.saturation == "standard":
             return jnp.broadcast_to(self.critical_power, x.shape)
-        drive = self.critical_power * temperature**self.temperature_exponent / jnp.tanh(x)
+        drive = self.critical_power * temperature**self.temperature_exponent / _polarization(self, temperature)
         return drive ** (1 / self.photon_exponent)
 
     def frequency_shift(self, temperature: ArrayLike) -> Array:
@@ -184,6 +185,11 @@ def _reduced(model: ResonatorLoss, temperature: Array) -> tuple[Array, Array]:
     return temperature, scale / temperature
 
 
+def _polarization(model: ResonatorLoss, temperature: Array) -> Array:
+    """tanh(x), the factor by which a `SpinBathOscillator` is damped too."""
+    return polarization(PLANCK / BOLTZMANN * model.frequency, temperature)
+
+
 @eqx.filter_jit
 def _loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array:
     return _tls_loss(model, temperature, photons) + _quasiparticle_loss(model, temperature) + model.constant_loss
@@ -191,17 +197,17 @@ def _loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array:
 
 @eqx.filter_jit
 def _tls_loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array:
-    temperature, x = _reduced(model, temperature)
-    polarization = jnp.tanh(x)
+    temperature, _ = _reduced(model, temperature)
+    seen = _polarization(model, temperature)
     if model.saturation == "none":
-        return model.loss_tangent * polarization * jnp.ones_like(photons)
+        return model.loss_tangent * seen * jnp.ones_like(photons)
     # n^beta2 has no finite slope at n = 0; the inner `where` keeps the other parameters' gradients finite there.
     drive = jnp.where(photons > 0, jnp.where(photons > 0, photons, 1.0) ** model.photon_exponent, 0.0)
     if model.saturation == "standard":
         saturation = drive / model.critical_power**model.photon_exponent
     else:
-        saturation = drive * polarization / (model.critical_power * temperature**model.temperature_exponent)
-    return model.loss_tangent * polarization / jnp.sqrt(1 + saturation)
+        saturation = drive * seen / (model.critical_power * temperature**model.temperature_exponent)
+    return model.loss_tangent * seen / jnp.sqrt(1 + saturation)
 
 
 @eqx.filter_jit

@@ -13,6 +13,7 @@ from jaxtyping import Array
 from ..._checks import positive, require
 from .._constants import BOLTZMANN, ELECTRONVOLT, HBAR
 from .._special import digamma_excess
+from .._thermal import polarization as thermal_polarization
 from . import response
 
 Convention = Literal["half-derivative", "derivative"]
@@ -306,7 +307,7 @@ def _entropic_ratio(b: Array, strength: Array) -> Array:
 
 @jax.jit
 def _friction(omega: Array, temperature: Array, b: Array, strength: Array) -> tuple[Array, Array]:
-    resonant = np.pi * strength * jnp.tanh(HBAR / (2 * BOLTZMANN) * omega / temperature)
+    resonant = np.pi * strength * thermal_polarization(HBAR / BOLTZMANN * omega, temperature)
     loss, _ = response.over_energies(b)
     return resonant, strength * loss
 

@@ -7,4 +7,3 @@ from .density import discretize as discretize
 from .exact import exact_bath_moments as exact_bath_moments
 from .fock import SpinBathFock as SpinBathFock
 from .model import SpinBathOscillator as SpinBathOscillator
-from .thermal import thermal_occupation as thermal_occupation

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, real, require
+from .._thermal import lost_polarization, polarization, thermal_quanta
 from .density import DiscreteSpectralDensity, OhmicSpectralDensity
-from .thermal import lost_polarization, polarization, thermal_quanta
 
 # The half-shifted grid in u = ln(w/W) reaches this far; what lies beyond is e^-40 of a J that falls as 1/w.
 _REACH = {4: 18.0, 8: 40.0}

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, real, require, size
-from .thermal import polarization
+from .._thermal import polarization
 
 
 class OhmicSpectralDensity(eqx.Module):

@@ -1,4 +1,4 @@
-"""Thermal factors that are exact, and have the right gradients, at T = 0. hbar = k_B = 1."""
+"""Thermal factors that every bath, solid and resonator shares; exact, gradients too, at T = 0. hbar = k_B = 1."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._checks import positive
+from .._checks import positive
 
 # Beyond w/T = 80 tanh(w/2T) is 1 to 1e-35 and every derivative by T is 0: colder counts as this cold.
 _COLDEST = 80.0
