@@ -84,13 +84,26 @@ class TunnellingSolid(eqx.Module):
 
     @classmethod
     def preset(cls, name: str) -> TunnellingSolid:
-        """A material with published numbers; `jaxtls.models.solid.PRESETS` holds their sources.
+        """A glass with published numbers: "silica", "BK7", "SF4", "As2S3" or "PMMA".
+
+        `jaxtls.models.solid.PRESETS[name]` holds the source of each number, a note on what the numbers reproduce, and
+        the names of those that are `unconfirmed`: all but silica's were written down from memory of the cited table
+        (checked only for agreement with one another), so look them up before publishing with them.
 
         Arguments:
-            name: "silica".
+            name: one of the above.
 
         Raises:
             ValueError: for an unknown name.
+
+        Example:
+            >>> from jaxtls.models.solid import PRESETS
+            >>> print(f"{TunnellingSolid.preset('PMMA').tunnelling_strength():.2g}", PRESETS["PMMA"].strengths[0])
+            0.0002 0.0002
+            >>> PRESETS["silica"].unconfirmed, PRESETS["BK7"].unconfirmed
+            ((), ('gamma_l', 'gamma_t', 'v_l', 'v_t', 'p_bar'))
+
+        Source: J.-F. Berret & M. Meissner, Z. Phys. B 70, 65 (1988).
         """
         from .presets import PRESETS
 
@@ -129,6 +142,31 @@ class TunnellingSolid(eqx.Module):
         """Gamma = Gamma_max (Lambda/E)^2 [1/s] of a TLS of energy E and tunnelling element Lambda <= E [J]."""
         share = positive("tunnelling", tunnelling, zero=True) / positive("energy", energy)
         return share**2 * self.max_relaxation_rate(energy, temperature)
+
+    def distribution(self, energy: Any, rate: Any, temperature: Any) -> Array:
+        r"""P(E, Gamma), TLSs per volume, energy and relaxation rate [s/(J m^3)].
+
+            P = Pbar/(2 Gamma sqrt(1 - Gamma/Gamma_max(E, T))),   0 from Gamma_max on
+
+        Arguments:
+            energy: E [J], any shape, > 0.
+            rate: Gamma [1/s], broadcasts against it, > 0.
+            temperature: T [K], broadcasts against both, > 0.
+
+        Returns:
+            P; its root singularity at Gamma_max can be integrated: int_G^Gamma_max P = Pbar artanh sqrt(1-G/Gamma_max).
+
+        Example:
+            >>> slow = TunnellingSolid.preset("silica").distribution(1.380649e-23, jnp.array([1.0, 1e3]), 1.0)
+            >>> print(f"{slow[0]:.3g} {slow[0] / slow[1]:.3f}")  # 1/Gamma far below Gamma_max
+            4e+44 999.995
+
+        Source: Wang & Taylor, Section V; J. Jaeckle, Z. Phys. 257, 212 (1972).
+        """
+        rate = positive("rate", rate)
+        left = 1 - rate / self.max_relaxation_rate(energy, temperature)
+        slow = left > 0
+        return jnp.where(slow, self.p_bar / (2 * rate) / jnp.sqrt(jnp.where(slow, left, 1.0)), 0.0)
 
     def tunnelling_strength(self, polarization: str = "longitudinal") -> Array:
         """C = Pbar gamma^2/(rho v^2) of a polarization, dimensionless: the number that every acoustic property has.
