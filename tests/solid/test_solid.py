@@ -1,5 +1,7 @@
 """The standard tunnelling model: silica's known numbers, integrals against SciPy, limits, noise, samples, gradients."""
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,6 +66,54 @@ def test_silica_is_of_the_measured_size(silica):
 def test_every_number_of_a_preset_has_a_source():
     for preset in PRESETS.values():
         assert set(preset.sources) == set(preset.parameters) and preset.note
+        # what was not compared with the print is said to be so
+        assert set(preset.unconfirmed) <= set(preset.parameters)
+        assert bool(preset.unconfirmed) == ("From memory" in preset.note)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_glasses(name):
+    """The source prints gamma, v, rho, Pbar and C: each preset gives both C, and is as glasses are."""
+    solid = jt.TunnellingSolid.preset(name)
+    for polarization, published in zip(("longitudinal", "transverse"), PRESETS[name].strengths, strict=True):
+        strength = float(solid.tunnelling_strength(polarization))
+        assert 1e-4 < strength < 1e-3
+        assert_allclose(strength, published, rtol=0.1)
+    # the universal ratio of the deformation potentials, and elastic stability
+    assert 1.44 <= float(solid.gamma_l / solid.gamma_t) <= 1.84
+    assert float(solid.v_l) > 1.42 * float(solid.v_t)
+    # linear specific heat of glasses: 1e-3 J/(kg K^2) within a factor of 5
+    assert 2e-4 < float(solid.specific_heat(0.3)) / 0.3 < 5e-3
+    # R_S by quadrature and as a sum over TLSs, halfway (in logarithms) from 1e4 /s to the line Gamma_max(kT) = omega
+    T = 0.5
+    omega = float(jnp.sqrt(1e4 * solid.max_relaxation_rate(K * T, T)))
+    value, error = sampled_entropic_ratio(solid, jax.random.key(0), 20_000, omega, T)
+    expected = float(solid.entropic_ratio(omega, T))
+    assert 0 < float(error) < 0.01 * expected and abs(float(value) - expected) < 3.5 * float(error)
+
+
+# --- the distribution ------------------------------------------------------------------------------------------------
+
+
+def test_distribution_holds_pbar_artanh_of_tls(silica):
+    E, T = 0.7 * K, 0.4
+    top = gamma_max(E, T)
+    edges = top * np.array([1e-9, 1e-4, 0.3, 0.9])
+    # flat in ln Gamma far below the top; artanh sqrt(1 - u) TLSs (in Pbar) are faster than u top
+    nodes, weights = np.polynomial.legendre.leggauss(60)
+    for low, high in itertools.pairwise(edges):
+        half = np.log(high / low) / 2
+        rates = np.sqrt(low * high) * np.exp(half * nodes)
+        number = half * np.sum(weights * rates * np.asarray(silica.distribution(E, rates, T))) / 8e44
+        faster = np.arctanh(np.sqrt(1 - np.array([low, high]) / top))
+        assert_allclose(number, faster[0] - faster[1], rtol=1e-8)
+    beyond = silica.distribution(E, np.array([1.0, 2.0]) * top * (1 + 1e-12), T)
+    assert np.all(beyond == 0)
+    slope = jax.grad(lambda rate: silica.distribution(E, rate, T))
+    h = 1e-5 * edges[2]
+    numeric = (silica.distribution(E, edges[2] + h, T) - silica.distribution(E, edges[2] - h, T)) / (2 * h)
+    assert_allclose(slope(edges[2]), numeric, rtol=1e-6)
+    assert slope(2 * top) == 0
 
 
 # --- integrals -------------------------------------------------------------------------------------------------------
