@@ -52,6 +52,17 @@ def test_finite_time_is_eq_24_cut_at_t(bath, t):
         assert_allclose(getattr(found, name), value, rtol=1e-10, atol=1e-12, err_msg=name)
 
 
+@pytest.mark.parametrize("counter_term", [False, True])
+def test_density_matrices_move_with_the_coefficients_of_their_time(counter_term):
+    b = model(0.3, counter_term=counter_term)
+    fock = b.fock(30)
+    rho = fock.coherent_state(0.4 + 0.2j)
+    early, late = (fock.moments(fock.vector_field(t, rho)) for t in (0.3, 5.0))
+    for t, slope in ((0.3, early), (5.0, late)):
+        assert_allclose(slope, b.vector_field(t, fock.moments(rho)), atol=1e-10)
+    assert np.max(np.abs(early - late)) > 1e-3
+
+
 def test_settled_coefficients_are_the_time_average():
     b = model()
     ts = jnp.linspace(0.0, 4000.0, 40_001)
