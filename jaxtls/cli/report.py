@@ -79,7 +79,9 @@ class Report:
         parameters = self.parameters()
         for name, quantity in parameters.items():
             share = abs(quantity.stderr / quantity.value) if quantity.value and quantity.stderr else 0.0
-            if 0.5 < share < math.inf:
+            if 10 < share < math.inf:
+                spots.append(f"{name} cannot be told from zero: its error is {quantity.stderr:.2g}")
+            elif 0.5 < share < math.inf:
                 spots.append(f"{name} is poorly known: its error is {100 * share:.0f} % of its value")
         errors = np.array([quantity.stderr for quantity in parameters.values()], float)
         names = list(parameters)

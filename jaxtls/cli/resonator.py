@@ -123,9 +123,11 @@ def run(
         draws = _bootstrap(table, shift, frequency, chosen, best, problems, sigma, bootstrap, progress)
         best = best if draws is None else draws.applied(best)
     derived = _derived(table, best, draws)
-    gain = (aic["no TLS"] - aic[chosen]) / (max(1.0, float(best.chi2) / max(int(best.dof), 1)) if known else 1.0)
+    # where the form misses the data by more than their error bars, neither AIC nor errors count for what they say
+    excess = max(1.0, float(best.chi2) / max(int(best.dof), 1)) if known else 1.0
+    gain = (aic["no TLS"] - aic[chosen]) / excess
     notes = _notes(table, best, known, draws is not None)
-    verdict = _verdict(derived["F tan delta"], gain)
+    verdict = _verdict(derived["F tan delta"], gain, math.sqrt(excess))
     if shift is not None and sigma is not None and "no TLS" not in verdict:
         notes += _agreement(table, shift, frequency, chosen, best, sigma, derived, n_starts, progress)
     return Report(
@@ -188,19 +190,28 @@ def _bootstrap(
     return draws if len(draws.models) >= max(10, count // 2) else None
 
 
-def _verdict(tangent: Quantity, gain: float) -> str:
-    """Whether TLSs are seen: the model without them must be much worse, and F tan delta must stand off zero."""
+def _verdict(tangent: Quantity, gain: float, widening: float = 1.0) -> str:
+    """Whether TLSs are seen: the model without them must be much worse, and F tan delta must stand off zero.
+
+    Errors are widened by `widening`, the root of the reduced chi² of a form that misses the data.
+    """
     error = tangent.stderr if tangent.stderr is not None and math.isfinite(tangent.stderr) else math.inf
+    error *= widening
     distance = tangent.value / error if error > 0 else math.inf
     if gain > 6 and distance > 3:
         return (
             f"verdict: TLS signature. Without TLSs the AIC is {gain:.3g} worse, and F tan delta stands "
             f"{distance:.2g} standard errors off zero."
         )
-    limit = tangent.value + 2 * error
+    limit = f"F tan delta < {tangent.value + 2 * error:.2g} (two standard errors{', widened' * (widening > 1)})."
+    if gain > 6:
+        return (
+            f"verdict: no TLS signature. F tan delta stands {distance:.2g} standard errors off zero, too few, though "
+            f"without TLSs the AIC is {gain:.3g} worse; {limit}"
+        )
     return (
         "verdict: no TLS signature. A loss without TLSs describes the data as well (AIC "
-        f"{gain:+.2g} from it, where 6 would be a sign); F tan delta < {limit:.2g} (two standard errors)."
+        f"{gain:+.2g} from it, where 6 would be a sign); {limit}"
     )
 
 

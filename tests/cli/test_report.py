@@ -45,6 +45,8 @@ def test_blind_spots_are_spelt_out():
         "a is poorly known: its error is 67 % of its value",
         "a and b move against each other (correlation -0.975): hardly separable",
     ]
+    made.fit.stderr = {"a": 60.0, "b": 0.1}
+    assert "a cannot be told from zero: its error is 60" in made.blind_spots()
 
 
 def test_json_has_no_infinities(tmp_path):

@@ -12,6 +12,7 @@ from jaxtls._progress import Progress
 from jaxtls.cli import resonator, resonator_shift
 from jaxtls.cli.bootstrap import Bootstrap
 from jaxtls.cli.data import make_resonator_data
+from jaxtls.cli.report import Quantity
 from jaxtls.cli.tables import InputError
 from jaxtls.models.resonator import ResonatorLoss
 
@@ -116,6 +117,16 @@ def test_bundled_data_are_made_by_their_script():
         rows = np.genfromtxt(resonator.DATA / f"resonator_{name}.csv", delimiter=",", names=True)
         for column, values in columns.items():
             np.testing.assert_allclose(rows[column], values, rtol=1e-5, atol=1e-12)
+
+
+def test_verdicts():
+    seen = resonator._verdict(Quantity(1e-6, 1e-7), 50.0)
+    assert "TLS signature. Without" in seen and "10 standard errors" in seen
+    # errors widened by a form that misses the data
+    doubtful = resonator._verdict(Quantity(1e-6, 1e-7), 50.0, widening=5.0)
+    assert "no TLS signature" in doubtful and "2 standard errors off zero" in doubtful and "< 2e-06" in doubtful
+    as_well = resonator._verdict(Quantity(1e-6, 1e-7), 2.0)
+    assert "no TLS signature" in as_well and "AIC +2 from it" in as_well and "< 1.2e-06" in as_well
 
 
 def test_shift_files(tmp_path):
