@@ -43,6 +43,16 @@ def test_effective_spectrum_converges_for_stiff_tls(count, g_z, first):
     assert_allclose(found[0][0] - found[1][0], -missing, atol=3e-3)
 
 
+@pytest.mark.parametrize("e, error", [(10.0, 0.022), (80.0, 0.0042)])
+def test_error_that_the_docstring_states(e, error):
+    arguments = (1.0, [e], [np.sqrt(0.4 * e / 4)], [0.0])
+    exact, effective = (
+        levels(b, *arguments, count=2, n_levels=24) for b in (microscopic_hamiltonian, effective_hamiltonian)
+    )
+    shift = 1 - (exact[1] - exact[0])
+    assert_allclose((exact[1] - exact[0] - effective[1] + effective[0]) / shift, error, rtol=0.03)
+
+
 def test_spin_state_decides_the_stiffness():
     """A TLS that is up stiffens the phonon by as much as one that is down softens it, as Eq. 27 has it."""
     e, g = 60.0, 1.2

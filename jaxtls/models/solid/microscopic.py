@@ -56,10 +56,10 @@ def effective_hamiltonian(
         H' = p^2/2M + M (omega_p^2 - wbar^2/2) x^2/2 + sum_j M w_j^2/2 (sz_j + 1)/2 x^2 + sum_j e_j/2 sz_j
              - sum_ij g_zi g_zj/(2 M omega_p^2) sz_i sz_j,    w_j^2 = 4 g_xj^2/(M e_j),  wbar^2 = sum_j w_j^2
 
-    It holds for g_x, g_z (times the length 1/sqrt(2 M omega_p)) and omega_p far below e_j: with w_j = 0.45 omega_p, the
-    phonon's shift errs by 2 % at e = 10 omega_p and by 0.4 % at 80. Where g_x and g_z act together the spacings hold as
-    well, but the last term has the bare omega_p where the exact energies have the softened one: with all TLSs down they
-    lie lower by (sum_j g_zj)^2/(2M) [1/(omega_p^2 - wbar^2/2) - 1/omega_p^2], however large e_j is.
+    It holds for g_x, g_z (times the length 1/sqrt(2 M omega_p)) and omega_p far below e_j: with one TLS of w^2 = 0.4
+    omega_p^2, the phonon's shift errs by 2 % at e = 10 omega_p and by 0.4 % at 80. Where g_x and g_z act together the
+    spacings hold as well, but the last term has the bare omega_p where the exact energies have the softened one: with
+    all TLSs down they lie lower by (sum_j g_zj)^2/(2M) [1/(omega_p^2 - wbar^2/2) - 1/omega_p^2], however large e_j is.
 
     Arguments:
         omega_p, energies, g_x, g_z, n_levels, mass: as for `microscopic_hamiltonian`.
