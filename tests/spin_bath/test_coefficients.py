@@ -109,10 +109,41 @@ def test_narrow_features_are_told_and_resolved_with_more_nodes():
         _ = jt.SpinBathOscillator(1.0, narrow, 0.5).coefficients
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = jt.SpinBathOscillator(1.0, narrow, 0.5, quadrature_step=0.002).coefficients
+        found = jt.SpinBathOscillator(1.0, narrow, 0.5, quadrature_step=0.001).coefficients
     # narrow line: weight 2 sqrt(pi) 0.01 at w = 2
     area = 2 * np.sqrt(np.pi) * 0.01
     assert_allclose(found.frequency_shift, -2 * area * np.tanh(2.0) * 2 / 3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("cutoff", [5.0, 20.0])
+@pytest.mark.parametrize("shape", ["jump", "kink"])
+def test_hard_cutoffs_are_told(shape, cutoff):
+    def density(w):
+        return jnp.where(w < cutoff, w if shape == "jump" else w * (1 - w / cutoff), 0.0)
+
+    for omega in (0.3, 1.0, 1.7):
+        with pytest.warns(UserWarning, match="jumps and kinks"):
+            _ = jt.SpinBathOscillator(omega, density, 0.5).coefficients
+
+
+@pytest.mark.parametrize("width", [0.02, 0.1, 0.12])
+def test_what_is_not_warned_of_is_right_to_a_millionth(width):
+    warned = []
+    for centre in (0.6, 0.97, 1.0, 1.04, 2.0):
+
+        def lorentzian(w, c=centre):
+            detuning = (w**2 - c**2) / (2 * c)
+            return w * (width * c) ** 2 / (detuning**2 + (width * c) ** 2) / (1 + (w / 20) ** 2)
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = jt.SpinBathOscillator(1.0, lorentzian, 0.5).coefficients
+        warned.append(bool(caught))
+        if caught:
+            continue
+        fine = jt.SpinBathOscillator(1.0, lorentzian, 0.5, quadrature_step=0.002).coefficients
+        assert_allclose(stacked(found), stacked(fine), rtol=1e-6)
+    assert sum(warned) == {0.02: 5, 0.1: 1, 0.12: 0}[width]
 
 
 def test_delta_bath_is_the_limit_of_narrow_peaks():
@@ -121,7 +152,7 @@ def test_delta_bath_is_the_limit_of_narrow_peaks():
     def narrow(w):
         return 0.01 * jnp.exp(-(((w - 2.0) / 0.01) ** 2)) / (np.sqrt(np.pi) * 0.01)
 
-    broad = jt.SpinBathOscillator(1.0, narrow, 0.5, quadrature_step=0.002).coefficients
+    broad = jt.SpinBathOscillator(1.0, narrow, 0.5, quadrature_step=0.001).coefficients
     assert_allclose(stacked(broad), stacked(line), rtol=1e-4, atol=1e-12)
     assert float(line.damping) == float(line.diffusion) == 0
 
@@ -217,8 +248,8 @@ def test_single_precision():
 
 
 def test_principal_value_is_second_order_free():
-    # error e^{-pi^2/h}: already round-off at h = 0.25
-    for step in (0.25, 0.1):
+    # error e^{-pi^2/h}: already round-off at h = 0.2
+    for step in (0.2, 0.1):
         value = principal_value(lambda w: w / (4 + w**2), jnp.array(1.0), step)
         assert_allclose(value, np.log(2) / 5, rtol=1e-12)
 

@@ -17,9 +17,10 @@ from .density import DiscreteSpectralDensity, OhmicSpectralDensity
 
 # The half-shifted grid in u = ln(w/W) reaches this far; what lies beyond is e^-40 of a J that falls as 1/w.
 _REACH = {4: 18.0, 8: 40.0}
-_TAIL = 1e-5
-# The rule converges exponentially, so a rule of three times the step errs by about the cube root of the error.
-_COARSE = 1e-2
+# Largest share of an integral that may lie in the last e-fold of w at either end.
+_TAIL = {4: 1e-5, 8: 3e-7}
+# What principal values may err by, of their own size or (where they pass through zero) of a hundredth of their terms'.
+_ACCURACY = 1e-6
 
 
 class Coefficients(eqx.Module):
@@ -92,24 +93,30 @@ def _rule(values: Array, u: np.ndarray, omega: Array, step: float) -> Array:
     return jnp.sum(terms)
 
 
-def _look(terms: np.ndarray, step: float) -> None:
-    """Refuse an integral that does not converge, warn of one that the nodes do not resolve."""
+def _look(known: np.ndarray, step: float) -> None:
+    """Refuse an integral that does not converge, warn of one that the nodes may not resolve.
+
+    Every third node makes the rule of three times the step. Where even that one is as good as asked, this one is.
+    """
+    terms = known.astype(np.float64)
     size = np.sum(np.abs(terms)) + 1e-300
     ends = np.array([np.sum(np.abs(terms[: int(1 / step)])), np.sum(np.abs(terms[-int(1 / step) :]))])
     require(
-        bool(np.all(ends <= _TAIL * size)),
+        bool(np.all(ends <= _TAIL[known.dtype.itemsize] * size)),
         "spectral_density",
         "fall towards w = 0 and above a cut-off, so that its integrals converge",
         f"a share of {ends[0] / size:.1e} below and {ends[1] / size:.1e} above all nodes",
         "Give it a high-frequency cut-off, such as OhmicSpectralDensity's.",
     )
-    # Nodes j = 1 mod 3 about the centre make the half-shifted rule of three times the step.
+    # Nodes j = 1 mod 3 about the centre are half-shifted too.
     centre = len(terms) // 2
-    coarse = 3 * np.sum(terms[(np.arange(len(terms)) - centre) % 3 == 1])
-    if abs(coarse - np.sum(terms)) > _COARSE * size:
+    value, coarse = np.sum(terms), 3 * np.sum(terms[(np.arange(len(terms)) - centre) % 3 == 1])
+    rounding = 4 * float(np.finfo(known.dtype).eps) * size
+    if abs(coarse - value) > _ACCURACY * max(abs(value), 0.01 * size) + rounding:
         warnings.warn(
             "spectral_density has features too narrow for the quadrature nodes: its principal values may err by "
-            f"more than 1e-6. Lower quadrature_step (now {step:g}) until this message goes.",
+            f"more than 1e-6. Lower quadrature_step (now {step:g}) until this message goes; jumps and kinks (a hard "
+            "cut-off, a table) need a very small one, or smoothing.",
             stacklevel=6,
         )
 

@@ -49,8 +49,9 @@ class SpinBathOscillator(eqx.Module):
         counter_term: True leaves S out, so that omega_0 is the frequency after the bath's shift (static).
         time_dependent: True uses the coefficients of finite times, for a `DiscreteSpectralDensity` (static);
             `discretize` makes one of any J.
-        quadrature_step: spacing of the quadrature's nodes in ln w, for principal values (static). 0.05 gives 1e-6 or
-            better for features of J wider than about 4 % (Gaussian) or 11 % (Lorentzian) of their frequency.
+        quadrature_step: spacing of the quadrature's nodes in ln w, for principal values (static). The default gives
+            1e-6 or better for features of J wider than about 1.5 % (Gaussian) or 3 % (Lorentzian, half width) of their
+            frequency, and a warning below three times that, or where J has jumps or kinks.
 
     Raises:
         ValueError: if an argument is out of range; and, once states are asked for, if the oscillator is unstable.
@@ -90,7 +91,7 @@ class SpinBathOscillator(eqx.Module):
         static_diffusion: Any = 0.0,
         counter_term: bool = False,
         time_dependent: bool = False,
-        quadrature_step: float = 0.05,
+        quadrature_step: float = 0.0125,
     ):
         self.omega_0 = positive("omega_0", omega_0)
         self.temperature = positive("temperature", temperature, zero=True)
