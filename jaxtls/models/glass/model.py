@@ -130,8 +130,9 @@ class TLSGlass(eqx.Module):
         J_ij = -J0 (e_i/nu_i)(e_j/nu_j)(g_L + g_T)/x_ij³, g normal, x_ij in a periodic cube of side N^(1/3);
         Y_i = Y0 D_i² nu_i (c_L + c_T), c chi-squared with one degree of freedom;
         J0 = gamma²/(8 pi rho l³ v²), Y0 = gamma² W³/(30 pi rho hbar⁴ v⁵), l = spacing/compression, v that of g or c.
-        With the defaults, the paper's numbers, J0 = 127 W and Y0 = 954 W/hbar: many J and 4 Y exceed nu <= 2.8 W, where
-        the weak coupling behind the master equation fails. Take it as a model, or lower `compression` and the potential.
+        With the paper's numbers, the defaults, J0 = 127 W and Y0 = 954 W/hbar: many J and 4 Y exceed nu <= 2.8 W, and
+        the weak coupling behind the master equation fails. Take it as a model, or lower `compression` and
+        `deformation_potential`.
 
         Arguments:
             key: a JAX random key.

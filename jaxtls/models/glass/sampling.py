@@ -8,6 +8,7 @@ Source: Artiaco, Balducci & Scardicchio, Section II B and Eqs. 2, 3, 7, 8.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -76,15 +77,15 @@ def _scalar(name: str, value: Array) -> Array:
 @partial(jax.jit, static_argnums=1)
 def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
     keys = jax.random.split(key, 5)
-    energy = jax.random.uniform(keys[0], (n,))
-    delta = s["tunnelling"] * 10 ** (decades * (jax.random.uniform(keys[1], (n,)) - 0.5))
+    energy = _flat(jax.random.uniform, keys[0], n)
+    delta = s["tunnelling"] * 10 ** (decades * (_flat(jax.random.uniform, keys[1], n) - 0.5))
     frequencies = 2 * jnp.sqrt(energy**2 + delta**2)
 
     box = jnp.asarray(float(n) ** (1 / 3))
-    positions = box * jax.random.uniform(keys[2], (n, 3))
+    positions = box * _flat(jax.random.uniform, keys[2], n, 3)
     distance = jnp.sqrt(squared_distances(positions, box) + jnp.eye(n))  # the diagonal is not used
 
-    gauss = jnp.triu(jax.random.normal(keys[3], (2, n, n)), 1)
+    gauss = jnp.triu(_flat(jax.random.normal, keys[3], 2, n, n), 1)
     dipoles = gauss + jnp.swapaxes(gauss, 1, 2)
     speeds = jnp.stack([s["speed_longitudinal"], s["speed_transverse"]]) / _SPEED
     width, potential = s["energy_width"], s["deformation_potential"]
@@ -93,9 +94,14 @@ def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
     bias = energy / frequencies
     couplings = -strength * jnp.tensordot(speeds**-2, dipoles, 1) * jnp.outer(bias, bias) / distance**3
 
-    chi2 = jax.random.normal(keys[4], (2, n)) ** 2
+    chi2 = _flat(jax.random.normal, keys[4], 2, n) ** 2
     rates = _RATE * material * width**2 * delta**2 * frequencies * jnp.tensordot(speeds**-5, chi2, 1)
     return Disorder(frequencies, couplings, rates, positions, box)
+
+
+def _flat(sampler: Callable[..., Array], key: Array, *shape: int) -> Array:
+    """The same numbers as sampler(key, shape); drawn as one row they compile several times faster."""
+    return sampler(key, (math.prod(shape),)).reshape(shape)
 
 
 def squared_distances(positions: Array, box: Array | None) -> Array:
@@ -142,7 +148,7 @@ def random_bloch_vectors(key: Array, n_tls: int) -> Array:
 
 @partial(jax.jit, static_argnums=1)
 def _directions(key: Array, n: int) -> Array:
-    vectors = jax.random.normal(key, (n, 3))
+    vectors = _flat(jax.random.normal, key, n, 3)
     return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
 
 
