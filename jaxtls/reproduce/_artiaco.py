@@ -171,6 +171,13 @@ def level(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, f
     return float(mean), math.sqrt(curves.covariance[k][np.ix_(here, here)].mean())
 
 
+def logarithm(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, float, float]:
+    """Slope of curve k of the first observable against ln t over a window at equal weights, its error, and level."""
+    here = _inside(curves.ts, window)[curves.fitted]
+    ts, mean = curves.ts[curves.fitted][here], next(iter(curves.mean.values()))[k, curves.fitted][here]
+    return _line(np.log(ts), mean, curves.covariance[k][np.ix_(here, here)], np.ones_like(ts))
+
+
 def _inside(ts: np.ndarray, window: tuple[float, float]) -> np.ndarray:
     return (ts >= window[0] * (1 - 1e-9)) & (ts <= window[1] * (1 + 1e-9))
 
@@ -189,11 +196,12 @@ def draw_curve(ax: Axes, ts: np.ndarray, data: dict[str, np.ndarray], name: str,
 
 
 def draw_power_laws(ax: Axes, data: dict[str, np.ndarray], prefix: str, **looks: Any) -> None:
-    """The fits of `exponents`, dashed, over their windows."""
+    """The fits of `exponents`, dashed, over their windows; a `label` names them once."""
     looks = {"color": plot.BLACK, "ls": (0, (3, 2)), "lw": 1.1, "zorder": 3, **looks}
     for beta, amplitude, *ends in zip(*(data[prefix + x] for x in ("", "_amplitude", "_since", "_until")), strict=True):
         if np.isfinite(beta):
             ax.plot(ends, amplitude * np.array(ends) ** -beta, **looks)
+            looks.pop("label", None)
 
 
 def dress(ax: Axes, x: str, y: str, letter: str = "") -> None:

@@ -5,6 +5,7 @@ Agrees with the paper; T = 0. Measured with 1000 realizations at N = 6 and 8, 20
   N = 8, 0.173(2) to 0.104(2) at N = 20; from 1.5e-3 to 1.0e-3 hbar/W, at N = 20 from 1.0e-3 to 0.7e-3.
 - eps = 1e-6 changes nothing (5e-5 of the maximum) before 1 hbar/W, then takes the plateau away.
 - At N = 20, past the paper's N = 9, there is no plateau to be taken: the curves of 0 and 1e-6 are the same.
+The full size is traced by a test and has not been run.
 """
 
 from __future__ import annotations

@@ -4,12 +4,15 @@
 t = 1 hbar/W, at N = 8 from 0.9 to 1.3 (after 1.1 at t = 0.008), at N = 60 from 2 to 6 between t = 0.003 and 0.01.
 Exponents are means over a window, and depend on it. At the paper's small N over 0.01..1 hbar/W, with 2000 to 4000
 realizations: beta_o = 0.81(2), 0.88(2), 1.01(3), 1.24(6) at N = 5, 6, 8, 10.
-(b) "beta_o larger than beta_i": true of small N, where the plateau of the closed glass flattens it. Over
-10^-2.5..10^-1.75 hbar/W beta_i and beta_o are 0.322(6) and 0.675(11) at N = 6, 0.857(11) and 1.014(14) at N = 8, but
-1.45(2) and 1.41(3) at N = 10, and within their errors of each other at N = 20, 40, 60: 3.22(11) and 2.98(14), 3.61(13)
-and 3.47(17), 3.98(14) and 4.29(24) (500, 200, 100 realizations). "We expect large N to give a larger beta_o": so it
-is, four times the largest that N <= 9 shows. A finite limit of a true power law is not established by these data:
-weights that favour early times give 2.6, 3.0, 3.3 instead.
+(b) "beta_o larger than beta_i": true of small N, where the plateau of the closed glass flattens it, and of large N.
+Over 10^-2.5..10^-1.75 hbar/W beta_i and beta_o are 0.322(6) and 0.675(11) at N = 6, 0.857(11) and 1.014(14) at N = 8,
+but 1.45(2) and 1.41(3) at N = 10, and 3.25(4) and 3.20(6) at N = 20; then 3.77(7) and 4.18(9) at N = 40, 3.84(9) and
+4.45(12) at N = 60 (3000, 1200, 800 realizations at the times of the window alone). The quick size has fewer: where C
+falls below 3 standard errors before the end of the window, as it does at N = 60, `beta_o_until` says so, and the mean
+slope is over what is left. "We expect large N to give a larger beta_o": so it is, four times the largest that N <= 9
+shows. A finite limit of a true power law is not established by these data: weights that favour early times give
+2.66(3), 3.23(4), 3.36(4) instead.
+The full size is traced by a test and has not been run.
 """
 
 from __future__ import annotations
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # N: realizations
-QUICK = {5: 2000, 6: 2000, 8: 2000, 10: 2000, 20: 500, 40: 150, 60: 100}
-FULL = dict.fromkeys((5, 6, 7, 8, 9, 10, 12, 16, 20, 30, 40, 60), 5000)
+QUICK = {5: 1000, 6: 1000, 9: 1000, 20: 400, 60: 150}
+FULL = dict.fromkeys((5, 6, 7, 8, 9, 10, 12, 16, 20, 30, 40, 60), 5000) | {100: 1000}
 PAPER = 9  # the largest N of the paper with dissipation
 
 
@@ -49,7 +52,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     """C(t) at eps = 1 and its exponents, beside those of the closed glass.
 
     Arguments:
-        quick: seven N with 100 to 2000 realizations; False: twelve with 5000.
+        quick: five N with 150 to 1000 realizations; False: twelve with 5000, and N = 100 with 1000.
         progress: show bars on stderr.
         store: folder for the realizations, from which a later call goes on.
 
@@ -59,7 +62,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
         paper's, at n_late (L,) <= 10.
     """
     sizes = QUICK if quick else FULL
-    ts = times(-5, 0, 8)
+    ts = times(-4, 0, 8)
     found = {"n_tls": np.array([*sizes], float), "t": ts}
     vary, window = ("dissipation", (0.0, 1.0)), (DECAY[0], LATE[1])
     closed, opened, late = {}, {}, {}
@@ -80,7 +83,7 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     n = data["n_tls"]
     for k, colour in zip(n, plot.ramp(len(n)), strict=True):
         draw_curve(ax, data["t"], data, f"C_N{k:g}", color=colour, label=f"{k:g}")
-    draw_power_laws(ax, data, "late_beta_o")
+    draw_power_laws(ax, data, "late_beta_o", label=r"fit $t^{-\beta_o}$")
     big = n >= 20
     fits = {name: values[big] for name, values in data.items() if name.startswith("beta_o")}
     draw_power_laws(ax, fits, "beta_o")
