@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import concrete, finite, is_traced, require, size, times
-from . import _diffrax, splitting
+from . import _diffrax, splitting, stepping
 from . import progress as progress_bar
 from .solution import Solution
 
@@ -91,7 +91,7 @@ def evolve(
     require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
     y0 = jax.tree.map(jnp.asarray, y0)
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
-    _warn_below_precision(rtol, y0)
+    warn_below_precision(rtol, y0)
     chosen = _chosen_observables(model, observables)
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
@@ -106,7 +106,7 @@ def evolve(
         solution = _run_windowed(model, y0, ts, options, extras, max_steps)
     else:
         solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
-    return _checked(solution, throw, traced)
+    return checked(solution, throw, traced)
 
 
 class _Options(eqx.Module):
@@ -180,7 +180,7 @@ def _evolve_splitting(
         diagnostics = solution.diagnostics
         attempt += 1
     assert solution is not None
-    return _checked(solution, throw, traced)
+    return checked(solution, throw, traced)
 
 
 def _run_splitting_sized(
@@ -226,11 +226,11 @@ def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_fa
         counts = jnp.broadcast_to(counts[0], counts.shape)
     unfinished = jnp.array(False)
     if traced:
-        records, error, unfinished = splitting.integrate_traced(
+        records, error, unfinished = stepping.integrate_traced(
             stepper, y0, ts, record, counts=counts, uniform=uniform, bound=bound, tick=tick
         )
     else:
-        records, error = splitting.integrate(stepper, y0, ts, record, counts=counts, uniform=uniform, tick=tick)
+        records, error = stepping.integrate(stepper, y0, ts, record, counts=counts, uniform=uniform, tick=tick)
     stats = {
         "method": f"Strang splitting, order {2 * len(levels)}",
         "steps": jnp.sum(counts) * sum(levels),
@@ -239,7 +239,7 @@ def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_fa
     }
     diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()} | {"time_error": error}
     limits = {**getattr(model, "diagnostic_limits", {}), "time_error": ESTIMATE_SLACK * options.rtol}
-    return _solution(records, ts, stats, diagnostics, limits, ~unfinished)
+    return as_solution(records, ts, stats, diagnostics, limits, ~unfinished)
 
 
 # --- diffrax ---------------------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def _run_diffrax(
     )
     stats = {"method": type(solver or _diffrax.default_solver(options.rtol)).__name__, **stats}
     diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()}
-    return _solution(records, ts, stats, diagnostics, getattr(model, "diagnostic_limits", {}), success)
+    return as_solution(records, ts, stats, diagnostics, getattr(model, "diagnostic_limits", {}), success)
 
 
 def _run_windowed(model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: Any) -> Solution:
@@ -290,7 +290,7 @@ def _run_windowed(model: Any, y0: PyTree, ts: Array, options: _Options, extras: 
 # --- both ------------------------------------------------------------------------------------------------------------
 
 
-def _solution(records: dict, ts: Array, stats: dict, diagnostics: dict, limits: Mapping, success: Array) -> Solution:
+def as_solution(records: dict, ts: Array, stats: dict, diagnostics: dict, limits: Mapping, success: Array) -> Solution:
     final = jax.tree.leaves((records["observables"], records["states"]))
     for leaf in final:
         success = success & jnp.all(jnp.isfinite(leaf))
@@ -298,7 +298,7 @@ def _solution(records: dict, ts: Array, stats: dict, diagnostics: dict, limits: 
     return Solution(ts, records["observables"], records["states"], stats, diagnostics, success, limits)
 
 
-def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
+def checked(solution: Solution, throw: bool, traced: bool) -> Solution:
     remedy = (
         "evolve did not finish: it ran out of steps or met a non-finite number. Raise max_steps, shorten the run, "
         "or pass throw=False and look at Solution.success."
@@ -317,7 +317,7 @@ def _checked(solution: Solution, throw: bool, traced: bool) -> Solution:
     return solution
 
 
-def _warn_below_precision(rtol: float, y0: PyTree) -> None:
+def warn_below_precision(rtol: float, y0: PyTree) -> None:
     for dtype in {leaf.dtype for leaf in jax.tree.leaves(y0) if jnp.issubdtype(leaf.dtype, jnp.inexact)}:
         epsilon = float(jnp.finfo(dtype).eps)
         if rtol < 8 * epsilon:

@@ -5,31 +5,21 @@ A Strang step S(h) = P(h/2) L(h) P(h/2) has an error series in h^2 alone, so
 with Richardson weights w_l is of order 2K: K = 4 costs ten Strang steps for a macro step H. Leaving out l = 1 gives an
 error estimate for nothing.
 
-Where all numbers are known the macro steps of an interval are a loop of dynamic length with the propagators hoisted
-out. Where some are traced, one scan with a static bound runs over macro steps and skips what is not needed: the number
-of steps may then depend on traced numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is
-checkpointed, so reverse mode keeps one state a step.
-
 Source: S. Blanes, F. Casas, J. Ros, SIAM J. Sci. Comput. 21, 711 (1999) (extrapolation of symmetric integrators).
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-# Above this many bytes of checkpoints the macro steps are checkpointed once more, in groups.
-CHECKPOINT_BYTES = 2**28
-# Macro steps in a group of a bounded run.
-GROUP = 32
+from .stepping import AbstractStepper
 
 
 class AbstractSplitting(eqx.Module):
@@ -88,12 +78,18 @@ def cheapest_levels(durations: np.ndarray, rate: float, rtol: float) -> int:
     return min(costs, key=lambda k: (costs[k], k))
 
 
-class Extrapolation(eqx.Module):
+class Extrapolation(AbstractStepper):
     """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error
     estimate)."""
 
     splitting: AbstractSplitting
     levels: tuple[int, ...] = eqx.field(static=True)
+
+    def pack(self, y: PyTree) -> PyTree:
+        return self.splitting.pack(y)
+
+    def unpack(self, z: PyTree) -> PyTree:
+        return self.splitting.unpack(z)
 
     def propagators(self, h: Array) -> PyTree:
         return jax.vmap(self.splitting.propagators)(h / jnp.asarray(self.levels, h.dtype))
@@ -142,104 +138,3 @@ class Extrapolation(eqx.Module):
         """Of each level's result in the sum, and in the difference to the sum without level 1."""
         weights = richardson_weights(self.levels)
         return weights, weights - np.concatenate([[0.0], richardson_weights(self.levels[1:])])
-
-
-Recorder = Callable[[PyTree], PyTree]
-
-
-def integrate(
-    stepper: Extrapolation, y0: PyTree, ts: Array, record: Recorder, *, counts: Array, uniform: bool, tick: Any = None
-) -> tuple[PyTree, Array]:
-    """Records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
-
-    `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
-    """
-    h = jnp.diff(ts) / counts
-    shared = stepper.propagators(h[0]) if uniform else None
-    z0 = stepper.splitting.pack(y0)
-
-    def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
-        step, count = inputs
-        propagators = stepper.propagators(step) if shared is None else shared
-
-        def one(_: Array, carry: tuple) -> tuple:
-            z, error = stepper.quick_step(carry[0], propagators)
-            return z, carry[1] + error
-
-        z, error = jax.lax.fori_loop(0, count, one, carry)
-        if tick is not None:
-            tick(1)
-        return (z, error), record(stepper.splitting.unpack(z))
-
-    start = (z0, jnp.zeros((), h.dtype))
-    (_, error), records = jax.lax.scan(interval, start, (h, counts))
-    return _with_first(record(stepper.splitting.unpack(z0)), records), error
-
-
-def integrate_traced(
-    stepper: Extrapolation,
-    y0: PyTree,
-    ts: Array,
-    record: Recorder,
-    *,
-    counts: Array,
-    uniform: bool,
-    bound: int,
-    tick: Any = None,
-) -> tuple[PyTree, Array, Array]:
-    """As `integrate`, differentiable and with at most `bound` macro steps; also returns whether that was too few."""
-    h = jnp.diff(ts) / counts
-    n_intervals = counts.shape[0]
-    shared = stepper.propagators(h[0]) if uniform else None
-    z0 = stepper.splitting.pack(y0)
-    first = record(stepper.splitting.unpack(z0))
-
-    def macro(carry: tuple, shared: PyTree) -> tuple[tuple, PyTree]:
-        interval, done, z, error = carry
-        active = interval < n_intervals
-        # Lanes of a vmap that have finished run on in place; their numbers are never read.
-        current = jnp.minimum(interval, n_intervals - 1)
-        z, more = stepper.step(z, stepper.propagators(h[current]) if shared is None else shared)
-        finished = active & (done + 1 >= counts[current])
-        if tick is not None:
-            tick(finished)
-        moved = (interval + finished, jnp.where(finished, 0, done + 1), z, error + jnp.where(active, more, 0))
-        return moved, record(stepper.splitting.unpack(z))
-
-    start = (jnp.array(0), jnp.array(0), z0, jnp.zeros((), h.dtype))
-    (interval, _, _, error), outs = _bounded_scan(macro, lambda c: c[0] < n_intervals, start, shared, bound)
-    last = jnp.minimum(jnp.cumsum(counts) - 1, bound - 1)
-    records = _with_first(first, jax.tree.map(lambda a: a[last], outs))
-    return records, error, interval < n_intervals
-
-
-def _with_first(first: PyTree, rest: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
-
-
-def _bounded_scan(
-    body: Callable, wanted: Callable[[Any], Array], carry: Any, shared: PyTree, length: int
-) -> tuple[Any, PyTree]:
-    """At least `length` turns of body(carry, shared), in groups; turns and groups that nothing wants cost nothing.
-
-    The backward pass keeps one carry a turn, or one a group where that is too much. The checkpoint stands outside the
-    cond: what a cond keeps for the backward pass a scan would stack, the shared tables included.
-    """
-    outs = jax.eval_shape(body, carry, shared)[1]
-
-    def unless_done(run: Callable, shape: tuple[int, ...]) -> Callable:
-        def skip(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
-            return carry, jax.tree.map(lambda a: jnp.zeros(shape + a.shape, a.dtype), outs)
-
-        return lambda carry, shared: jax.lax.cond(eqxi.unvmap_any(wanted(carry)), run, skip, carry, shared)
-
-    turn = jax.checkpoint(unless_done(body, ()), prevent_cse=False)
-
-    def turns(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
-        return jax.lax.scan(lambda carry, _: turn(carry, shared), carry, None, length=GROUP)
-
-    group = unless_done(turns, (GROUP,))
-    if length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry)) > CHECKPOINT_BYTES:
-        group = jax.checkpoint(group, prevent_cse=False)
-    carry, outs = jax.lax.scan(lambda carry, _: group(carry, shared), carry, None, length=-(-length // GROUP))
-    return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outs)

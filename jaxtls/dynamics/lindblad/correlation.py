@@ -12,11 +12,11 @@ from jaxtyping import Array
 from ..._checks import concrete, finite, require
 from ...quantum import dag, to_density_matrix
 from ...quantum._arrays import trace_product
-from ..evolve import evolve
 from . import interop
+from .equation import MasterEquation, solve
 from .fields import HIGHEST
 from .linear import Resolvent
-from .mesolve import MasterEquation, known_edges, stack_operators
+from .mesolve import known_edges, stack_operators
 from .model import Lindbladian
 from .steady import require_constant
 
@@ -79,7 +79,7 @@ def correlation(
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
     options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **evolve_options}
     edges = known_edges(lindbladian, discontinuities, ts)
-    sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
+    sol = solve(equation, start, ts, save_states=False, discontinuities=edges, **options)
     return sol.observables["expects"][1 if lead else 0 :, 0]
 
 

@@ -2,6 +2,9 @@
 
 Offset d and values v stand for the elements (i, i + d) = v_i. A value whose column does not exist is 0, so a shift of a
 vector by d may wrap around: what comes in from the other end is multiplied by 0.
+
+A static pattern says which values can differ from 0. It survives tracing: numbers that multiply an operator may be
+traced, where its zeros are is known.
 """
 
 from __future__ import annotations
@@ -16,6 +19,20 @@ from jaxtyping import Array
 from ..._checks import concrete
 
 
+class Pattern:
+    """Which elements of an array can differ from 0; hashable, so that compiled programs are found again by it."""
+
+    def __init__(self, mask: np.ndarray):
+        self.mask = np.asarray(mask, bool)
+        self._key = (self.mask.shape, np.packbits(self.mask).tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pattern) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
 class Diagonals(eqx.Module):
     """An (n, n) matrix as `values` (D, n) on static `offsets`: element (i, i + offsets[k]) = values[k, i].
 
@@ -27,6 +44,7 @@ class Diagonals(eqx.Module):
 
     values: Array
     offsets: tuple[int, ...] = eqx.field(static=True)
+    pattern: Pattern = eqx.field(static=True)
 
     @property
     def n(self) -> int:
@@ -44,24 +62,29 @@ class Diagonals(eqx.Module):
             offsets = np.unique(columns - rows)
         source = np.arange(n) + offsets[:, None]
         inside = (source >= 0) & (source < n)
-        values = jnp.where(inside, matrix[np.arange(n), np.clip(source, 0, n - 1)], 0)
-        return cls(values, tuple(int(d) for d in offsets))
+        clipped = np.clip(source, 0, n - 1)
+        values = jnp.where(inside, matrix[np.arange(n), clipped], 0)
+        if known is not None:
+            inside &= known[np.arange(n), clipped] != 0
+        return cls(values, tuple(int(d) for d in offsets), Pattern(inside))
 
     @classmethod
-    def identity(cls, n: int, dtype: Any = complex) -> Diagonals:
-        return cls(jnp.ones((1, n), dtype), (0,))
+    def identity(cls, n: int, dtype: Any = float) -> Diagonals:
+        return cls(jnp.ones((1, n), dtype), (0,), Pattern(np.ones((1, n))))
 
     @classmethod
-    def summed(cls, values: Array, offsets: Any) -> Diagonals:
+    def summed(cls, values: Array, offsets: Any, mask: np.ndarray) -> Diagonals:
         """Diagonals (D, n) of which several may share an offset; those outside the matrix are dropped."""
         n = values.shape[-1]
         offsets = np.asarray(offsets, int).reshape(-1)
         kept = np.nonzero(np.abs(offsets) < n)[0]
         found, place = np.unique(offsets[kept], return_inverse=True)
         if len(found) == len(offsets) and np.all(found == offsets):
-            return cls(values, tuple(int(d) for d in found))
+            return cls(values, tuple(int(d) for d in found), Pattern(mask))
         total = jnp.zeros((len(found), n), values.dtype).at[place].add(values[kept])
-        return cls(total, tuple(int(d) for d in found))
+        joined = np.zeros((len(found), n), bool)
+        np.logical_or.at(joined, place, mask[kept])
+        return cls(total, tuple(int(d) for d in found), Pattern(joined))
 
     def dense(self) -> Array:
         """The (n, n) array."""
@@ -69,17 +92,20 @@ class Diagonals(eqx.Module):
 
     def dag(self) -> Diagonals:
         """The Hermitian conjugate: offset -d, row i + d holding conj(v_i)."""
-        values = jnp.conj(rolled(self.values, np.asarray(self.offsets, int)))
-        return Diagonals.summed(values, -np.asarray(self.offsets, int))
+        offsets = np.asarray(self.offsets, int)
+        values = jnp.conj(rolled(self.values, offsets))
+        return Diagonals.summed(values, -offsets, rolled(self.pattern.mask, offsets))
 
     def kron(self, other: Diagonals) -> Diagonals:
         """The Kronecker product, this factor the slower index."""
+        shape = (len(self.offsets) * len(other.offsets), self.n * other.n)
         values = self.values[:, None, :, None] * other.values[None, :, None, :]
+        mask = self.pattern.mask[:, None, :, None] & other.pattern.mask[None, :, None, :]
         offsets = np.asarray(self.offsets, int)[:, None] * other.n + np.asarray(other.offsets, int)
-        return Diagonals.summed(values.reshape(offsets.size, self.n * other.n), offsets)
+        return Diagonals.summed(values.reshape(shape), offsets, mask.reshape(shape))
 
 
-def rolled(values: Array, shifts: np.ndarray) -> Array:
+def rolled(values: Any, shifts: np.ndarray) -> Any:
     """Row k of `values` (D, n) moved up by shifts[k]: out[k, r] = values[k, r - shifts[k]], cyclic."""
     n = values.shape[-1]
     return values[np.arange(len(shifts))[:, None], (np.arange(n) - np.asarray(shifts)[:, None]) % n]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -12,10 +12,9 @@ from jaxtyping import Array
 
 from ..._checks import concrete, finite, require, times
 from ...quantum import to_density_matrix
-from ..evolve import evolve
 from ..solution import Solution
 from . import interop
-from .fields import HIGHEST
+from .equation import MasterEquation, solve
 from .model import Lindbladian
 from .operators import Operator
 
@@ -63,36 +62,6 @@ class MasterSolution(eqx.Module):
 
     def __repr__(self) -> str:
         return repr(self.solution).replace("Solution", "MasterSolution", 1)
-
-
-class MasterEquation(eqx.Module):
-    """A Lindbladian with the operators to record: what `mesolve` hands to `evolve`."""
-
-    lindbladian: Lindbladian
-    operators: Array  # (n_ops, n, n)
-    trace: Array
-    hermitian: bool = eqx.field(static=True)
-
-    @property
-    def observables(self) -> dict[str, Callable]:
-        return {"expects": self.expects}
-
-    def expects(self, rho: Array) -> Array:
-        return jnp.einsum("kij,ji->k", self.operators, rho, precision=HIGHEST)
-
-    def diagnostics(self, rho: Array) -> dict[str, Array]:
-        found = {"trace_error": jnp.abs(jnp.trace(rho) - self.trace)}
-        return found | ({"hermiticity_error": jnp.max(jnp.abs(rho - rho.conj().T))} if self.hermitian else {})
-
-    @property
-    def diagnostic_limits(self) -> dict[str, float]:
-        return {"trace_error": 1e-5, "hermiticity_error": 1e-5}
-
-    def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        return self.lindbladian.generator(hermitian=self.hermitian)
-
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
-        return self.generator(y)(t, y, args)
 
 
 def mesolve(
@@ -151,11 +120,8 @@ def mesolve(
     # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with.
     hermitian = known is not None and bool(np.all(np.abs(known - known.conj().T) <= 1e-5 * np.max(np.abs(known))))
     equation = MasterEquation(model, stack_operators("exp_ops", exp_ops, n), jnp.trace(rho), hermitian)
-    names = ["expects"] if len(exp_ops) else None
-    sol = evolve(
-        equation, rho, ts, observables=names or {}, save_states=save_states, discontinuities=edges, **evolve_options
-    )
-    expects = sol.observables["expects"].T if names else jnp.zeros((0, ts.shape[0]), rho.dtype)
+    sol = solve(equation, rho, ts, save_states=save_states, discontinuities=edges, **evolve_options)
+    expects = sol.observables["expects"].T if len(exp_ops) else jnp.zeros((0, ts.shape[0]), rho.dtype)
     sol = eqx.tree_at(lambda s: s.stats, sol, {**sol.stats, "layout": model.layout})
     return MasterSolution(sol, expects)
 

@@ -108,7 +108,7 @@ def _scaled(term: Term, factor: Array) -> Term:
     if term.function is not None:
         return Term(None, None, _Scaled(factor, term.function))
     if isinstance(term.matrix, Diagonals):
-        return Term(Diagonals(factor * term.matrix.values, term.matrix.offsets), term.envelope)
+        return Term(eqx.tree_at(lambda m: m.values, term.matrix, factor * term.matrix.values), term.envelope)
     assert term.matrix is not None
     return Term(factor * term.matrix, term.envelope)
 
@@ -240,9 +240,12 @@ def local(dims: Any, factors: Any) -> Operator:
     require(len(sizes) > 0, "dims", "list at least one subsystem", dims)
     parts = [Diagonals.identity(d) for d in sizes]
     for site, factor in factors.items():
-        known = isinstance(site, int | np.integer) and bool(0 <= site < len(sizes))
-        require(known, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
-        parts[site] = Diagonals.from_array(interop.as_matrix(f"factors[{site}]", factor, sizes[site]))
+        exists = isinstance(site, int | np.integer) and bool(0 <= site < len(sizes))
+        require(exists, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
+        matrix = interop.as_matrix(f"factors[{site}]", factor, sizes[site])
+        known = concrete(matrix)
+        # Real operators stay real: a real Hamiltonian costs half as much.
+        parts[site] = Diagonals.from_array(matrix if known is None or np.any(known.imag) else matrix.real)
     return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
 
 

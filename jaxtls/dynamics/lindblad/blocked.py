@@ -1,0 +1,299 @@
+"""The right-hand side on the blocks of a density matrix that a constant equation fills, in real numbers.
+
+    d rho_ab/dt = A_a rho_ab + rho_ab A_b† + sum_k r_k L_k rho_(k<-a, k<-b) L_k†,   A = -i H - (1/2) sum_k r_k L_k† L_k
+
+A state is a real array z (P, m, 2, m): block, row, (Re, Im), column, so that a real operator acts on both parts by one
+product and rows stay together. What is diagonal in A and in the jumps is one elementwise weight; the rest of A is a
+dense product or a few shifted copies, whichever is cheaper; the rest of the jumps are shifted copies of whole blocks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .fields import HIGHEST
+from .model import Lindbladian
+from .sectors import Blocks
+
+# Shifted copies written out; more run in a loop, so that code does not grow.
+UNROLLED = 16
+# A dense product does this many elements' multiplications in the time of one shifted copy.
+SHIFT_COST = 4
+
+
+class BlockPlan(eqx.Module):
+    """Where the numbers of a Lindbladian go in the block form: indices are arrays, shapes and shifts are static."""
+
+    states: Any  # (B, m), -1 where padded
+    pairs: Any  # (P, 2)
+    a_places: tuple[Any, ...]  # of H: place of the value, sector, row, column
+    a_losses: tuple[Any, ...]  # of L†L: places of both values, jump, sector, row, column
+    vectors: tuple[Any, ...]  # of jumps: place of the value, vector, sector, row
+    terms: tuple[Any, ...]  # (T,) jump, first vector, second vector, group
+    mirror: tuple[int, ...] = eqx.field(static=True)
+    # Shifts of the off-diagonal part of A; None: dense.
+    offsets: tuple[int, ...] | None = eqx.field(static=True)
+    # (source block of each block, -1 for none; row shift; column shift); the first group is the elementwise one.
+    groups: tuple[tuple[tuple[int, ...], int, int], ...] = eqx.field(static=True)
+    n_vectors: int = eqx.field(static=True)
+    # Whether the off-diagonal A has a real part besides -i H, and an imaginary H.
+    mixed: bool = eqx.field(static=True)
+    real_jumps: bool = eqx.field(static=True)
+    n: int = eqx.field(static=True)
+
+    @classmethod
+    def make(cls, model: Lindbladian, blocks: Blocks) -> BlockPlan:
+        h, jumps, m = model.terms.entries(), model.jumps.entries(), blocks.size
+        block, place = blocks.block, blocks.place
+        inside = (block[h.row] >= 0) & (block[h.column] >= 0)
+        a_places = (h.place, block[h.row], place[h.row], place[h.column])
+        a_places = tuple(part[inside] for part in a_places)
+        # L†L: pairs of elements of one row of one jump.
+        first, second = _pairs_within(jumps.owner * model.n + jumps.row)
+        kept = (block[jumps.column[first]] >= 0) & (block[jumps.column[second]] >= 0)
+        first, second = first[kept], second[kept]
+        a_losses = (
+            *(jumps.place[first], jumps.place[second], jumps.owner[first]),
+            *(block[jumps.column[first]], place[jumps.column[first]], place[jumps.column[second]]),
+        )
+        rows, columns = np.r_[a_places[2], a_losses[4]], np.r_[a_places[3], a_losses[5]]
+        found = np.unique((columns - rows)[columns != rows])
+        offsets = tuple(found.tolist()) if SHIFT_COST * len(found) < m else None
+        mixed = not model.terms.is_real or bool(np.any(a_losses[4] != a_losses[5]))
+        vectors, terms, groups, n_vectors = _jump_terms(jumps, blocks)
+        return cls(
+            *(blocks.states, blocks.pairs, a_places, a_losses, vectors, terms),
+            tuple(blocks.mirror.tolist()),
+            offsets,
+            groups,
+            n_vectors,
+            mixed,
+            model.jumps.is_real,
+            model.n,
+        )
+
+    @property
+    def copies(self) -> int:
+        """Elements moved by the jumps in one right-hand side."""
+        return len(self.groups) * self.pairs.shape[0] * self.states.shape[1] ** 2
+
+    def pack(self, rho: Any) -> Any:
+        """(n, n) complex -> z; what lies outside the blocks is left out."""
+        rows, columns = self._rows_and_columns()
+        blocks = _module(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
+        return _module(rho, self.states).stack([blocks.real, blocks.imag], 2)
+
+    def unpack(self, z: Array) -> Array:
+        """z -> (n, n) complex."""
+        rows, columns = self._rows_and_columns()
+        blocks = jax.lax.complex(z[:, :, 0], z[:, :, 1])
+        return jnp.zeros((self.n, self.n), blocks.dtype).at[rows, columns].set(blocks, mode="drop")
+
+    def operators(self, ops: Any) -> Any:
+        """(K, n, n) -> weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
+        rows, columns = self._rows_and_columns()
+        blocks = _module(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
+        return _module(ops, self.states).stack([blocks, 1j * blocks], 3)
+
+    def populations(self, z: Array) -> Array:
+        """The diagonal, (P, m): 0 for blocks between two sectors."""
+        same = self.pairs[:, 0] == self.pairs[:, 1]
+        return jnp.where(same[:, None], jnp.diagonal(z[:, :, 0], axis1=1, axis2=2), 0.0)
+
+    def marked(self, states: Any) -> Any:
+        """(n,) booleans as weights of `populations`."""
+        return _module(self.states, states).where(self.states < 0, False, states[self.states])[self.pairs[:, 0]]
+
+    def conjugated(self, z: Array) -> Array:
+        """z of the Hermitian conjugate."""
+        flipped = jnp.swapaxes(z if _is_identity(self.mirror) else z[np.asarray(self.mirror)], 1, 3)
+        return jnp.stack([flipped[:, :, 0], -flipped[:, :, 1]], 2)
+
+    def _rows_and_columns(self) -> tuple[Any, Any]:
+        # Padding stands for a state behind the last one.
+        states = _module(self.states).where(self.states < 0, self.n, self.states)
+        return states[self.pairs[:, 0]][:, :, None], states[self.pairs[:, 1]][:, None, :]
+
+    def field(self, model: Lindbladian, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
+        """z -> (L - centre) z / scale, with everything made that does not depend on z."""
+        n_sectors, m = self.states.shape
+        dtype = model.terms.values.dtype
+        h, v, rates = model.terms.values.reshape(-1), model.jumps.values.reshape(-1), model.rates
+        xp = _module(h, v, rates, self.states)
+        first, second, jump, *where = self.a_losses
+        loss = -0.5 * rates[jump] * xp.conj(v[first]) * v[second]
+        values = (xp.concatenate([-1j * h[self.a_places[0]], loss]) / scale).astype(dtype)
+        sector, row, column = (xp.concatenate([a, b]) for a, b in zip(self.a_places[1:], where))
+        on = row == column
+        diagonal = _sums((n_sectors, m), (sector, row), xp.where(on, values, 0))
+        off = xp.where(on, 0, values)
+        a, b = self.pairs[:, 0], self.pairs[:, 1]
+        if self.offsets is None:
+            rest = _sums((n_sectors, m, m), (sector, row, column), off)[a]
+        else:
+            # One more row takes what lies on the diagonal.
+            index = xp.where(on, len(self.offsets), xp.searchsorted(np.asarray(self.offsets, int), column - row))
+            rest = _sums((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1][:, a]
+        places, vector, sector, row = self.vectors
+        vectors = _sums((self.n_vectors, n_sectors, m), (vector, sector, row), v[places])
+        jump, first, second, group = self.terms
+        left = (rates[jump] / scale).astype(dtype)[:, None, None] * vectors[first][:, a]
+        outer = left[:, :, :, None] * xp.conj(vectors[second][:, b])[:, :, None, :]
+        weights = _sums((len(self.groups), *outer.shape[1:]), (group,), outer)
+        local = weights[0] + diagonal[a][:, :, None] + xp.conj(diagonal[b])[:, None, :] - centre / scale
+        return BlockField(
+            self,
+            hermitian,
+            (local.real, local.imag),
+            (rest.real if self.mixed else None, rest.imag),
+            (weights[1:].real, None if self.real_jumps else weights[1:].imag),
+        )
+
+
+class BlockField(eqx.Module):
+    """The scaled right-hand side on z."""
+
+    plan: BlockPlan
+    hermitian: bool = eqx.field(static=True)
+    local: tuple[Any, Any]  # (P, m, m)
+    rest: tuple[Any, Any]  # (P, m, m) or (E, P, m)
+    jumps: tuple[Any, Any]  # (G - 1, P, m, m)
+
+    def ready(self) -> BlockField:
+        return jax.tree.map(jnp.asarray, self)
+
+    def __call__(self, z: Array) -> Array:
+        re, im = z[:, :, 0], z[:, :, 1]
+        w_re, w_im = self.local
+        local = jnp.stack([w_re * re - w_im * im, w_re * im + w_im * re], 2)
+        if self.plan.offsets == ():
+            return local + self.moved(z)
+        left = self.left(z)
+        right = left if self.hermitian else self.left(self.plan.conjugated(z))
+        return left + self.plan.conjugated(right) + local + self.moved(z)
+
+    def left(self, z: Array) -> Array:
+        """The off-diagonal part of A, from the left."""
+        part_re, part_im = self.rest
+        turned = self.applied(part_im, z)
+        found = jnp.stack([-turned[:, :, 1], turned[:, :, 0]], 2)
+        return found if part_re is None else found + self.applied(part_re, z)
+
+    def applied(self, rest: Array, z: Array) -> Array:
+        """A real operator from the left."""
+        count, m = z.shape[:2]
+        if self.plan.offsets is None:
+            # One product a block: rows times (Re | Im).
+            return jnp.matmul(rest, z.reshape(count, m, 2 * m), precision=HIGHEST).reshape(z.shape)
+        shifts = [(d, 0) for d in self.plan.offsets]
+        return _shifted_sum(z, rest[:, :, :, None, None], shifts)
+
+    def moved(self, z: Array) -> Array:
+        """What the jumps bring in, but for their elementwise part."""
+        groups = self.plan.groups[1:]
+        if not groups:
+            return jnp.zeros_like(z)
+        w_re, w_im = self.jumps
+        found = jnp.zeros_like(z)
+        for source in dict.fromkeys(source for source, _, _ in groups):
+            chosen = [k for k, (other, _, _) in enumerate(groups) if other == source]
+            fed = _taken(z, source)
+            shifts = [groups[k][1:] for k in chosen]
+            found = found + _shifted_sum(fed, _picked(w_re, chosen)[:, :, :, None, :], shifts)
+            if w_im is not None:
+                turned = jnp.stack([-fed[:, :, 1], fed[:, :, 0]], 2)
+                found = found + _shifted_sum(turned, _picked(w_im, chosen)[:, :, :, None, :], shifts)
+        return found
+
+
+def _module(*arrays: Any) -> Any:
+    """NumPy for known numbers, so that nothing is compiled to prepare a run; jax.numpy for traced ones."""
+    return np if all(isinstance(a, np.ndarray) for a in arrays) else jnp
+
+
+def _sums(shape: tuple[int, ...], index: tuple[Any, ...], values: Any) -> Any:
+    """Zeros with `values` added at `index`."""
+    if isinstance(values, np.ndarray):
+        found = np.zeros(shape, values.dtype)
+        np.add.at(found, index, values)
+        return found
+    return jnp.zeros(shape, values.dtype).at[index].add(values)
+
+
+def _taken(z: Array, source: tuple[int, ...]) -> Array:
+    """Blocks in the order of their sources; where there is none the weights are 0."""
+    if _is_identity(source):
+        return z
+    if source == tuple(range(len(source)))[::-1]:
+        return z[::-1]
+    return z[np.maximum(source, 0)]
+
+
+def _picked(weights: Array, chosen: list[int]) -> Array:
+    return weights if len(chosen) == len(weights) else weights[np.asarray(chosen)]
+
+
+def _is_identity(order: tuple[int, ...]) -> bool:
+    return order == tuple(range(len(order)))
+
+
+def _shifted_sum(z: Array, weights: Array, shifts: Any) -> Array:
+    """sum_p weights[p] * z[:, i + d_p, :, j + e_p]; beyond the edges weights are 0."""
+    m = z.shape[1]
+    places = np.asarray(shifts, int).reshape(-1, 2)
+    low, high = np.maximum(0, -places.min(0)), np.maximum(0, places.max(0))
+    padded = jnp.pad(z, ((0, 0), (low[0], high[0]), (0, 0), (low[1], high[1])))
+    starts = places + low
+    if len(places) <= UNROLLED:
+        parts = (w * padded[:, d : d + m, :, e : e + m] for w, (d, e) in zip(weights, starts.tolist()))
+        return sum(parts, jnp.zeros_like(z))
+
+    def add(total: Array, entry: tuple) -> tuple[Array, None]:
+        weight, start = entry
+        return total + weight * jax.lax.dynamic_slice(padded, (0, start[0], 0, start[1]), z.shape), None
+
+    return jax.lax.scan(add, jnp.zeros_like(z), (weights, jnp.asarray(starts)))[0]
+
+
+def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Indices (first, second) of all ordered pairs that share a key."""
+    order = np.argsort(keys, kind="stable")
+    _, start, size = np.unique(keys[order], return_index=True, return_counts=True)
+    begin, width = np.repeat(start, size), np.repeat(size, size)
+    first = np.repeat(np.arange(len(keys)), width)
+    offset = np.arange(len(first)) - np.repeat(np.cumsum(width) - width, width)
+    return order[first], order[np.repeat(begin, width) + offset]
+
+
+def _jump_terms(jumps: Any, blocks: Blocks) -> tuple:
+    """Jumps as vectors on shifts, L_k = sum_v diag(v) shift, and the pairs of them that make L rho L†."""
+    block, place = blocks.block, blocks.place
+    inside = (block[jumps.row] >= 0) & (block[jumps.column] >= 0)
+    owner, row, column, where = (part[inside] for part in jumps)
+    shift = place[column] - place[row]
+    labels, vector = np.unique(np.stack([owner, shift], 1), axis=0, return_inverse=True)
+    vectors = (where, vector.reshape(-1), block[row], place[row])
+    first, second = _pairs_within(labels[:, 0])
+    index = {tuple(pair): k for k, pair in enumerate(blocks.pairs.tolist())}
+    identity = tuple(range(len(blocks.pairs)))
+    sources = []
+    for fed in blocks.sources:
+        found = (index.get((int(fed[a]), int(fed[b])), -1) for a, b in blocks.pairs)
+        sources.append(tuple(found))
+    groups: dict[tuple, int] = {(identity, 0, 0): 0}
+    group = []
+    for k, l in zip(first, second):
+        source = sources[labels[k, 0]]
+        # Where nothing feeds a block the weights are 0: any source will do, the block itself the cheapest.
+        if all(s in (-1, i) for i, s in enumerate(source)):
+            source = identity
+        key = (source, int(labels[k, 1]), int(labels[l, 1]))
+        group.append(groups.setdefault(key, len(groups)))
+    terms = (labels[first, 0], first, second, np.asarray(group, int))
+    return vectors, terms, tuple(groups), len(labels)

@@ -1,0 +1,66 @@
+"""An ellipse around the spectrum of a constant Lindbladian, from norms of its parts.
+
+With Gamma = sum_k r_k L_k† L_k and Gamma' = sum_k r_k L_k L_k†, the jumps move a matrix by at most
+j = sqrt(|Gamma| |Gamma'|) in the Frobenius norm, so eigenvalues have real parts in [-|Gamma| - j, 0] and imaginary ones
+within the spread of H, give or take a share of j.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from ..faber import Ellipse
+from .model import Lindbladian
+from .sectors import Blocks
+
+# Sectors up to this size are diagonalised; of larger ones Gershgorin's circles are taken.
+DIAGONALISED = 256
+# Share of j by which the spectrum is let stand out on both sides.
+STRAY = 0.3
+
+
+def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellipse:
+    """For NumPy numbers or traced ones; `shortest` is a width so small that it costs nothing, for L = 0."""
+    h, v, rates = model.terms.values, model.jumps.values, model.rates
+    traced = not all(isinstance(a, np.ndarray) for a in (h, v, rates))
+    xp: Any = jnp if traced else np
+    entries = model.jumps.entries()
+    inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
+    owner, row, column, place = (part[inside] for part in entries)
+    size = xp.abs(v.reshape(-1)[place])
+    weighted = rates[owner] * size
+    along_rows = _sums(xp, owner * model.n + row, size, max(model.jumps.count, 1) * model.n)
+    along_columns = _sums(xp, owner * model.n + column, size, max(model.jumps.count, 1) * model.n)
+    damping = xp.max(_sums(xp, column, weighted * along_rows[owner * model.n + row], model.n))
+    gain = xp.max(_sums(xp, row, weighted * along_columns[owner * model.n + column], model.n))
+    jump = xp.sqrt(damping * gain)
+    width = _spread(xp, model, blocks) + STRAY * jump
+    return Ellipse(damping + jump, xp.maximum(width, shortest))
+
+
+def _spread(xp: Any, model: Lindbladian, blocks: Blocks) -> Any:
+    """Largest difference of two eigenvalues of H on the kept states."""
+    entries, m = model.terms.entries(), blocks.size
+    inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
+    _, row, column, place = (part[inside] for part in entries)
+    values = model.terms.values.reshape(-1)[place]
+    sector, i, j = blocks.block[row], blocks.place[row], blocks.place[column]
+    if m <= DIAGONALISED:
+        where, shape = (sector * m + i) * m + j, (*blocks.states.shape, m)
+        real, imag = (_sums(xp, where, part, shape[0] * m * m).reshape(shape) for part in (values.real, values.imag))
+        energies = xp.linalg.eigvalsh(real + 1j * imag)
+        # Padding adds levels at 0, which may lie outside.
+        return xp.max(energies) - xp.min(energies)
+    centres = _sums(xp, row, xp.where(row == column, values.real, 0.0), model.n)
+    radii = _sums(xp, row, xp.where(row == column, 0.0, xp.abs(values)), model.n)
+    kept = blocks.block >= 0
+    return xp.max((centres + radii)[kept]) - xp.min((centres - radii)[kept])
+
+
+def _sums(xp: Any, index: np.ndarray, values: Any, size: int) -> Any:
+    if xp is np:
+        return np.bincount(index, values, size)
+    return jnp.zeros(size, values.dtype).at[index].add(values)
