@@ -91,6 +91,7 @@ def test_text_names_what_matters(files):
         assert words in text
 
 
+@pytest.mark.slow
 def test_verdict_and_picture_of_a_joint_fit(tmp_path, capsys):
     """The bundled example: loss and shift of one resonator, without error bars."""
     assert main(["fit", "--model", "resonator", "--starts", "1", "--bootstrap", "15", "--out", str(tmp_path)]) == 0

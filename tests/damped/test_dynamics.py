@@ -128,6 +128,7 @@ def test_constant_damping_as_a_function():
         assert_allclose(varying.transition_amplitudes(ts, 3, 7), d.transition_amplitudes(ts, 3, 7), atol=3e-8)
 
 
+@pytest.mark.slow
 def test_varying_damping_on_fock_levels():
     d = jt.DampedOscillator(1.0, Ramp(jnp.asarray(0.5)), n_levels=80)
     ts = jnp.linspace(0.0, 3.0, 3)
@@ -227,6 +228,7 @@ def test_gaussian_refusals():
         jt.DampedOscillator(1.0, 0.1, n_levels=5).fock_state(5)
 
 
+@pytest.mark.slow
 def test_single_precision():
     with jax.enable_x64(False):
         d = jt.DampedOscillator(1.0, 0.3, n_levels=32)

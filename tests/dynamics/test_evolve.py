@@ -72,6 +72,7 @@ def test_one_default_serves_grad_and_jvp():
     np.testing.assert_allclose(jax.vmap(jax.grad(f))(jnp.array([0.7, 0.7]))[1], want, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_reverse_only_adjoint_agrees():
     def f(g):
         adjoint = diffrax.RecursiveCheckpointAdjoint()

@@ -61,6 +61,7 @@ def exact_state():
 
 @pytest.mark.filterwarnings("ignore:truncation")
 @pytest.mark.parametrize(("extrapolate", "want"), [(False, 2), (True, 4)])
+@pytest.mark.slow
 def test_order_as_a_diffrax_solver(extrapolate, want):
     ts = jnp.array([0.0, 2.0])
     exact = SPRING.observables["x2"](exact_state())
@@ -81,6 +82,7 @@ def test_order_as_a_diffrax_solver(extrapolate, want):
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
 def test_diffrax_controls_the_step_of_the_splitting():
     ts = jnp.linspace(0.0, 2.0, 5)
     a = jt.evolve(SPRING, Y0, ts, solver=jt.StrangSolver(SPRING), rtol=1e-7, atol=1e-9)

@@ -36,6 +36,7 @@ def test_sum_rules():
     np.testing.assert_allclose(jt.partial_trace(big, (2,) * 4, (1, 0)), rho[2, k], atol=1e-13)
 
 
+@pytest.mark.slow
 def test_permuting_the_sites_permutes_the_answers():
     glass, bloch = sample(occupation=0.1)
     order = np.random.default_rng(0).permutation(7)
@@ -49,6 +50,7 @@ def test_permuting_the_sites_permutes_the_answers():
     )
 
 
+@pytest.mark.slow
 def test_closed_glass_is_a_state_vector():
     n, t = 6, 2e-3
     glass, bloch = sample(n, dissipation=0.0)
@@ -72,6 +74,7 @@ def test_closed_glass_is_a_state_vector():
     np.testing.assert_allclose(glass.reduced_density_matrix(bloch, t, range(n)), np.outer(psi, psi.conj()), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_cold_path_is_the_limit_of_the_general_one():
     glass, bloch = sample(9)
     general = jax.jit(lambda f: dataclasses.replace(glass, occupation=f).concurrence(bloch, TS))
@@ -173,6 +176,7 @@ def test_gradients_are_finite_at_the_edges():
     np.testing.assert_allclose(found[0][1, 2] + found[0][2, 1], slope, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_entropy_has_a_gradient():
     glass, bloch = sample(4)
     ts = jnp.array([1e-3])
@@ -195,6 +199,7 @@ def test_chunks_and_batches_change_nothing(monkeypatch):
     np.testing.assert_allclose(glass.concurrence(bloch, ts), whole, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_single_precision():
     glass, bloch = sample(6)
     to = lambda tree: jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), tree)

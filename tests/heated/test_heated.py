@@ -173,6 +173,7 @@ def test_gradients():
     assert_allclose(gradient[4], (4 * f(at.at[4].set(1e-4)) - 3 * f(at) - f(at.at[4].set(2e-4))) / 2e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_single_precision():
     def slope(model):
         y = model.coherent_state(0.4)

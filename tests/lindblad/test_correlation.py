@@ -87,6 +87,7 @@ def test_an_equation_that_depends_on_time():
     assert_allclose(found, jnp.cos(2 * (jnp.sin(t + taus) - jnp.sin(t))), atol=1e-7)
 
 
+@pytest.mark.slow
 def test_gradient_of_a_spectrum():
     def peak(g, omega):
         lindbladian = jt.Lindbladian(0.5 * W * SZ, [SM, SM.T], rates=jnp.stack([g * (NB + 1), g * NB]))

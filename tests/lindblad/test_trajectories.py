@@ -38,6 +38,7 @@ def test_jumps_come_at_their_times_whatever_the_outputs():
     assert_allclose(count, np.sum(-np.log(draws(jnp.arange(400))) > 1.7), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_batch():
     run = lambda n, size: jt.trajectories(SX, [SM, SZ], UP, [0.0, 1.0], n, KEY, [SZ], batch_size=size)
     together, parted = run(10, 10), run(10, 4)

@@ -129,6 +129,7 @@ def test_long_chain_solver_is_the_dense_one():
         np.testing.assert_allclose(long.heat_currents(a), dense.heat_currents(b), rtol=1e-8, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_eigenstates_beyond_the_full_blocks():
     """N = 7, global, inner baths: populations alone, and with the degenerate levels of a uniform chain."""
     n = 7

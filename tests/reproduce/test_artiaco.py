@@ -143,6 +143,7 @@ def test_errors_against_their_scatter():
         assert_allclose(np.sqrt(np.mean(error**2)) / np.std(value, ddof=1), 1, atol=0.15)
 
 
+@pytest.mark.slow
 def test_average_against_the_model(tmp_path):
     # mean, standard error and covariance from realizations computed one by one
     ts, count, what = times(-3, -2, 2), 6, "half_system_entropy"

@@ -195,6 +195,7 @@ def test_exact_reference_refuses_times_beyond_recurrence():
         jt.exact_bath_moments(b, b.moments_state(), jnp.linspace(0.0, 1e3, 3))
 
 
+@pytest.mark.slow
 def test_gradients_through_evolve_match_differences():
     ts = jnp.linspace(0.0, 3.0, 4)
 

@@ -85,6 +85,7 @@ def test_classes_equal_the_full_space(form):
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
 def test_like_classes_equal_one_class():
     """Splitting N = 4 into classes of 1 and 3 of the same TLSs changes nothing."""
     one = spring(4, "wang-taylor")
@@ -98,6 +99,7 @@ def test_like_classes_equal_one_class():
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
 def test_spectral_density_flat_equals_gamma_and_sloped_equals_brute_force():
     flat = spring(2, "wang-taylor", gamma=None, spectral_density=lambda e: 1.5 / (2 * jnp.pi) * jnp.ones_like(e))
     const = spring(2, "wang-taylor")
@@ -115,6 +117,7 @@ def test_spectral_density_flat_equals_gamma_and_sloped_equals_brute_force():
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
 def test_evolve_gathers_like_tlss():
     """Four TLSs given one by one, three of them alike, cost and give what two classes do."""
     omega, splitting, gamma = [0.8, 0.8, 0.8, 0.5], [2.0, 2.0, 2.0, 3.0], [1.5, 1.5, 1.5, 0.7]

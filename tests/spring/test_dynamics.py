@@ -39,6 +39,7 @@ def test_a_million_spins_cost_no_digits():
     np.testing.assert_allclose(sol.observables["spin_entropy"][2:], static[2:], rtol=0.1)
 
 
+@pytest.mark.slow
 def test_too_small_a_basis_is_reported():
     s = jt.EntropicSpring(**FIG1, n_spins=3, n_levels=14, n_modes=3)
     with pytest.warns(UserWarning, match="raise n_levels"):
@@ -103,6 +104,7 @@ def _slope_and_observables(s, y):
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
 def test_lindblad_form_stays_positive_where_wang_taylor_does_not():
     """physics: b = B = 1, omega = 2, omega_0 = 1, N = 2: Eq. 21 leaves the physical states."""
     lowest = {}
@@ -161,6 +163,7 @@ def test_vmap_over_parameters_equals_a_loop():
         np.testing.assert_allclose(batch[i], jax.jit(f)(gamma), atol=1e-11)
 
 
+@pytest.mark.slow
 def test_odd_basis_states_and_oscillator_state():
     s = jt.EntropicSpring(**FIG1, n_spins=100, n_levels=25, n_modes=2)
     t = dataclasses.replace(s, n_levels=26)
@@ -189,6 +192,7 @@ def test_many_unlike_tlss_cap_the_hierarchy_or_are_refused():
         many.coherent_state(0.5)
 
 
+@pytest.mark.slow
 def test_n_spins_may_be_data_below_the_levels_kept():
     """With N traced, levels beyond N are kept but must stay empty."""
     base = dict(omega=1.9, splitting=20.0, gamma=3.0, beta=0.05, n_levels=20)

@@ -75,6 +75,7 @@ def test_moments_are_those_of_a_randomly_switched_stiffness(n_spins):
     assert_allclose(constant_rate_moments(spring, ALPHA, ts).x2, random_switching(spring, ALPHA, ts), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_moments_in_many_ways():
     spring = EntropicSpring(**OTHER, n_spins=6)
     ts = jnp.linspace(0.0, 30.0, 3)
@@ -129,6 +130,7 @@ def measured(spring, alpha, first=1, last=3, per_period=16):
 
 
 @pytest.mark.parametrize("form", ["wang-taylor", pytest.param("lindblad", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_first_order_in_one_over_n(form):
     # What is left falls as 1/N; the largest part is the state's own impurity.
     for parameters, n_spins in ((FIG1, 500.0), (FIG1, 5000.0), (OTHER, 500.0), (OTHER, 5000.0)):
