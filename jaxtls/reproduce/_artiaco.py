@@ -106,13 +106,15 @@ def average(
         return {**found, "products": kept[:, :, None] * kept[:, None, :]}
 
     # On a CPU "auto" compiles once more to ask for the memory, which these small programs do not need.
-    batch = max(1, 256 // n_tls) if jax.default_backend() == "cpu" else "auto"
+    # One device of it: virtual ones share its threads, and eigenvalues of matrices have been seen to hang on two.
+    cpu = jax.default_backend() == "cpu"
     path = None
     if store is not None:
         what = "-".join((*observables, name, *(f"{k}{v:g}" for k, v in parameters.items())))
         path = pathlib.Path(store) / f"{what}-N{n_tls}-T{len(ts)}"
         path.parent.mkdir(parents=True, exist_ok=True)
-    r = ensemble(one, jax.random.key(2022), count, batch_size=min(batch, count), store=path, progress=progress)
+    size: dict[str, Any] = {"batch_size": min(max(1, 256 // n_tls), count), "devices": 1} if cpu else {}
+    r = ensemble(one, jax.random.key(2022), count, store=path, progress=progress, **size)
     # In the order of the observables: a tree that went through jax is sorted.
     mean, sem = ({k: np.asarray(tree[k]) for k in observables} for tree in (r.mean, r.sem))
     products = np.asarray(r.mean["products"])
