@@ -13,6 +13,7 @@ import jax
 CASES = {
     "spring": "the entropic spring: against its peers, cost in N, gradients, batches",
     "heated": "the TLS-heated oscillator against its peers",
+    "engine": "Lindblad equations of the user's own: solving, gradients, batches, steady states, trajectories",
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
 }
 

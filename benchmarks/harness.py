@@ -105,6 +105,34 @@ def errors(found: Mapping[str, Any], reference: Mapping[str, Any], names: Sequen
     return {name: float(np.max(np.abs(np.asarray(found[name]) - np.asarray(reference[name])))) for name in names}
 
 
+def compare(
+    case: str,
+    calls: Mapping[str, Callable[[], Mapping[str, Any]]],
+    reference: Mapping[str, Any],
+    *,
+    size: Mapping[str, Any],
+    repeats: int,
+    note: str = "",
+) -> list[Row]:
+    """Several solvers of one problem in turn: each one's error in every named answer, ratios to the first."""
+    timings, results = measure_together(list(calls.values()), repeats)
+    base = next(iter(calls))
+    return [
+        Row.timed(
+            case,
+            name,
+            timing,
+            size=size,
+            error=errors(found, reference, [answer for answer in reference if answer in found]),
+            ratio=timing.warm / timings[0].warm,
+            ratio_to=base,
+            note=note,
+            extra={"first_call_ratio": timing.first / timings[0].first},
+        )
+        for name, timing, found in zip(calls, timings, results)
+    ]
+
+
 def environment() -> dict[str, Any]:
     """Versions, device and machine."""
     versions = {}

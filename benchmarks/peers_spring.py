@@ -19,6 +19,8 @@ import numpy as np
 
 from jaxtls.quantum.dvr import hermite_dvr
 
+from . import peers_engine
+
 PACKAGES = {"dynamiqs": "dynamiqs>=0.3", "qutip": "qutip>=5"}
 # Below this fraction of the largest entry a matrix element is round-off, and would fill sparse layouts.
 ROUND_OFF = 1e-14
@@ -123,22 +125,8 @@ def exact(p: Parameters, ts: np.ndarray) -> dict[str, np.ndarray]:
 
     A check of every other answer, practical up to N = 2 at 16 levels.
     """
-    import scipy.sparse as sp
-    from scipy.sparse.linalg import expm_multiply
-
     made = problem(p, "rotating")
-    size = len(made.rho0)
-    eye = sp.identity(size, format="csr")
-    hamiltonian = sp.csr_matrix(made.hamiltonian)
-    # row-major vec: A rho B -> (A kron B^T) vec(rho)
-    generator = -1j * (sp.kron(hamiltonian, eye) - sp.kron(eye, hamiltonian.T))
-    for jump in made.jumps:
-        c = sp.csr_matrix(jump)
-        number = c.T @ c
-        generator = generator + sp.kron(c, c) - (sp.kron(number, eye) + sp.kron(eye, number.T)) / 2
-    start = made.rho0.reshape(-1)
-    states = expm_multiply(generator.tocsr(), start, start=ts[0], stop=ts[-1], num=len(ts), endpoint=True)
-    states = states.reshape(len(ts), size, size)
+    states = peers_engine.exact_states(made.hamiltonian, made.jumps, made.rho0, ts)
     return {
         "x": np.einsum("tij,ji->t", states, made.x).real,
         "x2": np.einsum("tij,ji->t", states, made.x2).real,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import jaxtls as jt
-from benchmarks import harness, heated
+from benchmarks import harness, heated, peers_engine
 from benchmarks.__main__ import main
 
 
@@ -16,7 +16,7 @@ def test_matrices_are_the_models():
     ts = np.linspace(0.0, 0.2, 3)
     model = jt.TLSHeatedOscillator(**heated.PARAMETERS, n_levels=8)
     found = jt.evolve(model, model.thermal_state(), jnp.asarray(ts), rtol=2e-8, atol=1e-11).observables["n"]
-    np.testing.assert_allclose(found, heated.exact(8, ts)["n"], atol=1e-7)
+    np.testing.assert_allclose(found, peers_engine.exact(heated.problem(8), ts)["n"], atol=1e-7)
 
 
 def test_command_line(tmp_path, monkeypatch):
