@@ -64,6 +64,7 @@ def test_json_layout(tmp_path):
 
 
 @pytest.mark.parametrize("n_spins", [1, 2])
+@pytest.mark.slow
 def test_peers_matrices_and_the_spring_agree(n_spins):
     """exp(t L) of the full Lindbladian in SciPy against the hierarchy."""
     p = Parameters(n_spins, n_levels=10, splitting=1.0, beta=1.0, omega=1.5, omega_0=0.4, mass=1.3, gamma=2.0)

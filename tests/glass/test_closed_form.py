@@ -19,6 +19,7 @@ def sample(n=7, **options):
 TS = jnp.array([0.0, 3e-4, 2e-3, 0.05])
 
 
+@pytest.mark.slow
 def test_sum_rules():
     glass, bloch = sample(occupation=0.2)
     rho = np.asarray(glass.pair_density_matrices(bloch, TS))

@@ -60,7 +60,7 @@ def test_vector_field_equals_the_splitting():
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
-@pytest.mark.parametrize("form", ["wang-taylor", "lindblad"])
+@pytest.mark.parametrize("form", [pytest.param("wang-taylor", marks=pytest.mark.slow), "lindblad"])
 def test_classes_equal_the_full_space(form):
     """Two unlike TLSs, and one class of two beside another TLS."""
     omega, splitting, gamma, counts = [1.1, 0.8], [2.0, 3.5], [1.5, 0.9], (2, 1)

@@ -31,6 +31,7 @@ OTHER = {"omega": 1.3, "omega_0": 1.2, "splitting": 10.0, "gamma": 2.0, "beta": 
         pytest.param(20, 48, "lindblad", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.slow
 def test_moments_agree_with_evolve(n_spins, n_levels, form):
     spring = EntropicSpring(
         omega=1.9, omega_0=0.3, splitting=1e8, gamma=3.0, beta=1e-8, mass=1.3, n_spins=n_spins,
