@@ -1,8 +1,8 @@
 """The engine on Lindblad equations of the user's own: solving, gradients, batches, steady states, trajectories.
 
 Every time stands beside its error against a converged answer: jaxtls at rtol = 1e-10, checked here at small sizes
-against SciPy's exponential of the sparse superoperator (the `check` rows), or SciPy itself. Two orderings of the same
-work are compared only within one run: warm repeats of jaxtls and its peers take turns.
+against SciPy's exponential of the sparse superoperator (the `check` rows), or SciPy itself. Warm repeats of jaxtls and
+its peers take turns in one run.
 """
 
 from __future__ import annotations
