@@ -272,12 +272,8 @@ def batch(settings: Settings) -> Iterator[Row]:
     pairs, ts = Pairs.draw(count), np.linspace(0.0, 1.0 if settings.quick else 10.0, 11 if settings.quick else 101)
     problem = pairs.problem()
     case, size = f"{count} pairs of TLSs in a batch", {"problems": count, "times": len(ts)}
-    timing, expected = measure(lambda: peers_engine.exact(problem.member(0), ts), repeats=1)
-    reference = _batched(pairs, problem, ts, **CONVERGED)()
-    error = errors({"p1": reference["p1"][0]}, expected, ["p1"])
-    yield Row.timed(
-        f"{case}: check", "SciPy exp(t L)", timing, error=error, note="first pair; error of jaxtls, rtol=1e-10"
-    )
+    # From SciPy for every pair: the route that jaxtls takes here may be the same at every rtol.
+    reference = {"p1": np.stack([peers_engine.exact(problem.member(k), ts)["p1"] for k in range(count)])}
     calls = {"jaxtls": _batched(pairs, problem, ts, rtol=RTOL, atol=ATOL)}
     for peer in PEERS if "dynamiqs" in found else ():
         if peer.startswith("dynamiqs"):
@@ -286,7 +282,7 @@ def batch(settings: Settings) -> Iterator[Row]:
     one_by_one = "qutip adams"
     if "qutip" in found:
         solvers = [peers_engine.solver(one_by_one, problem.member(k), ts, RTOL, ATOL) for k in range(singles)]
-        padding = np.asarray(reference["p1"])[singles:]
+        padding = reference["p1"][singles:]
         calls[one_by_one] = lambda: {"p1": np.concatenate([np.stack([solve()["p1"] for solve in solvers]), padding])}
     for row in compare(case, calls, reference, size=size, repeats=settings.repeats, note=NOTE):
         if row.name == one_by_one:
