@@ -52,7 +52,7 @@ class Ellipse(eqx.Module):
         return (self.damping / 2 - self.width) / 2
 
     def widened(self, factor: float) -> Ellipse:
-        return Ellipse(factor * self.damping, factor * self.width)
+        return jax.tree.map(lambda size: factor * size, self)
 
 
 def coefficients(ellipse: Ellipse, h: Any, count: int, samples: int | None = None) -> Any:
@@ -94,7 +94,7 @@ class FaberExpansion(AbstractStepper):
 
     `reduced` is z -> (L - c) z / s; `tidy` is applied before each macro step (it removes what rounding left) and
     `leak` measures what arrived where the basis ends. With `grouped`, terms that the coefficients make negligible are
-    skipped in groups. The error is (size of the last terms, leak).
+    skipped in groups; `used` terms are enough for a `quick_step`. The error is (size of the last terms, leak).
     """
 
     reduced: Callable[[Array], Array]
@@ -104,6 +104,7 @@ class FaberExpansion(AbstractStepper):
     count: int = eqx.field(static=True)
     grouped: bool = eqx.field(static=True)
     tolerance: float = eqx.field(static=True)
+    used: Any = None
 
     def pack(self, y: Array) -> Array:
         return y
@@ -116,43 +117,60 @@ class FaberExpansion(AbstractStepper):
 
     def propagators(self, h: Array) -> Array:
         a = coefficients(self.ellipse, h, self.count)
+        if self.used is not None:
+            a = jnp.where(jnp.arange(self.count) < self.used, a, 0.0)
         # F_k = 1 + (t/s)^k at the eigenvalue 0: what is conserved stays so to rounding.
-        at_rest = 1 + (self.ellipse.skew / self.ellipse.capacity) ** jnp.arange(self.count)
-        return a / jnp.sum(a * at_rest.at[0].set(1))
+        ratio = self.ellipse.skew / self.ellipse.capacity
+        a = a / (a[0] + jnp.sum(a[1:] * (1 + ratio ** jnp.arange(1, self.count))))
+        # In U_k with F_k = U_k - (t/s) U_{k-2}, which obey the recurrence from the start.
+        return a - ratio * jnp.concatenate([a[2:], jnp.zeros(2, a.dtype)])
 
     def step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
-        z, a = self.tidy(z), propagators.astype(z.dtype)
-        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, z.dtype)
-        # F_1 = B F_0, F_2 = B F_1 - 2 (t/s) F_0, and from there on the recurrence.
-        ratios = ratio * jnp.ones_like(a[1:]).at[0].set(0).at[1].set(2)
-        carry = (jnp.zeros_like(z), z, a[0] * z)
+        z, weights, following = self.tidy(z), propagators.astype(z.dtype), self._following(z)
+        carry = (jnp.zeros_like(z), z, weights[0] * z)
 
-        def term(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
+        def term(carry: tuple, weight: Array) -> tuple[tuple, None]:
             before, now, total = carry
-            weight, ratio = inputs
-            following = self.reduced(now) - ratio * before
-            return (now, following, total + weight * following), None
+            after = following(before, now)
+            return (now, after, total + weight * after), None
 
         if not self.grouped:
-            carry, _ = jax.lax.scan(term, carry, (a[1:], ratios))
-            return self._with_error(carry[2], _size(a[-1], carry[1]))
-        extra = (1 - self.count) % GROUP
-        groups = [jnp.concatenate([x, jnp.zeros(extra, x.dtype)]).reshape(-1, GROUP) for x in (a[1:], ratios)]
-        left = jax.lax.stop_gradient(jnp.cumsum(jnp.sum(jnp.abs(groups[0]), 1)[::-1])[::-1])
+            (_, last, total), _ = jax.lax.scan(term, carry, weights[1:])
+            return self._with_error(total, _size(weights[-1], last))
+        groups = jnp.pad(weights[1:], (0, (1 - self.count) % GROUP)).reshape(-1, GROUP)
+        left = jax.lax.stop_gradient(jnp.cumsum(jnp.sum(jnp.abs(groups), 1)[::-1])[::-1])
 
         def group(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
-            weights, ratios, left = inputs
+            weights, left = inputs
             needed = eqxi.unvmap_any(left > self.tolerance)
 
             def run(carry: tuple) -> tuple:
-                moved, _ = jax.lax.scan(term, carry[:3], (weights, ratios))
+                moved, _ = jax.lax.scan(term, carry[:3], weights)
                 return *moved, _size(weights[-1], moved[1])
 
             return jax.lax.cond(needed, run, lambda carry: carry, carry), None
 
         start = (*carry, jnp.zeros((), z.real.dtype))
-        (_, _, total, last), _ = jax.lax.scan(group, start, (*groups, left))
+        (_, _, total, last), _ = jax.lax.scan(group, start, (groups, left))
         return self._with_error(total, last)
+
+    def quick_step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
+        """The first `used` terms in a loop of dynamic length, so that no other number is compiled for."""
+        if self.used is None:
+            return self.step(z, propagators)
+        z, weights, following = self.tidy(z), propagators.astype(z.dtype), self._following(z)
+
+        def term(k: Array, carry: tuple) -> tuple:
+            before, now, total = carry
+            after = following(before, now)
+            return now, after, total + weights[k] * after
+
+        _, last, total = jax.lax.fori_loop(1, self.used, term, (jnp.zeros_like(z), z, weights[0] * z))
+        return self._with_error(total, _size(weights[self.used - 1], last))
+
+    def _following(self, z: Array) -> Callable[[Array, Array], Array]:
+        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, z.dtype)
+        return lambda before, now: self.reduced(now) - ratio * before
 
     def _with_error(self, z: Array, last: Array) -> tuple[Array, Array]:
         return z, jnp.stack([last, jax.lax.stop_gradient(self.leak(z))])

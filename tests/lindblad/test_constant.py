@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
+from jaxtls.dynamics.lindblad import constant
 from jaxtls.dynamics.lindblad.blocked import BlockPlan
 from jaxtls.dynamics.lindblad.bounds import spectral_ellipse
 from jaxtls.dynamics.lindblad.sectors import blocks, distances
@@ -197,3 +198,14 @@ def test_kerr_states_against_the_exponential_at_any_temperature():
     rho = state(12, "any")
     sol = jt.mesolve(h, jumps, rho, TS, rates=rates, **TIGHT)
     assert_allclose(sol.states, propagate(superoperator(h, jumps, rates), rho, TS), atol=1e-9)
+
+
+def test_nothing_is_compiled_again_when_only_numbers_change():
+    """Other numbers need other numbers of terms and steps, but no other program."""
+    h, jumps = chain(3)
+    rho = state(8, "ground")
+    before = constant._run._cached._cache_size()
+    for scale in (1.0, 1.3, 7.0):
+        sol = jt.mesolve(scale * h, jumps, rho, TS, rates=scale * jnp.ones(3))
+        assert bool(sol.success)
+    assert constant._run._cached._cache_size() - before <= 1

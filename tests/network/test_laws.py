@@ -182,7 +182,10 @@ def test_equal_temperatures_carry_nothing():
 # --- derivatives and batches -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind, thermalizer", [("incoherent", "local"), pytest.param("coherent", "local", marks=pytest.mark.slow), ("coherent", "global")])
+SLOW_LOCAL = pytest.param("coherent", "local", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("kind, thermalizer", [("incoherent", "local"), SLOW_LOCAL, ("coherent", "global")])
 def test_gradients(kind, thermalizer):
     """Of all currents in every parameter, reverse and forward; finite at zero coupling and equal temperatures."""
     n = 3

@@ -4,7 +4,8 @@
 
 A state is a real array z (P, m, 2, m): block, row, (Re, Im), column, so that a real operator acts on both parts by one
 product and rows stay together. What is diagonal in A and in the jumps is one elementwise weight; the rest of A is a
-dense product or a few shifted copies, whichever is cheaper; the rest of the jumps are shifted copies of whole blocks.
+dense product with its mirror image, or a few shifted copies where that is cheaper; the rest of the jumps are shifted
+copies of whole blocks.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ class BlockPlan(eqx.Module):
     offsets: tuple[int, ...] | None = eqx.field(static=True)
     # (source block of each block, -1 for none; row shift; column shift); the first group is the elementwise one.
     groups: tuple[tuple[tuple[int, ...], int, int], ...] = eqx.field(static=True)
+    # Whether the weights of a group have real, imaginary parts.
+    parts: tuple[tuple[bool, bool], ...] = eqx.field(static=True)
     n_vectors: int = eqx.field(static=True)
     # Whether the off-diagonal A has a real part besides -i H, and an imaginary H.
     mixed: bool = eqx.field(static=True)
-    real_jumps: bool = eqx.field(static=True)
     n: int = eqx.field(static=True)
 
     @classmethod
@@ -66,15 +68,22 @@ class BlockPlan(eqx.Module):
         found = np.unique((columns - rows)[columns != rows])
         offsets = tuple(found.tolist()) if SHIFT_COST * len(found) < m else None
         mixed = not model.terms.is_real or bool(np.any(a_losses[4] != a_losses[5]))
-        vectors, terms, groups, n_vectors = _jump_terms(jumps, blocks)
+        vectors, terms, found, n_vectors = _jump_terms(jumps, blocks)
+        identity = tuple(range(len(blocks.pairs)))
+        sides = [((identity, d, 0), (identity, 0, d)) for d in offsets or ()]
+        groups = {
+            group: k for k, group in enumerate(dict.fromkeys([*found, *(side for pair in sides for side in pair)]))
+        }
+        turning = {side for pair in sides for side in pair}
+        parts = tuple((group in found or mixed, group in turning or not model.jumps.is_real) for group in groups)
         return cls(
             *(blocks.states, blocks.pairs, a_places, a_losses, vectors, terms),
             tuple(blocks.mirror.tolist()),
             offsets,
-            groups,
+            tuple(groups),
+            parts,
             n_vectors,
             mixed,
-            model.jumps.is_real,
             model.n,
         )
 
@@ -135,11 +144,11 @@ class BlockPlan(eqx.Module):
         off = xp.where(on, 0, values)
         a, b = self.pairs[:, 0], self.pairs[:, 1]
         if self.offsets is None:
-            rest = _sums((n_sectors, m, m), (sector, row, column), off)[a]
+            rest = _sums((n_sectors, m, m), (sector, row, column), off)
         else:
             # One more row takes what lies on the diagonal.
             index = xp.where(on, len(self.offsets), xp.searchsorted(np.asarray(self.offsets, int), column - row))
-            rest = _sums((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1][:, a]
+            rest = _sums((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1]
         places, vector, sector, row = self.vectors
         vectors = _sums((self.n_vectors, n_sectors, m), (vector, sector, row), v[places])
         jump, first, second, group = self.terms
@@ -147,13 +156,34 @@ class BlockPlan(eqx.Module):
         outer = left[:, :, :, None] * xp.conj(vectors[second][:, b])[:, :, None, :]
         weights = _sums((len(self.groups), *outer.shape[1:]), (group,), outer)
         local = weights[0] + diagonal[a][:, :, None] + xp.conj(diagonal[b])[:, None, :] - centre / scale
-        return BlockField(
-            self,
-            hermitian,
-            (local.real, local.imag),
-            (rest.real if self.mixed else None, rest.imag),
-            (weights[1:].real, None if self.real_jumps else weights[1:].imag),
+        dense = None
+        if self.offsets is None:
+            dense = (rest[a].real if self.mixed else None, rest[a].imag)
+        elif self.offsets:
+            rows = xp.broadcast_to(rest[:, a][:, :, :, None], (len(rest), *outer.shape[1:]))
+            columns = xp.broadcast_to(xp.conj(rest[:, b])[:, :, None, :], rows.shape)
+            index = np.array([self.groups.index((_identity(len(self.mirror)), *d)) for d in self._sides()])
+            weights = weights + _sums(weights.shape, (index,), xp.concatenate([rows, columns]))
+        moves = tuple(
+            tuple(
+                (part[np.asarray(chosen)] if chosen else None) for part, chosen in zip((weights.real, weights.imag), k)
+            )
+            for _, *k in self._moves()
         )
+        return BlockField(self, hermitian, (local.real, local.imag), dense, moves)
+
+    def _sides(self) -> list[tuple[int, int]]:
+        """Shifts of A from the left and of A† from the right."""
+        return [*((d, 0) for d in self.offsets or ()), *((0, d) for d in self.offsets or ())]
+
+    def _moves(self) -> list[tuple[tuple[int, ...], list[int], list[int]]]:
+        """Each source with the groups that have real weights, and those that have imaginary ones."""
+        found: dict[tuple, tuple] = {}
+        for k, ((source, _, _), parts) in enumerate(zip(self.groups, self.parts)):
+            for part in (0, 1):
+                if k > 0 and parts[part]:
+                    found.setdefault(source, (source, [], []))[1 + part].append(k)
+        return list(found.values())
 
 
 class BlockField(eqx.Module):
@@ -162,8 +192,8 @@ class BlockField(eqx.Module):
     plan: BlockPlan
     hermitian: bool = eqx.field(static=True)
     local: tuple[Any, Any]  # (P, m, m)
-    rest: tuple[Any, Any]  # (P, m, m) or (E, P, m)
-    jumps: tuple[Any, Any]  # (G - 1, P, m, m)
+    dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
+    moves: tuple[Any, ...]  # weights (groups, P, m, m), in the order of `_moves`
 
     def ready(self) -> BlockField:
         return jax.tree.map(jnp.asarray, self)
@@ -171,45 +201,35 @@ class BlockField(eqx.Module):
     def __call__(self, z: Array) -> Array:
         re, im = z[:, :, 0], z[:, :, 1]
         w_re, w_im = self.local
-        local = jnp.stack([w_re * re - w_im * im, w_re * im + w_im * re], 2)
-        if self.plan.offsets == ():
-            return local + self.moved(z)
+        parts: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
+        for (source, *chosen), weights in zip(self.plan._moves(), self.moves):
+            fed = tuple(_taken(part, source) for part in (re, im))
+            shifts = [[self.plan.groups[k][1:] for k in part] for part in chosen]
+            parts = _shifted_sum(parts, fed, weights, shifts)
+        found = jnp.stack(parts, 2)
+        if self.dense is None:
+            return found
         left = self.left(z)
         right = left if self.hermitian else self.left(self.plan.conjugated(z))
-        return left + self.plan.conjugated(right) + local + self.moved(z)
+        return found + left + self.plan.conjugated(right)
 
     def left(self, z: Array) -> Array:
-        """The off-diagonal part of A, from the left."""
-        part_re, part_im = self.rest
-        turned = self.applied(part_im, z)
-        found = jnp.stack([-turned[:, :, 1], turned[:, :, 0]], 2)
-        return found if part_re is None else found + self.applied(part_re, z)
-
-    def applied(self, rest: Array, z: Array) -> Array:
-        """A real operator from the left."""
+        """The off-diagonal part of A, from the left: products of rows times (Re | Im)."""
+        assert self.dense is not None
         count, m = z.shape[:2]
-        if self.plan.offsets is None:
-            # One product a block: rows times (Re | Im).
-            return jnp.matmul(rest, z.reshape(count, m, 2 * m), precision=HIGHEST).reshape(z.shape)
-        shifts = [(d, 0) for d in self.plan.offsets]
-        return _shifted_sum(z, rest[:, :, :, None, None], shifts)
+        flat = z.reshape(count, m, 2 * m)
+        real, imag = self.dense
+        found = _turned(jnp.matmul(imag, flat, precision=HIGHEST).reshape(z.shape))
+        return found if real is None else found + jnp.matmul(real, flat, precision=HIGHEST).reshape(z.shape)
 
-    def moved(self, z: Array) -> Array:
-        """What the jumps bring in, but for their elementwise part."""
-        groups = self.plan.groups[1:]
-        if not groups:
-            return jnp.zeros_like(z)
-        w_re, w_im = self.jumps
-        found = jnp.zeros_like(z)
-        for source in dict.fromkeys(source for source, _, _ in groups):
-            chosen = [k for k, (other, _, _) in enumerate(groups) if other == source]
-            fed = _taken(z, source)
-            shifts = [groups[k][1:] for k in chosen]
-            found = found + _shifted_sum(fed, _picked(w_re, chosen)[:, :, :, None, :], shifts)
-            if w_im is not None:
-                turned = jnp.stack([-fed[:, :, 1], fed[:, :, 0]], 2)
-                found = found + _shifted_sum(turned, _picked(w_im, chosen)[:, :, :, None, :], shifts)
-        return found
+
+def _turned(z: Array) -> Array:
+    """i times z."""
+    return jnp.stack([-z[:, :, 1], z[:, :, 0]], 2)
+
+
+def _identity(count: int) -> tuple[int, ...]:
+    return tuple(range(count))
 
 
 def _module(*arrays: Any) -> Any:
@@ -235,30 +255,37 @@ def _taken(z: Array, source: tuple[int, ...]) -> Array:
     return z[np.maximum(source, 0)]
 
 
-def _picked(weights: Array, chosen: list[int]) -> Array:
-    return weights if len(chosen) == len(weights) else weights[np.asarray(chosen)]
-
-
 def _is_identity(order: tuple[int, ...]) -> bool:
-    return order == tuple(range(len(order)))
+    return order == _identity(len(order))
 
 
-def _shifted_sum(z: Array, weights: Array, shifts: Any) -> Array:
-    """sum_p weights[p] * z[:, i + d_p, :, j + e_p]; beyond the edges weights are 0."""
-    m = z.shape[1]
-    places = np.asarray(shifts, int).reshape(-1, 2)
+def _shifted_sum(total: tuple, z: tuple, weights: tuple, shifts: list) -> tuple:
+    """total + sum_p w_p * z[:, i + d_p, j + e_p] on (Re, Im) pairs; beyond the edges weights are 0."""
+    m = z[0].shape[1]
+    places = np.asarray([place for part in shifts for place in part], int)
     low, high = np.maximum(0, -places.min(0)), np.maximum(0, places.max(0))
-    padded = jnp.pad(z, ((0, 0), (low[0], high[0]), (0, 0), (low[1], high[1])))
-    starts = places + low
-    if len(places) <= UNROLLED:
-        parts = (w * padded[:, d : d + m, :, e : e + m] for w, (d, e) in zip(weights, starts.tolist()))
-        return sum(parts, jnp.zeros_like(z))
+    re, im = (jnp.pad(part, ((0, 0), (low[0], high[0]), (low[1], high[1]))) for part in z)
+    # Real weights keep the parts, imaginary ones turn them.
+    for w, part, fed in zip(weights, shifts, ((re, im), (-im, re))):
+        if not part:
+            continue
+        if len(part) <= UNROLLED:
+            for k, (d, e) in enumerate((np.asarray(part) + low).tolist()):
+                total = tuple(t + w[k] * f[:, d : d + m, e : e + m] for t, f in zip(total, fed))
+        else:
+            total = _looped(total, fed, w, np.asarray(part) + low)
+    return total
 
-    def add(total: Array, entry: tuple) -> tuple[Array, None]:
-        weight, start = entry
-        return total + weight * jax.lax.dynamic_slice(padded, (0, start[0], 0, start[1]), z.shape), None
 
-    return jax.lax.scan(add, jnp.zeros_like(z), (weights, jnp.asarray(starts)))[0]
+def _looped(total: tuple, z: tuple, weights: Array, starts: np.ndarray) -> tuple:
+    shape = total[0].shape
+
+    def add(total: tuple, entry: tuple) -> tuple[tuple, None]:
+        w, start = entry
+        moved = (jax.lax.dynamic_slice(part, (0, start[0], start[1]), shape) for part in z)
+        return tuple(t + w * f for t, f in zip(total, moved)), None
+
+    return jax.lax.scan(add, total, (weights, jnp.asarray(starts)))[0]
 
 
 def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

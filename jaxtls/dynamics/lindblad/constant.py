@@ -8,6 +8,7 @@ used.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ WINDOW_DISTANCE = 12
 COPY_COST = 0.5
 MOST_COPIES = 256
 MOST_ELEMENTS = 2**25
+TERMS_STEP = 16
 ATTEMPTS = 5
 WIDEN = 1.7
 
@@ -50,6 +52,7 @@ class Settings(eqx.Module):
     edge: Any  # (n,) which states end the window
     ellipse: faber.Ellipse
     counts: Any  # (T - 1,)
+    used: Any  # terms of a macro step, of `terms` that are compiled for
     terms: int = eqx.field(static=True)
     bound: int = eqx.field(static=True)
     uniform: bool = eqx.field(static=True)
@@ -91,7 +94,7 @@ def solve(
             return checked(_prepare_and_run(problem, _unknown(fixed, options), options), throw, True)
         settings, solution = _search(fixed, options)
         if is_traced(problem):
-            return checked(_prepare_and_run(problem, settings, options), throw, True)
+            return checked(_prepare_and_run(problem, _for_derivatives(settings), options), throw, True)
     return checked(solution, throw, False)
 
 
@@ -123,20 +126,28 @@ def _settings(known: tuple, options: Options, window: int, widen: float) -> Sett
     found = blocks(h, jumps, model.jumps.count, n, filled, kept)
     durations = np.diff(ts).astype(float)
     ellipse = spectral_ellipse(model, found, 1e-3 / np.max(durations))
-    ellipse = faber.Ellipse(float(ellipse.damping), float(ellipse.width)).widened(widen)
-    terms, counts = faber.plan(ellipse, durations, _tolerance(options, rho.dtype))
+    # NumPy numbers, not Python's: those would be compiled in.
+    ellipse = faber.Ellipse(np.asarray(ellipse.damping, float), np.asarray(ellipse.width, float)).widened(widen)
+    used, counts = faber.plan(ellipse, durations, _tolerance(options, rho.dtype))
     total = int(np.sum(counts))
     require(
         total <= (options.max_steps or MAX_MACRO_STEPS),
         "max_steps",
-        f"be at least the {total} macro steps that this run needs (spectrum of width {ellipse.width:.3g})",
+        f"be at least the {total} macro steps that this run needs (spectrum of width {float(ellipse.width):.3g})",
         options.max_steps or MAX_MACRO_STEPS,
         "Raise max_steps or shorten the run.",
     )
     uniform = bool(np.ptp(durations) <= 1e-9 * np.max(durations))
     form = _form(model, found)
     edge = edge if isinstance(form, BlockPlan) else None
-    return Settings(form, edge, ellipse, counts, terms, total, uniform, len(kept), True)
+    return Settings(form, edge, ellipse, counts, np.asarray(used), faber.MAX_TERMS, 0, uniform, len(kept), True)
+
+
+def _for_derivatives(settings: Settings) -> Settings:
+    """With static numbers of terms and steps, rounded up so that other numbers seldom compile anew."""
+    terms = -(-int(settings.used) // TERMS_STEP) * TERMS_STEP
+    bound = 2 ** int(np.ceil(np.log2(max(1, int(np.sum(settings.counts))))))
+    return dataclasses.replace(settings, used=None, terms=terms, bound=bound)
 
 
 def _unknown(problem: tuple, options: Options) -> Settings:
@@ -156,7 +167,7 @@ def _unknown(problem: tuple, options: Options) -> Settings:
     ellipse = spectral_ellipse(model, found, 1e-3 / jnp.max(durations)).widened(WIDEN)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, durations.dtype), ellipse)
     counts = faber.traced_counts(ellipse, durations, _tolerance(options, rho.dtype))
-    return Settings(form, None, ellipse, counts, faber.TRACED_TERMS, steps, uniform, len(kept), False)
+    return Settings(form, None, ellipse, counts, None, faber.TRACED_TERMS, steps, uniform, len(kept), False)
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -231,6 +242,7 @@ def _run(made: Prepared, ts: Array, settings: Settings, options: Options, traced
         settings.terms,
         not settings.known,
         faber.SHARE * _tolerance(options, ts.dtype),
+        settings.used,
     )
     start, record = jnp.asarray(made.start), _recorder(made, form, options)
     how: dict = {"counts": counts, "uniform": settings.uniform, "tick": progress_bar.tick if options.progress else None}
@@ -241,7 +253,8 @@ def _run(made: Prepared, ts: Array, settings: Settings, options: Options, traced
     else:
         records, error = stepping.integrate(stepper, start, ts, record, **how)
     stats = {
-        "method": f"Faber expansion, {settings.terms} terms",
+        "method": "Faber expansion",
+        "terms": jnp.asarray(settings.terms if settings.used is None else settings.used),
         "steps": jnp.sum(counts),
         "levels": settings.levels,
     }
