@@ -17,7 +17,19 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages(jt.__path__, "jaxtls.") i
 PUBLIC = [name for name in dir(jt) if not name.startswith("_") and not inspect.ismodule(getattr(jt, name))]
 
 
-@pytest.mark.parametrize("name", MODULES)
+# Examples that take long to compile.
+LONG = (
+    "damped.oscillator",
+    "glass.model",
+    "spin_bath.fock",
+    "dynamics.evolve",
+    "lindblad.correlation",
+    "network.model",
+)
+SORTED = [pytest.param(n, marks=pytest.mark.slow) if n.endswith(LONG) else n for n in MODULES]
+
+
+@pytest.mark.parametrize("name", SORTED)
 def test_examples_run(name):
     module = importlib.import_module(name)
     names = {**{n: getattr(jt, n) for n in PUBLIC}, "jt": jt, "jnp": jnp, "np": np, "jax": jax}

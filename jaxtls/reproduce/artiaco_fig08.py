@@ -42,7 +42,7 @@ class StretchedExponential(eqx.Module):
     lifetime: Array | float = 0.01
     stretch: Array | float = 0.3
 
-    def depth(self, t: Any) -> Array:
+    def depth(self, t: Any) -> Any:
         """-ln of the law without alpha: ((t + delay)/lifetime)^stretch."""
         return ((t + self.delay) / self.lifetime) ** self.stretch
 

@@ -77,6 +77,7 @@ def test_levels_that_the_library_chooses_suffice():
         assert np.max(p[:, n_levels - 4 :].sum(1)) < 1e-6, (damping, n, n_levels)
 
 
+@pytest.mark.slow
 def test_driven_displaced_and_varying_is_caldirola_kanai():
     """The whole wavefunction against a split-step solution on a grid: force, alpha(t) and a displaced level at once."""
     alpha, force = Ramp(jnp.asarray(0.4)), Tones(jnp.array([0.5]), jnp.array([1.7]), jnp.array([0.3]))

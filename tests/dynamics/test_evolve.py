@@ -64,6 +64,7 @@ def test_a_model_without_observables_keeps_its_states():
     np.testing.assert_allclose(sol.states["r"], np.exp(-np.asarray(TS)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_one_default_serves_grad_and_jvp():
     f = lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, rtol=1e-9, atol=1e-11).observables["excited"][-1]
     want = -4.0 * 0.5 * np.exp(-0.7 * 4.0)
@@ -95,6 +96,7 @@ def test_running_out_of_steps_is_told():
     assert batch(jnp.array([0.7, 500.0])).tolist() == [True, False]
 
 
+@pytest.mark.slow
 def test_progress_shows_a_bar(capsys):
     jt.evolve(MODEL, PLUS, TS, progress=True)
     s = jt.EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=100, n_levels=16, n_modes=3)

@@ -75,6 +75,7 @@ def nearest(J):
 
 
 @pytest.mark.parametrize("f", [pytest.param(0.0, marks=pytest.mark.slow), 0.4])
+@pytest.mark.slow
 def test_any_subsystem_in_any_order(f):
     rng = np.random.default_rng(5)  # N = 5: the superoperator is 1024 x 1024
     nu, J, Y = parameters(rng, 5)

@@ -116,6 +116,7 @@ def test_without_coupling_the_tls_relaxes_and_the_oscillator_stays():
     assert_allclose(sol.observables["n"], 0.0, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_adiabatic_limit():
     fast = heated(24, gamma=1000.0, coupling=2.0, n_bar=0.3)
     slow = fast.adiabatic()

@@ -125,6 +125,7 @@ def test_edges_are_left_with_the_right_hand_limit(edge):
     assert_allclose(sol.ts, [0.0, 0.5, 40.0])
 
 
+@pytest.mark.slow
 def test_derivatives_with_respect_to_the_edges_of_a_pulse():
     def excited(width):
         sol = jt.mesolve(

@@ -53,6 +53,7 @@ def test_without_jumps_it_is_the_schroedinger_equation_with_edges():
     assert_allclose(found.sem, 0.0, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_jumps_that_depend_on_time():
     """Decay at the rate cos(t)^2, as a modulated operator and as a function."""
     ts = jnp.array([0.0, 1.0, 2.0])

@@ -66,6 +66,7 @@ def test_fig1_point(monkeypatch):
     assert_allclose(data["spin_entropy"][1, later], eq5, atol=0.05 * np.ptp(eq5))
 
 
+@pytest.mark.slow
 def test_fig2_point():
     for n in (1000, 10_000):
         assert_allclose(wang_taylor_fig2.rates(spring(n, 32, 2), 5), FIG2_RATES[n], rtol=2e-3)

@@ -34,7 +34,7 @@ def oracle_for(s, n_spins):
 
 @pytest.mark.filterwarnings("ignore:truncation")  # both sides share the same small basis
 @pytest.mark.parametrize("form", ["wang-taylor", "lindblad"])
-@pytest.mark.parametrize("n_spins", [1, 2, 3])
+@pytest.mark.parametrize("n_spins", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)), 3])
 def test_exact_sectors_equal_the_full_space(n_spins, form):
     """Strong coupling, small basis, beta d x^2 ~ 1: every term of both forms counts."""
     s = spring(n_spins, form)

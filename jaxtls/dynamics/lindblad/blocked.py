@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .diagonals import added
+from .family import Skeleton
 from .fields import HIGHEST
 from .model import Lindbladian
 from .sectors import Blocks
@@ -50,14 +52,15 @@ class BlockPlan(eqx.Module):
     n: int = eqx.field(static=True)
 
     @classmethod
-    def make(cls, model: Lindbladian, blocks: Blocks) -> BlockPlan:
-        h, jumps, m = model.terms.entries(), model.jumps.entries(), blocks.size
+    def make(cls, terms: Skeleton, jump_ops: Skeleton, blocks: Blocks) -> BlockPlan:
+        n, m = len(blocks.block), blocks.size
+        h, jumps = terms.entries(), jump_ops.entries()
         block, place = blocks.block, blocks.place
         inside = (block[h.row] >= 0) & (block[h.column] >= 0)
         a_places = (h.place, block[h.row], place[h.row], place[h.column])
         a_places = tuple(part[inside] for part in a_places)
         # L†L: pairs of elements of one row of one jump.
-        first, second = _pairs_within(jumps.owner * model.n + jumps.row)
+        first, second = _pairs_within(jumps.owner * n + jumps.row)
         kept = (block[jumps.column[first]] >= 0) & (block[jumps.column[second]] >= 0)
         first, second = first[kept], second[kept]
         a_losses = (
@@ -67,30 +70,36 @@ class BlockPlan(eqx.Module):
         rows, columns = np.r_[a_places[2], a_losses[4]], np.r_[a_places[3], a_losses[5]]
         found = np.unique((columns - rows)[columns != rows])
         offsets = tuple(found.tolist()) if SHIFT_COST * len(found) < m else None
-        mixed = not model.terms.is_real or bool(np.any(a_losses[4] != a_losses[5]))
-        vectors, terms, found, n_vectors = _jump_terms(jumps, blocks)
+        mixed = not terms.is_real or bool(np.any(a_losses[4] != a_losses[5]))
+        vectors, pairs, found, n_vectors = _jump_terms(jumps, blocks)
         identity = tuple(range(len(blocks.pairs)))
         sides = [((identity, d, 0), (identity, 0, d)) for d in offsets or ()]
         groups = {
-            group: k for k, group in enumerate(dict.fromkeys([*found, *(side for pair in sides for side in pair)]))
+            group: k for k, group in enumerate(dict.fromkeys([*found, *(side for both in sides for side in both)]))
         }
-        turning = {side for pair in sides for side in pair}
-        parts = tuple((group in found or mixed, group in turning or not model.jumps.is_real) for group in groups)
+        turning = {side for both in sides for side in both}
+        parts = tuple((group in found or mixed, group in turning or not jump_ops.is_real) for group in groups)
         return cls(
-            *(blocks.states, blocks.pairs, a_places, a_losses, vectors, terms),
+            *(blocks.states, blocks.pairs, a_places, a_losses, vectors, pairs),
             tuple(blocks.mirror.tolist()),
             offsets,
             tuple(groups),
             parts,
             n_vectors,
             mixed,
-            model.n,
+            n,
         )
 
     @property
     def copies(self) -> int:
         """Elements moved by the jumps in one right-hand side."""
         return len(self.groups) * self.pairs.shape[0] * self.states.shape[1] ** 2
+
+    @property
+    def layout(self) -> str:
+        """How products with A are done, and the blocks where there are several."""
+        kind, count = "dense" if self.offsets is None else "stencil", len(self.mirror)
+        return kind if count == 1 else f"{kind}, {count} blocks of {self.states.shape[1]} levels"
 
     def pack(self, rho: Any) -> Any:
         """(n, n) complex -> z; what lies outside the blocks is left out."""
@@ -140,21 +149,21 @@ class BlockPlan(eqx.Module):
         values = (xp.concatenate([-1j * h[self.a_places[0]], loss]) / scale).astype(dtype)
         sector, row, column = (xp.concatenate([a, b]) for a, b in zip(self.a_places[1:], where))
         on = row == column
-        diagonal = _sums((n_sectors, m), (sector, row), xp.where(on, values, 0))
+        diagonal = added((n_sectors, m), (sector, row), xp.where(on, values, 0))
         off = xp.where(on, 0, values)
         a, b = self.pairs[:, 0], self.pairs[:, 1]
         if self.offsets is None:
-            rest = _sums((n_sectors, m, m), (sector, row, column), off)
+            rest = added((n_sectors, m, m), (sector, row, column), off)
         else:
             # One more row takes what lies on the diagonal.
             index = xp.where(on, len(self.offsets), xp.searchsorted(np.asarray(self.offsets, int), column - row))
-            rest = _sums((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1]
+            rest = added((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1]
         places, vector, sector, row = self.vectors
-        vectors = _sums((self.n_vectors, n_sectors, m), (vector, sector, row), v[places])
+        vectors = added((self.n_vectors, n_sectors, m), (vector, sector, row), v[places])
         jump, first, second, group = self.terms
         left = (rates[jump] / scale).astype(dtype)[:, None, None] * vectors[first][:, a]
         outer = left[:, :, :, None] * xp.conj(vectors[second][:, b])[:, :, None, :]
-        weights = _sums((len(self.groups), *outer.shape[1:]), (group,), outer)
+        weights = added((len(self.groups), *outer.shape[1:]), (group,), outer)
         local = weights[0] + diagonal[a][:, :, None] + xp.conj(diagonal[b])[:, None, :] - centre / scale
         dense = None
         if self.offsets is None:
@@ -163,7 +172,7 @@ class BlockPlan(eqx.Module):
             rows = xp.broadcast_to(rest[:, a][:, :, :, None], (len(rest), *outer.shape[1:]))
             columns = xp.broadcast_to(xp.conj(rest[:, b])[:, :, None, :], rows.shape)
             index = np.array([self.groups.index((_identity(len(self.mirror)), *d)) for d in self._sides()])
-            weights = weights + _sums(weights.shape, (index,), xp.concatenate([rows, columns]))
+            weights = weights + added(weights.shape, (index,), xp.concatenate([rows, columns]))
         moves = tuple(
             tuple(
                 (part[np.asarray(chosen)] if chosen else None) for part, chosen in zip((weights.real, weights.imag), k)
@@ -235,15 +244,6 @@ def _identity(count: int) -> tuple[int, ...]:
 def _module(*arrays: Any) -> Any:
     """NumPy for known numbers, so that nothing is compiled to prepare a run; jax.numpy for traced ones."""
     return np if all(isinstance(a, np.ndarray) for a in arrays) else jnp
-
-
-def _sums(shape: tuple[int, ...], index: tuple[Any, ...], values: Any) -> Any:
-    """Zeros with `values` added at `index`."""
-    if isinstance(values, np.ndarray):
-        found = np.zeros(shape, values.dtype)
-        np.add.at(found, index, values)
-        return found
-    return jnp.zeros(shape, values.dtype).at[index].add(values)
 
 
 def _taken(z: Array, source: tuple[int, ...]) -> Array:

@@ -9,6 +9,7 @@ used.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,9 @@ from ..evolve import MAX_MACRO_STEPS, TRACED_MACRO_STEPS, as_solution, checked, 
 from ..solution import Solution
 from .blocked import BlockPlan
 from .bounds import spectral_ellipse
-from .model import Lindbladian
-from .sectors import blocks, distances
+from .diagonals import Pattern
+from .family import Skeleton
+from .sectors import Blocks, blocks, distances
 from .whole import WholeMatrix
 
 if TYPE_CHECKING:
@@ -118,16 +120,12 @@ def _search(problem: tuple, options: Options) -> tuple[Settings, Solution]:
 
 def _settings(known: tuple, options: Options, window: int, widen: float) -> Settings:
     equation, rho, ts = known
-    model, n = equation.lindbladian, rho.shape[0]
-    h, jumps = model.terms.entries(), model.jumps.entries()
-    filled = rho != 0
-    far = distances(h, jumps, n, filled)
-    kept, edge = _window(far, window)
-    found = blocks(h, jumps, model.jumps.count, n, filled, kept)
+    model = equation.lindbladian
+    form, found, edge, levels = _structure(model.terms.skeleton, model.jumps.skeleton, Pattern(rho != 0), window)
     durations = np.diff(ts).astype(float)
     ellipse = spectral_ellipse(model, found, 1e-3 / np.max(durations))
     # NumPy numbers, not Python's: those would be compiled in.
-    ellipse = faber.Ellipse(np.asarray(ellipse.damping, float), np.asarray(ellipse.width, float)).widened(widen)
+    ellipse = jax.tree.map(lambda x: np.asarray(widen * x, rho.real.dtype), ellipse)
     used, counts = faber.plan(ellipse, durations, _tolerance(options, rho.dtype))
     total = int(np.sum(counts))
     require(
@@ -138,9 +136,7 @@ def _settings(known: tuple, options: Options, window: int, widen: float) -> Sett
         "Raise max_steps or shorten the run.",
     )
     uniform = bool(np.ptp(durations) <= 1e-9 * np.max(durations))
-    form = _form(model, found)
-    edge = edge if isinstance(form, BlockPlan) else None
-    return Settings(form, edge, ellipse, counts, np.asarray(used), faber.MAX_TERMS, 0, uniform, len(kept), True)
+    return Settings(form, edge, ellipse, counts, np.asarray(used), faber.MAX_TERMS, 0, uniform, levels, True)
 
 
 def _for_derivatives(settings: Settings) -> Settings:
@@ -156,10 +152,7 @@ def _unknown(problem: tuple, options: Options) -> Settings:
     model, n = equation.lindbladian, rho.shape[0]
     known, times = concrete(rho), concrete(ts)
     filled = np.ones((n, n), bool) if known is None else known != 0
-    h, jumps = model.terms.entries(), model.jumps.entries()
-    kept = np.nonzero(distances(h, jumps, n, filled) >= 0)[0]
-    found = blocks(h, jumps, model.jumps.count, n, filled, kept)
-    form = _form(model, found)
+    form, found, _, levels = _structure(model.terms.skeleton, model.jumps.skeleton, Pattern(filled), None)
     steps = options.max_steps or max(TRACED_MACRO_STEPS, 2 * ts.shape[-1])
     uniform = times is not None and bool(np.ptp(np.diff(times)) <= 1e-9 * np.max(np.diff(times)))
     durations = jnp.diff(ts)
@@ -167,7 +160,7 @@ def _unknown(problem: tuple, options: Options) -> Settings:
     ellipse = spectral_ellipse(model, found, 1e-3 / jnp.max(durations)).widened(WIDEN)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, durations.dtype), ellipse)
     counts = faber.traced_counts(ellipse, durations, _tolerance(options, rho.dtype))
-    return Settings(form, None, ellipse, counts, None, faber.TRACED_TERMS, steps, uniform, len(kept), False)
+    return Settings(form, None, ellipse, counts, None, faber.TRACED_TERMS, steps, uniform, levels, False)
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -184,14 +177,27 @@ def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | Non
     return np.nonzero((far >= 0) & (far <= radius))[0], far >= radius - 1
 
 
-def _form(model: Lindbladian, found: Any) -> BlockPlan | WholeMatrix:
-    plan = BlockPlan.make(model, found)
-    pairs, m, n, count = len(found.pairs), found.size, model.n, model.jumps.count
+def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeMatrix:
+    plan = BlockPlan.make(terms, jumps, found)
+    pairs, m, n = len(found.pairs), found.size, plan.n
     elements = plan.terms[0].shape[0] * pairs * m * m
-    cheap = COPY_COST * plan.copies <= max(count, 1) * n**3 / 8
+    cheap = COPY_COST * plan.copies <= max(jumps.count, 1) * n**3 / 8
     if cheap and len(plan.groups) <= MOST_COPIES and elements <= MOST_ELEMENTS:
         return plan
     return WholeMatrix(n)
+
+
+@functools.lru_cache(maxsize=128)
+def _structure(
+    terms: Skeleton, jumps: Skeleton, filled: Pattern, window: int | None
+) -> tuple[BlockPlan | WholeMatrix, Blocks, np.ndarray | None, int]:
+    """The form, its blocks, which states are at the edge of the window, and how many are kept."""
+    n = filled.mask.shape[0]
+    far = distances(terms.entries(), jumps.entries(), n, filled.mask)
+    kept, edge = (np.nonzero(far >= 0)[0], None) if window is None else _window(far, window)
+    found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
+    form = _form(terms, jumps, found)
+    return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)
 
 
 def _tolerance(options: Options, dtype: Any) -> float:
@@ -257,6 +263,7 @@ def _run(made: Prepared, ts: Array, settings: Settings, options: Options, traced
         "terms": jnp.asarray(settings.terms if settings.used is None else settings.used),
         "steps": jnp.sum(counts),
         "levels": settings.levels,
+        "layout": form.layout,
     }
     diagnostics = {k: jnp.max(v) for k, v in records["diagnostics"].items()} | {"time_error": error[0]}
     limits = {"trace_error": 1e-5, "hermiticity_error": 1e-5, "time_error": 10 * options.rtol}

@@ -14,7 +14,6 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from ..._checks import concrete
 
@@ -42,7 +41,7 @@ class Diagonals(eqx.Module):
         ((-1,), [[0.0, 1.0, 2.0]])
     """
 
-    values: Array
+    values: Any  # NumPy's where known, so that building operators calls no compiled code
     offsets: tuple[int, ...] = eqx.field(static=True)
     pattern: Pattern = eqx.field(static=True)
 
@@ -53,27 +52,29 @@ class Diagonals(eqx.Module):
     @classmethod
     def from_array(cls, matrix: Any) -> Diagonals:
         """All nonzero diagonals of a matrix; every diagonal where its numbers are being traced."""
-        matrix = jnp.asarray(matrix)
-        n, known = matrix.shape[-1], concrete(matrix)
+        known = concrete(matrix)
+        n = matrix.shape[-1]
         if known is None:
             offsets = np.arange(1 - n, n)
         else:
+            matrix = known
             rows, columns = np.nonzero(known)
             offsets = np.unique(columns - rows)
         source = np.arange(n) + offsets[:, None]
         inside = (source >= 0) & (source < n)
         clipped = np.clip(source, 0, n - 1)
-        values = jnp.where(inside, matrix[np.arange(n), clipped], 0)
+        values = matrix[np.arange(n), clipped]
+        values = jnp.where(inside, values, 0) if known is None else np.where(inside, values, np.zeros((), known.dtype))
         if known is not None:
-            inside &= known[np.arange(n), clipped] != 0
+            inside &= values != 0
         return cls(values, tuple(int(d) for d in offsets), Pattern(inside))
 
     @classmethod
     def identity(cls, n: int, dtype: Any = float) -> Diagonals:
-        return cls(jnp.ones((1, n), dtype), (0,), Pattern(np.ones((1, n))))
+        return cls(np.ones((1, n), dtype), (0,), Pattern(np.ones((1, n))))
 
     @classmethod
-    def summed(cls, values: Array, offsets: Any, mask: np.ndarray) -> Diagonals:
+    def summed(cls, values: Any, offsets: Any, mask: np.ndarray) -> Diagonals:
         """Diagonals (D, n) of which several may share an offset; those outside the matrix are dropped."""
         n = values.shape[-1]
         offsets = np.asarray(offsets, int).reshape(-1)
@@ -81,19 +82,19 @@ class Diagonals(eqx.Module):
         found, place = np.unique(offsets[kept], return_inverse=True)
         if len(found) == len(offsets) and np.all(found == offsets):
             return cls(values, tuple(int(d) for d in found), Pattern(mask))
-        total = jnp.zeros((len(found), n), values.dtype).at[place].add(values[kept])
+        total = added((len(found), n), place, values[kept])
         joined = np.zeros((len(found), n), bool)
         np.logical_or.at(joined, place, mask[kept])
         return cls(total, tuple(int(d) for d in found), Pattern(joined))
 
-    def dense(self) -> Array:
+    def dense(self) -> Any:
         """The (n, n) array."""
         return densified(self.values[None], self.offsets, np.zeros(len(self.offsets), int), 1)[0]
 
     def dag(self) -> Diagonals:
         """The Hermitian conjugate: offset -d, row i + d holding conj(v_i)."""
         offsets = np.asarray(self.offsets, int)
-        values = jnp.conj(rolled(self.values, offsets))
+        values = rolled(self.values, offsets).conj()
         return Diagonals.summed(values, -offsets, rolled(self.pattern.mask, offsets))
 
     def kron(self, other: Diagonals) -> Diagonals:
@@ -111,12 +112,20 @@ def rolled(values: Any, shifts: np.ndarray) -> Any:
     return values[np.arange(len(shifts))[:, None], (np.arange(n) - np.asarray(shifts)[:, None]) % n]
 
 
-def densified(values: Array, offsets: Any, owners: np.ndarray, count: int) -> Array:
+def added(shape: tuple[int, ...], index: Any, values: Any) -> Any:
+    """Zeros with `values` added at `index`: in NumPy where they are known."""
+    if isinstance(values, np.ndarray):
+        found = np.zeros(shape, values.dtype)
+        np.add.at(found, index, values)
+        return found
+    return jnp.zeros(shape, values.dtype).at[index].add(values)
+
+
+def densified(values: Any, offsets: Any, owners: np.ndarray, count: int) -> Any:
     """A stack (count, n, n) from diagonals `values` (E, n), the e-th belonging to matrix owners[e]."""
     values = values.reshape(-1, values.shape[-1])
     n, offsets = values.shape[-1], np.asarray(offsets, int)
     rows = np.arange(n)
     # Values whose column does not exist are 0 and may land anywhere.
     columns = (rows + offsets[:, None]) % n
-    empty = jnp.zeros((count, n, n), values.dtype)
-    return empty.at[np.asarray(owners, int)[:, None], rows, columns].add(values)
+    return added((count, n, n), (np.asarray(owners, int)[:, None], rows, columns), values)

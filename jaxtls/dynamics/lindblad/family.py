@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -23,34 +25,18 @@ class Entries(NamedTuple):
     place: np.ndarray
 
 
-class Family(eqx.Module):
-    """`count` operators: dense, (count, n, n), or as diagonals (E, n), the e-th on offsets[e] of operator owners[e]."""
+@dataclass(frozen=True)
+class Skeleton:
+    """What is static of a family of operators; hashable."""
 
-    values: Array
-    count: int = eqx.field(static=True)
+    count: int
     # None: dense.
-    offsets: tuple[int, ...] | None = eqx.field(static=True)
-    owners: tuple[int, ...] | None = eqx.field(static=True)
-    # Of the shape of `values`.
-    pattern: Pattern = eqx.field(static=True)
+    offsets: tuple[int, ...] | None
+    owners: tuple[int, ...] | None
+    # Of the shape of the values.
+    pattern: Pattern
     # No imaginary parts, whatever the type.
-    is_real: bool = eqx.field(static=True)
-
-    @classmethod
-    def stack(cls, members: Sequence[Array | Diagonals], n: int, dense: bool, dtype: np.dtype) -> Family:
-        is_real = all(_is_real(m) for m in members)
-        if dense:
-            arrays = [m.dense() if isinstance(m, Diagonals) else m for m in members]
-            empty = jnp.zeros((0, n, n), dtype)
-            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n))
-            values = jnp.stack(arrays).astype(dtype) if arrays else empty
-            return cls(values, len(arrays), None, None, Pattern(masks), is_real)
-        parts = [m if isinstance(m, Diagonals) else Diagonals.from_array(m) for m in members]
-        values = jnp.concatenate([jnp.zeros((0, n), dtype), *(part.values.astype(dtype) for part in parts)])
-        owners = tuple(k for k, part in enumerate(parts) for _ in part.offsets)
-        offsets = tuple(d for part in parts for d in part.offsets)
-        masks = np.concatenate([np.zeros((0, n), bool), *(part.pattern.mask for part in parts)])
-        return cls(values, len(parts), offsets, owners, Pattern(masks), is_real)
+    is_real: bool
 
     def entries(self) -> Entries:
         """Where the operators can differ from 0."""
@@ -63,11 +49,49 @@ class Family(eqx.Module):
         owners, offsets = np.asarray(self.owners, int), np.asarray(self.offsets, int)
         return Entries(owners[diagonal], row, row + offsets[diagonal], place)
 
+
+class Family(eqx.Module):
+    """`count` operators: dense, (count, n, n), or as diagonals (E, n), the e-th on offsets[e] of operator owners[e]."""
+
+    values: Any
+    skeleton: Skeleton = eqx.field(static=True)
+
+    @classmethod
+    def stack(cls, members: Sequence[Any], n: int, dense: bool, dtype: np.dtype) -> Family:
+        is_real = all(_is_real(m) for m in members)
+        if dense:
+            arrays = [m.dense() if isinstance(m, Diagonals) else m for m in members]
+            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n))
+            values = _joined([a[None] for a in arrays], (0, n, n), dtype)
+            return cls(values, Skeleton(len(arrays), None, None, Pattern(masks), is_real))
+        parts = [m if isinstance(m, Diagonals) else Diagonals.from_array(m) for m in members]
+        values = _joined([part.values for part in parts], (0, n), dtype)
+        owners = tuple(k for k, part in enumerate(parts) for _ in part.offsets)
+        offsets = tuple(d for part in parts for d in part.offsets)
+        masks = np.concatenate([np.zeros((0, n), bool), *(part.pattern.mask for part in parts)])
+        return cls(values, Skeleton(len(parts), offsets, owners, Pattern(masks), is_real))
+
+    @property
+    def count(self) -> int:
+        return self.skeleton.count
+
+    @property
+    def offsets(self) -> tuple[int, ...] | None:
+        return self.skeleton.offsets
+
+    @property
+    def owners(self) -> tuple[int, ...] | None:
+        return self.skeleton.owners
+
+    def entries(self) -> Entries:
+        """Where the operators can differ from 0."""
+        return self.skeleton.entries()
+
     @property
     def is_dense(self) -> bool:
         return self.offsets is None
 
-    def dense(self) -> Array:
+    def dense(self) -> Any:
         """(count, n, n)."""
         if self.offsets is None:
             return self.values
@@ -80,19 +104,37 @@ class Family(eqx.Module):
         return first, second
 
 
-def total(members: Sequence[Array | Diagonals], n: int, dtype: np.dtype) -> Array | Diagonals:
+def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
     """The sum of operators, as diagonals where all of them are."""
     if len(members) == 1:
         return members[0]
     if all(isinstance(m, Diagonals) for m in members):
-        values = [jnp.zeros((0, n)), *(m.values for m in members)]  # type: ignore
-        masks = [np.zeros((0, n), bool), *(m.pattern.mask for m in members)]  # type: ignore
-        offsets = [d for m in members for d in m.offsets]  # type: ignore
-        return Diagonals.summed(jnp.concatenate(values), offsets, np.concatenate(masks))
-    return sum((m.dense() if isinstance(m, Diagonals) else m for m in members), jnp.zeros((n, n), dtype))
+        values = _joined([m.values for m in members], (0, n), None)
+        masks = [np.zeros((0, n), bool), *(m.pattern.mask for m in members)]
+        return Diagonals.summed(values, [d for m in members for d in m.offsets], np.concatenate(masks))
+    return sum((m.dense() if isinstance(m, Diagonals) else m for m in members), np.zeros((n, n), dtype))
 
 
-def diagonals_of(matrix: Array | Diagonals) -> int:
+def _joined(arrays: list, empty: tuple[int, ...], dtype: Any) -> Any:
+    """Arrays laid end to end: in NumPy where all are known, then on the device if a type is given."""
+    if not arrays:
+        arrays = [np.zeros(empty, float if dtype is None else dtype)]
+    if all(isinstance(a, np.ndarray) for a in arrays):
+        known = np.concatenate(arrays)
+        return known if dtype is None else jnp.asarray(known.astype(dtype))
+    joined = jnp.concatenate(arrays)
+    if dtype is None or joined.dtype == dtype:
+        return joined
+    # A cast from real to complex would warn in its transpose.
+    return joined.astype(dtype) if jnp.iscomplexobj(joined) else jax.lax.complex(*_parts(joined, dtype))
+
+
+def _parts(real: Array, dtype: Any) -> tuple[Array, Array]:
+    real = real.astype(jnp.zeros((), dtype).real.dtype)
+    return real, jnp.zeros_like(real)
+
+
+def diagonals_of(matrix: Any) -> int:
     """How many diagonals the operator has; all of them where its numbers are being traced."""
     if isinstance(matrix, Diagonals):
         return len(matrix.offsets)
@@ -103,7 +145,7 @@ def diagonals_of(matrix: Array | Diagonals) -> int:
     return len(np.unique(columns - rows))
 
 
-def _mask(member: Array | Diagonals) -> np.ndarray:
+def _mask(member: Any) -> np.ndarray:
     """Which elements of an (n, n) operator can differ from 0."""
     if not isinstance(member, Diagonals):
         known = concrete(member)
@@ -115,7 +157,7 @@ def _mask(member: Array | Diagonals) -> np.ndarray:
     return mask
 
 
-def _is_real(member: Array | Diagonals) -> bool:
+def _is_real(member: Any) -> bool:
     values = member.values if isinstance(member, Diagonals) else member
     if not jnp.iscomplexobj(values):
         return True

@@ -47,7 +47,7 @@ class MasterSolution(eqx.Module):
 
     @property
     def stats(self) -> dict[str, Any]:
-        """`method`, `steps`, `layout`."""
+        """`method`, `steps`, `layout`; for an expansion also its `terms` and the `levels` that were kept."""
         return self.solution.stats
 
     @property
@@ -81,6 +81,9 @@ def mesolve(
 
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
 
+    Equations that do not depend on time are moved by an expansion of their exponential (`dynamics.faber`), on the
+    blocks between sectors and, outside jit and vmap, the window of levels that the state fills; others by diffrax.
+
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. A `Lindbladian` may be given as the Hamiltonian, with
             an empty list of jump operators.
@@ -90,11 +93,13 @@ def mesolve(
         discontinuities: (K,) times at which a function of time jumps: steps end there and start anew just behind, so
             that no pulse is stepped over. Those of `piecewise_constant` are added unasked. May be differentiated.
         save_states: False keeps the expectation values alone.
-        **evolve_options: `solver`, `rtol`, `atol`, `max_steps`, `adjoint`, `progress`, `throw`, as in `evolve`.
+        **evolve_options: `rtol`, `atol`, `max_steps`, `progress`, `throw` as in `evolve`; `solver`, `adjoint`,
+            `stepsize_controller`, `dt0` ask for a diffrax solver.
 
     Returns:
         MasterSolution: `.states` (T, n, n), `.expects` (n_ops, T) complex, `.stats`, `.diagnostics`, `.success`.
-        jax.grad, jax.jvp and jax.vmap work; for reverse mode on long runs pass diffrax.RecursiveCheckpointAdjoint().
+        jax.grad, jax.jvp and jax.vmap work; operators made of `local` times traced numbers keep their structure. With
+        diffrax, for reverse mode on long runs pass diffrax.RecursiveCheckpointAdjoint().
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -122,7 +127,7 @@ def mesolve(
     equation = MasterEquation(model, stack_operators("exp_ops", exp_ops, n), jnp.trace(rho), hermitian)
     sol = solve(equation, rho, ts, save_states=save_states, discontinuities=edges, **evolve_options)
     expects = sol.observables["expects"].T if len(exp_ops) else jnp.zeros((0, ts.shape[0]), rho.dtype)
-    sol = eqx.tree_at(lambda s: s.stats, sol, {**sol.stats, "layout": model.layout})
+    sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": model.layout, **sol.stats})
     return MasterSolution(sol, expects)
 
 
@@ -145,7 +150,9 @@ def known_edges(model: Lindbladian, discontinuities: Any, ts: Array) -> Array | 
 
 def stack_operators(name: str, ops: Any, n: int) -> Array:
     """(K, n, n) dense operators."""
-    require(isinstance(ops, Sequence) or getattr(ops, "ndim", 0) == 3, name, "be a list of operators", repr(ops))
+    require(
+        isinstance(ops, Sequence) or getattr(ops, "ndim", 0) == 3, name, "be a list of operators", type(ops).__name__
+    )
     dense = [interop.as_matrix(f"{name}[{k}]", _constant(op), n) for k, op in enumerate(ops)]
     return jnp.stack(dense) if dense else jnp.zeros((0, n, n), jnp.result_type(complex))
 

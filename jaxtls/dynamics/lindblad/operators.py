@@ -21,11 +21,11 @@ from .diagonals import Diagonals
 class Term(eqx.Module):
     """`envelope(t) * matrix`; no envelope stands for 1. A function of time stands for itself, with no matrix."""
 
-    matrix: Array | Diagonals | None
+    matrix: Any  # an array, NumPy's where known, Diagonals, or None
     envelope: Callable | None = None
     function: Callable | None = None
 
-    def dense(self, t: Any) -> Array:
+    def dense(self, t: Any) -> Any:
         if self.function is not None:
             return interop.as_matrix("hamiltonian", self.function(t))
         array = self.matrix.dense() if isinstance(self.matrix, Diagonals) else self.matrix
@@ -60,7 +60,8 @@ class Operator(eqx.Module):
         return self if isinstance(other, int | float) and other == 0 else as_operator("operator", other, self.n) + self
 
     def __mul__(self, factor: Any) -> Operator:
-        factor = jnp.asarray(factor)
+        known = concrete(factor)
+        factor = factor if known is None else known
         require(factor.ndim == 0, "factor", "be a number", f"shape {factor.shape}")
         return Operator(tuple(_scaled(term, factor) for term in self.terms), self.n)
 
@@ -81,7 +82,7 @@ class Operator(eqx.Module):
 
 
 class _Scaled(eqx.Module):
-    factor: Array
+    factor: Any
     function: Callable
 
     def __call__(self, t: Any) -> Array:
@@ -104,7 +105,7 @@ class _Product(eqx.Module):
         return self.first(t) * self.second(t)
 
 
-def _scaled(term: Term, factor: Array) -> Term:
+def _scaled(term: Term, factor: Any) -> Term:
     if term.function is not None:
         return Term(None, None, _Scaled(factor, term.function))
     if isinstance(term.matrix, Diagonals):
@@ -117,7 +118,7 @@ def _conjugated(term: Term) -> Term:
     if term.function is not None:
         return Term(None, None, _Conjugated(term.function))
     assert term.matrix is not None
-    matrix = term.matrix.dag() if isinstance(term.matrix, Diagonals) else jnp.conj(term.matrix.T)
+    matrix = term.matrix.dag() if isinstance(term.matrix, Diagonals) else term.matrix.T.conj()
     return Term(matrix, None if term.envelope is None else _Conjugated(term.envelope))
 
 
@@ -245,7 +246,7 @@ def local(dims: Any, factors: Any) -> Operator:
         matrix = interop.as_matrix(f"factors[{site}]", factor, sizes[site])
         known = concrete(matrix)
         # Real operators stay real: a real Hamiltonian costs half as much.
-        parts[site] = Diagonals.from_array(matrix if known is None or np.any(known.imag) else matrix.real)
+        parts[site] = Diagonals.from_array(matrix if known is None or np.any(known.imag) else known.real)
     return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
 
 
@@ -263,7 +264,7 @@ def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
     matrix = interop.as_matrix(name, value, n)
     known = concrete(matrix)
     require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
-    return Operator((Term(matrix),), matrix.shape[0])
+    return Operator((Term(matrix if known is None else known),), matrix.shape[0])
 
 
 class _Hoisted(eqx.Module):

@@ -18,6 +18,10 @@ class WholeMatrix(eqx.Module):
 
     n: int = eqx.field(static=True)
 
+    @property
+    def layout(self) -> str:
+        return "dense"
+
     def pack(self, rho: Any) -> Any:
         return rho
 
