@@ -133,6 +133,7 @@ def test_lindbladian_and_flip_flops():
     np.testing.assert_allclose(model.product_state(bloch), oracle.product_state(bloch), atol=1e-15)
 
 
+@pytest.mark.slow
 def test_evolve_moves_the_brute_force_model_to_the_closed_form():
     rng = np.random.default_rng(3)
     nu, J, Y = parameters(rng, 3)

@@ -84,6 +84,7 @@ def test_cold_path_is_the_limit_of_the_general_one():
     assert np.max(np.abs(general(0.1) - cold)) > 1e-3
 
 
+@pytest.mark.slow
 def test_small_populations_keep_their_digits():
     """Excited TLSs decay by e^-100: the pair stays a valid state, with relative accuracy and no entanglement."""
     J = 3.0 * (np.ones((4, 4)) - np.eye(4))

@@ -148,7 +148,7 @@ def driven(n=8):
     return occupation
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_derivatives_in_everything(compiled):
     """Of structured operators with traced numbers, the times too, n_th = 0 included; forward, reverse, differences."""
     f = driven()

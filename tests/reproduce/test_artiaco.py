@@ -48,11 +48,8 @@ def test_each_figure_has_a_tiny_size():
     assert sorted(TINY) == sorted(NAMES)
 
 
-# One by default: the others take seconds to compile.
-@pytest.mark.parametrize(
-    "name",
-    [n if n == "artiaco-11" else pytest.param(n, marks=pytest.mark.slow) for n in TINY],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(TINY))
 def test_figure_is_made(name, monkeypatch, tmp_path):
     shrink(monkeypatch, name)
     module, kept = FIGURES[name], {}
