@@ -222,7 +222,8 @@ def _kerr_slope(problem: Problem, terms: list[np.ndarray], ts: np.ndarray) -> Ca
         h = _structured(problem.dims, [[{0: term}] for term in terms], p)
         return _jaxtls(problem, ts, h, problem.jumps, rtol=RTOL, atol=ATOL)()["n"][-1]
 
-    return jax.jit(jax.grad(loss))
+    # Not inside jit: with known numbers the library chooses the window of levels and the number of terms.
+    return jax.grad(loss)
 
 
 # --- a batch of small problems ---------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ class Options(eqx.Module):
 
 def solve(
     equation: MasterEquation,
-    rho: Array,
+    rho: Any,
     ts: Array,
     *,
     save_states: bool,
@@ -90,7 +90,8 @@ def solve(
     warn_below_precision(rtol, rho)
     options = Options(save_states, float(rtol), float(atol), max_steps, progress)
     problem = (equation, rho, ts)
-    fixed = jax.lax.stop_gradient(problem)
+    # Known numbers are left alone: inside jit even this would make tracers of them.
+    fixed = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if is_traced(x) else x, problem)
     with progress_bar.bar(len(ts) - 1, "mesolve") if progress else nullcontext():
         if is_traced(fixed):
             return checked(_prepare_and_run(problem, _unknown(fixed, options), options), throw, True)

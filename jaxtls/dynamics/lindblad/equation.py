@@ -50,7 +50,7 @@ class MasterEquation(eqx.Module):
 
 
 def solve(
-    equation: MasterEquation, rho: Array, ts: Array, *, save_states: bool, discontinuities: Any, **options: Any
+    equation: MasterEquation, rho: Any, ts: Array, *, save_states: bool, discontinuities: Any, **options: Any
 ) -> Solution:
     """`evolve` for a master equation; `options` are those of `evolve`."""
     asked = any(options.get(name) is not None for name in DIFFRAX_OPTIONS)

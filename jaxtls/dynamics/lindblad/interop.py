@@ -7,7 +7,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from ..._checks import require
 
@@ -22,8 +21,10 @@ def is_callable(value: Any) -> bool:
     return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
 
 
-def as_array(name: str, value: Any) -> Array:
-    """A complex array from an array, a nested list, a `Qobj` or a `QArray`.
+def as_array(name: str, value: Any) -> Any:
+    """A complex array from an array, a nested list, a `Qobj` or a `QArray`: NumPy's unless it is being traced.
+
+    Known numbers stay NumPy's because jax.numpy would make tracers of them inside jit, and hide their zeros.
 
     Example:
         >>> as_array("hamiltonian", [[0, 1], [1, 0]]).shape
@@ -34,14 +35,18 @@ def as_array(name: str, value: Any) -> Array:
     elif callable(getattr(value, "full", None)):
         value = value.full()
     try:
-        array = jnp.asarray(value)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
+        array: Any = value if isinstance(value, jax.core.Tracer) else np.asarray(value)
+    except (TypeError, ValueError, jax.errors.TracerArrayConversionError):
+        # A list that holds tracers.
+        try:
+            array = jnp.asarray(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
     require(array.dtype.kind in "biufc", name, "hold numbers", f"dtype {array.dtype}")
     return array.astype(jnp.result_type(array.dtype, jnp.complex64 if array.dtype.kind in "fc" else complex))
 
 
-def as_matrix(name: str, value: Any, n: int | None = None) -> Array:
+def as_matrix(name: str, value: Any, n: int | None = None) -> Any:
     """A complex (n, n) array; n is free where it is None."""
     array = as_array(name, value)
     good = array.ndim == 2 and array.shape[0] == array.shape[1] and array.shape[0] > 0
@@ -50,7 +55,7 @@ def as_matrix(name: str, value: Any, n: int | None = None) -> Array:
     return array
 
 
-def as_state(name: str, value: Any, n: int, *, ket: bool | None = None) -> Array:
+def as_state(name: str, value: Any, n: int, *, ket: bool | None = None) -> Any:
     """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one."""
     array = as_array(name, value)
     # Other libraries keep kets as columns.

@@ -11,7 +11,6 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, require, times
-from ...quantum import to_density_matrix
 from ..solution import Solution
 from . import interop
 from .equation import MasterEquation, solve
@@ -117,14 +116,15 @@ def mesolve(
     ts = times("tsave", tsave)
     model = as_lindbladian(hamiltonian, jump_ops, rates, layout)
     n = model.n
-    rho = to_density_matrix(interop.as_state("rho0", rho0, n))
+    state = interop.as_state("rho0", rho0, n)
+    rho = state if state.ndim == 2 else state[:, None] * state.conj()
     rho = rho.astype(jnp.result_type(rho.dtype, model.terms.values.dtype))
     known = concrete(rho)
     require(known is None or bool(np.all(np.isfinite(known))), "rho0", "be finite", rho0)
     edges = known_edges(model, discontinuities, ts)
     # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with.
     hermitian = known is not None and bool(np.all(np.abs(known - known.conj().T) <= 1e-5 * np.max(np.abs(known))))
-    equation = MasterEquation(model, stack_operators("exp_ops", exp_ops, n), jnp.trace(rho), hermitian)
+    equation = MasterEquation(model, stack_operators("exp_ops", exp_ops, n), jnp.asarray(rho.trace()), hermitian)
     sol = solve(equation, rho, ts, save_states=save_states, discontinuities=edges, **evolve_options)
     expects = sol.observables["expects"].T if len(exp_ops) else jnp.zeros((0, ts.shape[0]), rho.dtype)
     sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": model.layout, **sol.stats})

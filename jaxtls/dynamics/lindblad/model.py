@@ -150,7 +150,7 @@ class Lindbladian(eqx.Module):
 
     def vector_field(self, t: Any, y: Any, args: Any = None) -> Array:
         """d rho/dt at time t for any (n, n) matrix, Hermitian or not; pure, linear in y."""
-        return self.generator()(t, interop.as_matrix("y", y, self.n), args)
+        return self.generator()(t, jnp.asarray(interop.as_matrix("y", y, self.n)), args)
 
     def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
@@ -218,7 +218,7 @@ class Lindbladian(eqx.Module):
         return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
 
     def _evaluated(self, f: Callable, t: Any) -> Array:
-        return interop.as_matrix("jump_ops", f(t), self.n).astype(self.terms.values.dtype)
+        return jnp.asarray(interop.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
 
     def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)

@@ -86,7 +86,7 @@ class _Scaled(eqx.Module):
     function: Callable
 
     def __call__(self, t: Any) -> Array:
-        return self.factor * interop.as_array("function", self.function(t))
+        return self.factor * jnp.asarray(interop.as_array("function", self.function(t)))
 
 
 class _Conjugated(eqx.Module):
