@@ -153,6 +153,7 @@ def test_derivatives_through_functions_that_close_over_parameters():
     assert_allclose(jax.jvp(late, (0.7,), (1.0,))[1], want, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_batches_and_adjoints_agree():
     def late(rate, **options):
         ts = jnp.array([0.0, 1.0])
