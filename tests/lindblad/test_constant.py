@@ -209,3 +209,10 @@ def test_nothing_is_compiled_again_when_only_numbers_change():
         sol = jt.mesolve(scale * h, jumps, rho, TS, rates=scale * jnp.ones(3))
         assert bool(sol.success)
     assert constant._run._cached._cache_size() - before <= 1
+
+
+def test_the_derivative_of_a_state_may_fill_what_its_value_leaves_empty():
+    """psi = (cos a, sin a) at a = 0: <sx> = sin 2a has slope 2, though the value never leaves the first level."""
+    f = lambda a: jt.mesolve(np.zeros((2, 2)), [], jnp.stack([jnp.cos(a), jnp.sin(a)]), [0.0, 1.0], [SX]).expects[0, -1]
+    slope = jax.grad(lambda a: f(a).real)
+    assert_allclose([slope(0.0), jax.jit(slope)(0.0)], 2.0, rtol=1e-10)

@@ -92,22 +92,24 @@ def solve(
     problem = (equation, rho, ts)
     # Known numbers are left alone: inside jit even this would make tracers of them.
     fixed = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if is_traced(x) else x, problem)
+    # Where the state is varied, its derivative may fill what its value leaves empty.
+    filled = Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
     with progress_bar.bar(len(ts) - 1, "mesolve") if progress else nullcontext():
         if is_traced(fixed):
-            return checked(_prepare_and_run(problem, _unknown(fixed, options), options), throw, True)
-        settings, solution = _search(fixed, options)
+            return checked(_prepare_and_run(problem, _unknown(fixed, filled, options), options), throw, True)
+        settings, solution = _search(fixed, filled, options)
         if is_traced(problem):
             return checked(_prepare_and_run(problem, _for_derivatives(settings), options), throw, True)
     return checked(solution, throw, False)
 
 
-def _search(problem: tuple, options: Options) -> tuple[Settings, Solution]:
+def _search(problem: tuple, filled: Pattern, options: Options) -> tuple[Settings, Solution]:
     """Settings that prove good enough, and what they gave."""
     known = jax.tree.map(np.asarray, problem)
     equation, rho, _ = known
     window, widen = 0, 1.0
     for attempt in range(ATTEMPTS):
-        settings = _settings(known, options, window, widen)
+        settings = _settings(known, filled, options, window, widen)
         solution = _run(_prepare(equation, rho, settings), problem[2], settings, options, False)
         steps = solution.diagnostics["time_error"]
         leaks = settings.edge is not None and not float(solution.diagnostics["truncation"]) <= 0.1 * options.atol
@@ -119,10 +121,10 @@ def _search(problem: tuple, options: Options) -> tuple[Settings, Solution]:
     return settings, solution
 
 
-def _settings(known: tuple, options: Options, window: int, widen: float) -> Settings:
+def _settings(known: tuple, filled: Pattern, options: Options, window: int, widen: float) -> Settings:
     equation, rho, ts = known
     model = equation.lindbladian
-    form, found, edge, levels = _structure(model.terms.skeleton, model.jumps.skeleton, Pattern(rho != 0), window)
+    form, found, edge, levels = _structure(model.terms.skeleton, model.jumps.skeleton, filled, window)
     durations = np.diff(ts).astype(float)
     ellipse = spectral_ellipse(model, found, 1e-3 / np.max(durations))
     # NumPy numbers, not Python's: those would be compiled in.
@@ -147,13 +149,11 @@ def _for_derivatives(settings: Settings) -> Settings:
     return dataclasses.replace(settings, used=None, terms=terms, bound=bound)
 
 
-def _unknown(problem: tuple, options: Options) -> Settings:
+def _unknown(problem: tuple, filled: Pattern, options: Options) -> Settings:
     """For numbers that are being traced by jit or vmap: structure alone."""
     equation, rho, ts = problem
-    model, n = equation.lindbladian, rho.shape[0]
-    known, times = concrete(rho), concrete(ts)
-    filled = np.ones((n, n), bool) if known is None else known != 0
-    form, found, _, levels = _structure(model.terms.skeleton, model.jumps.skeleton, Pattern(filled), None)
+    model, times = equation.lindbladian, concrete(ts)
+    form, found, _, levels = _structure(model.terms.skeleton, model.jumps.skeleton, filled, None)
     steps = options.max_steps or max(TRACED_MACRO_STEPS, 2 * ts.shape[-1])
     uniform = times is not None and bool(np.ptp(np.diff(times)) <= 1e-9 * np.max(np.diff(times)))
     durations = jnp.diff(ts)
