@@ -195,12 +195,9 @@ def _qobj(problem: Problem, a: Array) -> Any:
     return qutip.Qobj(sp.csr_matrix(a), dims=[list(problem.dims)] * 2)
 
 
-def _qutip(problem: Problem, ts: Array, variant: str, rtol: float, atol: float) -> Callable[[], Answer]:
-    import qutip
-
-    h, rho0, *jumps = (_qobj(problem, a) for a in (problem.hamiltonian, problem.rho0, *problem.jumps))
-    e_ops = {name: _qobj(problem, op) for name, op in problem.observed.items()}
-    options = {
+def qutip_options(variant: str, rtol: float, atol: float) -> dict[str, Any]:
+    """QuTiP's options for a variant: a method, "matrix form" behind it or not."""
+    return {
         "method": variant.split()[0],
         "matrix_form": variant.endswith("matrix form"),
         "rtol": rtol,
@@ -208,6 +205,14 @@ def _qutip(problem: Problem, ts: Array, variant: str, rtol: float, atol: float) 
         "nsteps": 10_000_000,
         "progress_bar": "",
     }
+
+
+def _qutip(problem: Problem, ts: Array, variant: str, rtol: float, atol: float) -> Callable[[], Answer]:
+    import qutip
+
+    h, rho0, *jumps = (_qobj(problem, a) for a in (problem.hamiltonian, problem.rho0, *problem.jumps))
+    e_ops = {name: _qobj(problem, op) for name, op in problem.observed.items()}
+    options = qutip_options(variant, rtol, atol)
 
     def solve() -> Answer:
         found = qutip.mesolve(h, rho0, ts, jumps, e_ops=e_ops, options=options)

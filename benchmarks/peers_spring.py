@@ -212,15 +212,7 @@ def _qutip(p: Parameters, variant: str, frame: str, rtol: float, atol: float) ->
         del t
         return _impurity(rho.full(), p.n_levels)
 
-    options = {
-        "method": variant.split()[0],
-        "matrix_form": variant.endswith("matrix form"),
-        "rtol": rtol,
-        "atol": atol,
-        "nsteps": 10_000_000,
-        "progress_bar": "",
-        "store_states": False,
-    }
+    options = {**peers_engine.qutip_options(variant, rtol, atol), "store_states": False}
 
     def solve(ts: np.ndarray) -> dict[str, np.ndarray]:
         e_ops = {"x": x, "x2": x2, "impurity": impurity}
