@@ -1,9 +1,9 @@
 """Published figures, one small file each: `data(quick)` computes, `draw(data)` pictures, the docstring judges.
 
-    python -m jaxtls.reproduce --list
-    python -m jaxtls.reproduce wang-taylor-1 --out figures
+    python -m jaxtls reproduce --list
+    python -m jaxtls reproduce wang-taylor-1 --out figures
 
-A new figure is a module with these two functions and a line below.
+A new figure is a module with these two functions, `AXES` (coordinate to unit, for NetCDF), and a line below.
 """
 
 from types import ModuleType
@@ -28,7 +28,9 @@ from . import (
     wang_taylor_fig2,
     wang_taylor_fig4,
 )
+from ._run import is_made as is_made
 from ._run import run as run
+from ._run import summary as summary
 
 FIGURES: dict[str, ModuleType] = {
     "wang-taylor-1": wang_taylor_fig1,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 DAMPINGS = {"underdamped": 0.9, "critical": 1.0, "overdamped": 1.5}
 DURATIONS = {"underdamped": 14.4, "critical": 8.0, "overdamped": 8.0}
 LEVELS = (0, 2, 4, 6)
+AXES = {f"t_{case}": "1/omega" for case in DAMPINGS}
 STYLES = ("-", "--", "-.", ":")
 
 

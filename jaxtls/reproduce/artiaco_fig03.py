@@ -38,6 +38,7 @@ from ._artiaco import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "t": "hbar/W", "n_fit": ""}
 # N: realizations
 QUICK = {6: 1000, 8: 1000, 10: 1000, 20: 300, 40: 120, 60: 80}
 FULL = dict.fromkeys((4, 6, 8, 10, 12, 16, 20, 30, 40, 50, 60), 5000)

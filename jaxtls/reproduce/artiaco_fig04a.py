@@ -21,6 +21,7 @@ from ._artiaco import average, dress, level, times
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "n_between": ""}
 WINDOW = (1e2, 1e4)
 # N: realizations
 QUICK = {4: 2000, 6: 2000, 8: 2000, 10: 4000, 12: 8000}

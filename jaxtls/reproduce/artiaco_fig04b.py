@@ -19,6 +19,7 @@ from ._artiaco import CONCURRENCE, average, columns, draw_curve, dress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "compression": "", "t": "hbar/W"}
 COMPRESSIONS = (250.0, 500.0, 1000.0, 2000.0, 4000.0)
 STEPS = 2  # times per octave: a factor 8 in J is a shift by 3 STEPS times
 QUICK, FULL = (20, 200), (50, 1000)  # N, realizations

@@ -31,6 +31,7 @@ from ._artiaco import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "tunnelling": "W", "t": "hbar/W"}
 TUNNELLING = (0.01, 0.03, 0.1, 0.3, 1.0)
 QUICK, FULL = (30, 200), (50, 5000)  # N, realizations
 TAIL = (1e-3, 1.0)

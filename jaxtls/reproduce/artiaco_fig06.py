@@ -24,6 +24,7 @@ from ._artiaco import CONCURRENCE, ENTROPY, TIME, average, columns, draw_curve, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "t": "hbar/W"}
 PLATEAU = (1e1, 1e3)
 GROWTH = (1e-3, 1e-2)  # of the logarithm
 # N: realizations

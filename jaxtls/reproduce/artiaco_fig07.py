@@ -22,6 +22,7 @@ from ._artiaco import CONCURRENCE, TIME, average, columns, draw_curve, dress, te
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "dissipation": "", "t": "hbar/W"}
 DISSIPATION = (0.0, 1e-6, 1.0)
 COLOURS, DASHES = (plot.BLUE, plot.VERMILION, plot.GREEN), ("-", (0, (5, 2)), "-")
 # N: realizations

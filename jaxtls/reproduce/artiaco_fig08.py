@@ -27,6 +27,7 @@ from ._artiaco import average, columns, dress, tex, times
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "dissipation": "", "t": "hbar/W"}
 DISSIPATION = (0.0, 1e-6, 1e-4)
 LAW = ("delay", "lifetime", "stretch")
 # N: realizations

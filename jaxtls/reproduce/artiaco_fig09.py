@@ -42,6 +42,7 @@ from ._artiaco import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "t": "hbar/W", "n_late": ""}
 # N: realizations
 QUICK = {5: 1000, 6: 1000, 9: 1000, 20: 400, 60: 150}
 FULL = dict.fromkeys((5, 6, 7, 8, 9, 10, 12, 16, 20, 30, 40, 60), 5000) | {100: 1000}

@@ -24,6 +24,7 @@ from ._artiaco import ENTROPY, STYLES, TIME, average, columns, draw_curve, dress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": "", "dissipation": "", "t": "hbar/W"}
 DISSIPATION = (0.0, 1e-6, 1.0)
 # N: realizations
 QUICK = {4: 300, 6: 200, 8: 100}

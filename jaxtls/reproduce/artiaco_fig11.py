@@ -24,6 +24,7 @@ from ._artiaco import dress
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_tls": ""}
 SIZES = (2, 3, 4, 5, 6)
 STATES = 10_000  # in one block
 QUICK, FULL = 100, 1000  # blocks

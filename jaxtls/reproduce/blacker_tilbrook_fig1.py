@@ -19,6 +19,7 @@ from .. import DampedOscillator, plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"x": "sqrt(hbar/(m omega))", "t": "1/omega"}
 DAMPING = 0.2
 TIMES = (0.0, 5.0)
 LEVELS = (0, 1)

@@ -22,6 +22,7 @@ from . import _blacker_tilbrook
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = _blacker_tilbrook.AXES
 INITIAL = 2
 
 

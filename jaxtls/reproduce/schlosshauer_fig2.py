@@ -26,6 +26,7 @@ from .. import OhmicSpectralDensity, SpinBathOscillator, plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"temperature": "hbar Omega_0/k_B"}
 GAMMA_0, CUTOFF = 0.01, 5.0
 NAMES = ("damping", "diffusion", "frequency_shift", "anomalous")
 LABELS = (

@@ -23,6 +23,7 @@ from .. import TLSHeatedOscillator, evolve, plot
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"t": "1/Omega_0"}
 GAMMAS, OCCUPATIONS = (10.0, 100.0), (0.0, 1.0, 5.0)
 SPAN = 10.0
 

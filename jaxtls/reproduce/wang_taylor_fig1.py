@@ -28,6 +28,7 @@ from ._wang_taylor import ALPHA, BETA, PERIOD, SPLITTING, measured_truncation, s
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_spins": "", "t_over_period": ""}
 N_SPINS = (5, 10, 20, 40, 100, 1000)
 # oscillator levels, hierarchy
 QUICK, FULL = (96, 3), (192, 4)

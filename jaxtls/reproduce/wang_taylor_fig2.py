@@ -29,6 +29,7 @@ from ._wang_taylor import ALPHA, PERIOD, POLARIZATION, measured_truncation, spri
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"n_spins": "", "coupling": ""}
 N_SPINS = (5, 7, 10, 14, 20, 30, 40, 70, 100, 200, 400, 700, 1000, 2000, 4000, 7000, 10_000)
 N_OF_C = 10
 

@@ -22,6 +22,7 @@ from ..models._constants import BOLTZMANN
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+AXES = {"omega": "rad/s", "temperature": "K"}
 OMEGAS, TEMPERATURES = (1e5, 1e10), (0.03, 10.0)  # rad/s, K
 PAPER_LINE = 2.86e8  # 1/(K^3 s)
 

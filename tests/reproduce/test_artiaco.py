@@ -12,8 +12,8 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls import plot
+from jaxtls.__main__ import main
 from jaxtls.reproduce import FIGURES, _artiaco, artiaco_fig08, run
-from jaxtls.reproduce.__main__ import main
 from jaxtls.reproduce._artiaco import Curves, average, level, power_law, times
 
 NAMES = [name for name in FIGURES if name.startswith("artiaco")]
@@ -56,7 +56,7 @@ def test_figure_is_made(name, monkeypatch, tmp_path):
     compute = module.data
     monkeypatch.setattr(module, "data", lambda *args: kept.setdefault("data", compute(*args)))
     paths = run(name, tmp_path, progress=False)
-    assert paths == [str(tmp_path / f"{name}.{kind}") for kind in ("png", "csv")]
+    assert paths == [str(tmp_path / f"{name}.{kind}") for kind in ("png", "csv", "json")]
     data = kept["data"]
     with open(tmp_path / f"{name}.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -180,7 +180,7 @@ def test_store_is_handed_on(monkeypatch, tmp_path, capsys):
         return {"x": np.arange(3.0), "x_sem": np.ones(3)}
 
     monkeypatch.setitem(FIGURES, "toy", SimpleNamespace(__doc__="A toy.", data=data, draw=lambda data: plot.figure()))
-    command = ["toy", "--quiet", "--out", str(tmp_path)]
+    command = ["reproduce", "toy", "--quiet", "--force", "--out", str(tmp_path)]
     assert [main(command), main([*command, "--store", "kept"]), main([*command, "--store", "full"])] == [0, 0, 2]
     assert asked == [None, "kept", "full"]
     assert "no room for the store" in capsys.readouterr().err

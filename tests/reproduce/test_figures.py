@@ -1,17 +1,21 @@
 """Published figures: numbers against stored ones at tight settings, pictures, and the command."""
 
 import csv
+import json
+import sys
 from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
+import xarray
 from matplotlib.figure import Figure
 from numpy.testing import assert_allclose
 
-from jaxtls import plot
+from jaxtls import plot, reproduce
+from jaxtls.__main__ import main
 from jaxtls.reproduce import FIGURES, run, wang_taylor_fig1, wang_taylor_fig2
-from jaxtls.reproduce.__main__ import main
+from jaxtls.reproduce._files import to_dataset
 from jaxtls.reproduce._wang_taylor import spring
 
 # t = 5 periods; x, x2, S - S_thermal, impurity, each from an independent program (physics notes, section 1).
@@ -120,32 +124,101 @@ def toy(monkeypatch):
     """A registry with one cheap figure."""
 
     def data(quick, progress):
-        values = np.arange(4.0).reshape(2, 2)
-        return {"n_spins": np.array([5.0, 10.0]), "t": np.array([0.0, 0.1, 0.2 if quick else 0.3]), "x": values}
+        x = np.arange(6.0).reshape(2, 3)
+        t = np.array([0.0, 0.1, 0.2 if quick else 0.3])
+        return {"n_spins": np.array([5.0, 10.0]), "t": t, "x": x, "x_sem": np.full((2, 3), 0.1)}
 
-    monkeypatch.setitem(FIGURES, "toy", SimpleNamespace(__doc__="A toy.", data=data, draw=lambda data: plot.figure()))
+    axes = {"n_spins": "", "t": "s"}
+    looks = {"__doc__": "A toy.", "AXES": axes, "draw": lambda data: plot.figure()}
+    monkeypatch.setitem(FIGURES, "toy", SimpleNamespace(data=data, **looks))
 
 
 def test_command(toy, tmp_path, capsys):
-    assert main(["toy", "--out", str(tmp_path / "deep"), "--full"]) == 0
+    folder = tmp_path / "deep"
+    assert main(["reproduce", "toy", "--out", str(folder), "--full", "--netcdf"]) == 0
     said = capsys.readouterr()
-    assert str(tmp_path / "deep" / "toy.png") in said.out
+    assert str(folder / "toy.png") in said.out
     assert "toy: compute, full size" in said.err
-    assert (tmp_path / "deep" / "toy.png").stat().st_size > 1000
-    with open(tmp_path / "deep" / "toy.csv", encoding="utf-8") as file:
+    assert (folder / "toy.png").stat().st_size > 1000
+    with open(folder / "toy.csv", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows == [
-        ["n_spins", "t", "x_N5", "x_N10"], ["5", "0", "0", "2"], ["10", "0.1", "1", "3"], ["", "0.3", "", ""],
+        ["n_spins", "t", "x_N5", "x_N10", "x_sem_N5", "x_sem_N10"],
+        ["5", "0", "0", "3", "0.1", "0.1"], ["10", "0.1", "1", "4", "0.1", "0.1"], ["", "0.3", "2", "5", "0.1", "0.1"],
     ]  # fmt: skip
+    made = json.loads((folder / "toy.json").read_text(encoding="utf-8"))
+    assert (made["size"], made["files"], made["findings"]) == ("full", ["toy.png", "toy.csv", "toy.nc"], "A toy.")
+    with xarray.open_dataset(folder / "toy.nc", engine="scipy") as found:
+        assert found["x"].dims == ("n_spins", "t") and found["t"].attrs["units"] == "s"
+        assert_allclose(found["x"], np.arange(6.0).reshape(2, 3))
+        assert found["x"].attrs["ancillary_variables"] == "x_sem" and found.attrs["size"] == "full"
+
+
+def test_command_goes_on_where_it_stopped(toy, tmp_path, capsys):
+    command = ["reproduce", "toy", "--quiet", "--out", str(tmp_path)]
+
+    def makes(*more):
+        assert main([*command, *more]) == 0
+        said = capsys.readouterr()
+        assert ("there already" in said.err) is not ("written" in said.out)
+        return "written" in said.out
+
+    assert [makes(), makes(), makes("--full"), makes("--full"), makes(), makes("--force")] == [True, False] * 2 + [
+        True
+    ] * 2
+    assert [makes("--netcdf"), makes("--netcdf"), makes()] == [True, False, False]
+    (tmp_path / "toy.csv").unlink()
+    assert makes()
+    (tmp_path / "toy.json").write_text("{", encoding="utf-8")
+    assert makes()
+
+
+def test_all_makes_all(monkeypatch, toy, tmp_path, capsys):
+    monkeypatch.setattr(reproduce, "FIGURES", {"toy": FIGURES["toy"], "second": FIGURES["toy"]})
+    assert main(["reproduce", "--all", "--out", str(tmp_path)]) == 0
+    assert "[2/2] second: compute, quick size" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.glob("*.png")} == {"toy.png", "second.png"}
 
 
 def test_command_lists_and_refuses(toy, tmp_path, capsys):
-    assert main(["--list"]) == 0
-    assert "wang-taylor-1    Wang & Taylor, Fig. 1" in capsys.readouterr().out
-    assert main(["nonsense", "--out", str(tmp_path)]) == 2
+    assert main(["reproduce", "--list"]) == 0
+    listed = capsys.readouterr()
+    assert "wang-taylor-1       Wang & Taylor, Fig. 1" in listed.out and len(listed.out.splitlines()) == len(FIGURES)
+    assert main(["reproduce"]) == 0
+    assert capsys.readouterr() == (listed.out, "Name the figures to make, or --all.\n")
+    assert main(["reproduce", "nonsense", "--out", str(tmp_path)]) == 2
     assert "No figure is called nonsense; there are wang-taylor-1" in capsys.readouterr().err
     (tmp_path / "file").write_text("")
-    assert main(["toy", "--quiet", "--out", str(tmp_path / "file")]) == 2
+    assert main(["reproduce", "toy", "--quiet", "--out", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "xarray", None)
+        assert main(["reproduce", "toy", "--netcdf", "--out", str(tmp_path)]) == 2
+    assert "pip install 'jaxtls[store]'" in capsys.readouterr().err and not (tmp_path / "toy.png").exists()
     with pytest.raises(ValueError, match="`name` must be one of"):
         run("nonsense", tmp_path)
+
+
+def test_arrays_lie_along_their_axes():
+    data = {
+        "a": np.arange(3.0),
+        "b": np.arange(3.0) + 1,
+        "map": np.arange(9.0),
+        "line": np.ones(3),
+        "level": np.ones(1),
+    }
+    data |= {
+        "c": np.arange(4.0),
+        "between": np.ones(2),
+        "matrix": np.ones((3, 4)),
+        "x": np.ones(4),
+        "x_sem": np.ones(4),
+    }
+    found = to_dataset(data, {"a": "K", "b": "", "c": ""})
+    dims = {name: found[name].dims for name in data}
+    assert dims == {
+        "a": ("a",), "b": ("b",), "map": ("a", "b"), "line": ("b",), "level": (), "c": ("c",),
+        "between": ("between_0",), "matrix": ("b", "c"), "x": ("c",), "x_sem": ("c",),
+    }  # fmt: skip
+    assert_allclose(found["map"].sel(a=2, b=1), 6)
+    assert found["a"].attrs == {"units": "K"} and found["x_sem"].attrs["long_name"] == "standard error of x"

@@ -1,0 +1,144 @@
+"""`jaxtls fit`: its arguments, and a fit from a file to a report."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import math
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from .tables import InputError
+
+
+def add(commands: Any) -> None:
+    """Add the command to argparse's subparsers."""
+    fit = commands.add_parser(
+        "fit",
+        help="fit TLS couplings to measured data",
+        description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    fit.add_argument(
+        "data", nargs="?", metavar="DATA.csv", help="measured data; each model brings an example of its own"
+    )
+    fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
+    fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
+    fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, resonator 4)")
+    fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
+
+    spring = fit.add_argument_group("spring: columns time, x, x_error, x2, x2_error; frees gamma, splitting, omega")
+    spring.add_argument("--n-spins", type=_count, default=10, help="number of TLSs, known")
+    spring.add_argument("--beta", type=_positive, default=0.01, help="inverse temperature, known")
+    spring.add_argument("--alpha", type=_finite, default=1.0, help="coherent amplitude of the start, known")
+    spring.add_argument("--gamma", type=_positive, default=5.0, help="relaxation rate to start from")
+    spring.add_argument("--splitting", type=_positive, default=130.0, help="TLS splitting B to start from")
+    spring.add_argument(
+        "--omega", type=_positive, help="coupling frequency to start from; by default that of the data's period"
+    )
+
+    resonator = fit.add_argument_group(
+        "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal"
+    )
+    resonator.add_argument("--frequency", type=_positive, help="resonance frequency [Hz], needed")
+    resonator.add_argument(
+        "--saturation",
+        choices=["auto", "crowley", "standard", "none"],
+        default="auto",
+        help="form of the TLS loss; auto compares them",
+    )
+    resonator.add_argument(
+        "--shift",
+        metavar="SHIFT.csv",
+        help="fit the shift too: columns T_K, fractional_frequency_shift or f_r_Hz",
+    )
+    resonator.add_argument(
+        "--bootstrap", type=_whole, default=40, metavar="N", help="draws for the errors of data without any; 0 for none"
+    )
+    resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
+    resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
+    fit.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Fit, write the report and print it; 0 if the fit converged, 1 if it did not."""
+    import jax
+
+    # A program may choose its precision; a library may not.
+    jax.config.update("jax_enable_x64", True)
+
+    from .._progress import Progress
+    from . import resonator, resonator_shift, spring
+
+    progress = Progress(quiet=options.quiet)
+    if options.model == "resonator":
+        own = options.data is None
+        frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
+        if frequency is None:
+            raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
+        table = resonator.read(options.data or str(resonator.BUNDLED), options.photon_number, options.max_temperature)
+        path = options.shift or (str(resonator.BUNDLED_SHIFT) if own else None)
+        shift = None if path is None else resonator_shift.read(path, options.max_temperature)
+        report = resonator.run(
+            table,
+            frequency,
+            shift=shift,
+            saturation=options.saturation,
+            n_starts=options.starts or 4,
+            bootstrap=options.bootstrap,
+            progress=progress,
+        )
+        picture: Callable[..., Any] = functools.partial(resonator.picture, shift=shift)
+    else:
+        table = spring.read(options.data or spring.BUNDLED)
+        report = spring.run(
+            table,
+            n_spins=options.n_spins,
+            beta=options.beta,
+            alpha=options.alpha,
+            start={"gamma": options.gamma, "splitting": options.splitting, "omega": options.omega},
+            n_starts=options.starts or 1,
+            progress=progress,
+        )
+        picture = spring.picture
+    report = dataclasses.replace(report, command=options.said)
+    progress.stage("draw and write")
+    try:
+        paths = report.write(options.out, picture(table, report))
+    except OSError as error:
+        raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
+    progress.done()
+    print(report.text())
+    print("written: " + ", ".join(str(path) for path in paths))
+    return 0 if report.fit.success else 1
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, at least 1")
+    return int(text)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 0 or more")
+    return int(text)
+
+
+def _finite(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a finite number")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _finite(text)
+    if value <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be greater than zero")
+    return value

@@ -1,0 +1,85 @@
+"""The numbers of a figure as CSV and NetCDF."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def write_csv(path: str | os.PathLike, data: dict[str, Any]) -> None:
+    """A column for each array, blank below its end; of a matrix a column for each row, named after its `n_spins`."""
+    columns: dict[str, np.ndarray] = {}
+    for name, values in data.items():
+        values = np.asarray(values)
+        if values.ndim == 2:
+            columns |= {f"{name}_N{n:g}": row for n, row in zip(data["n_spins"], values, strict=True)}
+        else:
+            columns[name] = np.atleast_1d(values)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for i in range(max(len(column) for column in columns.values())):
+            writer.writerow([f"{column[i]:.12g}" if i < len(column) else "" for column in columns.values()])
+
+
+def to_dataset(
+    data: Mapping[str, Any], axes: Mapping[str, str] | None = None, about: Mapping[str, str] | None = None
+) -> Any:
+    """An `xarray.Dataset` of a figure's numbers.
+
+    Arguments:
+        data: as a figure's `data` returns it.
+        axes: coordinate to unit, "" where it has none. An array lies along the last axis before it that is as long as
+            it, or, flattened, along two; one of a single number has no axis, and any other one of its own.
+        about: attributes of the data set.
+
+    Returns:
+        Dataset; x names its standard error x_sem as an ancillary variable (CF conventions).
+
+    Raises:
+        ImportError: where xarray is missing.
+
+    Example:
+        >>> data = {"t": np.arange(3.0), "x": np.ones(3), "x_sem": np.zeros(3)}
+        >>> to_dataset(data, {"t": "s"})["x"].attrs["ancillary_variables"]
+        'x_sem'
+    """
+    try:
+        import xarray
+    except ImportError as error:
+        raise ImportError("NetCDF needs xarray: pip install 'jaxtls[store]'.") from error
+    variables: dict[str, Any] = {}
+    lengths: dict[str, int] = {}
+    for name, values in data.items():
+        array, attributes = np.asarray(values, float), {}
+        if axes and name in axes:
+            lengths[name] = len(array)
+            dims: tuple[str, ...] = (name,)
+            attributes = {"units": axes[name]} if axes[name] else {}
+        else:
+            dims, array = _placed(name, array, lengths)
+        if f"{name}_sem" in data:
+            attributes["ancillary_variables"] = f"{name}_sem"
+        if name.endswith("_sem"):
+            attributes["long_name"] = f"standard error of {name.removesuffix('_sem')}"
+        variables[name] = (dims, array, attributes)
+    coordinates = {name: variables.pop(name) for name in lengths}
+    return xarray.Dataset(variables, coordinates, dict(about or {}))
+
+
+def _placed(name: str, array: np.ndarray, lengths: dict[str, int]) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names of an array's axes, and the array in their shape."""
+    latest = {length: axis for axis, length in lengths.items()}
+    if all(length in latest for length in array.shape):
+        return tuple(latest[length] for length in array.shape), array
+    if array.size == 1:
+        return (), array.reshape(())
+    for slow in lengths:
+        for fast in list(lengths)[list(lengths).index(slow) + 1 :]:
+            if array.shape == (lengths[slow] * lengths[fast],):
+                return (slow, fast), array.reshape(lengths[slow], lengths[fast])
+    return tuple(f"{name}_{i}" for i in range(array.ndim)), array
