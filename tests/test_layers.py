@@ -18,6 +18,7 @@ ALLOWED = {
     "models": {"quantum", "dynamics"},
     "ensemble": set(),
     "fitting": set(),
+    "plot": {"quantum", "fitting"},
     "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot"},
     "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "reproduce"},
 }

@@ -1,0 +1,23 @@
+"""Pictures of solutions, states, averages, networks and fits; each function returns what it drew into.
+
+matplotlib is imported when a picture is asked for, and no window is opened (`_style`).
+"""
+
+from ._fits import correlations as correlations
+from ._fits import fit_report as fit_report
+from ._fits import trace_fit as trace_fit
+from ._resonator import resonator_fit as resonator_fit
+from ._style import BLACK as BLACK
+from ._style import BLUE as BLUE
+from ._style import GREEN as GREEN
+from ._style import LABELS as LABELS
+from ._style import ORANGE as ORANGE
+from ._style import PALETTE as PALETTE
+from ._style import PURPLE as PURPLE
+from ._style import SKY as SKY
+from ._style import VERMILION as VERMILION
+from ._style import figure as figure
+from ._style import ramp as ramp
+from ._style import tidy as tidy
+from ._traces import band as band
+from ._traces import traces as traces

@@ -1,0 +1,78 @@
+"""Looks: figures, colours, labels.
+
+Figures are made without pyplot, so they need no display and are freed like any other object; a notebook shows a figure
+that is a cell's last line. Colours are Okabe and Ito's, told apart with any colour vision; ordered ones a ramp.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000",
+)  # fmt: skip
+PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
+
+LABELS = {
+    "x": r"$\langle x \rangle$",
+    "p": r"$\langle p \rangle$",
+    "x2": r"$\langle x^2 \rangle$",
+    "p2": r"$\langle p^2 \rangle$",
+    "n": r"$\langle n \rangle$",
+    "impurity": r"$1 - \mathrm{Tr}\,\rho^2$",
+    "spin_entropy": r"$S_{\mathrm{TLS}} - S_{\mathrm{th}}$",
+    "excitation": r"$\langle k \rangle / N$",
+}
+
+
+def figure(width: float = 7.0, height: float = 4.5) -> Figure:
+    """An empty figure [inches] with jaxtls's looks, bound to the Agg canvas: `fig.savefig("x.png")` works anywhere."""
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("Pictures need matplotlib: pip install 'jaxtls[plot]'.") from error
+    fig = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
+    FigureCanvasAgg(fig)
+    return fig
+
+
+def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
+    """The axes given, or those of a new figure, with a light grid."""
+    if ax is None:
+        ax = figure(width, height).subplots()
+        tidy(ax)
+    return ax
+
+
+def tidy(ax: Axes) -> None:
+    """No box, a light grid behind what is drawn."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(True, color="0.9", lw=0.6)
+    ax.set_axisbelow(True)
+
+
+def cycle(count: int) -> list[str]:
+    """Colours for things without an order."""
+    return [PALETTE[i % len(PALETTE)] for i in range(count)]
+
+
+def ramp(count: int) -> list[Any]:
+    """Colours for an ordered quantity: dark to light, without the pale end."""
+    import matplotlib
+
+    return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, count)))
+
+
+def power(value: float) -> str:
+    """A number as 1.4 or 1.4 x 10^6, for a legend."""
+    if value == 0 or 0.01 <= value < 1000:
+        return f"{value:.3g}"
+    exponent = int(np.floor(np.log10(value)))
+    return rf"${value / 10.0**exponent:.2g} \times 10^{{{exponent}}}$"

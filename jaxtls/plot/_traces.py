@@ -1,0 +1,138 @@
+"""Observables against time, and averages with their bands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._style import LABELS, PALETTE, cycle, figure, new_axes, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def traces(sol: Any, names: Sequence[str] | None = None, *, time_label: str = "time") -> list[Axes]:
+    """Observables of a Solution against its times, one panel each.
+
+    Arguments:
+        sol: anything with `ts` (T,) and `observables`, a dict of (T,) arrays.
+        names: which observables, from the top; all that are real and one-dimensional by default.
+        time_label: the label of the time axis, with its unit.
+
+    Returns:
+        The axes; `axes[0].figure` is the figure.
+
+    Raises:
+        ValueError: for a name that the solution does not have.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> ts = np.linspace(0, 1, 5)
+        >>> axes = traces(SimpleNamespace(ts=ts, observables={"x": np.cos(ts)}), ["x"])
+        >>> axes[0].get_xlabel()
+        'time'
+    """
+    ts, observables = np.asarray(sol.ts), {name: np.asarray(values) for name, values in sol.observables.items()}
+    if names is None:
+        names = [name for name, values in observables.items() if values.shape == ts.shape]
+    unknown = [name for name in names if name not in observables]
+    if unknown or not names:
+        raise ValueError(f"Argument `names` must be among {', '.join(observables)}, but got {list(names)}.")
+    fig = figure(7.0, 0.6 + 1.7 * len(names))
+    axes = list(np.atleast_1d(fig.subplots(len(names), 1, sharex=True)))
+    for ax, name, colour in zip(axes, names, cycle(len(names)), strict=True):
+        ax.plot(ts, observables[name].real, color=colour, lw=1.5)
+        ax.set_ylabel(LABELS.get(name, name))
+        tidy(ax)
+    axes[-1].set_xlabel(time_label)
+    axes[-1].set_xlim(ts[0], ts[-1])
+    return axes
+
+
+def band(
+    ts: Any,
+    r: Any,
+    *,
+    name: str | None = None,
+    scale: str = "linear",
+    label: str = "",
+    time_label: str = "time",
+    ax: Axes | None = None,
+) -> Axes:
+    r"""Mean of an ensemble against time, with the band of one standard error on both sides.
+
+    $$\bar x(t) \pm \mathrm{sem}(t)$$
+
+    Arguments:
+        ts: times (T,).
+        r: anything with pytrees `mean` and `sem`, as an `EnsembleResult`; of a complex mean the real part is drawn.
+        name: which leaf, by its path as "x" or "spring.x"; may be left out where only one has shape (T,).
+        scale: "linear", "semilogx", "semilogy" or "loglog". On a logarithmic axis what is not positive is left out, and
+            a band that reaches zero ends at the foot of the picture.
+        label: for the legend; no legend without.
+        time_label: the label of the time axis, with its unit.
+        ax: axes to draw into, next to what is there; a new figure by default.
+
+    Returns:
+        The axes; `ax.figure` is the figure.
+
+    Raises:
+        ValueError: for an unknown scale or name, or where several leaves have shape (T,) and none is named.
+
+    Example:
+        >>> ts = np.linspace(0.1, 1, 5)
+        >>> r = jt.ensemble(lambda key: jnp.exp(-jax.random.uniform(key) * ts), jax.random.key(0), 50)
+        >>> band(ts, r, scale="loglog").get_yscale()
+        'log'
+    """
+    scales = {"linear": "", "semilogx": "x", "semilogy": "y", "loglog": "xy"}
+    if scale not in scales:
+        raise ValueError(f"Argument `scale` must be among {', '.join(scales)}, but got {scale!r}.")
+    ts = np.asarray(ts)
+    name, mean, sem = _curve(ts, r, name)
+    shown = np.isfinite(mean)
+    if "x" in scales[scale]:
+        shown &= ts > 0
+    if "y" in scales[scale]:
+        shown &= mean > 0
+    ax = new_axes(ax)
+    colour = PALETTE[len(ax.lines) % len(PALETTE)]
+    ax.plot(ts[shown], mean[shown], color=colour, lw=1.5, label=label or None, zorder=2)
+    if "x" in scales[scale]:
+        ax.set_xscale("log")
+    if "y" in scales[scale]:
+        ax.set_yscale("log")
+    low, high = (mean - sem)[shown], (mean + sem)[shown]
+    if "y" in scales[scale] and shown.any():
+        low = np.where(low > 0, low, 1e-12 * mean[shown].min())
+    ax.fill_between(ts[shown], low, high, color=colour, alpha=0.25, lw=0, zorder=1)
+    if "y" in scales[scale] and shown.any() and ax.get_autoscaley_on():
+        # The means set the range: a band that reaches zero has no lower edge on this axis.
+        drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
+        drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+        ax.set_ylim(drawn.min() / 2, 2 * max(drawn.max(), np.nanmax(high, initial=0.0)), auto=True)
+    ax.set_xlabel(time_label)
+    ax.set_ylabel(LABELS.get(name, "" if name == "value" else name))
+    if label:
+        ax.legend(frameon=False)
+    return ax
+
+
+def _curve(ts: np.ndarray, r: Any, name: str | None) -> tuple[str, np.ndarray, np.ndarray]:
+    """One leaf of an ensemble's mean and its error, as real arrays like ts."""
+    from jax.tree_util import keystr, tree_leaves, tree_leaves_with_path
+
+    leaves = {}
+    for (path, mean), sem in zip(tree_leaves_with_path(r.mean), tree_leaves(r.sem), strict=True):
+        leaves[keystr(path, simple=True, separator=".") or "value"] = np.asarray(mean).real, np.asarray(sem)
+    fits = [key for key, (mean, _) in leaves.items() if mean.shape == ts.shape and ts.ndim == 1]
+    if name is None and len(fits) == 1:
+        name = fits[0]
+    if name not in fits:
+        shapes = ", ".join(f"{key} {mean.shape}" for key, (mean, _) in leaves.items())
+        raise ValueError(
+            f"Argument `name` must be a leaf of shape {ts.shape}, as `ts`, but got {name!r}. The ensemble has {shapes}."
+        )
+    return name, *leaves[name]
