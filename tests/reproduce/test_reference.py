@@ -1,8 +1,8 @@
 """The quick size of every figure against numbers stored in `reference/NAME.json`.
 
-They pin what the figures are today, so that a change of a solver, a default or a draw does not pass unseen; that they are
-right is the matter of the other tests of this folder. Of each array its shape, its root mean square and nine numbers
-evenly spaced along it are kept. After a wanted change write them anew, look at what `git diff` shows, and say why:
+They pin what the figures are today, so that a change of a solver, a default or a draw does not pass unseen; that they
+are right is the matter of the other tests of this folder. Of each array its shape, its root mean square and nine
+numbers evenly spaced along it are kept. After a wanted change write them anew, look at what `git diff` shows, and say why:
 
     python -m tests.reproduce.test_reference [FIGURE ...]
 """
