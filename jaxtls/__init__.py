@@ -22,8 +22,10 @@ from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval
 from .fitting import Positive as Positive
+from .fitting import PowerLaw as PowerLaw
 from .fitting import Real as Real
 from .fitting import fit as fit
+from .fitting import fit_power_law as fit_power_law
 from .fitting import propagate as propagate
 from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity

@@ -14,13 +14,15 @@ import math
 import os
 import pathlib
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import TLSGlass, ensemble, plot, random_bloch_vectors
+from .. import TLSGlass, ensemble, fit_power_law, plot, random_bloch_vectors
+from ..fitting.power_law import line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,30 +135,14 @@ def columns(curves: Curves, observable: str, labels: Sequence[str]) -> dict[str,
 
 def power_law(curves: Curves, k: int = 0, window: tuple[float, float] = DECAY) -> PowerLaw:
     """The exponent of curve k of the first observable over a window; see the head of this file."""
-    here = _inside(curves.ts, window)[curves.fitted]
-    ts, mean = curves.ts[curves.fitted][here], next(iter(curves.mean.values()))[k, curves.fitted][here]
-    covariance = curves.covariance[k][np.ix_(here, here)]
-    good = np.minimum.accumulate(mean > 3 * np.sqrt(np.diag(covariance)))
-    if good.sum() < 3:
+    ts, mean = curves.ts[curves.fitted], next(iter(curves.mean.values()))[k, curves.fitted]
+    fits = partial(fit_power_law, ts, mean, covariance=curves.covariance[k], window=window)
+    try:
+        law, weighted = fits(), fits(weights="errors")
+    except ValueError:
+        # Too few times above the noise: a gap in the table, not the end of the figure.
         return PowerLaw(*[math.nan] * 7)
-    ts, mean, covariance = ts[good], mean[good], covariance[np.ix_(good, good)]
-    x, y, relative = np.log(ts), np.log(mean), covariance / np.outer(mean, mean)
-    slope, error, height = _line(x, y, relative, np.ones_like(x))
-    return PowerLaw(-slope, error, math.exp(height), *_weighted(x, y, relative), float(ts[0]), float(ts[-1]))
-
-
-def _weighted(x: np.ndarray, y: np.ndarray, covariance: np.ndarray) -> tuple[float, float]:
-    slope, error, _ = _line(x, y, covariance, 1 / np.diag(covariance))
-    return -slope, error
-
-
-def _line(x: np.ndarray, y: np.ndarray, covariance: np.ndarray, weights: np.ndarray) -> tuple[float, float, float]:
-    """Slope, its error, and level at x = 0."""
-    weights = weights / np.sum(weights)
-    centre = weights @ x
-    rule = weights * (x - centre) / (weights @ (x - centre) ** 2)  # slope = rule . y
-    slope = float(rule @ y)
-    return slope, math.sqrt(max(0.0, rule @ covariance @ rule)), float(weights @ y) - slope * float(centre)
+    return PowerLaw(*law[:3], *weighted[:2], *law[3:])
 
 
 def exponents(fits: dict[Any, PowerLaw], prefix: str) -> dict[str, np.ndarray]:
@@ -176,8 +162,9 @@ def level(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, f
 def logarithm(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, float, float]:
     """Slope of curve k of the first observable against ln t over a window at equal weights, its error, and level."""
     here = _inside(curves.ts, window)[curves.fitted]
-    ts, mean = curves.ts[curves.fitted][here], next(iter(curves.mean.values()))[k, curves.fitted][here]
-    return _line(np.log(ts), mean, curves.covariance[k][np.ix_(here, here)], np.ones_like(ts))
+    x, mean = np.log(curves.ts[curves.fitted][here]), next(iter(curves.mean.values()))[k, curves.fitted][here]
+    rule, height = line(x, mean, np.ones_like(x))
+    return float(rule @ mean), math.sqrt(max(0.0, rule @ curves.covariance[k][np.ix_(here, here)] @ rule)), height
 
 
 def _inside(ts: np.ndarray, window: tuple[float, float]) -> np.ndarray:
