@@ -79,6 +79,13 @@ def test_power_spectra_are_positive_and_integrate_to_the_variance():
     assert_allclose(total, variance.real, rtol=1e-3)
 
 
+def test_spectra_from_sparse_factors():
+    lindbladian = jt.Lindbladian(*kerr(22))
+    rho, a = jt.steady_state(lindbladian), np.diag(np.sqrt(np.arange(1.0, 22)), 1)
+    found = [jt.spectrum(lindbladian, rho, a.T, a, jnp.array([-0.4, 1.0]), method=m) for m in ("auto", "iterative")]
+    assert_allclose(*found, rtol=1e-8)
+
+
 def test_an_equation_that_depends_on_time():
     """<sz(t + tau) sz(t)> under H = cos(t) sx."""
     lindbladian = jt.Lindbladian(jt.modulated(jnp.cos, SX), [])

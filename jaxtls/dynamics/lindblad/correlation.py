@@ -15,7 +15,7 @@ from ...quantum._arrays import trace_product
 from . import interop
 from .equation import MasterEquation, solve
 from .fields import HIGHEST
-from .linear import Resolvent
+from .linear import Resolvent, kind_of
 from .mesolve import known_edges, stack_operators
 from .model import Lindbladian
 from .steady import require_constant
@@ -117,7 +117,7 @@ def spectrum(lindbladian: Any, rho: Any, a: Any, b: Any, omegas: Any, *, method:
     require_constant(lindbladian, "lindbladian")
     rho, (a, b) = _state(rho, lindbladian), _operators(a, b, lindbladian.n)
     frequencies = finite("omegas", omegas)
-    resolvent = Resolvent.build(lindbladian, method)
+    resolvent = Resolvent.build(lindbladian, kind_of(lindbladian, method))
     found = _one_sided(resolvent, rho, a, b, frequencies.reshape(-1))
     known_a, known_b = concrete(a), concrete(b)
     if known_a is not None and known_b is not None and np.array_equal(known_b, known_a.conj().T):

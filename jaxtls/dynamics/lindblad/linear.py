@@ -1,4 +1,4 @@
-"""Linear equations with a Lindbladian: (s - L) X = R, by one factorisation where small and by GMRES where large.
+"""Linear equations with a Lindbladian: (s - L) X = R, by one factorisation where small or sparse, else by GMRES.
 
 L has a null vector, so what is solved is M X = s X - L X + m Tr(X) 1/n, which is regular for Re s >= 0, s = 0 included,
 if and only if the steady state is unique. The trace of the equation gives (s + m) Tr X = Tr R: a traceless R has the
@@ -20,11 +20,12 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array
 
+from . import sparse
 from .fields import HIGHEST
 from .model import Lindbladian
 
-# Up to this many levels (n^2 unknowns) the equation is written as a matrix and factorised.
-DIRECT_LEVELS = 20
+# Up to this many levels (n^2 unknowns) the equation is written as a dense matrix.
+DENSE_LEVELS = 20
 RESTART = 60
 MAX_RESTARTS = 30
 # Damping added to what no jump leaves, as a share of the mean loss.
@@ -36,28 +37,29 @@ class Resolvent(eqx.Module):
 
     lindbladian: Lindbladian
     scale: Array
-    # direct: the matrix of M at s = 0, (n^2, n^2); else eigenvalues and eigenvectors of A with their inverse.
+    # dense: the matrix of M at s = 0, (n^2, n^2); sparse: none; iterative: eigenvalues and eigenvectors of A and their
+    # inverse.
     tables: tuple[Array, ...]
-    direct: bool = eqx.field(static=True)
+    kind: str = eqx.field(static=True)
 
     @classmethod
-    def build(cls, lindbladian: Lindbladian, method: str) -> Resolvent:
+    def build(cls, lindbladian: Lindbladian, kind: str) -> Resolvent:
         n = lindbladian.n
-        direct = n <= DIRECT_LEVELS if method == "auto" else method == "direct"
         fixed = jax.lax.stop_gradient(lindbladian)
         generator = fixed.ket_generator()(0.0, jnp.eye(n, dtype=fixed.terms.values.dtype))
         scale = 2 * jnp.sqrt(jnp.mean(jnp.sum(jnp.abs(generator) ** 2, 0)))
         scale = jnp.where(scale > 0, scale, 1.0)
-        if direct:
+        tables: tuple[Array, ...] = ()
+        if kind == "dense":
             basis = jnp.eye(n * n, dtype=generator.dtype).reshape(-1, n, n)
-            columns = jax.vmap(lambda x: cls(fixed, scale, (), direct).apply(x))(basis).reshape(n * n, n * n)
-            tables: tuple[Array, ...] = (columns.T,)
-        else:
+            columns = jax.vmap(lambda x: cls(fixed, scale, (), kind).apply(x))(basis).reshape(n * n, n * n)
+            tables = (columns.T,)
+        elif kind == "iterative":
             # A little damping keeps what no jump leaves (dark states) away from 0.
             values, vectors = jnp.linalg.eig(generator)
             values = values - 0.5 * FLOOR * jnp.mean(-2 * values.real)
             tables = (values, vectors, jnp.linalg.inv(vectors))
-        return cls(lindbladian, scale, tables, direct)
+        return cls(lindbladian, scale, tables, kind)
 
     def apply(self, x: Array, s: Any = 0.0) -> Array:
         """M x."""
@@ -66,16 +68,19 @@ class Resolvent(eqx.Module):
         return s * x - self.lindbladian.generator()(0.0, x, None) + self.scale * trace
 
     def factors(self, s: Any) -> tuple[Array, Array]:
-        """LU factors of M, direct method only."""
+        """LU factors of M, dense only."""
         matrix = self.tables[0]
         return jax.scipy.linalg.lu_factor(matrix + s * jnp.eye(matrix.shape[0], dtype=matrix.dtype))
 
     def solve(self, rhs: Array, s: Any = 0.0, rtol: float | None = None, factors: Any = None) -> Array:
         """X with M X = rhs, (n, n) complex."""
         matvec = lambda x: self.apply(x, s)
-        if self.direct:
+        if self.kind == "dense":
             factors = self.factors(jax.lax.stop_gradient(s)) if factors is None else factors
             forward, transposed = _by_factors(factors, 0), _by_factors(factors, 1)
+        elif self.kind == "sparse":
+            by = lambda flag: lambda _, b: sparse.solve(self.lindbladian, self.scale, s, b, flag)
+            forward, transposed = by(False), by(True)
         else:
             rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
             forward = _by_gmres(lambda r: self._between_jumps(r, jax.lax.stop_gradient(s)), rtol)
@@ -92,6 +97,15 @@ class Resolvent(eqx.Module):
         inner = product(product(inverse, r), inverse.conj().T)
         inner = inner / (s - values[:, None] - values.conj()[None, :])
         return product(product(vectors, inner), vectors.conj().T)
+
+
+def kind_of(lindbladian: Lindbladian, method: str) -> str:
+    """ "dense" or "sparse" factors, or "iterative", for a method "direct", "iterative" or "auto"."""
+    if method == "iterative":
+        return method
+    if lindbladian.n <= DENSE_LEVELS:
+        return "dense"
+    return "sparse" if method == "direct" or sparse.pays(sparse.Structure.of(lindbladian)) else "iterative"
 
 
 def _by_factors(factors: Any, transposed: int) -> Callable[[Callable, Array], Array]:

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import is_traced, require
-from .linear import Resolvent
+from . import sparse
+from .linear import Resolvent, kind_of
 from .model import Lindbladian
 
 METHODS = ("auto", "direct", "iterative")
@@ -21,7 +22,7 @@ SEVERAL = (
     "subsystem) splits the states. Keep one of its sectors, or add the jump that breaks it."
 )
 UNCONVERGED = (
-    'steady_state did not converge: the residual stays too large. Use method="direct" if n^4 numbers fit into memory, '
+    'steady_state did not converge: the residual stays too large. Use method="direct" if its factors fit into memory, '
     "or x64 precision."
 )
 
@@ -31,9 +32,9 @@ class SteadyInfo(eqx.Module):
 
     Attributes:
         residual: |L rho| / scale, Frobenius norm, the scale being a typical rate of L.
-        isolation: direct: smallest singular value of the equation over the scale; iterative: the share of a random
-            right-hand side that can be met. Near 0 (direct) or below 1 (iterative) there are several steady states.
-        method: "direct" or "iterative".
+        isolation: factors: smallest singular value of the equation over the scale; iterative: the share of a random
+            right-hand side that can be met. Near 0 (factors) or below 1 (iterative) there are several steady states.
+        method: "dense" or "sparse" factors, or "iterative".
     """
 
     residual: Array
@@ -44,12 +45,13 @@ class SteadyInfo(eqx.Module):
 def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw: bool = True) -> Any:
     r"""Steady state of a time-independent Lindblad equation, L rho = 0 with Tr rho = 1.
 
-    Directly by one factorisation where n is small, else by GMRES with the motion between jumps as preconditioner:
-    n^3 work an iteration, and never an n^2 x n^2 matrix.
+    Directly by one factorisation where n is small or the operators are sparse (SciPy's, on the host), else by GMRES with
+    the motion between jumps as preconditioner: n^3 work an iteration, and never a full n^2 x n^2 matrix.
 
     Arguments:
         model: a `Lindbladian`, or a model with a `lindbladian()` or a `steady_state()` of its own.
-        method: "direct" (n^4 numbers), "iterative", or "auto": direct up to 20 levels.
+        method: "direct", dense up to 20 levels (n^4 numbers) and sparse beyond; "iterative"; or "auto": direct where a
+            count of its work says that it pays.
         info: True also returns a `SteadyInfo`.
         throw: refuse where the state is not unique or the residual is too large; False leaves that to `info`.
 
@@ -83,7 +85,9 @@ def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw:
             require(not info, "info", "be False for a model with a steady_state of its own", info)
             return model.steady_state()
     require_constant(model, "model")
-    rho, residual, isolation, direct = _solve(model, method)
+    kind = kind_of(model, method)
+    direct = kind != "iterative"
+    rho, residual, isolation = _solve(model, kind)
     dtype = np.dtype(rho.dtype)
     eps = float(np.finfo(dtype).eps)
     several = ~(isolation > (20 * model.n * eps if direct else 0.999))
@@ -96,7 +100,7 @@ def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw:
             raise ValueError(f"{SEVERAL}{_hint(model)}")
         if bool(np.any(np.asarray(unconverged))):
             raise RuntimeError(UNCONVERGED)
-    return (rho, SteadyInfo(residual, isolation, "direct" if direct else "iterative")) if info else rho
+    return (rho, SteadyInfo(residual, isolation, kind)) if info else rho
 
 
 def require_constant(model: Any, name: str) -> None:
@@ -107,24 +111,25 @@ def require_constant(model: Any, name: str) -> None:
     )
 
 
-def _solve(model: Lindbladian, method: str) -> tuple[Array, Array, Array, bool]:
-    resolvent = Resolvent.build(model, method)
-    return (*_solve_compiled(resolvent), resolvent.direct)
-
-
 @eqx.filter_jit
-def _solve_compiled(resolvent: Resolvent) -> tuple[Array, Array, Array]:
-    model, scale = resolvent.lindbladian, resolvent.scale
+def _solve(model: Lindbladian, kind: str) -> tuple[Array, Array, Array]:
+    resolvent = Resolvent.build(model, kind)
+    scale = resolvent.scale
     dtype = model.terms.values.dtype
     rhs = (scale / model.n * jnp.eye(model.n)).astype(dtype)
-    factors = resolvent.factors(0.0) if resolvent.direct else None
+    factors = resolvent.factors(0.0) if resolvent.kind == "dense" else None
     rho = resolvent.solve(rhs, factors=factors)
     rho = (rho + rho.conj().T) / 2
     rho = rho / jnp.trace(rho).real
     fixed = jax.lax.stop_gradient(model)
     residual = jnp.linalg.norm(fixed.vector_field(0.0, jax.lax.stop_gradient(rho))) / scale
     still = eqx.tree_at(lambda r: r.lindbladian, resolvent, fixed)
-    isolation = _smallest(factors, scale, model.n, dtype) if resolvent.direct else _reached(still, dtype)
+    if resolvent.kind == "dense":
+        isolation = _smallest(factors, scale, model.n, dtype)
+    elif resolvent.kind == "sparse":
+        isolation = sparse.smallest(fixed, scale) / scale
+    else:
+        isolation = _reached(still, dtype)
     return rho, residual, isolation
 
 
