@@ -130,6 +130,19 @@ def test_constant_damping_as_a_function():
 
 
 @pytest.mark.slow
+def test_varying_damping_at_a_scalar_time():
+    d = jt.DampedOscillator(1.0, Ramp(jnp.asarray(0.5)))
+    want = 0.5 * (3.0 - np.log(4.0))
+    assert_allclose(d.contraction(3.0), want, rtol=1e-9)
+    assert_allclose(eqx.filter_jit(d.contraction)(jnp.asarray(3.0)), want, rtol=1e-9)
+    assert d.contraction(0.0) == 0
+    assert d.energies(3.0, np.arange(4)).shape == (4,)
+    x = np.linspace(-2.0, 2.0, 5)
+    free = jt.DampedOscillator(1.0, want / 3.0)  # of the same widths at that time
+    assert_allclose(d.wavefunction(1, x, 3.0), free.wavefunction(1, x, 3.0), atol=1e-9)
+
+
+@pytest.mark.slow
 def test_varying_damping_on_fock_levels():
     d = jt.DampedOscillator(1.0, Ramp(jnp.asarray(0.5)), n_levels=80)
     ts = jnp.linspace(0.0, 3.0, 3)

@@ -131,6 +131,17 @@ def test_single_precision_of_si_units():
     assert_allclose(single, [float(value) for value in double], rtol=2e-4)
 
 
+def test_gradients_in_single_precision():
+    """Squares of E_J, of 1e-22 J, are below the range of single precision."""
+
+    def frequency(current):
+        return jt.PhaseQubit(35.0, 1e-12, current, 0.0, quartic=True).transition_frequency() / 1e10
+
+    with jax.enable_x64(False):
+        single = [float(f(frequency)(jnp.float32(1e-6))) for f in (jax.grad, jax.jacfwd)]
+    assert_allclose(single, (frequency(1.00001e-6) - frequency(0.99999e-6)) / 2e-11, rtol=1e-4)
+
+
 def test_refusals():
     with pytest.raises(ValueError, match="`bias_current` must be below critical_current"):
         jt.PhaseQubit(R, C, IC, IC, expand_about="minimum")
@@ -138,6 +149,8 @@ def test_refusals():
         jt.PhaseQubit(R, C, IC, 0.0, expand_about="origin")
     with pytest.raises(ValueError, match="`capacitance` must be finite and > 0"):
         jt.FluxQubit(R, -C, IC, L, 0.1)
+    with pytest.raises(ValueError, match=r"`bias_current` must be a scalar.*vmap"):
+        jt.PhaseQubit(R, C, IC, [0.0, 1e-7], expand_about="minimum")
     with pytest.raises(ValueError, match="`quartic` must be True or False"):
         jt.PhaseQubit(R, C, IC, quartic=2)
 

@@ -40,7 +40,7 @@ class Junction(eqx.Module):
 def make() -> dict[str, np.ndarray]:
     """Columns time [s], voltage [V], voltage_error [V] (241 rows over 1.2 ns)."""
     from jaxtls.dynamics import evolve
-    from jaxtls.models.damped.qubits import REDUCED_FLUX_QUANTUM
+    from jaxtls.models.damped.josephson import REDUCED_FLUX_QUANTUM
 
     resistance, capacitance, current = TRUTH.values()
     stiffness = NANOSECOND**2 * current / (REDUCED_FLUX_QUANTUM * capacitance)

@@ -10,6 +10,7 @@ Both are bands of at most two off-diagonals, applied without a matrix.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._checks import concrete, require
 from ...quantum.states import coherent_state
 from .squeezing import Squeezing
 from .transitions import block
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from .oscillator import DampedOscillator
 
 BASES = ("instantaneous", "fixed")
+# Where nothing is known (traced parameters), or where levels are populated without end (alpha >= omega).
+DEFAULT_LEVELS, MAX_LEVELS = 128, 384
 
 
 class FockState(NamedTuple):
@@ -154,3 +158,27 @@ def displaced_ket(n_levels: int, n: int, alpha: Array) -> Array:
     for k in range(1, n + 1):
         ket = (raised(ket, 1) - jnp.conj(alpha) * ket) / np.sqrt(float(k))
     return ket[:n_levels]
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+def enough_levels(n: int, reach: float, ratio: float | None) -> int:
+    """A guess for level n displaced by `reach` at r = alpha/omega (None: not known).
+
+    Squeezing stretches energies by (1+r)/(1-r) and adds a tail r^2k.
+    """
+    occupied = (math.sqrt(n) + reach) ** 2 + 7 * reach + n / 2 + 8
+    if ratio is None or ratio >= 1:
+        return max(DEFAULT_LEVELS, min(2 * math.ceil(occupied), MAX_LEVELS))
+    tail = 2 * math.log(1e-9) / (2 * math.log(ratio)) if ratio > 0 else 0.0
+    return min(math.ceil(occupied * (1 + ratio) / (1 - ratio) + tail), MAX_LEVELS)
+
+
+def level_numbers(name: str, n: Any) -> np.ndarray:
+    """Known ints >= 0, as an array."""
+    known = concrete(n)
+    require(known is not None, name, "be known ints", n)
+    levels = np.asarray(known)
+    require(levels.dtype.kind in "iu" and bool(np.all(levels >= 0)), name, "be ints >= 0", n)
+    return levels

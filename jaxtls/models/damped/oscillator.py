@@ -12,7 +12,6 @@ arXiv:2107.05827 (equation numbers below are theirs).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -23,14 +22,12 @@ from jaxtyping import Array
 
 from ..._checks import concrete, finite, is_traced, positive, require, size
 from ...quantum.hermite import hermite_functions
-from .fock import BASES, FockState, displaced_ket, fock_field, fock_observables, instantaneous
+from . import fock
+from .fock import FockState
 from .gaussian import GaussianOscillator, propagator
 from .schedule import Contraction, function_of_time, states_from_zero
 from .squeezing import Squeezing, SqueezingFlow, damped_squeezing, squeezing_of
 from .transitions import block, column
-
-# Where nothing is known (traced parameters), or where levels are populated without end (alpha >= omega).
-DEFAULT_LEVELS, MAX_LEVELS = 128, 384
 
 
 class DampedOscillator(eqx.Module):
@@ -97,7 +94,7 @@ class DampedOscillator(eqx.Module):
             force = function_of_time("force", force)
         self.force = force
         self.n_levels = None if n_levels is None else size("n_levels", n_levels, 4)
-        require(basis in BASES, "basis", f"be one of {BASES}", repr(basis))
+        require(basis in fock.BASES, "basis", f"be one of {fock.BASES}", repr(basis))
         self.basis = basis
         for name in ("omega", "damping", "mass", "hbar"):
             value = getattr(self, name)
@@ -116,16 +113,10 @@ class DampedOscillator(eqx.Module):
 
     def require_constant(self, what: str, *, force: bool = True, damping: bool = False) -> None:
         """Refuse what the closed form `what` does not cover: a force, or a damping that depends on time."""
-        require(
-            force or self.force is None, "force", f"be None for the closed form `{what}`", self.force, "Use jt.evolve."
-        )
-        require(
-            damping or not callable(self.damping),
-            "damping",
-            f"be a number for the closed form `{what}`",
-            self.damping,
-            "Use jt.evolve.",
-        )
+        covered = f"for the closed form `{what}`"
+        require(force or self.force is None, "force", f"be None {covered}", self.force, "Use jt.evolve.")
+        constant = damping or not callable(self.damping)
+        require(constant, "damping", f"be a number {covered}", self.damping, "Use jt.evolve.")
 
     @property
     def zero_point(self) -> Array:
@@ -149,7 +140,8 @@ class DampedOscillator(eqx.Module):
         """lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or by quadrature where alpha is a function.
 
         Arguments:
-            ts: times, any shape; (T,) ascending from a time >= 0 where the damping is a function.
+            ts: times, any shape; a scalar or (T,) ascending from a time >= 0 where the damping is a
+                function.
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=lambda t: 0.2 * t)
@@ -166,7 +158,7 @@ class DampedOscillator(eqx.Module):
         """E_n(t) = hbar omega (n + 1/2) e^(-2 alpha t): levels of the mechanical energy (dtau/dt)^2 H_tau.
 
         Arguments:
-            t: times, any shape (1-D from a time >= 0 where the damping is a function) [time].
+            t: times, any shape (scalar or 1-D, >= 0, where the damping is a function) [time].
             n: levels >= 0, ints of a shape that broadcasts with t.
 
         Returns:
@@ -178,7 +170,7 @@ class DampedOscillator(eqx.Module):
 
         Source: Blacker & Tilbrook, Eq. 17. The levels of H_tau (Eq. 16) grow; physics is in (dtau/dt)^2 H_tau.
         """
-        levels = _levels("n", n)
+        levels = fock.level_numbers("n", n)
         return self.hbar * self.omega * (levels + 0.5) * jnp.exp(-2 * self.contraction(t))
 
     def wavefunction(self, n: int, x: Any, t: Any, *, phase: bool = True) -> Array:
@@ -230,7 +222,7 @@ class DampedOscillator(eqx.Module):
         Levels of the other parity stay empty.
 
         Arguments:
-            ts: times, any shape (1-D from a time >= 0 where the damping is a function) [time].
+            ts: times, any shape (scalar or 1-D, >= 0, where the damping is a function) [time].
             initial: the level at time 0, any int >= 0.
             n_max: the highest level reported.
 
@@ -364,7 +356,7 @@ class DampedOscillator(eqx.Module):
         require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several.")
         known = concrete(alpha)
         reach = 3.0 if known is None else float(np.abs(known))
-        return self._fock(displaced_ket(self._levels_for(n, reach), n, alpha.astype(self._complex())))
+        return self._fock(fock.displaced_ket(self._levels_for(n, reach), n, alpha.astype(self._complex())))
 
     def _complex(self) -> Any:
         return jnp.result_type(self.omega.dtype, jnp.complex64)
@@ -373,15 +365,10 @@ class DampedOscillator(eqx.Module):
         return FockState(amplitudes.astype(self._complex()), jnp.zeros((), self.omega.dtype))
 
     def _levels_for(self, n: int, reach: float = 0.0) -> int:
-        """n_levels, or a guess: squeezing stretches energies by (1+r)/(1-r), r = alpha/omega, and adds a tail r^2k."""
         if self.n_levels is not None:
             return self.n_levels
-        occupied = (math.sqrt(n) + reach) ** 2 + 7 * reach + n / 2 + 8
-        known = None if callable(self.damping) or is_traced(self.omega, self.damping) else float(self.damping_ratio)
-        if known is None or known >= 1:
-            return max(DEFAULT_LEVELS, min(2 * math.ceil(occupied), MAX_LEVELS))
-        tail = 2 * math.log(1e-9) / (2 * math.log(known)) if known > 0 else 0.0
-        return min(math.ceil(occupied * (1 + known) / (1 - known) + tail), MAX_LEVELS)
+        unknown = callable(self.damping) or is_traced(self.omega, self.damping)
+        return fock.enough_levels(n, reach, None if unknown else float(self.damping_ratio))
 
     def levels(self, y: FockState) -> Array:
         """The mechanical energies of the instantaneous levels of a state, (n_levels,)."""
@@ -404,17 +391,17 @@ class DampedOscillator(eqx.Module):
 
     def vector_field(self, t: Any, y: FockState, args: Any = None) -> FockState:
         """d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
-        return fock_field(self)(t, y, args)
+        return fock.fock_field(self)(t, y, args)
 
     @property
     def observables(self) -> dict[str, Callable[[FockState], Array]]:
         """What `evolve` records: x, v, x2, v2, n, energy (mechanical), populations (of the instantaneous levels)."""
-        return fock_observables(self)
+        return fock.fock_observables(self)
 
     @property
     def optional_observables(self) -> dict[str, Callable[[FockState], Array]]:
         """Recorded when asked for by name."""
-        return {"levels": self.levels, "amplitudes": lambda y: instantaneous(y, self.basis == "fixed")}
+        return {"levels": self.levels, "amplitudes": lambda y: fock.instantaneous(y, self.basis == "fixed")}
 
     def diagnostics(self, y: FockState) -> dict[str, Array]:
         """trace_error (of the norm) and truncation (population of the last four levels)."""
@@ -424,11 +411,3 @@ class DampedOscillator(eqx.Module):
     @property
     def diagnostic_limits(self) -> dict[str, float]:
         return {"trace_error": 1e-4, "truncation": 1e-6}
-
-
-def _levels(name: str, n: Any) -> np.ndarray:
-    known = concrete(n)
-    require(known is not None, name, "be known ints", n)
-    levels = np.asarray(known)
-    require(levels.dtype.kind in "iu" and bool(np.all(levels >= 0)), name, "be ints >= 0", n)
-    return levels

@@ -32,11 +32,14 @@ def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
     Arguments:
         flow: an eqx.Module with `vector_field`.
         initial: its state at time 0.
-        ts: (T,), T >= 1; traced times must start at 0.
+        ts: a scalar, or (T,), T >= 1; traced, a scalar > 0, or (T,) that starts at 0.
     """
     times = finite("ts", ts, "Times must be finite.")
-    require(times.ndim == 1, "ts", "be one-dimensional where `damping` is a function", f"shape {times.shape}")
     known = concrete(times)
+    if times.ndim == 0:
+        several = jnp.stack([jnp.zeros_like(times), times]) if known is None else times[None]
+        return jax.tree.map(lambda leaf: leaf[-1], states_from_zero(flow, initial, several))
+    require(times.ndim == 1, "ts", "be a scalar or 1-D where `damping` is a function", f"shape {times.shape}")
     skipped = 0
     if known is not None:
         require(
