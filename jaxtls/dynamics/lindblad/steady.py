@@ -45,8 +45,8 @@ class SteadyInfo(eqx.Module):
 def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw: bool = True) -> Any:
     r"""Steady state of a time-independent Lindblad equation, L rho = 0 with Tr rho = 1.
 
-    Directly by one factorisation where n is small or the operators are sparse (SciPy's, on the host), else by GMRES with
-    the motion between jumps as preconditioner: n^3 work an iteration, and never a full n^2 x n^2 matrix.
+    Directly by one factorisation where n is small or the operators are sparse (SciPy's, on the host), else by GMRES
+    with the motion between jumps as preconditioner: n^3 work an iteration, and never a full n^2 x n^2 matrix.
 
     Arguments:
         model: a `Lindbladian`, or a model with a `lindbladian()` or a `steady_state()` of its own.
