@@ -6,7 +6,11 @@ matplotlib is imported when a picture is asked for, and no window is opened (`_s
 from ._fits import correlations as correlations
 from ._fits import fit_report as fit_report
 from ._fits import trace_fit as trace_fit
+from ._maps import sweep as sweep
+from ._network import heat_flows as heat_flows
 from ._resonator import resonator_fit as resonator_fit
+from ._states import populations as populations
+from ._states import wigner as wigner
 from ._style import BLACK as BLACK
 from ._style import BLUE as BLUE
 from ._style import GREEN as GREEN
@@ -20,4 +24,5 @@ from ._style import figure as figure
 from ._style import ramp as ramp
 from ._style import tidy as tidy
 from ._traces import band as band
+from ._traces import power_law as power_law
 from ._traces import traces as traces

@@ -144,16 +144,16 @@ def _columns(f: Any, x: np.ndarray, data: Any, sigma: Any) -> dict[str, tuple[An
     """Name -> data, error or None, prediction, of what is as long as x."""
     single = not isinstance(data, Mapping)
     everything, predicted = ({"data": data}, {"data": f.predicted}) if single else (data, f.predicted)
-    require(
-        sigma is None or np.ndim(sigma) == 0 or isinstance(sigma, Mapping) is not single,
-        "sigma", "be a number or like the data", type(sigma).__name__,
-    )  # fmt: skip
+    if isinstance(sigma, Mapping):
+        good, bars = set(sigma) >= set(everything), sigma
+    else:
+        good, bars = sigma is None or np.ndim(sigma) == 0 or single, dict.fromkeys(everything, sigma)
+    require(good, "sigma", "be a number or like the data", type(sigma).__name__)
     columns = {}
     for name, values in everything.items():
         if np.shape(values) == x.shape:
-            bars = sigma[name] if isinstance(sigma, Mapping) else sigma
-            bars = None if bars is None else np.broadcast_to(np.asarray(bars, float), x.shape)
-            columns[name] = np.asarray(values), bars, np.asarray(predicted[name])
+            bar = None if bars[name] is None else np.broadcast_to(np.asarray(bars[name], float), x.shape)
+            columns[name] = np.asarray(values), bar, np.asarray(predicted[name])
     shapes = ", ".join(f"{name} {np.shape(values)}" for name, values in everything.items())
     require(bool(columns), "data", f"hold an array of shape {x.shape}, as `x`", shapes)
     return columns

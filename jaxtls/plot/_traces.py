@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._style import LABELS, PALETTE, cycle, figure, new_axes, tidy
+from ._style import BLACK, LABELS, PALETTE, cycle, figure, new_axes, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,10 +113,66 @@ def band(
         drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in ax.lines])
         drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
         ax.set_ylim(drawn.min() / 2, 2 * max(drawn.max(), np.nanmax(high, initial=0.0)), auto=True)
-    ax.set_xlabel(time_label)
-    ax.set_ylabel(LABELS.get(name, "" if name == "value" else name))
+    # Next to other curves, labels that say more than the defaults stay.
+    if not ax.get_xlabel() or time_label != "time":
+        ax.set_xlabel(time_label)
+    ax.set_ylabel(ax.get_ylabel() or LABELS.get(name, "" if name == "value" else name))
     if label:
         ax.legend(frameon=False)
+    return ax
+
+
+def power_law(
+    ts: Any,
+    r: Any,
+    window: tuple[float, float] | None = None,
+    *,
+    name: str | None = None,
+    covariance: Any = None,
+    label: str = "",
+    time_label: str = "time",
+    ax: Axes | None = None,
+) -> Axes:
+    r"""Mean of an ensemble with its band on logarithmic axes, and the power law fitted to it over a window.
+
+    $$C(t) \propto t^{-\beta}$$
+
+    Arguments:
+        ts: times (T,), > 0.
+        r: as for `band`.
+        window: first and last time of the fit; all by default.
+        name: as for `band`.
+        covariance: (T, T) of the mean between times, for the exact error of the exponent; without it the legend has the
+            largest that any correlation of the times allows (`jt.fit_power_law`).
+        label: before the exponent in the legend.
+        time_label: the label of the time axis, with its unit.
+        ax: axes to draw into, next to what is there; a new figure by default.
+
+    Returns:
+        The axes; the last two lines are the mean and the fit.
+
+    Raises:
+        ValueError: as `band` and `jt.fit_power_law`.
+
+    Example:
+        >>> ts = np.geomspace(1.0, 100.0, 9)
+        >>> from types import SimpleNamespace
+        >>> ax = power_law(ts, SimpleNamespace(mean=ts**-2, sem=1e-3 * ts**-2), (2.0, 50.0))
+        >>> ax.get_legend().get_texts()[0].get_text()
+        '$t^{-2.0000 \\pm 0.0010}$'
+    """
+    from ..fitting.power_law import fit_power_law
+    from ..fitting.result import with_error
+
+    ts = np.asarray(ts)
+    found, mean, sem = _curve(ts, r, name)
+    law = fit_power_law(ts, mean, sem, covariance=covariance, window=window)
+    ax = band(ts, r, name=found, scale="loglog", time_label=time_label, ax=ax)
+    exponent = with_error(law.exponent, law.exponent_sem).replace("±", r"\pm")
+    ax.lines[-1].set_label(f"{label}, " * bool(label) + f"$t^{{-{exponent}}}$")
+    inside = ts[(ts >= law.since) & (ts <= law.until)]
+    ax.plot(inside, law(inside), color=BLACK, ls=(0, (3, 2)), lw=1.2, zorder=3)
+    ax.legend(frameon=False)
     return ax
 
 
