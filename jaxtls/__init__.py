@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
 from .dynamics import Lindbladian as Lindbladian
@@ -27,6 +28,8 @@ from .fitting import Real as Real
 from .fitting import fit as fit
 from .fitting import fit_power_law as fit_power_law
 from .fitting import propagate as propagate
+from .interop import load as load
+from .interop import save as save
 from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring

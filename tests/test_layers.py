@@ -19,7 +19,8 @@ ALLOWED = {
     "ensemble": set(),
     "fitting": set(),
     "plot": {"quantum", "fitting"},
-    "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot"},
+    "interop": {"quantum", "dynamics", "models", "ensemble", "fitting"},
+    "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "interop"},
     "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "reproduce"},
 }
 SHARED = {"_checks", "_progress"}

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..interop.datasets import dataset, placed
+
 
 def write_csv(path: str | os.PathLike, data: dict[str, Any]) -> None:
     """A column for each array, blank below its end; of a matrix a column for each row, named after its `n_spins`."""
@@ -48,38 +50,26 @@ def to_dataset(
         >>> to_dataset(data, {"t": "s"})["x"].attrs["ancillary_variables"]
         'x_sem'
     """
-    try:
-        import xarray
-    except ImportError as error:
-        raise ImportError("NetCDF needs xarray: pip install 'jaxtls[store]'.") from error
     variables: dict[str, Any] = {}
     lengths: dict[str, int] = {}
     for name, values in data.items():
-        array, attributes = np.asarray(values, float), {}
+        array = np.asarray(values, float)
         if axes and name in axes:
             lengths[name] = len(array)
-            dims: tuple[str, ...] = (name,)
-            attributes = {"units": axes[name]} if axes[name] else {}
+            variables[name] = (name,), array
         else:
-            dims, array = _placed(name, array, lengths)
-        if f"{name}_sem" in data:
-            attributes["ancillary_variables"] = f"{name}_sem"
-        if name.endswith("_sem"):
-            attributes["long_name"] = f"standard error of {name.removesuffix('_sem')}"
-        variables[name] = (dims, array, attributes)
-    coordinates = {name: variables.pop(name) for name in lengths}
-    return xarray.Dataset(variables, coordinates, dict(about or {}))
+            variables[name] = _placed(name, array, lengths)
+    units = {name: unit for name, unit in (axes or {}).items() if unit}
+    coordinates = {name: variables.pop(name)[1] for name in lengths}
+    return dataset(variables, coordinates, units, about or {})
 
 
 def _placed(name: str, array: np.ndarray, lengths: dict[str, int]) -> tuple[tuple[str, ...], np.ndarray]:
     """Names of an array's axes, and the array in their shape."""
-    latest = {length: axis for axis, length in lengths.items()}
-    if all(length in latest for length in array.shape):
-        return tuple(latest[length] for length in array.shape), array
-    if array.size == 1:
+    if array.size == 1 and 1 not in lengths.values():
         return (), array.reshape(())
     for slow in lengths:
         for fast in list(lengths)[list(lengths).index(slow) + 1 :]:
-            if array.shape == (lengths[slow] * lengths[fast],):
+            if array.shape == (lengths[slow] * lengths[fast],) and array.size not in lengths.values():
                 return (slow, fast), array.reshape(lengths[slow], lengths[fast])
-    return tuple(f"{name}_{i}" for i in range(array.ndim)), array
+    return placed(name, array.shape, lengths), array
