@@ -195,7 +195,9 @@ def _covariance(
     dof = n_data - known.rank
     if not problem.sigma_given:
         true = np.sqrt(chi2 / dof) if dof > 0 else np.nan
-        known = dataclasses.replace(known, errors=known.errors * (true / spread if true != 0 else 0.0))
+        # A perfect fit leaves unknown what the data do not see: 0 times infinity is infinite here.
+        errors = known.errors * (true / spread) if true != 0 else np.where(np.isinf(known.errors), np.inf, 0.0)
+        known = dataclasses.replace(known, errors=errors)
     return known, known.covariance_of(np.eye(n)), dof
 
 

@@ -87,9 +87,8 @@ class FitResult:
         covariance = np.asarray(self.covariance)
         error = np.sqrt(np.diag(covariance))
         known = np.isfinite(error) & (error > 0)
-        both = known[:, None] & known[None, :]
-        product = np.where(both, error[:, None] * error[None, :], 1.0)
-        return jnp.asarray(np.where(both, np.where(both, covariance, 0.0) / product, np.nan))
+        both, size = known[:, None] & known[None, :], np.where(known, error, 1.0)
+        return jnp.asarray(np.where(both, np.where(both, covariance, 0.0) / np.outer(size, size), np.nan))
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the model and the arrays of predictions, ready for `json.dumps`; null where not finite."""

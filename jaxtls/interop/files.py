@@ -128,7 +128,7 @@ def load(path: str | os.PathLike, *, like: Any = None) -> Any:
         EOFError,
         json.JSONDecodeError,
     ) as error:
-        raise ValueError(f"The file {path} is damaged: {type(error).__name__}: {error}.") from error
+        raise ValueError(f"The file {path} is damaged: {error!r}.") from error
 
 
 def _sum(data: bytes) -> str:

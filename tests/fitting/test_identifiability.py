@@ -147,3 +147,11 @@ def test_propagate_agrees_with_sampling():
     assert float(error) == pytest.approx(np.std(draws[:, 0] / draws[:, 1]), rel=0.05)
     with pytest.raises(ValueError, match="function"):
         propagate(lambda m: 1j * m.rate, f)
+
+
+def test_a_perfect_fit_without_sigma_still_says_what_is_unseen():
+    f = fit(lambda m: m.a + m.b * X, Three(0.0, 1.0, 1.0), X, free=dict.fromkeys("abc", Real()))
+    assert float(f.chi2) == 0
+    assert [float(f.stderr[name]) for name in "abc"] == [0.0, 0.0, np.inf]
+    assert f.identifiability.unidentified == ("c",) and "cannot see c" in repr(f)
+    assert np.isnan(f.correlation).all()
