@@ -5,6 +5,7 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -57,6 +58,11 @@ def test_in():
     assert to_array(np.ones((4, 1))).shape == (4, 1)  # an array is what it is
     assert to_array(Qobj(np.ones((1, 4)))).shape == (1, 4)  # a bra too
     assert dims(Qobj(RHO, [[2, 2], [2, 2]])) == dims(QArray(RHO, (2, 2))) == dims(Qobj(KET, [[2, 2], [1, 1]])) == (2, 2)
+
+
+def test_single_precision_is_kept_and_no_warning_given():
+    with jax.enable_x64(False):
+        assert to_array(Qobj(RHO)).dtype == to_array([[0, 1], [1, 0]]).dtype == jnp.complex64
 
 
 def test_measures_take_them(stand_ins):
@@ -112,6 +118,7 @@ def test_qutip():
         pytest.skip("QuTiP is not installed")
     # apart, as it has warnings and threads of its own
     code = """
+import jax; jax.config.update("jax_enable_x64", True)
 import numpy as np, qutip, jaxtls as jt
 from jaxtls.interop import dims, to_array, to_qutip
 for q in (qutip.basis(4, 1), qutip.rand_dm([2, 3]), qutip.tensor(qutip.basis(2, 1), qutip.basis(3, 2)), qutip.num(5)):
@@ -128,6 +135,7 @@ def test_dynamiqs():
     if importlib.util.find_spec("dynamiqs") is None:
         pytest.skip("dynamiqs is not installed")
     code = """
+import jax; jax.config.update("jax_enable_x64", True)
 import numpy as np, dynamiqs as dq, jaxtls as jt
 from jaxtls.interop import dims, to_array, to_dynamiqs
 for q in (dq.basis(4, 1), dq.number(5), dq.tensor(dq.sigmaz(), dq.number(3)), dq.basis((2, 3), (1, 2))):

@@ -43,7 +43,9 @@ def as_array(name: str, value: Any) -> Any:
         except (TypeError, ValueError) as error:
             raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
     require(array.dtype.kind in "biufc", name, "hold numbers", f"dtype {array.dtype}")
-    return array.astype(jnp.result_type(array.dtype, jnp.complex64 if array.dtype.kind in "fc" else complex))
+    # In single precision JAX warns of a double dtype that is asked for, as other libraries' numbers are.
+    dtype = jax.dtypes.canonicalize_dtype(array.dtype)
+    return array.astype(jnp.result_type(dtype, jnp.complex64 if dtype.kind in "fc" else complex))
 
 
 def as_matrix(name: str, value: Any, n: int | None = None) -> Any:
