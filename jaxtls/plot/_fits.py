@@ -132,7 +132,8 @@ def correlations(f: Any, *, ax: Axes | None = None) -> Axes:
         np.concatenate([np.ravel(np.asarray(v)) for v in tree.values()]) for tree in (f.values, f.stderr)
     )
     rows = [f"{name}\n{with_error(*pair)}" for name, *pair in zip(f.names, numbers, errors, strict=True)]
-    ax.set_xticks(range(n), f.names, rotation=45, ha="right", fontsize=8)
+    long = max(map(len, f.names)) > 4
+    ax.set_xticks(range(n), f.names, rotation=45 * long, ha="right" if long else "center", fontsize=8)
     ax.set_yticks(range(n), rows, fontsize=8)
     ax.tick_params(length=0)
     ax.set_title("correlation", fontsize=10)

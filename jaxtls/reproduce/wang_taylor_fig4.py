@@ -35,8 +35,8 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
         progress: not used: it takes a second.
 
     Returns:
-        omega (W,) [rad/s], temperature (T,) [K]; entropic_ratio (W T,), omega slowest; line_temperature (T,) [K] and
-        line_omega (T,) [rad/s], where Gamma_max(kT) = omega.
+        omega (W,) [rad/s], temperature (T,) [K]; entropic_ratio (W T,), omega slowest; line_omega (T,) [rad/s],
+        where Gamma_max(kT) = omega.
     """
     counts = (161, 161) if quick else (401, 401)
     omega, temperature = (np.geomspace(*ends, n) for ends, n in zip((OMEGAS, TEMPERATURES), counts, strict=True))
@@ -54,21 +54,20 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 def draw(data: dict[str, np.ndarray]) -> Figure:
     """The map, with the line of the fastest thermal TLSs."""
     fig = plot.figure(6.6, 4.8)
-    ax = fig.subplots()
-    ax.set_xscale("log")
-    ax.set_yscale("log")
     omega, temperature = data["omega"], data["temperature"]
     ratio = 100 * data["entropic_ratio"].reshape(len(omega), len(temperature))
-    shown = np.where(ratio > 0, ratio, np.nan)
-    picture = ax.pcolormesh(omega, temperature, shown.T, cmap="viridis", vmin=0, shading="nearest", rasterized=True)
-    levels = [0.1, 0.2, 0.3, 0.35]
-    lines = ax.contour(omega, temperature, ratio.T, levels=levels, colors="white", linewidths=0.8)
-    # labels along a line of constant temperature, well inside
-    spots = [
-        (omega[np.argmin(np.abs(ratio[:, int(0.8 * len(temperature))] - v))], temperature[int(0.8 * len(temperature))])
-        for v in levels
-    ]
-    ax.clabel(lines, fmt=lambda v: f"{v:g} %", fontsize=8, manual=spots)
+    ax = plot.sweep(
+        omega,
+        temperature,
+        np.where(ratio > 0, ratio, np.nan),
+        labels=(r"phonon frequency $\omega_p$  [rad/s]", r"temperature $T$  [K]"),
+        value_label=r"entropic spring parameter $R_S$  [%]",
+        scale="loglog",
+        levels=(0.1, 0.2, 0.3, 0.35),
+        level_format="{:g} %",
+        ax=fig.subplots(),
+    )
+    ax.collections[0].set_clim(0, None)
     ax.plot(
         data["line_omega"], temperature, color=plot.VERMILION, lw=1.8, label=r"$\Gamma_\mathrm{max}(k_B T) = \omega_p$"
     )
@@ -80,12 +79,6 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
         ls="--",
         label=r"$2.86\times10^8\,T^3$ (paper)",
     )
-    ax.set_xlim(omega[0], omega[-1])
-    ax.set_ylim(temperature[0], temperature[-1])
-    ax.set_xlabel(r"phonon frequency $\omega_p$  [rad/s]")
-    ax.set_ylabel(r"temperature $T$  [K]")
     ax.text(0.97, 0.06, "no TLS follows", transform=ax.transAxes, ha="right", color="0.35", fontsize=9)
     ax.legend(loc="upper left", fontsize=8, framealpha=0.9)
-    bar = fig.colorbar(picture, ax=ax)
-    bar.set_label(r"entropic spring parameter $R_S$  [%]")
     return fig
