@@ -94,10 +94,10 @@ def _structured(dims: tuple[int, ...], terms: list[list[dict]], numbers: Any) ->
 
 def _jaxtls(problem: Problem, ts: Any, hamiltonian: Any, jumps: Any, **options: Any) -> Callable[[], Answer]:
     """`mesolve` as a user calls it."""
-    rho0, observed, times = jnp.asarray(problem.rho0), list(problem.observed.values()), jnp.asarray(ts)
+    observed = list(problem.observed.values())
 
     def solve() -> Answer:
-        found = jt.mesolve(hamiltonian, jumps, rho0, times, observed, save_states=False, **options)
+        found = jt.mesolve(hamiltonian, jumps, problem.rho0, ts, observed, save_states=False, **options)
         return {name: found.expects[k].real for k, name in enumerate(problem.observed)}
 
     return solve

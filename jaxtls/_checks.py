@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import jax
@@ -31,11 +32,16 @@ def require(condition: bool, name: str, must: str, value: Any, remedy: str = "")
 def real(name: str, value: Any) -> Array:
     """A real floating array from a number, an array or a tracer."""
     try:
-        array = jnp.asarray(value)
+        # Known numbers stay known inside jit.
+        with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
+            array = jnp.asarray(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `{name}` must be a real number or array, but got {value!r}.") from error
     require(not jnp.iscomplexobj(array), name, "be real", value)
-    return array.astype(jnp.result_type(array.dtype, float)) if array.dtype.kind in "iub" else array
+    if array.dtype.kind not in "iub":
+        return array
+    with nullcontext() if is_traced(array) else jax.ensure_compile_time_eval():
+        return array.astype(jnp.result_type(array.dtype, float))
 
 
 def positive(name: str, value: Any, *, zero: bool = False, remedy: str = "") -> Array:

@@ -12,6 +12,7 @@ Source: M. Eiermann, Numer. Math. 57, 435 (1990); H. Tal-Ezer, R. Kosloff, J. Ch
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from .stepping import AbstractStepper
 
@@ -93,8 +94,10 @@ class FaberExpansion(AbstractStepper):
     """exp(h L) on an array by `count` terms; `propagators(h)` are the coefficients.
 
     `reduced` is z -> (L - c) z / s; `tidy` is applied before each macro step (it removes what rounding left) and
-    `leak` measures what arrived where the basis ends. With `grouped`, terms that the coefficients make negligible are
-    skipped in groups; `used` terms are enough for a `quick_step`. The error is (size of the last terms, leak).
+    `leak` measures what arrived where the basis ends. Within a macro step z is `split`, into real and imaginary part
+    say, and `joined` after it: arrays put together at every term would cost more than the products. With `grouped`,
+    terms that the coefficients make negligible are skipped in groups; `used` terms are enough for a `quick_step`. The
+    error is (size of the last terms, leak).
     """
 
     reduced: Callable[[Array], Array]
@@ -105,6 +108,8 @@ class FaberExpansion(AbstractStepper):
     grouped: bool = eqx.field(static=True)
     tolerance: float = eqx.field(static=True)
     used: Any = None
+    split: Callable[[Array], PyTree] = lambda z: z
+    joined: Callable[[PyTree], Array] = lambda z: z
 
     def pack(self, y: Array) -> Array:
         return y
@@ -126,13 +131,12 @@ class FaberExpansion(AbstractStepper):
         return a - ratio * jnp.concatenate([a[2:], jnp.zeros(2, a.dtype)])
 
     def step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
-        z, weights, following = self.tidy(z), propagators.astype(z.dtype), self._following(z)
-        carry = (jnp.zeros_like(z), z, weights[0] * z)
+        weights, following, carry = self._first(z, propagators)
 
         def term(carry: tuple, weight: Array) -> tuple[tuple, None]:
             before, now, total = carry
             after = following(before, now)
-            return (now, after, total + weight * after), None
+            return (now, after, _plus(total, weight, after)), None
 
         if not self.grouped:
             (_, last, total), _ = jax.lax.scan(term, carry, weights[1:])
@@ -158,23 +162,39 @@ class FaberExpansion(AbstractStepper):
         """The first `used` terms in a loop of dynamic length, so that no other number is compiled for."""
         if self.used is None:
             return self.step(z, propagators)
-        z, weights, following = self.tidy(z), propagators.astype(z.dtype), self._following(z)
+        weights, following, carry = self._first(z, propagators)
 
         def term(k: Array, carry: tuple) -> tuple:
             before, now, total = carry
             after = following(before, now)
-            return now, after, total + weights[k] * after
+            return now, after, _plus(total, weights[k], after)
 
-        _, last, total = jax.lax.fori_loop(1, self.used, term, (jnp.zeros_like(z), z, weights[0] * z))
+        _, last, total = jax.lax.fori_loop(1, self.used, term, carry)
         return self._with_error(total, _size(weights[self.used - 1], last))
 
-    def _following(self, z: Array) -> Callable[[Array, Array], Array]:
+    def _first(self, z: Array, propagators: Array) -> tuple[Array, Callable, tuple]:
+        """The weights, the recurrence, and (U_{-1}, U_0, the sum so far)."""
+        start, weights = self.split(self.tidy(z)), propagators.astype(z.dtype)
         ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, z.dtype)
-        return lambda before, now: self.reduced(now) - ratio * before
 
-    def _with_error(self, z: Array, last: Array) -> tuple[Array, Array]:
+        # The backward pass keeps U_k alone.
+        @functools.partial(jax.checkpoint, prevent_cse=False)
+        def following(before: PyTree, now: PyTree) -> PyTree:
+            return _plus(self.reduced(now), -ratio, before)
+
+        zero = jax.tree.map(jnp.zeros_like, start)
+        return weights, following, (zero, start, _plus(zero, weights[0], start))
+
+    def _with_error(self, total: PyTree, last: Array) -> tuple[Array, Array]:
+        z = self.joined(total)
         return z, jnp.stack([last, jax.lax.stop_gradient(self.leak(z))])
 
 
-def _size(weight: Array, term: Array) -> Array:
-    return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.abs(jax.lax.stop_gradient(term)))
+def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:
+    """total + weight * term."""
+    return jax.tree.map(lambda a, b: a + weight * b, total, term)
+
+
+def _size(weight: Array, term: PyTree) -> Array:
+    largest = [jnp.max(jnp.abs(jax.lax.stop_gradient(part))) for part in jax.tree.leaves(term)]
+    return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.stack(largest))

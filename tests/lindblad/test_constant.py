@@ -77,7 +77,8 @@ def test_the_block_form_is_the_equation(seed, density, hermitian):
     model = jax.tree.map(np.asarray, jt.Lindbladian(h, jumps, rates))
     plan = BlockPlan.make(model.terms.skeleton, model.jumps.skeleton, plan_of(model, rho))
     field = plan.field(model, -0.7, 2.0, hermitian=hermitian).ready()
-    found = plan.unpack(jax.jit(lambda z: field(z))(jnp.asarray(plan.pack(rho)))) * 2.0 - 0.7 * rho
+    moved = jax.jit(lambda z: plan.joined(field(plan.split(z))))(jnp.asarray(plan.pack(rho)))
+    found = plan.unpack(moved) * 2.0 - 0.7 * rho
     assert_allclose(found, (lindblad @ rho.reshape(-1)).reshape(n, n), atol=1e-12)
 
 
@@ -216,3 +217,48 @@ def test_the_derivative_of_a_state_may_fill_what_its_value_leaves_empty():
     f = lambda a: jt.mesolve(np.zeros((2, 2)), [], jnp.stack([jnp.cos(a), jnp.sin(a)]), [0.0, 1.0], [SX]).expects[0, -1]
     slope = jax.grad(lambda a: f(a).real)
     assert_allclose([slope(0.0), jax.jit(slope)(0.0)], 2.0, rtol=1e-10)
+
+
+def batch_member(x, **options):
+    """Two coupled qubits: <n_0> from a state that is mixed already, at rates and a coupling that x gives."""
+    down = jt.local((2, 2), {0: SM})
+    swap = jt.local((2, 2), {0: SM, 1: SM.T}) + jt.local((2, 2), {0: SM.T, 1: SM})
+    h = x[0] * jt.local((2, 2), {0: SZ}) + 0.4 * swap
+    rho = np.diag([0.4, 0.3, 0.2, 0.1]) + 0.05j * (np.eye(4, k=1) - np.eye(4, k=-1))
+    return jt.mesolve(
+        h, [down, jt.local((2, 2), {1: SM.T})], rho, TS, [np.diag([1.0, 1, 0, 0])], rates=x[1:], **options
+    )
+
+
+def test_small_equations_that_are_traced_are_one_exponential():
+    xs = jnp.array([[0.5, 0.3, 0.0], [1.5, 0.0, 0.2]])
+    methods = []
+
+    def states(x):
+        sol = batch_member(x)
+        methods.append(sol.stats["method"])
+        return sol.states
+
+    found = jax.jit(jax.vmap(states))(xs)
+    assert methods == ["matrix exponential"]
+    for x, rho in zip(xs, found):
+        assert_allclose(rho, batch_member(x, **TIGHT).states, atol=1e-9)
+        assert_allclose(np.trace(rho, axis1=1, axis2=2), 1.0, atol=1e-13)
+
+
+def test_slopes_of_small_equations():
+    """A rate of zero included."""
+    f = lambda x: batch_member(x).expects[0, -1].real
+    x, v = jnp.array([0.5, 0.3, 0.0]), jnp.array([0.2, -0.4, 0.7])
+    slope, step = jax.jit(jax.grad(f))(x), 1e-5 * v.at[2].set(0.0)
+    assert_allclose(slope @ step, (f(x + step) - f(x - step)) / 2, rtol=1e-6)
+    assert_allclose(jax.jit(lambda x: jax.jvp(f, (x,), (v,))[1])(x), slope @ v, rtol=1e-10)
+    assert_allclose(slope, jax.grad(f)(x), rtol=1e-6)
+
+
+def test_a_small_correlation_inside_jit():
+    taus = np.linspace(0.0, 2.0, 5)
+    decay = lambda g: jt.correlation(
+        jt.Lindbladian(np.zeros((2, 2)), [SM], rates=g[None]), np.diag([1.0, 0]), SM.T, SM, taus
+    )
+    assert_allclose(jax.jit(decay)(0.7), np.exp(-0.35 * taus), atol=1e-12)

@@ -23,6 +23,7 @@ from .family import Skeleton
 from .fields import HIGHEST
 from .model import Lindbladian
 from .sectors import Blocks
+from .stencil import Shifts, moved, reach, shifted_sum
 
 # Shifted copies written out; more run in a loop, so that code does not grow.
 UNROLLED = 16
@@ -112,6 +113,13 @@ class BlockPlan(eqx.Module):
         rows, columns = self._rows_and_columns()
         blocks = jax.lax.complex(z[:, :, 0], z[:, :, 1])
         return jnp.zeros((self.n, self.n), blocks.dtype).at[rows, columns].set(blocks, mode="drop")
+
+    def split(self, z: Array) -> tuple[Array, Array]:
+        """Real and imaginary part."""
+        return z[:, :, 0], z[:, :, 1]
+
+    def joined(self, parts: tuple[Array, Array]) -> Array:
+        return jnp.stack(parts, 2)
 
     def operators(self, ops: Any) -> Any:
         """(K, n, n) -> weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
@@ -203,24 +211,41 @@ class BlockField(eqx.Module):
     local: tuple[Any, Any]  # (P, m, m)
     dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
     moves: tuple[Any, ...]  # weights (groups, P, m, m), in the order of `_moves`
+    back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
 
     def ready(self) -> BlockField:
-        return jax.tree.map(jnp.asarray, self)
+        """With arrays on the device, and what derivatives need."""
+        found = jax.tree.map(jnp.asarray, self)
+        moves, back = [], []
+        for (_, *chosen), weights in zip(self.plan._moves(), found.moves):
+            parts = list(zip(weights, self._shifts(chosen)))
+            moves.append(tuple(tuple(w) if _is_unrolled(shifts) else w for w, shifts in parts))
+            back.append(tuple(moved(tuple(w), shifts) if _is_unrolled(shifts) else () for w, shifts in parts))
+        return eqx.tree_at(lambda f: (f.moves, f.back), found, (tuple(moves), tuple(back)))
 
-    def __call__(self, z: Array) -> Array:
-        re, im = z[:, :, 0], z[:, :, 1]
+    def _shifts(self, chosen: list) -> list[Shifts]:
+        return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]
+
+    def __call__(self, parts: tuple[Array, Array]) -> tuple[Array, Array]:
+        """Of z in its two parts."""
+        re, im = parts
         w_re, w_im = self.local
-        parts: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
-        for (source, *chosen), weights in zip(self.plan._moves(), self.moves):
-            fed = tuple(_taken(part, source) for part in (re, im))
-            shifts = [[self.plan.groups[k][1:] for k in part] for part in chosen]
-            parts = _shifted_sum(parts, fed, weights, shifts)
-        found = jnp.stack(parts, 2)
+        total: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
+        for (source, *chosen), weights, back in zip(self.plan._moves(), self.moves, self.back):
+            re_fed, im_fed = (_taken(part, source) for part in (re, im))
+            # Real weights keep the parts, imaginary ones turn them.
+            for w, b, shifts, fed in zip(weights, back, self._shifts(chosen), ((re_fed, im_fed), (-im_fed, re_fed))):
+                if _is_unrolled(shifts):
+                    total = tuple(t + shifted_sum(w, b, part, shifts) for t, part in zip(total, fed))
+                elif shifts:
+                    total = _looped(total, fed, w, shifts)
         if self.dense is None:
-            return found
+            return total
+        z = self.plan.joined(parts)
         left = self.left(z)
         right = left if self.hermitian else self.left(self.plan.conjugated(z))
-        return found + left + self.plan.conjugated(right)
+        rest = self.plan.split(left + self.plan.conjugated(right))
+        return total[0] + rest[0], total[1] + rest[1]
 
     def left(self, z: Array) -> Array:
         """The off-diagonal part of A, from the left: products of rows times (Re | Im)."""
@@ -259,33 +284,21 @@ def _is_identity(order: tuple[int, ...]) -> bool:
     return order == _identity(len(order))
 
 
-def _shifted_sum(total: tuple, z: tuple, weights: tuple, shifts: list) -> tuple:
-    """total + sum_p w_p * z[:, i + d_p, j + e_p] on (Re, Im) pairs; beyond the edges weights are 0."""
-    m = z[0].shape[1]
-    places = np.asarray([place for part in shifts for place in part], int)
-    low, high = np.maximum(0, -places.min(0)), np.maximum(0, places.max(0))
-    re, im = (jnp.pad(part, ((0, 0), (low[0], high[0]), (low[1], high[1]))) for part in z)
-    # Real weights keep the parts, imaginary ones turn them.
-    for w, part, fed in zip(weights, shifts, ((re, im), (-im, re))):
-        if not part:
-            continue
-        if len(part) <= UNROLLED:
-            for k, (d, e) in enumerate((np.asarray(part) + low).tolist()):
-                total = tuple(t + w[k] * f[:, d : d + m, e : e + m] for t, f in zip(total, fed))
-        else:
-            total = _looped(total, fed, w, np.asarray(part) + low)
-    return total
+def _is_unrolled(shifts: Shifts) -> bool:
+    return 0 < len(shifts) <= UNROLLED
 
 
-def _looped(total: tuple, z: tuple, weights: Array, starts: np.ndarray) -> tuple:
-    shape = total[0].shape
+def _looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
+    """total + sum_p w_p * z[:, i + d_p, j + e_p] on both parts, in a loop; beyond the edges weights are 0."""
+    shape, (low, high) = total[0].shape, reach(shifts)
+    padded = [jnp.pad(part, ((0, 0), (low[0], high[0]), (low[1], high[1]))) for part in z]
 
     def add(total: tuple, entry: tuple) -> tuple[tuple, None]:
         w, start = entry
-        moved = (jax.lax.dynamic_slice(part, (0, start[0], start[1]), shape) for part in z)
-        return tuple(t + w * f for t, f in zip(total, moved)), None
+        copies = (jax.lax.dynamic_slice(part, (0, start[0], start[1]), shape) for part in padded)
+        return tuple(t + w * copy for t, copy in zip(total, copies)), None
 
-    return jax.lax.scan(add, total, (weights, jnp.asarray(starts)))[0]
+    return jax.lax.scan(add, total, (weights, jnp.asarray(np.asarray(shifts) + low)))[0]
 
 
 def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -25,6 +25,7 @@ from .. import faber, stepping
 from .. import progress as progress_bar
 from ..evolve import MAX_MACRO_STEPS, TRACED_MACRO_STEPS, as_solution, checked, warn_below_precision
 from ..solution import Solution
+from . import small
 from .blocked import BlockPlan
 from .bounds import spectral_ellipse
 from .diagonals import Pattern
@@ -95,12 +96,17 @@ def solve(
     # Where the state is varied, its derivative may fill what its value leaves empty.
     filled = Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
     with progress_bar.bar(len(ts) - 1, "mesolve") if progress else nullcontext():
+        if is_traced(fixed) and small.suits(rho.shape[-1], concrete(ts)):
+            return checked(_exponential(equation, rho, ts, save_states), throw, True)
         if is_traced(fixed):
             return checked(_prepare_and_run(problem, _unknown(fixed, filled, options), options), throw, True)
         settings, solution = _search(fixed, filled, options)
         if is_traced(problem):
             return checked(_prepare_and_run(problem, _for_derivatives(settings), options), throw, True)
     return checked(solution, throw, False)
+
+
+_exponential = eqx.filter_jit(small.solve)
 
 
 def _search(problem: tuple, filled: Pattern, options: Options) -> tuple[Settings, Solution]:
@@ -208,7 +214,7 @@ def _tolerance(options: Options, dtype: Any) -> float:
 class Prepared(eqx.Module):
     """What a run needs, made from the equation and the state: in NumPy where numbers are known."""
 
-    field: Any  # has ready() -> (z -> (L - c) z / s)
+    field: Any  # has ready() -> (L - c)/s on what the form splits
     start: Any
     weights: Any  # of the operators to record
     unit: Any  # of the trace
@@ -250,6 +256,8 @@ def _run(made: Prepared, ts: Array, settings: Settings, options: Options, traced
         not settings.known,
         faber.SHARE * _tolerance(options, ts.dtype),
         settings.used,
+        form.split,
+        form.joined,
     )
     start, record = jnp.asarray(made.start), _recorder(made, form, options)
     how: dict = {"counts": counts, "uniform": settings.uniform, "tick": progress_bar.tick if options.progress else None}

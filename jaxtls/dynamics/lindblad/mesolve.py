@@ -81,7 +81,9 @@ def mesolve(
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
 
     Equations that do not depend on time are moved by an expansion of their exponential (`dynamics.faber`), on the
-    blocks between sectors and, outside jit and vmap, the window of levels that the state fills; others by diffrax.
+    blocks between sectors and, outside jit and vmap, the window of levels that the state fills. Inside them those of up
+    to 8 levels take one matrix exponential, if the times are known and equally spaced. Others go to diffrax;
+    `.stats["method"]` says which.
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. A `Lindbladian` may be given as the Hamiltonian, with

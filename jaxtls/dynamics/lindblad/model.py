@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
@@ -250,13 +251,19 @@ def _require_hermitian(h: Operator) -> None:
     for term in h.terms:
         if term.matrix is None or term.envelope is not None:
             continue
-        matrix = term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix
-        known = concrete(matrix)
-        if known is None or len(h.terms) > 1:
+        if len(h.terms) > 1 or (known := _known(term.matrix)) is None:
             continue
         error, scale = np.max(np.abs(known - known.conj().T)), np.max(np.abs(known))
         good = error <= np.sqrt(np.finfo(known.dtype).eps) * max(scale, np.finfo(known.dtype).tiny)
         require(bool(good), "hamiltonian", "be Hermitian", f"a matrix with |H - H†| = {error:.1e}")
+
+
+def _known(matrix: Any) -> np.ndarray | None:
+    """The numbers of an operator where they are known, put together without compiled code."""
+    if not isinstance(matrix, Diagonals):
+        return concrete(matrix)
+    values = concrete(matrix.values)
+    return None if values is None else dataclasses.replace(matrix, values=values).dense()
 
 
 def _edges(f: Any) -> list[Array]:

@@ -28,6 +28,12 @@ class WholeMatrix(eqx.Module):
     def unpack(self, z: Array) -> Array:
         return z
 
+    def split(self, z: Array) -> Array:
+        return z
+
+    def joined(self, z: Array) -> Array:
+        return z
+
     def conjugated(self, z: Array) -> Array:
         return z.conj().T
 
