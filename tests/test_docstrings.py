@@ -17,6 +17,14 @@ MODULES = sorted(m.name for m in pkgutil.walk_packages(jt.__path__, "jaxtls.") i
 PUBLIC = [name for name in dir(jt) if not name.startswith("_") and not inspect.ismodule(getattr(jt, name))]
 
 
+# Public rooms: jt.plot.traces and the like.
+ROOMS = {
+    f"{room}.{name}": value
+    for room in ("interop", "plot", "quantum")
+    for name, value in vars(getattr(jt, room)).items()
+    if inspect.isfunction(value) and not name.startswith("_")
+}
+
 # Examples that take long to compile.
 LONG = (
     "damped.oscillator",
@@ -44,3 +52,8 @@ def test_public_names_have_docstrings_with_an_example(name):
     text = inspect.getdoc(getattr(jt, name)) or ""
     assert len(text) > 40, name
     assert ">>>" in text, f"{name} has no example"
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_functions_of_public_rooms_have_docstrings_with_an_example(name):
+    assert ">>>" in (inspect.getdoc(ROOMS[name]) or ""), f"jt.{name} has no example"

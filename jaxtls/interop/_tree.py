@@ -45,6 +45,8 @@ class Writer:
         """The JSON of a value; `where` names it in errors."""
         if value is None or type(value) in PLAIN:
             return value
+        known = not isinstance(value, jax.core.Tracer)
+        require(known, where, "be known", "a tracer", "Call save outside jit, grad and vmap.")
         if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
             return {"key": str(jax.random.key_impl(value)), "data": self.node(where, jax.random.key_data(value))}
         if isinstance(value, jax.Array | np.ndarray | np.generic):

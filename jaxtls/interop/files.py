@@ -25,7 +25,6 @@ from typing import Any
 
 import equinox as eqx
 
-from .._checks import is_traced, require
 from ._registry import allowed
 from ._tree import Reader, Writer
 
@@ -55,7 +54,6 @@ def save(path: str | os.PathLike, obj: Any) -> None:
         >>> jt.load(path).n_spins == spring.n_spins
         True
     """
-    require(not is_traced(obj), "obj", "be known", "a tracer", "Call save outside jit, grad and vmap.")
     writer = Writer()
     tree = {"object": writer.node("obj", obj), "arrays": writer.described}
     body = io.BytesIO()

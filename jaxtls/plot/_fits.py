@@ -34,6 +34,12 @@ def trace_fit(
 
     Returns:
         A figure with one column for each name.
+
+    Example:
+        >>> ts, x = np.arange(3.0), {"x": np.ones(3)}
+        >>> fig = trace_fit(ts, x, x, {"x": np.zeros(3)}, time_label="time  [s]")
+        >>> [ax.get_ylabel() for ax in fig.axes]
+        ['$\\\\langle x \\\\rangle$', 'residual / error']
     """
     fig = figure(4.6 * len(data), 5.0)
     top, bottom = fig.subplots(2, len(data), sharex=True, squeeze=False, height_ratios=[3, 1])

@@ -47,10 +47,9 @@ def sweep(
 
     Example:
         >>> omega, kelvin = np.geomspace(1e6, 1e9, 5), np.geomspace(0.1, 10.0, 4)
-        >>> silica = jt.TunnellingSolid.preset("silica")
-        >>> ratio = silica.entropic_ratio(jnp.asarray(omega)[:, None], jnp.asarray(kelvin))
-        >>> ax = jt.plot.sweep(omega, kelvin, 100 * ratio, labels=("frequency  [rad/s]", "temperature  [K]"),
-        ...                    value_label="$R_S$  [%]", scale="loglog")
+        >>> ratio = 1 / (1 + omega[:, None] / (1e8 * kelvin**3))  # or jt.TunnellingSolid(...).entropic_ratio
+        >>> labels = ("frequency  [rad/s]", "temperature  [K]")
+        >>> ax = sweep(omega, kelvin, 100 * ratio, labels=labels, value_label="share  [%]", scale="loglog")
         >>> ax.get_ylabel(), ax.get_xscale()
         ('temperature  [K]', 'log')
     """

@@ -36,6 +36,13 @@ def resonator_fit(
 
     Returns:
         A figure of three panels, five with a shift.
+
+    Example:
+        >>> model = jt.ResonatorLoss(frequency=5e9, loss_tangent=1e-6)
+        >>> kelvin, photons = np.array([0.1, 0.2, 0.1, 0.2]), np.array([1.0, 1.0, 100.0, 100.0])
+        >>> fig = resonator_fit(kelvin, photons, np.asarray(model.quality_factor(kelvin, photons)), None, model)
+        >>> len(fig.axes)
+        3
     """
     temperature, photons, q = (np.asarray(values) for values in (temperature, photon_number, quality_factor))
     drives = np.unique(photons)

@@ -32,7 +32,12 @@ LABELS = {
 
 
 def figure(width: float = 7.0, height: float = 4.5) -> Figure:
-    """An empty figure [inches] with jaxtls's looks, bound to the Agg canvas: `fig.savefig("x.png")` works anywhere."""
+    """An empty figure [inches] with jaxtls's looks, bound to the Agg canvas: `fig.savefig("x.png")` works anywhere.
+
+    Example:
+        >>> ax = figure(4.0, 3.0).subplots()
+        >>> [line] = ax.plot([0, 1], [0, 1], color=BLUE)
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -52,7 +57,14 @@ def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
 
 
 def tidy(ax: Axes) -> None:
-    """No box, a light grid behind what is drawn."""
+    """No box, a light grid behind what is drawn.
+
+    Example:
+        >>> ax = figure().subplots()
+        >>> tidy(ax)
+        >>> ax.spines["top"].get_visible()
+        False
+    """
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="0.9", lw=0.6)
     ax.set_axisbelow(True)
@@ -64,7 +76,12 @@ def cycle(count: int) -> list[str]:
 
 
 def ramp(count: int) -> list[Any]:
-    """Colours for an ordered quantity: dark to light, without the pale end."""
+    """Colours for an ordered quantity: dark to light, without the pale end.
+
+    Example:
+        >>> len(ramp(3))
+        3
+    """
     import matplotlib
 
     return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, count)))

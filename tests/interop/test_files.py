@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import jaxtls as jt
 from jaxtls.interop import files
@@ -66,7 +68,10 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
+SLOW = ("glass", "network's state")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS])
 def test_models(name, tmp_path):
     model = MODELS[name]()
     back = there_and_back(tmp_path, model)
@@ -95,8 +100,9 @@ def test_solutions_and_fits(tmp_path):
     back = there_and_back(tmp_path, f, like=Line)
     assert repr(back) == repr(f) and "cannot see offset" in back.message
     same((f.model, f.covariance, f.residuals), (back.model, back.covariance, back.residuals))
-    for one, other in zip(*(jax.tree.leaves(jt.propagate(lambda m: 2 * m.slope, r)) for r in (f, back)), strict=True):
-        np.testing.assert_array_equal(one, other)
+    # what `propagate` needs
+    assert f.parameters.names == back.parameters.names
+    same(f.parameters.put(jnp.arange(2.0)), back.parameters.put(jnp.arange(2.0)))
 
 
 def test_trees_of_everything(tmp_path):
@@ -113,6 +119,25 @@ def test_trees_of_everything(tmp_path):
     same(tree, back)
     assert list(back) == list(tree) and back["mine"].size == 5
     assert type(back["pair"]) is Pair and type(back["law"]) is jt.PowerLaw
+
+
+plain = st.none() | st.booleans() | st.integers() | st.text() | st.floats() | st.complex_numbers()
+arrays = st.builds(
+    lambda n, kind: np.arange(n).astype(kind), st.integers(0, 3), st.sampled_from(["?", "i4", "f4", "f8", "c16", ">f8"])
+)
+trees = st.recursive(
+    plain | arrays,
+    lambda inner: st.lists(inner) | st.tuples(inner, inner) | st.dictionaries(st.text() | st.integers(), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(tree=trees)
+def test_any_tree_comes_back(tree, tmp_path_factory):
+    path = tmp_path_factory.mktemp("trees") / "tree"
+    jt.save(path, tree)
+    assert repr(jt.load(path)) == repr(tree)  # nan, -0.0, dtypes and the order of keys too
 
 
 def test_registry_has_one_class_to_a_name_and_no_code():

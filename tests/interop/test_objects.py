@@ -65,6 +65,7 @@ def test_single_precision_is_kept_and_no_warning_given():
         assert to_array(Qobj(RHO)).dtype == to_array([[0, 1], [1, 0]]).dtype == jnp.complex64
 
 
+@pytest.mark.slow
 def test_measures_take_them(stand_ins):
     bell = Qobj(np.array([1, 0, 0, 1]) / np.sqrt(2), [[2, 2], [1]])
     rho = jnp.outer(to_array(bell), to_array(bell).conj())

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import jaxtls as jt
 from jaxtls import plot
+from jaxtls.plot import _states
 
 
 def texts(ax):
@@ -27,9 +27,14 @@ def test_wigner_of_one_quantum():
     assert_allclose(picture.get_array().reshape(41, 61), expected, atol=1e-12)
     low, high = picture.get_clim()
     assert low == -high and "position" in ax.get_xlabel() and "hbar" in ax.get_ylabel()
-    # the range is found, and reaches where nothing is left
-    ax = plot.wigner(jt.coherent_state(60, 4.0))
-    assert ax.get_xlim()[1] > 4 * np.sqrt(2) + 2
+
+
+def test_wigner_reaches_as_far_as_the_state(monkeypatch):
+    monkeypatch.setattr(_states, "wigner_function", lambda state, xs, ps: np.outer(xs, ps))
+    n = np.arange(60)
+    coherent = np.exp(-8 + n * np.log(4.0) - np.cumsum(np.log(np.maximum(n, 1))) / 2)
+    for state in (coherent, np.outer(coherent, coherent)):
+        assert 4 * np.sqrt(2) + 2 < plot.wigner(state).get_xlim()[1] < 12
 
 
 def test_populations_of_every_kind_of_state():
@@ -105,11 +110,9 @@ def test_heat_flows():
 
 
 def test_heat_flows_say_where_the_second_law_fails():
-    kw = dict(frequencies=[2.0, 1.0], betas=[1.0, 1.25], rates=[0.1, 0.1], coherent=[[0.0, 0.05], [0.05, 0.0]])
-    assert "VIOLATED" in plot.heat_flows(jt.ThermalNetwork(**kw)).get_title()
-    where = [[0.0, 0.0], [0.0, 3.0]]
-    ax = plot.heat_flows(network(n_tls=2, violates_second_law=True), "state", positions=[*where, [1.0, 1.0]])
-    assert_allclose(ax.collections[0].get_offsets(), [*where, [1.0, 1.0]])
+    ax = plot.heat_flows(network(violates_second_law=True), "state", positions=[[0, 0], [0, 3], [1, 1]])
+    assert "VIOLATED" in ax.get_title()
+    assert_allclose(ax.collections[0].get_offsets(), [[0, 0], [0, 3], [1, 1]])
 
 
 # --- power laws ------------------------------------------------------------------------------------------------------
