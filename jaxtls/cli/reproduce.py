@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{count}{name}: there already; --force makes it again", file=sys.stderr)
             continue
         if count and not options.quiet:
-            print(count, end="", file=sys.stderr, flush=True)
+            print(f"{count}{name}", file=sys.stderr, flush=True)
         try:
             paths = make(name, options.out, quick, not options.quiet, options.store, netcdf=options.netcdf)
         except ImportError as error:

@@ -176,7 +176,7 @@ def test_command_goes_on_where_it_stopped(toy, tmp_path, capsys):
 def test_all_makes_all(monkeypatch, toy, tmp_path, capsys):
     monkeypatch.setattr(reproduce, "FIGURES", {"toy": FIGURES["toy"], "second": FIGURES["toy"]})
     assert main(["reproduce", "--all", "--out", str(tmp_path)]) == 0
-    assert "[2/2] second: compute, quick size" in capsys.readouterr().err
+    assert "[2/2] second\nsecond: compute, quick size" in capsys.readouterr().err
     assert {path.name for path in tmp_path.glob("*.png")} == {"toy.png", "second.png"}
 
 
