@@ -1,4 +1,12 @@
-"""`python -m benchmarks CASE [options]`: run a benchmark, print its table, write its JSON."""
+"""`python -m benchmarks [CASE ...]`: run benchmarks, print their tables, write a JSON file for each part.
+
+python -m benchmarks                          every case
+python -m benchmarks glass engine --quick     some of them, small
+python -m benchmarks engine --only ising      some parts
+python -m benchmarks compare OLD NEW          two files or folders of results, row by row
+python -m benchmarks table --write README.md  the results as the README's table
+python -m benchmarks plot                     pictures of work against precision
+"""
 
 from __future__ import annotations
 
@@ -10,6 +18,8 @@ from typing import Any
 
 import jax
 
+from . import results
+
 CASES = {
     "spring": "the entropic spring: against its peers, cost in N, gradients, batches",
     "heated": "the TLS-heated oscillator against its peers",
@@ -19,23 +29,36 @@ CASES = {
 
 
 def parser() -> argparse.ArgumentParser:
-    main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    cases = main.add_subparsers(dest="benchmark", required=True)
-    for name, text in CASES.items():
-        parts = tuple(_benchmark(name).PARTS)
-        case = cases.add_parser(name, help=text)
-        case.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
-        case.add_argument("--out", type=Path, help=f"JSON file (default: benchmarks/results/{name}-<device>.json)")
-        case.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run dynamiqs and QuTiP")
-        case.add_argument("--only", nargs="+", choices=parts, metavar="PART", help=f"some of {', '.join(parts)}")
-        if name == "spring":
-            case.add_argument(
-                "--peer-budget",
-                type=float,
-                default=600.0,
-                metavar="SECONDS",
-                help="a peer whose run would take longer is compared on a twentieth of the span, and the row says so",
-            )
+    """Of a run."""
+    form = argparse.RawDescriptionHelpFormatter
+    main = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=form)
+    main.add_argument("cases", nargs="*", metavar="CASE", help=f"some of {', '.join(CASES)}; all by default")
+    main.add_argument("--device", choices=["cpu", "gpu"], help="where JAX computes (default: its own choice)")
+    main.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
+    main.add_argument("--out", type=Path, default=results.FOLDER, metavar="DIR", help="folder for the JSON files")
+    main.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run dynamiqs and QuTiP")
+    main.add_argument("--only", nargs="+", metavar="PART", help="some parts of the cases")
+    main.add_argument(
+        "--peer-budget",
+        type=float,
+        default=600.0,
+        metavar="SECONDS",
+        help="spring: a peer whose run would take longer is compared on a twentieth of the span, and the row says so",
+    )
+    return main
+
+
+def _summaries() -> argparse.ArgumentParser:
+    main = argparse.ArgumentParser(prog="python -m benchmarks")
+    commands = main.add_subparsers(dest="benchmark", required=True)
+    compare = commands.add_parser("compare", help="warm times of two runs; exit 1 where one is 1.7 times slower")
+    compare.add_argument("old", type=Path)
+    compare.add_argument("new", type=Path)
+    for name, text in (("table", "the README's table"), ("plot", "work against precision, PNG")):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
+        if name == "table":
+            command.add_argument("--write", type=Path, metavar="FILE", help="replace the table in this Markdown file")
     return main
 
 
@@ -43,23 +66,39 @@ def _benchmark(name: str) -> Any:
     return importlib.import_module(f".{name}", __package__)
 
 
+def _chosen(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """Cases with their parts."""
+    wrong = [name for name in options.cases if name not in CASES]
+    if wrong:
+        raise SystemExit(f"No case is called {', '.join(wrong)}; there are {', '.join(CASES)}.")
+    found = [(name, part) for name in options.cases or CASES for part in _benchmark(name).PARTS]
+    missing = [part for part in options.only or () if part not in {part for _, part in found}]
+    if missing:
+        raise SystemExit(f"No part is called {', '.join(missing)}; there are {', '.join(part for _, part in found)}.")
+    return [(name, part) for name, part in found if not options.only or part in options.only]
+
+
 def main(arguments: list[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0] in ("compare", "table", "plot"):
+        return results.summary(_summaries().parse_args(arguments))
     options = parser().parse_args(arguments)
+    chosen = _chosen(options)
+    if options.device is not None:
+        jax.config.update("jax_platforms", {"gpu": "cuda", "cpu": "cpu"}[options.device])
     jax.config.update("jax_enable_x64", True)
     from . import harness
 
-    name = options.benchmark
-    benchmark = _benchmark(name)
-    parts = tuple(options.only or benchmark.PARTS)
-    budget = {"peer_budget": options.peer_budget} if name == "spring" else {}
-    default = Path(__file__).parent / "results" / f"{name}-{harness.device()}{'-quick' if options.quick else ''}.json"
-    path, rows = options.out or default, []
-    for row in benchmark.rows(parts, quick=options.quick, peers=options.peers, **budget):
-        print(f"... {row.case}: {row.name}", file=sys.stderr, flush=True)
-        rows.append(row)
-        harness.write(path, name, rows, quick=options.quick, parts=parts)  # a killed run keeps what it has measured
-    print(harness.table(rows))
-    print(f"\nwritten to {path}")
+    for name, part in chosen:
+        budget = {"peer_budget": options.peer_budget} if name == "spring" else {}
+        path = options.out / f"{name}-{part}-{harness.device()}{'-quick' if options.quick else ''}.json"
+        rows = []
+        for row in _benchmark(name).rows((part,), quick=options.quick, peers=options.peers, **budget):
+            print(f"... {row.case}: {row.name}", file=sys.stderr, flush=True)
+            rows.append(row)
+            # A killed run keeps what it has measured.
+            harness.write(path, name, rows, quick=options.quick, parts=[part])
+        print(f"{harness.table(rows)}\n\nwritten to {path}\n", flush=True)
     return 0
 
 

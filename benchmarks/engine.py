@@ -20,7 +20,7 @@ import numpy as np
 import jaxtls as jt
 
 from . import peers_engine, peers_spring
-from .harness import Row, compare, errors, measure
+from .harness import RTOLS, Row, compare, errors, measure
 from .peers_engine import Answer, Problem, embed
 
 RTOL, ATOL = 1e-6, 1e-8
@@ -189,6 +189,22 @@ def kerr_oscillator(settings: Settings) -> Iterator[Row]:
         return problem, _both_forms(problem, [[{0: term}] for term in kerr_terms(n)], (DELTA, KERR, DRIVE))
 
     yield from _solving(settings, "Kerr oscillator", make, {"levels": (20,) if settings.quick else (50, 100)})
+
+
+def precision(settings: Settings) -> Iterator[Row]:
+    """Work against precision: the Kerr oscillator."""
+    found = settings.found()
+    n, ts = (12, np.linspace(0.0, 0.2, 3)) if settings.quick else (50, np.linspace(0.0, 10.0, 101))
+    problem, h = kerr(n), _structured((n,), [[{0: term}] for term in kerr_terms(n)], (DELTA, KERR, DRIVE))
+    reference = _jaxtls(problem, ts, h, problem.jumps, rtol=1e-12, atol=1e-14)()
+    for rtol in RTOLS[: 1 if settings.quick else None]:
+        tight = {"rtol": rtol, "atol": 1e-2 * rtol}
+        calls = {"jaxtls": _jaxtls(problem, ts, h, problem.jumps, **tight)}
+        for peer in ("dynamiqs dia", "qutip vern7", "qutip tsit5 matrix form"):
+            if peer.split()[0] in found:
+                calls[peer] = peers_engine.solver(peer, problem, ts, **tight)
+        case, size = "work against precision: Kerr oscillator", {"levels": n, "times": len(ts)}
+        yield from compare(case, calls, reference, size=size, repeats=settings.repeats, note=f"rtol={rtol:g}")
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------
@@ -411,4 +427,5 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "batch": batch,
     "steady": steady,
     "trajectories": trajectories,
+    "precision": precision,
 }

@@ -18,7 +18,7 @@ import numpy as np
 import jaxtls as jt
 
 from . import peers_glass, peers_spring
-from .harness import Row, measure, measure_together
+from .harness import RTOLS, Row, compare, measure, measure_together
 
 HOT = 0.3  # occupation of the open glass above T = 0
 PEER_RTOL, PEER_ATOL = 1e-6, 1e-8
@@ -71,26 +71,12 @@ def realization(settings: Settings) -> Iterator[Row]:
             case = f"one open realization: {what}"
             error = float(np.max(np.abs(np.asarray(found[k]) - found[k + 1])))
             ours = timings[k].warm
-            note = f"{flops / ours / 1e9:.2g} GF/s in the loop over pairs x N; machine {_machine()['flops'] / 1e9:.3g}"
-            extra = {"flops": flops, "machine": _machine()}
+            note = f"{flops / ours / 1e9:.2g} GF/s in the loop over pairs x N"
+            extra = {"flops": flops}
             yield Row.timed(case, "jaxtls", timings[k], size=size, error={"max": error}, note=note, extra=extra)
             yield Row.timed(
                 case, "NumPy", timings[k + 1], size=size, ratio=timings[k + 1].warm / ours, ratio_to="jaxtls"
             )
-
-
-_ceilings: dict[str, float] = {}
-
-
-def _machine() -> dict[str, float]:
-    """Measured ceilings: flops/s of a large matrix product, bytes/s of a large sum of arrays."""
-    if not _ceilings:
-        a = jnp.ones((1500, 1500))
-        seconds = measure(partial(jax.jit(jnp.matmul), a, a))[0].warm
-        _ceilings["flops"] = 2 * 1500**3 / seconds
-        b = jnp.ones(2**24)
-        _ceilings["bytes"] = 3 * b.nbytes / measure(partial(jax.jit(jnp.add), b, b))[0].warm
-    return _ceilings
 
 
 # --- (b) few TLSs against 4^N solvers --------------------------------------------------------------------------------
@@ -115,6 +101,21 @@ def against_peers(settings: Settings) -> Iterator[Row]:
             ratio = timing.warm / ours.warm
             note = f"rtol={PEER_RTOL:g}"
             yield Row.timed(case, peer, timing, size=size, error=error, ratio=ratio, ratio_to="jaxtls", note=note)
+
+
+def precision(settings: Settings) -> Iterator[Row]:
+    """Work against precision: all pairs of a few TLSs; the closed form has no tolerance."""
+    found = peers_spring.available()[0] if settings.peers else []
+    n, ts = 3 if settings.quick else 4, np.linspace(0.0, 0.02 if settings.quick else 0.2, 31)
+    glass, bloch, plain = _draw(n)
+    reference, times = {"rho": peers_glass.numpy_pairs(plain, ts)}, jnp.asarray(ts)
+    for rtol in RTOLS[: 1 if settings.quick else None]:
+        calls: dict[str, Callable] = {"jaxtls": lambda: {"rho": glass.pair_density_matrices(bloch, times)}}
+        for peer in found:
+            solve = peers_glass.solver(peer, plain, rtol, 1e-2 * rtol)
+            calls[peer] = lambda solve=solve: {"rho": solve(ts)}
+        case, size = "work against precision: open glass", {"N": n, "times": len(ts)}
+        yield from compare(case, calls, reference, size=size, repeats=5, note=f"rtol={rtol:g} of the peers")
 
 
 # --- (c), (d), (e) throughput and cost -------------------------------------------------------------------------------
@@ -200,4 +201,5 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "throughput": throughput,
     "size": cost_in_n,
     "gradient": gradient,
+    "precision": precision,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -19,8 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+# Tolerances of the `precision` parts.
+RTOLS = (1e-3, 1e-5, 1e-7, 1e-9)
 PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "numpy", "dynamiqs", "qutip", "scipy")
 # A warm repeat is added only while all of them together stay below this many seconds.
 WARM_SECONDS = 30.0
@@ -154,6 +158,17 @@ def environment() -> dict[str, Any]:
     }
 
 
+@functools.cache
+def ceilings(size: int = 1500) -> dict[str, float]:
+    """What this machine reaches: flops/s of a large matrix product, bytes/s of a large sum of arrays."""
+    a, b = jnp.ones((size, size)), jnp.ones(size**2 * 8)
+    product, total = (
+        measure(functools.partial(jax.jit(jnp.matmul), a, a))[0],
+        measure(functools.partial(jax.jit(jnp.add), b, b))[0],
+    )
+    return {"flops": 2 * size**3 / product.warm, "bytes": 3 * b.nbytes / total.warm}
+
+
 def device() -> str:
     """cpu, gpu or tpu: the platform that JAX computes on."""
     return jax.default_backend()
@@ -178,6 +193,8 @@ def write(path: str | Path, benchmark: str, rows: Sequence[Row], **facts: Any) -
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
         "environment": environment(),
+        # A quick run says nothing about the machine either.
+        "ceilings": ceilings(150 if facts.get("quick") else 1500),
         "peak_memory": peak_memory(),
         "rows": [asdict(row) for row in rows],
     }

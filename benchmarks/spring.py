@@ -20,7 +20,7 @@ import numpy as np
 import jaxtls as jt
 
 from . import peers_spring
-from .harness import Row, errors, measure, measure_together, run
+from .harness import RTOLS, Row, compare, errors, measure, measure_together, run
 
 FIGURE_1: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
 OBSERVED = ("x", "x2", "impurity")
@@ -115,7 +115,7 @@ class _OurRuns:
 
     def describe(self) -> tuple[str, dict]:
         span = f"N = {self.parameters.n_spins}, span t = 0..{self.ts[-1]:.3g}"
-        return f"peers: {span}", {"N": self.parameters.n_spins, "levels": self.parameters.n_levels}
+        return f"entropic spring, {span}", {"N": self.parameters.n_spins, "levels": self.parameters.n_levels}
 
     def row(self, rtol: float) -> Row:
         if rtol not in self.rows:
@@ -169,13 +169,31 @@ def _cross_check(parameters: Any, ts: np.ndarray) -> Row:
     reference = _converged(_model_of(parameters), ts)
     seconds, independent = run(lambda: peers_spring.exact(parameters, ts))
     return Row(
-        "peers: the converged answer",
+        "entropic spring: the converged answer",
         "SciPy exp(t L)",
         {"N": parameters.n_spins, "levels": parameters.n_levels},
         first=seconds,
         error=errors(independent, reference, OBSERVED),
         note=f"against jaxtls at rtol={CONVERGED:g}, span t = 0..{ts[-1]:.3g}",
     )
+
+
+def precision(settings: Settings) -> Iterator[Row]:
+    """Work against precision: two spins over one period, each peer in its fastest variant."""
+    found = peers_spring.available()[0] if settings.peers else []
+    parameters = peers_spring.Parameters(n_spins=1 if settings.quick else 2)
+    ts = np.linspace(0, (0.1 if settings.quick else 1) * PERIOD, 21)
+    model, names = _model_of(parameters), ("x", "x2")
+    reference = {name: value for name, value in _converged(model, ts).items() if name in names}
+    variants = {peer: _best_variant(peer, parameters, "rotating", ts[:3])[1] for peer in found}
+    for rtol in RTOLS[: 1 if settings.quick else None]:
+        calls = {"jaxtls": _evolution(model, ts, rtol=rtol, atol=1e-2 * rtol)}
+        for peer, variant in variants.items():
+            solve = peers_spring.solver(peer, parameters, variant, "rotating", rtol, 1e-2 * rtol)
+            calls[f"{peer}, {variant}"] = partial(solve, ts)
+        size = {"N": parameters.n_spins, "levels": parameters.n_levels, "times": len(ts)}
+        case = "work against precision: entropic spring, one period"
+        yield from compare(case, calls, reference, size=size, repeats=5, note=f"rtol={rtol:g}")
 
 
 # --- cost against N --------------------------------------------------------------------------------------------------
@@ -295,7 +313,7 @@ def batch(settings: Settings) -> Iterator[Row]:
 # --- methods ---------------------------------------------------------------------------------------------------------
 
 TARGET = 1e-6
-RTOLS = (1e-4, 1e-6, 1e-8, 1e-10)
+TRIED = (1e-4, 1e-6, 1e-8, 1e-10)
 
 
 def methods(settings: Settings) -> Iterator[Row]:
@@ -336,7 +354,7 @@ def _solvers(model: Any) -> dict[str, Callable[[float], Any]]:
 def _cheapest(model: Any, ts: Any, make: Callable, reference: dict, repeats: int) -> Row:
     case = f"methods at error {TARGET:g} in x and x2"
     best, note = None, ""
-    for rtol in RTOLS:
+    for rtol in TRIED:
         call = _evolution(model, ts, solver=make(rtol), rtol=rtol, atol=1e-2 * rtol)
         try:
             timing, found = measure(call, repeats)
@@ -401,4 +419,5 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "batch": batch,
     "methods": methods,
     "accuracy": accuracy,
+    "precision": precision,
 }

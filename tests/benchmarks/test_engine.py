@@ -1,14 +1,13 @@
 """The engine's benchmark: its matrices are the equations that jaxtls is given, and its parts run without peers."""
 
-import json
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.linalg import expm
 
 from benchmarks import engine, peers_engine, peers_spring
-from benchmarks.__main__ import main
+
+from .runs import rows
 
 
 def dense_superoperator(problem):
@@ -77,25 +76,16 @@ def test_a_peer_that_would_take_too_long():
     np.testing.assert_allclose(engine._extrapolated([(4, 1.0), (8, 1.5)], 16), 6.0)
 
 
-def rows(part, tmp_path, *arguments):
-    path = tmp_path / "engine.json"
-    assert main(["engine", "--quick", "--only", part, "--out", str(path), *arguments]) == 0
-    document = json.loads(path.read_text())
-    assert document["benchmark"] == "engine" and document["parts"] == [part] and document["quick"] is True
-    assert all(row["warm"] > 0 and row["first"] > 0 for row in document["rows"])
-    return document["rows"]
-
-
 def test_without_peers_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(peers_spring, "find_spec", lambda name: None)
-    [ours] = rows("kerr-gradient", tmp_path)
+    [ours] = rows("engine", "kerr-gradient", tmp_path)
     assert ours["name"] == "jaxtls" and ours["ratio"] == 1.0 and max(ours["error"].values()) < 1e-5
     said = capsys.readouterr().out
     assert "pip install 'dynamiqs" in said and "pip install 'qutip" in said
 
 
 def test_quick_steady(tmp_path):
-    found = rows("steady", tmp_path, "--no-peers")
+    found = rows("engine", "steady", tmp_path, "--no-peers")
     assert [row["name"] for row in found] == ["SciPy sparse LU with gradient", "jaxtls", "jaxtls with gradient"] * 2
     assert [set(row["error"]) for row in found if row["name"] == "jaxtls with gradient"] == [
         {"sz", "dsz/dJx"},
@@ -107,13 +97,13 @@ def test_quick_steady(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("part, cases", [("ising", 3), ("kerr", 2), ("batch", 1)])
 def test_quick_solving(part, cases, tmp_path):
-    found = rows(part, tmp_path, "--no-peers")
+    found = rows("engine", part, tmp_path, "--no-peers")
     assert len({row["case"] for row in found}) == cases
     assert all(max(row["error"].values()) < (1e-8 if "check" in row["case"] else 1e-5) for row in found)
 
 
 @pytest.mark.slow
 def test_quick_trajectories(tmp_path):
-    found = rows("trajectories", tmp_path, "--no-peers")
+    found = rows("engine", "trajectories", tmp_path, "--no-peers")
     assert len(found) == 2 and all(row["error"]["up" if k == 0 else "n"] < 0.5 for k, row in enumerate(found))
     assert all("sem" in row["error"] for row in found)

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 import jaxtls as jt
-from benchmarks import harness, spring
+from benchmarks import harness, results, spring
 from benchmarks.__main__ import main
 from benchmarks.peers_spring import Parameters, exact, problem
+
+from .runs import rows
 
 
 def test_first_call_and_warm_calls_are_apart():
@@ -50,7 +52,7 @@ def test_json_layout(tmp_path):
         harness.Row("case", "failed", note="why", ratio=float("nan")),
     ]
     document = json.loads(harness.write(tmp_path / "new" / "out.json", "spring", rows, quick=True).read_text())
-    assert set(document) == {"benchmark", "created", "quick", "environment", "peak_memory", "rows"}
+    assert set(document) == {"benchmark", "created", "quick", "environment", "ceilings", "peak_memory", "rows"}
     environment = document["environment"]
     assert environment["versions"]["jaxtls"] == jt.__version__
     assert environment["versions"]["jax"] == jax.__version__
@@ -98,12 +100,6 @@ def test_frames_differ_by_the_spins_own_energy():
     assert len(lab.jumps) == 4 and lab.dims == (2, 2, 6)
 
 
-def _document(tmp_path, *arguments):
-    path = tmp_path / "spring.json"
-    assert main(["spring", "--quick", "--no-peers", "--out", str(path), *arguments]) == 0
-    return json.loads(path.read_text())
-
-
 def test_command_line_runs_a_part(tmp_path, capsys, monkeypatch):
     seen = []
 
@@ -112,21 +108,72 @@ def test_command_line_runs_a_part(tmp_path, capsys, monkeypatch):
         yield harness.Row("trivial", "row", {"N": 1}, warm=0.5)
 
     monkeypatch.setitem(spring.PARTS, "size", part)
-    document = _document(tmp_path, "--only", "size", "--peer-budget", "3")
+    found = rows("spring", "size", tmp_path, "--no-peers", "--peer-budget", "3")
     assert seen == [spring.Settings(quick=True, peers=False, peer_budget=3.0)]
-    assert document["quick"] is True and document["parts"] == ["size"]
-    assert [row["warm"] for row in document["rows"]] == [0.5]
+    assert [row["warm"] for row in found] == [0.5]
     assert "trivial" in capsys.readouterr().out
 
 
+def test_unknown_cases_and_parts_are_named():
+    with pytest.raises(SystemExit, match="No case is called sprig; there are spring, heated, engine, glass"):
+        main(["sprig"])
+    with pytest.raises(SystemExit, match="No part is called isng; there are ising, kerr"):
+        main(["engine", "--only", "isng"])
+
+
 @pytest.mark.slow
-def test_quick_run_of_all_parts(tmp_path):
-    rows = _document(tmp_path)["rows"]
-    check = next(row for row in rows if row["name"] == "SciPy exp(t L)")
-    assert max(check["error"].values()) < 1e-9
-    sizes = [row for row in rows if row["case"] == "cost against N"]
-    assert [row["size"]["N"] for row in sizes] == [20, 1000, 10**6]
-    assert all(row["error"]["x"] < 1e-6 for row in sizes)
-    gradient = next(row for row in rows if row["name"] == "loss and gradient")
-    assert gradient["error"]["gradient"] < 1e-4
-    assert {row["name"] for row in rows} >= {"vmap", "diffrax Tsit5", "StrangSolver in diffrax"}
+@pytest.mark.parametrize("part", spring.PARTS)
+def test_quick_run_of_each_part_of_the_spring(part, tmp_path):
+    found = rows("spring", part, tmp_path, "--no-peers")
+    if part == "peers":
+        check = next(row for row in found if row["name"] == "SciPy exp(t L)")
+        assert max(check["error"].values()) < 1e-9
+    elif part == "size":
+        assert [row["size"]["N"] for row in found] == [20, 1000, 10**6]
+        assert all(row["error"]["x"] < 1e-6 for row in found)
+    elif part == "gradient":
+        assert found[1]["error"]["gradient"] < 1e-4
+    elif part == "methods":
+        assert {row["name"] for row in found} >= {"diffrax Tsit5", "StrangSolver in diffrax"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["spring", "engine", "glass"])
+def test_work_against_precision_is_drawn(case, tmp_path):
+    found = rows(case, "precision", tmp_path, "--no-peers")
+    assert {row["name"] for row in found} == {"jaxtls"} and all(max(row["error"].values()) < 1e-2 for row in found)
+    assert main(["plot", "--results", str(tmp_path)]) == 0
+    assert (tmp_path / f"{case}-precision-cpu.png").stat().st_size > 5000
+
+
+def written(folder, name, warm):
+    timing = harness.Timing(first=1.0, warm=warm, spread=0.0, repeats=3)
+    peer, slower = harness.Timing(2.0, 1.0, 0.0, 3), harness.Timing(3.0, 4.0, 0.0, 3)
+    found = [
+        harness.Row.timed("a case", "jaxtls", timing, size={"N": 2, "times": 5}, error={"x": 1e-9}),
+        harness.Row.timed("a case", "dynamiqs dense", slower, size={"N": 2}, error={"x": 1e-7}),
+        harness.Row.timed("a case", "dynamiqs dia", peer, size={"N": 2, "dimension": 8}, error={"x": 1e-7}),
+    ]
+    return harness.write(folder / f"{name}.json", "spring", found, quick=True, parts=["size"])
+
+
+def test_two_runs_are_compared(tmp_path, capsys):
+    old, same, slow = (written(tmp_path, name, warm) for name, warm in (("old", 0.1), ("same", 0.15), ("slow", 0.2)))
+    assert main(["compare", str(old), str(same)]) == 0
+    said = capsys.readouterr().out
+    assert "warn     1.50x  0.1 -> 0.15 s  a case: jaxtls N=2 times=5" in said and "FAIL" not in said
+    assert main(["compare", str(old), str(slow)]) == 1
+    assert "FAIL     2.00x" in capsys.readouterr().out
+
+
+def test_the_table_takes_the_fastest_variant_of_each_peer(tmp_path):
+    path = written(tmp_path, "new", 0.1)
+    lines = results.table(results.load(path)).splitlines()
+    assert lines[2:] == ["| a case, N = 2 | 0.1 (1), 1e-09 | 1 (2), 1e-07 = 10× |  |  |"]
+    page = tmp_path / "README.md"
+    page.write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
+    results.write_table(page, "new")
+    assert page.read_text() == f"before\n{results.BEGIN}\nnew\n{results.END}\nafter\n"
+    page.write_text("no marks")
+    with pytest.raises(SystemExit, match="needs one"):
+        results.write_table(page, "new")

@@ -1,14 +1,13 @@
 """The heated oscillator's benchmark: its matrices are jaxtls's model, and its command runs."""
 
-import json
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxtls as jt
 from benchmarks import harness, heated, peers_engine
-from benchmarks.__main__ import main
+
+from .runs import rows
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
@@ -25,7 +24,4 @@ def test_command_line(tmp_path, monkeypatch):
         yield harness.Row("trivial", "row", {"levels": 1}, warm=0.5)
 
     monkeypatch.setitem(heated.PARTS, "peers", part)
-    path = tmp_path / "heated.json"
-    assert main(["heated", "--quick", "--no-peers", "--out", str(path)]) == 0
-    document = json.loads(path.read_text())
-    assert document["benchmark"] == "heated" and [row["warm"] for row in document["rows"]] == [0.5]
+    assert [row["warm"] for row in rows("heated", "peers", tmp_path, "--no-peers")] == [0.5]
