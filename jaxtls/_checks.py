@@ -77,6 +77,13 @@ def size(name: str, value: Any, least: int = 1) -> int:
     return int(value)
 
 
+def tolerances(rtol: Any, atol: Any) -> None:
+    """Refuse what are not positive finite Python numbers."""
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        good = isinstance(value, int | float) and 0 < value < float("inf")
+        require(good, name, "be a positive, finite Python number", repr(value))
+
+
 def times(name: str, value: Any) -> Array:
     """A strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
     array = real(name, value)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, finite, is_traced, require, size, times
+from .._checks import concrete, finite, is_traced, require, size, times, tolerances
 from . import _diffrax, splitting, stepping
 from . import progress as progress_bar
 from .solution import Solution
@@ -84,12 +84,11 @@ def evolve(
     Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.splitting`.
     """
     ts = times("ts", ts)
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
+    tolerances(rtol, atol)
     if max_steps is not None:
         max_steps = size("max_steps", max_steps)
     require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
-    y0 = jax.tree.map(jnp.asarray, y0)
+    y0 = _state(y0)
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     warn_below_precision(rtol, y0)
     chosen = _chosen_observables(model, observables)
@@ -107,6 +106,17 @@ def evolve(
     else:
         solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
     return checked(solution, throw, traced)
+
+
+def _state(y0: PyTree) -> PyTree:
+    try:
+        arrays = jax.tree.map(jnp.asarray, y0)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `y0` must be a pytree of arrays, but got {y0!r}.") from error
+    for leaf in jax.tree.leaves(arrays):
+        known = concrete(leaf)
+        require(known is None or bool(np.all(np.isfinite(known))), "y0", "be finite", y0)
+    return arrays
 
 
 class _Options(eqx.Module):

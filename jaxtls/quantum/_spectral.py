@@ -59,7 +59,8 @@ def _log_hermitian_jvp(primals, tangents):
 def entropy(rho: Array) -> Array:
     """-Tr rho log rho, (..., n, n) -> (...)."""
     values = jnp.linalg.eigvalsh(rho)
-    positive = values > 0
+    # NaN counts, so that it shows.
+    positive = ~(values <= 0)
     return -jnp.sum(jnp.where(positive, values * jnp.log(jnp.where(positive, values, 1.0)), 0.0), axis=-1)
 
 
@@ -90,7 +91,7 @@ def _factor(rho: Array) -> Array:
     """A with A A† = rho; eigenvalues within rounding of zero are dropped, as their roots would be 1e-8."""
     values, v = jnp.linalg.eigh(rho)
     noise = rho.shape[-1] * jnp.finfo(values.dtype).eps * values[..., -1:]
-    kept = values > noise
+    kept = ~(values <= noise)
     return v * jnp.where(kept, jnp.sqrt(jnp.where(kept, values, 1.0)), 0.0)[..., None, :]
 
 

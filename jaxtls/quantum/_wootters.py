@@ -242,8 +242,10 @@ def _slopes(entries: Entries) -> Entries:
 
 @jax.custom_jvp
 def concurrence(entries: Entries) -> Array:
-    """max(0, s1 - s2 - s3 - s4) of Hermitian matrices given as `packed` arrays (n,)."""
-    return _values(entries)
+    """max(0, s1 - s2 - s3 - s4) of Hermitian matrices, `packed` arrays (n,); NaN where an entry is not finite."""
+    diagonal, above = entries
+    total = sum(diagonal) + sum(jnp.real(x) + jnp.imag(x) for x in above)
+    return jnp.where(jnp.isfinite(total), _values(entries), jnp.nan)
 
 
 @concurrence.defjvp

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, is_traced, require, size
+from ..._checks import concrete, is_traced, require, size, tolerances
 from .. import faber, stepping
 from .. import progress as progress_bar
 from ..evolve import MAX_MACRO_STEPS, TRACED_MACRO_STEPS, as_solution, checked, warn_below_precision
@@ -84,8 +84,7 @@ def solve(
     throw: bool = True,
 ) -> Solution:
     """As `evolve` with `observables=["expects"]`, for an equation that does not depend on time."""
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
+    tolerances(rtol, atol)
     max_steps = None if max_steps is None else size("max_steps", max_steps)
     ts = ts.astype(rho.real.dtype)
     warn_below_precision(rtol, rho)

@@ -17,6 +17,7 @@ from .model import Lindbladian
 
 # Options that ask for a diffrax solver.
 DIFFRAX_OPTIONS = ("solver", "adjoint", "stepsize_controller", "dt0")
+OPTIONS = ("rtol", "atol", "max_steps", "progress", "throw", *DIFFRAX_OPTIONS)
 
 
 class MasterEquation(eqx.Module):
@@ -53,6 +54,9 @@ def solve(
     equation: MasterEquation, rho: Any, ts: Array, *, save_states: bool, discontinuities: Any, **options: Any
 ) -> Solution:
     """`evolve` for a master equation; `options` are those of `evolve`."""
+    unknown = [name for name in options if name not in OPTIONS]
+    if unknown:
+        raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(OPTIONS)}")
     asked = any(options.get(name) is not None for name in DIFFRAX_OPTIONS)
     if equation.lindbladian.is_constant and discontinuities is None and not asked:
         options = {name: value for name, value in options.items() if name not in DIFFRAX_OPTIONS}

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._checks import require
+from ..._checks import concrete, require
 
 
 def is_foreign(value: Any) -> bool:
@@ -43,6 +43,9 @@ def as_array(name: str, value: Any) -> Any:
         except (TypeError, ValueError) as error:
             raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
     require(array.dtype.kind in "biufc", name, "hold numbers", f"dtype {array.dtype}")
+    known = concrete(array)
+    good = known is None or bool(np.all(np.isfinite(known)))
+    require(good, name, "be finite", f"{known is not None and np.sum(~np.isfinite(known))} entries that are not")
     # In single precision JAX warns of a double dtype that is asked for, as other libraries' numbers are.
     dtype = jax.dtypes.canonicalize_dtype(array.dtype)
     return array.astype(jnp.result_type(dtype, jnp.complex64 if dtype.kind in "fc" else complex))

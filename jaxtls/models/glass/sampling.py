@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, positive, require, size
+from ..._checks import concrete, positive, real, require, size
 
 _EV = 1.602176634e-19  # J, exact in the SI of 2019
 _HBAR = 1.054571817e-34  # J s
@@ -154,7 +154,7 @@ def _directions(key: Array, n: int) -> Array:
 
 def bloch_array(value: Any, n_tls: int, dtype: Any) -> Array:
     """Checked Bloch vectors (N, 3)."""
-    bloch = jnp.asarray(value)
+    bloch = real("bloch", value)
     require(bloch.shape == (n_tls, 3), "bloch", f"have shape ({n_tls}, 3), one vector per TLS", f"shape {bloch.shape}")
     known = concrete(bloch)
     if known is not None:
