@@ -74,7 +74,8 @@ def fit_power_law(
     require(sem is not None or covariance is not None, "sem", "be given where `covariance` is not", sem)
     moved = None if covariance is None else np.asarray(covariance, float)
     require(moved is None or moved.shape == (*t.shape, *t.shape), "covariance", "have shape (T, T)", covariance)
-    error = np.sqrt(np.diag(moved)) if moved is not None else np.asarray(sem, float)
+    # A variance that is nothing beside the others may be rounded below zero.
+    error = np.sqrt(np.maximum(np.diag(moved), 0)) if moved is not None else np.asarray(sem, float)
     require(error.shape == t.shape and bool(np.all(error >= 0)), "sem", f"have shape {t.shape}, >= 0", sem)
 
     first, last = window or (t[0], t[-1])

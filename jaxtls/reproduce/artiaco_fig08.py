@@ -47,7 +47,7 @@ class StretchedExponential(eqx.Module):
         """-ln of the law without alpha: ((t + delay)/lifetime)^stretch."""
         return ((t + self.delay) / self.lifetime) ** self.stretch
 
-    def log(self, t: Any) -> Array:
+    def log(self, t: Any) -> Any:
         """The logarithm of the law."""
         return self.depth(0.0) - self.depth(t)
 
@@ -100,7 +100,7 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
         law = StretchedExponential(*(float(data[name][i]) for name in LAW))
         for e, marker in zip(data["dissipation"], "o^", strict=True):
             t, name = e * data["t"], f"ratio_eps{e:g}_N{n:g}"
-            ratio, sem = data[name], data[f"{name}_sem"]
+            ratio, sem = np.where(data[name] > 0, data[name], np.nan), data[f"{name}_sem"]
             here = (ratio > 3 * sem) & (ratio > 1e-4) & (t >= 1e-6) & (data["t"] >= 0.1)
             looks = {"fmt": marker, "ms": 3.5, "lw": 0.8, "color": colour, "mfc": colour if marker == "o" else "white"}
             label = rf"$N = {n:g}$, $\epsilon = {tex(e)}$"

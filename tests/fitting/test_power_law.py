@@ -26,6 +26,12 @@ def test_windows_and_noise_end_the_fit():
     assert_allclose(jt.fit_power_law(TS, mean, sem).until, TS[TS <= 2][-1])
 
 
+def test_rounding_of_a_covariance_does_no_harm():
+    covariance = np.diag(np.where(TS > 5, -1e-30, 1e-8))
+    law = jt.fit_power_law(TS, 1 / TS, covariance=covariance, window=(0.1, 5.0))
+    assert_allclose(law.exponent, 1)
+
+
 def test_errors_are_those_of_the_covariance_and_at_most_those_of_any():
     mean, rng = TS**-1.0, np.random.default_rng(0)
     factors = 0.01 * rng.normal(size=(len(TS), len(TS)))
