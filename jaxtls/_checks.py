@@ -63,6 +63,17 @@ def finite(name: str, value: Any, remedy: str = "") -> Array:
     return array
 
 
+def amplitude(name: str, value: Any) -> Array:
+    """A real or complex array, finite wherever its value is known."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `{name}` must be a number or array, but got {value!r}.") from error
+    known = concrete(array)
+    require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
+    return array
+
+
 def size(name: str, value: Any, least: int = 1) -> int:
     """A Python int >= least: sizes fix array shapes, so they cannot be traced."""
     require(

@@ -67,7 +67,7 @@ def fit_power_law(
         >>> f"{law.exponent:.3f} {law.amplitude:.3f} {law.exponent_sem:.4f}"
         '1.500 2.000 0.0058'
     """
-    t, c = np.asarray(ts, float), np.asarray(mean, float)
+    t, c = _finite("ts", ts), _finite("mean", mean)
     require(t.ndim == 1 and bool(np.all(t > 0)), "ts", "be one-dimensional and > 0", ts)
     require(c.shape == t.shape, "mean", f"have shape {t.shape}, as `ts`", f"shape {c.shape}")
     require(weights in ("equal", "errors"), "weights", 'be "equal" or "errors"', repr(weights))
@@ -75,7 +75,7 @@ def fit_power_law(
     moved = None if covariance is None else np.asarray(covariance, float)
     require(moved is None or moved.shape == (*t.shape, *t.shape), "covariance", "have shape (T, T)", covariance)
     # A variance that is nothing beside the others may be rounded below zero.
-    error = np.sqrt(np.maximum(np.diag(moved), 0)) if moved is not None else np.asarray(sem, float)
+    error = np.sqrt(np.maximum(np.diag(moved), 0)) if moved is not None else _finite("sem", sem)
     require(error.shape == t.shape and bool(np.all(error >= 0)), "sem", f"have shape {t.shape}, >= 0", sem)
 
     first, last = window or (t[0], t[-1])
@@ -93,6 +93,16 @@ def fit_power_law(
         relative = moved[np.ix_(kept, kept)] / np.outer(c, c)
         spread = math.sqrt(max(0.0, rule @ relative @ rule))
     return PowerLaw(-float(rule @ np.log(c)), spread, math.exp(level), float(t[0]), float(t[-1]))
+
+
+def _finite(name: str, value: Any) -> np.ndarray:
+    """In double precision whatever JAX's flag says."""
+    try:
+        array = np.asarray(value, float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Argument `{name}` must be an array of real numbers, but got {value!r}.") from error
+    require(bool(np.all(np.isfinite(array))), name, "be finite", value)
+    return array
 
 
 def line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:

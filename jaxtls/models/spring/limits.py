@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._checks import finite, require, size
+from ..._checks import amplitude, finite, require, size
 
 if TYPE_CHECKING:
     from .model import EntropicSpring
@@ -96,7 +96,7 @@ def constant_rate_moments(spring: EntropicSpring, alpha: Any, ts: Any, *, n_mode
 
     Source: Eq. 21 at constant rates (this library's); compared with `evolve` in tests/spring/test_limits.py.
     """
-    noise, ts, alpha = _noise(spring), finite("ts", ts), jnp.asarray(alpha)
+    noise, ts, alpha = _noise(spring), finite("ts", ts), amplitude("alpha", alpha)
     n_modes = size("n_modes", n_modes or DEFAULT_MODES)
     if isinstance(spring.n_spins, int):
         n_modes = min(n_modes, int(spring.n_spins))
@@ -172,7 +172,7 @@ def weak_coupling_rates(spring: EntropicSpring, alpha: Any) -> WeakCouplingRates
     """
     noise = _noise(spring)
     frequency, beta = spring.effective_frequency, spring.beta
-    number = jnp.abs(jnp.asarray(alpha)) ** 2
+    number = jnp.abs(amplitude("alpha", alpha)) ** 2
     diffusion = noise.pq * spring.class_omegas[0] ** 4 / (4 * noise.n * frequency**2)
     lorentzian = diffusion / (noise.relaxation**2 + 4 * frequency**2)
     white = _white_noise(spring, noise) if spring.form == "lindblad" else 0.0

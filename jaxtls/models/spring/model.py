@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, positive, require, size
+from ..._checks import amplitude, concrete, finite, positive, require, size
 from ...quantum.states import coherent_state
 from ...quantum.wigner import wigner
 from .._counts import Count
@@ -173,7 +173,7 @@ class EntropicSpring(eqx.Module):
             "be one-dimensional with one entry for each of `energies`",
             f"shapes {couplings.shape} and {energies.shape}",
         )
-        mass = positive("mass", mass)
+        mass, omega_p = positive("mass", mass), positive("omega_p", omega_p, zero=True)
         omega = 2 * jnp.abs(couplings) / jnp.sqrt(mass * energies)
         options = {"n_spins": (1,) * couplings.shape[0], "softening": jnp.sum(omega**2) / 2, **options}
         return cls(omega=omega, splitting=energies, gamma=gamma, beta=beta, omega_0=omega_p, mass=mass, **options)
@@ -274,7 +274,7 @@ class EntropicSpring(eqx.Module):
 
         Source: Wang & Taylor, Section IV (initial state of Fig. 1).
         """
-        alpha = jnp.asarray(alpha)
+        alpha = amplitude("alpha", alpha)
         require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several amplitudes.")
         n_levels = self.n_levels or sizes.levels_for_amplitude(alpha)
         ket = coherent_state(n_levels, alpha)

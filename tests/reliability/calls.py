@@ -1,0 +1,162 @@
+"""Public functions with good arguments: what the table of `tests/README.md` spoils one by one."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxtls as jt
+
+SZ, SM, SX = np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
+TS, RHO, RHO4 = np.linspace(0.0, 1.0, 3), np.diag([0.6, 0.4]), np.diag([0.4, 0.3, 0.2, 0.1])
+BLOCH = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+COUPLINGS = np.ones((3, 3)) - np.eye(3)
+NUMBERS = {"omega": 1.0, "splitting": 1.0, "gamma": 1.0, "beta": 1.0, "n_spins": 3, "omega_0": 0.5, "mass": 1.0}
+
+
+def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
+    """name -> function, good keyword arguments. Made when asked for: importing starts no device."""
+    key = jax.random.key(0)
+    spring = jt.EntropicSpring(**NUMBERS, n_levels=24, n_modes=2)
+    qubit = jt.Lindbladian(SZ, [SM, SM.T], rates=[1.0, 0.2])
+    glass = jt.TLSGlass([1.0, 2.0, 3.0], COUPLINGS, [0.1, 0.2, 0.3], 0.2)
+    damped = jt.DampedOscillator(omega=1.0, damping=0.1)
+    density = jt.OhmicSpectralDensity(gamma_0=0.05, cutoff=5.0)
+    fitted = {"predict": lambda m: {"R_S": m.entropic_ratio}, "model": spring, "data": {"R_S": jnp.asarray(0.5)}}
+    found: dict[str, tuple[Callable, dict]] = {
+        "EntropicSpring": (jt.EntropicSpring, {**NUMBERS, "n_levels": 12, "n_modes": 2}),
+        "EntropicSpring.from_couplings": (
+            jt.EntropicSpring.from_couplings,
+            {"couplings": [0.1, 0.2], "energies": [1.0, 2.0], "omega_p": 1.0, "beta": 1.0, "gamma": 1.0, "mass": 1.0},
+        ),
+        "weak_coupling_rates": (jt.weak_coupling_rates, {"spring": spring, "alpha": 0.5}),
+        "TunnellingSolid": (
+            jt.TunnellingSolid,
+            {"gamma_l": 1.0, "gamma_t": 0.6, "v_l": 5.8e3, "v_t": 3.8e3, "density": 2.2e3, "p_bar": 1e45},
+        ),
+        "OhmicSpectralDensity": (jt.OhmicSpectralDensity, {"gamma_0": 0.1, "cutoff": 5.0, "mass": 1.0}),
+        "DiscreteSpectralDensity": (
+            jt.DiscreteSpectralDensity,
+            {"couplings": [0.1, 0.2], "tunnellings": [1.0, 2.0], "asymmetries": [0.0, 0.1]},
+        ),
+        "SpinBathOscillator": (
+            jt.SpinBathOscillator,
+            {"omega_0": 1.0, "spectral_density": density, "temperature": 0.5, "mass": 1.0, "static_diffusion": 0.1},
+        ),
+        "TLSHeatedOscillator": (
+            jt.TLSHeatedOscillator,
+            {"omega_0": 1.0, "splitting": 1.0, "coupling": 0.1, "gamma": 1.0, "n_bar": 0.2, "n_levels": 8},
+        ),
+        "ThermalNetwork": (
+            jt.ThermalNetwork,
+            {"frequencies": [1.0, 1.2], "betas": [1.0, 2.0], "rates": [0.1, 0.1], "incoherent": 0.1 * SX},
+        ),
+        "ResonatorLoss": (jt.ResonatorLoss, {"frequency": 5e9, "loss_tangent": 1e-6, "critical_power": 1.0}),
+        "TLSGlass": (
+            jt.TLSGlass,
+            {
+                "frequencies": [1.0, 2.0, 3.0],
+                "couplings": COUPLINGS,
+                "rates": [0.1, 0.2, 0.3],
+                "occupation": 0.2,
+                "dissipation": 1.0,
+            },
+        ),
+        "TLSGlass.sample": (
+            jt.TLSGlass.sample,
+            {"key": key, "n_tls": 4, "tunnelling": 0.1, "decades": 2.0, "compression": 1e3, "dissipation": 1.0},
+        ),
+        "DampedOscillator": (jt.DampedOscillator, {"omega": 1.0, "damping": 0.1, "mass": 1.0, "hbar": 1.0}),
+        "PhaseQubit": (
+            jt.PhaseQubit,
+            {"resistance": 1e3, "capacitance": 1e-12, "critical_current": 1e-6, "bias_current": 5e-7},
+        ),
+        "FluxQubit": (
+            jt.FluxQubit,
+            {
+                "resistance": 1e3,
+                "capacitance": 1e-12,
+                "critical_current": 1e-6,
+                "inductance": 1e-10,
+                "flux": 1e-16,
+            },
+        ),
+        "Lindbladian": (jt.Lindbladian, {"hamiltonian": SZ, "jump_ops": [SM], "rates": [1.0]}),
+        "thermal_occupation": (jt.thermal_occupation, {"splitting": 1.0, "temperature": 1.0}),
+        "coherent_state": (jt.coherent_state, {"n_levels": 8, "alpha": 0.5}),
+        "thermal_state": (jt.thermal_state, {"n_levels": 8, "mean_number": 0.5}),
+        "fock_state": (jt.fock_state, {"n_levels": 8, "k": 2}),
+        "partial_trace": (jt.partial_trace, {"rho": RHO4, "dims": (2, 2), "keep": (0,)}),
+        "purity": (jt.purity, {"rho": RHO}),
+        "von_neumann_entropy": (jt.von_neumann_entropy, {"rho": RHO}),
+        "relative_entropy": (jt.relative_entropy, {"rho": RHO, "sigma": np.eye(2) / 2}),
+        "concurrence": (jt.concurrence, {"rho": RHO4}),
+        "negativity": (jt.negativity, {"rho": RHO4, "dims": (2, 2)}),
+        "expect": (jt.expect, {"op": SZ, "rho": RHO}),
+        "fidelity": (jt.fidelity, {"rho": RHO, "sigma": np.eye(2) / 2}),
+        "wigner": (jt.wigner, {"rho": RHO, "xs": TS, "ps": TS}),
+        "TLSGlass.concurrence": (glass.concurrence, {"bloch": BLOCH, "ts": TS}),
+        "TLSGlass.pair_density_matrices": (glass.pair_density_matrices, {"bloch": BLOCH, "ts": TS}),
+        "TLSGlass.reduced_density_matrix": (glass.reduced_density_matrix, {"bloch": BLOCH, "t": 0.1, "sites": (0, 1)}),
+        "TLSGlass.half_system_entropy": (
+            jt.TLSGlass.sample(key, 4).half_system_entropy,
+            {"bloch": np.concatenate([BLOCH, BLOCH[:1]]), "ts": TS},
+        ),
+        "random_bloch_vectors": (jt.random_bloch_vectors, {"key": key, "n_tls": 3}),
+        "DampedOscillator.energies": (damped.energies, {"t": 1.0, "n": 2}),
+        "DampedOscillator.wavefunction": (damped.wavefunction, {"n": 1, "x": TS, "t": 0.5}),
+        "DampedOscillator.transition_probabilities": (
+            damped.transition_probabilities,
+            {"ts": TS, "initial": 0, "n_max": 4},
+        ),
+        "evolve": (
+            lambda **k: jt.evolve(spring, **k),
+            {"y0": spring.coherent_state(0.3), "ts": TS, "rtol": 1e-6, "atol": 1e-8, "max_steps": 1000},
+        ),
+        "mesolve": (
+            jt.mesolve,
+            {
+                "hamiltonian": SZ,
+                "jump_ops": [SM],
+                "rho0": RHO,
+                "tsave": TS,
+                "exp_ops": [SZ],
+                "rates": [1.0],
+                "rtol": 1e-6,
+                "atol": 1e-8,
+            },
+        ),
+        "steady_state": (
+            lambda hamiltonian, rates: jt.steady_state(jt.Lindbladian(hamiltonian, [SM, SM.T], rates)),
+            {"hamiltonian": SZ, "rates": [1.0, 0.2]},
+        ),
+        "correlation": (lambda **k: jt.correlation(qubit, **k), {"rho": RHO, "a": SZ, "b": SZ, "taus": TS}),
+        "spectrum": (lambda **k: jt.spectrum(qubit, **k), {"rho": RHO, "a": SZ, "b": SZ, "omegas": TS}),
+        "trajectories": (
+            jt.trajectories,
+            {
+                "hamiltonian": SX,
+                "jump_ops": [SM],
+                "psi0": np.array([1.0, 0.0]),
+                "tsave": TS,
+                "n": 4,
+                "key": key,
+                "exp_ops": [SZ],
+            },
+        ),
+        "ensemble": (
+            jt.ensemble,
+            {"realization": lambda k: jax.random.normal(k), "key": key, "n": 4, "batch_size": 2},
+        ),
+        "fit": (
+            jt.fit,
+            {**fitted, "sigma": {"R_S": 0.01}, "free": {"splitting": jt.Positive()}, "n_starts": 1},
+        ),
+        "fit_power_law": (
+            jt.fit_power_law,
+            {"ts": np.array([1.0, 2.0, 4.0, 8.0]), "mean": np.array([1.0, 2.1, 3.9, 8.2]), "sem": np.full(4, 0.1)},
+        ),
+    }
+    return found

@@ -1,0 +1,40 @@
+"""What bad input gives is what `tests/README.md` says, and no public function makes a number of NaN."""
+
+import subprocess
+import sys
+
+import pytest
+
+import jaxtls as jt
+
+from .calls import calls
+from .table import FAULTS, lines
+
+QUICK = ["TunnellingSolid", "TLSHeatedOscillator", "ThermalNetwork", "ResonatorLoss", "Lindbladian", "fidelity"]
+
+
+@pytest.mark.parametrize("names", [QUICK, pytest.param([], marks=pytest.mark.slow)], ids=["some", "all"])
+def test_the_table_is_true(names):
+    """In a process of its own: users have no shape checks, whose errors would come first."""
+    command = [sys.executable, "-m", "tests.reliability.table", "--check", *names]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_nan_never_becomes_a_number():
+    column = 3 + FAULTS.index("NaN")
+    assert {line.split("|")[column].strip() for line in lines()} <= {"refused", "NaN out", ""}
+
+
+def test_the_table_names_every_public_function():
+    listed = {name.split(".")[0] for name in calls()}
+    assert {line.split("`")[1] for line in lines()} == set(calls())
+    # Results, transforms and operators are made by functions of the table or checked where they are built.
+    others = {"EnsembleResult", "FitResult", "PowerLaw", "Solution", "NetworkBalance", "StrangSolver"}
+    others |= {"Fixed", "Interval", "Positive", "Real", "local", "modulated", "piecewise_constant"}
+    others |= {"interop", "plot", "quantum", "save", "load", "propagate"}
+    # Functions of a model or of results, whose arguments the model has checked.
+    others |= {"constant_rate_moments", "discretize", "exact_bath_moments"}
+    others |= {"fit_random_states", "random_state_concurrence"}
+    public = {name for name in vars(jt) if not name.startswith("_")} - {"dynamics", "ensemble", "fitting", "models"}
+    assert public - {"cli", "reproduce", "jaxtyping"} <= listed | others
