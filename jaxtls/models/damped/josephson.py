@@ -128,7 +128,7 @@ class AbstractJosephsonQubit(eqx.Module):
 
         With `quartic`, the cosine to fourth order in perturbation theory: first order in the even terms, second in the
         odd ones (the cubic and linear terms that come with a bias), at the shrinking hbar e^(-t/RC) of (phi, phi').
-        Good while the shifts are small beside hbar omega: not near I_b = I_c, nor for levels near the top of the barrier.
+        Good while the shifts are small beside hbar omega: not near I_b = I_c, nor for levels near the barrier's top.
 
         Arguments:
             t: times, any shape [s].
