@@ -133,7 +133,11 @@ def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Arr
     start = jnp.matmul(b, rho, precision=HIGHEST)
     start = start - jnp.trace(start) * rho
     solve = lambda omega: trace_product(a, resolvent.solve(start, 1j * omega))
-    return jax.lax.map(solve, omegas, batch_size=BATCH)
+    # Padded to whole batches: a last one of another size would run beside the others, and LU factorisations side by
+    # side have been seen to wait for each other for ever (JAX 0.10.2, two cores).
+    count = omegas.shape[0]
+    padded = jnp.pad(omegas, (0, -count % min(BATCH, max(count, 1))), mode="edge")
+    return jax.lax.map(solve, padded, batch_size=BATCH)[:count]
 
 
 def _state(rho: Any, lindbladian: Lindbladian) -> Array:
