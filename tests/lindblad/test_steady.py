@@ -19,7 +19,7 @@ KINDS = pytest.mark.parametrize("kind", ["dense", "sparse", "iterative"])
 @pytest.fixture
 def method(kind, monkeypatch):
     """The argument that gives each kind at any size."""
-    monkeypatch.setattr(linear, "DENSE_LEVELS", 20 if kind == "dense" else 0)
+    monkeypatch.setitem(linear.DENSE_LEVELS, "cpu", 20 if kind == "dense" else 0)
     return "iterative" if kind == "iterative" else "direct"
 
 
@@ -136,7 +136,7 @@ def test_several_steady_states_are_refused():
 
 def test_a_second_steady_state_without_populations_is_refused(monkeypatch):
     """Dephasing along x leaves <sx> as it is: a null vector in a piece of the equation that holds no population."""
-    monkeypatch.setattr(linear, "DENSE_LEVELS", 0)
+    monkeypatch.setitem(linear.DENSE_LEVELS, "cpu", 0)
     with pytest.raises(ValueError, match="conserved quantity"):
         jt.steady_state(jt.Lindbladian(np.zeros((2, 2)), [SX]), method="direct")
 

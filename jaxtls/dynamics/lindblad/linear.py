@@ -24,8 +24,10 @@ from . import sparse
 from .fields import HIGHEST
 from .model import Lindbladian
 
-# Up to this many levels (n^2 unknowns) the equation is written as a dense matrix.
-DENSE_LEVELS = 20
+# Up to this many levels (n^2 unknowns) the equation is written as a dense matrix. On a CPU larger LU factorisations
+# that run side by side have been seen to wait for each other for ever (JAX 0.10.2, two cores).
+DENSE_LEVELS = {"cpu": 10}
+DENSE_LEVELS_ELSEWHERE = 20
 RESTART = 60
 MAX_RESTARTS = 30
 # Damping added to what no jump leaves, as a share of the mean loss.
@@ -103,7 +105,7 @@ def kind_of(lindbladian: Lindbladian, method: str) -> str:
     """ "dense" or "sparse" factors, or "iterative", for a method "direct", "iterative" or "auto"."""
     if method == "iterative":
         return method
-    if lindbladian.n <= DENSE_LEVELS:
+    if lindbladian.n <= DENSE_LEVELS.get(jax.default_backend(), DENSE_LEVELS_ELSEWHERE):
         return "dense"
     return "sparse" if method == "direct" or sparse.pays(sparse.Structure.of(lindbladian)) else "iterative"
 

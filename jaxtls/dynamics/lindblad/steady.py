@@ -50,8 +50,8 @@ def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw:
 
     Arguments:
         model: a `Lindbladian`, or a model with a `lindbladian()` or a `steady_state()` of its own.
-        method: "direct", dense up to 20 levels (n^4 numbers) and sparse beyond; "iterative"; or "auto": direct where a
-            count of its work says that it pays.
+        method: "direct", dense for a few levels (10 on a CPU, else 20) and sparse beyond; "iterative"; or "auto":
+            direct where a count of its work says that it pays.
         info: True also returns a `SteadyInfo`.
         throw: refuse where the state is not unique or the residual is too large; False leaves that to `info`.
 
