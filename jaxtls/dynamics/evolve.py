@@ -90,6 +90,8 @@ def evolve(
     require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
     y0 = _state(y0)
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
+    # Steps in double precision would turn a state in single precision into double on the way.
+    y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)), y0)
     warn_below_precision(rtol, y0)
     chosen = _chosen_observables(model, observables)
     save_states = save_states or (observables is None and chosen is None)

@@ -74,6 +74,22 @@ def test_one_default_serves_grad_and_jvp():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("solver", [None, diffrax.Tsit5()], ids=["splitting", "diffrax"])
+def test_parameters_in_single_precision_and_times_in_double(solver):
+    """As from a file of float32 in a session with x64: computed in double precision."""
+    numbers = {"omega": 1.0, "splitting": 1.0, "gamma": 1.0, "beta": 1.0}
+    kw = {"n_spins": 3, "n_levels": 16, "n_modes": 2}
+    ts = np.linspace(0.0, 0.5, 3)
+    single = jt.EntropicSpring(**{name: jnp.float32(value) for name, value in numbers.items()}, **kw)
+    double = jt.EntropicSpring(**numbers, **kw)
+    found, want = (
+        jt.evolve(m, m.coherent_state(0.3), ts, solver=solver, observables=["x"]).observables["x"]
+        for m in (single, double)
+    )
+    assert found.dtype == jnp.float64
+    assert_allclose(found, want, atol=1e-5)
+
+
 def test_the_reverse_only_adjoint_agrees():
     def f(g):
         adjoint = diffrax.RecursiveCheckpointAdjoint()
