@@ -79,7 +79,7 @@ def table(documents: Iterable[Mapping]) -> str:
 def _cases(document: Mapping) -> dict[str, list[dict]]:
     """Rows by case and whatever sizes tell its members apart."""
     found: dict[str, list[dict]] = {}
-    shared = ("dimension", "times", "pairs", "levels", "modes", "t")
+    shared = ("dimension", "times", "pairs", "levels", "modes", "t", "problems", "trajectories")
     for row in document["rows"]:
         own = {k: v for k, v in row["size"].items() if k not in shared and f"{k} = {v}" not in row["case"]}
         title = ", ".join([row["case"], *(f"{name} = {value:g}" for name, value in own.items())])
@@ -123,7 +123,7 @@ def plot(documents: Iterable[Mapping], folder: Path) -> list[Path]:
     for document in documents:
         if document["parts"] != ["precision"]:
             continue
-        fig: Figure = figure(6.0, 4.2)
+        fig: Figure = figure(7.5, 4.0)
         ax = fig.add_subplot()
         names = dict.fromkeys(row["name"] for row in document["rows"] if row["warm"])
         for name, marker in zip(names, "osD^vP*X"):
@@ -131,7 +131,7 @@ def plot(documents: Iterable[Mapping], folder: Path) -> list[Path]:
             errors = [max(max(row["error"].values()), 1e-16) for row in points]
             ax.loglog([row["warm"] for row in points], errors, marker=marker, label=name)
         ax.set(xlabel="warm seconds", ylabel="largest error", title=document["rows"][0]["case"])
-        ax.legend(frameon=False)
+        ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
         tidy(ax)
         path = folder / f"{document['benchmark']}-precision-{document['environment']['device']}.png"
         fig.savefig(path, dpi=110)
@@ -148,7 +148,8 @@ def summary(arguments: Any) -> int:
     if arguments.benchmark == "plot":
         print("written: " + ", ".join(map(str, plot(load(arguments.results), arguments.results))))
         return 0
-    text = table(document for document in load(arguments.results) if not document["quick"])
+    shown = (d for d in load(arguments.results) if not d["quick"] and d["parts"] != ["precision"])
+    text = table(shown)
     if arguments.write is None:
         print(text)
     else:
