@@ -156,6 +156,7 @@ def test_gradients_against_differences(hot):
         np.testing.assert_allclose(backward[:, k], (run(x + h) - run(x - h)) / 2e-5, rtol=2e-5, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_gradients_are_finite_at_the_edges():
     """Zero and equal rates, zero couplings, poles, occupation zero, t = 0; and right where a coupling passes zero."""
     bloch = jnp.asarray([[0, 0, 1.0], [0, 0, -1.0], [1.0, 0, 0], [0.6, 0, 0.8]])

@@ -158,6 +158,7 @@ def test_errors_of_the_rates_at_gamma_10():
     assert float(n[-1]) > 1
 
 
+@pytest.mark.slow
 def test_gradients():
     ts = jnp.linspace(0.0, 1.0, 3)
 

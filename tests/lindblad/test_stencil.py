@@ -61,7 +61,10 @@ DERIVATIVES = {
 }
 
 
-@pytest.mark.parametrize("kind", DERIVATIVES)
+SECOND = ("reverse over reverse", "reverse over forward")
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in SECOND else k for k in DERIVATIVES])
 def test_derivatives(kind):
     assert_allclose(DERIVATIVES[kind](loss(ours)), DERIVATIVES[kind](loss(plain)), rtol=1e-11)
 

@@ -269,6 +269,7 @@ def test_sample_follows_the_distribution(silica):
 # --- differentiation and precision -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_gradients_of_everything():
     names = tuple(SILICA)
 
