@@ -121,6 +121,7 @@ def test_displaced_states():
 # --- damping that varies ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_constant_damping_as_a_function():
     """The integrated Bogoliubov pair against the closed form, phases included, around several windings."""
     ts = jnp.linspace(0.0, 12.0, 7)

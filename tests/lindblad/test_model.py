@@ -77,6 +77,7 @@ def test_structured_and_dense_forms_agree():
     assert_allclose(structured.generator(hermitian=True)(0.0, hermitian) / scale, want, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_the_stencil_survives_traced_numbers():
     dims = (2,) * 5
 

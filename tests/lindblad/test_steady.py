@@ -90,7 +90,7 @@ def thermal(n, method):
     return number
 
 
-@KINDS
+@pytest.mark.parametrize("kind", ["dense", "sparse", pytest.param("iterative", marks=pytest.mark.slow)])
 def test_derivatives_are_implicit(method):
     f, x, direction = thermal(8, method), jnp.array([1.2, 0.2]), jnp.array([0.3, -0.5])
     h = 1e-4

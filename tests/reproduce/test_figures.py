@@ -58,6 +58,7 @@ def test_draw(module, data):
     assert [ax.get_title(loc="left") for ax in figure.axes] == ["(a)", "(b)", "(c)", "(d)"][: len(figure.axes)]
 
 
+@pytest.mark.slow
 def test_fig1_point(monkeypatch):
     monkeypatch.setattr(wang_taylor_fig1, "N_SPINS", (100, 1000))
     monkeypatch.setattr(wang_taylor_fig1, "QUICK", (40, 2))
