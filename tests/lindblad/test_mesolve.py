@@ -217,3 +217,8 @@ def test_bad_arguments_are_refused_by_name(change, name):
     call = {"hamiltonian": SZ, "jump_ops": [SM], "rho0": UP, "tsave": [0.0, 1.0], **change}
     with pytest.raises(ValueError, match=rf"`{name}`"):
         jt.mesolve(**call)
+
+
+def test_a_misspelt_option_is_named():
+    with pytest.raises(TypeError, match="unexpected option rtoll; there are rtol, atol, max_steps"):
+        jt.mesolve(SZ, [SM], UP, [0.0, 1.0], rtoll=1e-3)
