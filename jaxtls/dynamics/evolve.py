@@ -91,7 +91,8 @@ def evolve(
     y0 = _state(y0)
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     # Steps in double precision would turn a state in single precision into double on the way.
-    y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)), y0)
+    numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.inexact)
+    y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)) if numeric(leaf) else leaf, y0)
     warn_below_precision(rtol, y0)
     chosen = _chosen_observables(model, observables)
     save_states = save_states or (observables is None and chosen is None)
@@ -116,7 +117,7 @@ def _state(y0: PyTree) -> PyTree:
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `y0` must be a pytree of arrays, but got {y0!r}.") from error
     for leaf in jax.tree.leaves(arrays):
-        known = concrete(leaf)
+        known = concrete(leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else None
         require(known is None or bool(np.all(np.isfinite(known))), "y0", "be finite", y0)
     return arrays
 

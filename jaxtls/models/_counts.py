@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
+import numpy as np
+
+from .._checks import concrete, positive, require
 
 
 @jax.tree_util.register_static
@@ -10,3 +15,28 @@ class Count(int):
     """An int that jit, vmap and grad treat as structure: a model's `n_spins` when it is not traced."""
 
     __slots__ = ()
+
+
+def spin_counts(value: Any) -> Any:
+    """A `Count`, a number that may be traced, or a tuple of them, one per class."""
+    if isinstance(value, tuple | list):
+        require(len(value) > 0, "n_spins", "hold at least one class", value)
+        return tuple(_spin_count(n) for n in value)
+    return _spin_count(value)
+
+
+def _spin_count(value: Any) -> Any:
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        require(bool(value >= 1), "n_spins", "be at least 1", value)
+        return Count(value)
+    array = positive("n_spins", value)
+    require(
+        array.ndim == 0,
+        "n_spins",
+        "be a number or a tuple of numbers",
+        f"shape {array.shape}",
+        "A tuple has one count per class.",
+    )
+    known = concrete(array)
+    require(bool(known is None or known >= 1), "n_spins", "be at least 1", value)
+    return array

@@ -20,11 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import amplitude, concrete, finite, positive, require, size
-from ...quantum.states import coherent_state
-from ...quantum.wigner import wigner
-from .._counts import Count
-from . import equilibrium, grouping, sizes
+from ..._checks import concrete, finite, positive, require, size
+from .._counts import Count, spin_counts
+from . import equilibrium, grouping, sizes, states
 from .generator import hierarchy_generator
 from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_size, spin_generator
 from .observables import (
@@ -111,7 +109,7 @@ class EntropicSpring(eqx.Module):
         self.omega_0 = positive("omega_0", omega_0, zero=True)
         self.mass = positive("mass", mass)
         self.softening = positive("softening", softening, zero=True)
-        self.n_spins = _spin_counts(n_spins)
+        self.n_spins = spin_counts(n_spins)
         if spectral_density is not None and not isinstance(spectral_density, eqx.Module | jax.tree_util.Partial):
             require(callable(spectral_density), "spectral_density", "be callable", spectral_density)
             spectral_density = jax.tree_util.Partial(spectral_density)
@@ -258,56 +256,11 @@ class EntropicSpring(eqx.Module):
 
     # --- states ------------------------------------------------------------------------------------------------------
 
-    def coherent_state(self, alpha: Any) -> Array:
-        """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
-
-        Arguments:
-            alpha: amplitude, real or complex; <x> = sqrt(2/(M omega_eff)) Re alpha.
-
-        Returns:
-            y: (M, n, n) complex, coefficients c_m in the Fock basis of the omega_eff oscillator.
-
-        Example:
-            >>> spring = EntropicSpring(1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16, n_modes=2)
-            >>> spring.coherent_state(1.0).shape
-            (3, 16, 16)
-
-        Source: Wang & Taylor, Section IV (initial state of Fig. 1).
-        """
-        alpha = amplitude("alpha", alpha)
-        require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several amplitudes.")
-        n_levels = self.n_levels or sizes.levels_for_amplitude(alpha)
-        ket = coherent_state(n_levels, alpha)
-        return self.product_state(jnp.outer(ket, ket.conj()))
-
-    def product_state(self, oscillator: Any) -> Array:
-        """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
-        oscillator = jnp.asarray(oscillator)
-        require(
-            oscillator.ndim == 2 and oscillator.shape[0] == oscillator.shape[1],
-            "oscillator",
-            "be a square density matrix",
-            f"shape {oscillator.shape}",
-        )
-        n_modes = self.n_modes if isinstance(self.n_modes, int) else sizes.starting_modes(self)
-        dtype = jnp.result_type(oscillator.dtype, self.omega.dtype, jnp.complex64)
-        y = jnp.zeros((self._indices(n_modes).size, *oscillator.shape), dtype)
-        return y.at[0].set(oscillator.astype(dtype))
-
-    def oscillator_state(self, y: Array) -> Array:
-        """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
-        oscillator."""
-        return y[0]
-
-    def wigner(self, y: Array, xs: Any, ps: Any) -> Array:
-        """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
-        len(ps))."""
-        return wigner(y[0], xs, ps)
-
-    def smallest_eigenvalue(self, y: Array) -> Array:
-        """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
-        states."""
-        return jnp.linalg.eigvalsh(y[0])[0]
+    coherent_state = states.coherent_state
+    product_state = states.product_state
+    oscillator_state = states.oscillator_state
+    wigner = states.wigner
+    smallest_eigenvalue = states.smallest_eigenvalue
 
     # --- observables and diagnostics ---------------------------------------------------------------------------------
 
@@ -438,27 +391,3 @@ class EntropicSpring(eqx.Module):
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes.resolve(self, y0, ts, attempt, diagnostics)
-
-
-def _spin_counts(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        require(len(value) > 0, "n_spins", "hold at least one class", value)
-        return tuple(_spin_count(n) for n in value)
-    return _spin_count(value)
-
-
-def _spin_count(value: Any) -> Any:
-    if isinstance(value, int | np.integer) and not isinstance(value, bool):
-        require(bool(value >= 1), "n_spins", "be at least 1", value)
-        return Count(value)
-    array = positive("n_spins", value)
-    require(
-        array.ndim == 0,
-        "n_spins",
-        "be a number or a tuple of numbers",
-        f"shape {array.shape}",
-        "A tuple has one count per class.",
-    )
-    known = concrete(array)
-    require(bool(known is None or known >= 1), "n_spins", "be at least 1", value)
-    return array

@@ -1,0 +1,71 @@
+"""States of the entropic spring: methods of the model, in the Fock basis of the omega_eff oscillator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from ... import quantum
+from ..._checks import amplitude, require
+from . import sizes
+
+if TYPE_CHECKING:
+    from .model import EntropicSpring
+
+
+def coherent_state(spring: EntropicSpring, alpha: Any) -> Array:
+    """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
+
+    Arguments:
+        alpha: amplitude, real or complex; <x> = sqrt(2/(M omega_eff)) Re alpha.
+
+    Returns:
+        y: (M, n, n) complex, coefficients c_m in the Fock basis of the omega_eff oscillator.
+
+    Example:
+        >>> spring = EntropicSpring(1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=3, n_levels=16, n_modes=2)
+        >>> spring.coherent_state(1.0).shape
+        (3, 16, 16)
+
+    Source: Wang & Taylor, Section IV (initial state of Fig. 1).
+    """
+    alpha = amplitude("alpha", alpha)
+    require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several amplitudes.")
+    n_levels = spring.n_levels or sizes.levels_for_amplitude(alpha)
+    ket = quantum.coherent_state(n_levels, alpha)
+    return product_state(spring, jnp.outer(ket, ket.conj()))
+
+
+def product_state(spring: EntropicSpring, oscillator: Any) -> Array:
+    """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
+    oscillator = amplitude("oscillator", oscillator)
+    require(
+        oscillator.ndim == 2 and oscillator.shape[0] == oscillator.shape[1],
+        "oscillator",
+        "be a square density matrix",
+        f"shape {oscillator.shape}",
+    )
+    n_modes = spring.n_modes if isinstance(spring.n_modes, int) else sizes.starting_modes(spring)
+    dtype = jnp.result_type(oscillator.dtype, spring.omega.dtype, jnp.complex64)
+    y = jnp.zeros((spring._indices(n_modes).size, *oscillator.shape), dtype)
+    return y.at[0].set(oscillator.astype(dtype))
+
+
+def oscillator_state(spring: EntropicSpring, y: Array) -> Array:
+    """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
+    oscillator."""
+    return y[0]
+
+
+def wigner(spring: EntropicSpring, y: Array, xs: Any, ps: Any) -> Array:
+    """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
+    len(ps))."""
+    return quantum.wigner(y[0], xs, ps)
+
+
+def smallest_eigenvalue(spring: EntropicSpring, y: Array) -> Array:
+    """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
+    states."""
+    return jnp.linalg.eigvalsh(y[0])[0]
