@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 

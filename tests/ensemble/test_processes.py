@@ -79,7 +79,7 @@ def finished(process):
 
 
 def test_killed_at_several_moments_and_resumed_to_the_last_bit(tmp_path):
-    want = printed(jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1))
+    want = printed(jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1))  # noqa: F821 (from `exec`)
     for write, moment in ((3, "before"), (17, "after"), (11, "before")):
         process = start(KILLED, tmp_path / "s", write, moment)
         process.communicate(timeout=300)
@@ -150,6 +150,6 @@ def test_two_processes_are_one(tmp_path):
         port = free.getsockname()[1]
     pair = [start(HOSTS, rank, port, tmp_path / "s", devices=2) for rank in (0, 1)]
     first, second = (finished(process) for process in pair)
-    alone = jt.ensemble(draw, jax.random.key(1), 101, batch_size=8, devices=2, target_error=0.2)
+    alone = jt.ensemble(draw, jax.random.key(1), 101, batch_size=8, devices=2, target_error=0.2)  # noqa: F821
     assert first == second == printed(alone)
     assert alone.tried < 101 and alone.failed > 0
