@@ -219,6 +219,8 @@ def _run_splitting_sized(
             "Raise max_steps, loosen rtol or shorten the run.",
         )
         bound = 0
+        # One program for all numbers of a like shape, where the model can hand over what it holds as structure.
+        model = model.with_counts_as_data(y0) if hasattr(model, "with_counts_as_data") else model
     static = (tuple(range(1, n_levels + 1)), int(bound), uniform, traced)
     with progress_bar.bar(len(ts) - 1, "evolve") if options.progress else nullcontext():
         return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)

@@ -210,3 +210,16 @@ def test_n_spins_may_be_data_below_the_levels_kept():
     got = run(3.0)
     for name in want:
         np.testing.assert_allclose(got[name], want[name], atol=1e-8, err_msg=name)
+
+
+def test_other_numbers_of_spins_take_the_same_program():
+    from jaxtls.dynamics.evolve import _run_splitting
+
+    ts = jnp.linspace(0.0, 0.5, 3)
+    before = _run_splitting._cached._cache_size()
+    found = []
+    for n in (4, 30, 10**6):
+        spring = jt.EntropicSpring(**FIG1, n_spins=n, n_levels=16, n_modes=3)
+        found.append(jt.evolve(spring, spring.coherent_state(0.2), ts).observables["x2"][-1])
+    assert _run_splitting._cached._cache_size() - before == 1
+    assert found[0] != found[1] != found[2]

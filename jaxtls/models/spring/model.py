@@ -386,6 +386,14 @@ class EntropicSpring(eqx.Module):
         """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
         return self.generator(y)(t, y, args)
 
+    def with_counts_as_data(self, y0: Array) -> EntropicSpring:
+        """The same spring with N an array, so that other N take the same compiled program; as it is where N is
+        structure: where y0 holds every excitation, or there are classes."""
+        if self.n_classes > 1 or not isinstance(self.n_spins, Count) or self.n_spins < y0.shape[0]:
+            return self
+        number = jnp.asarray(float(self.n_spins), self.omega.dtype)
+        return eqx.tree_at(lambda s: s.n_spins, self, number, is_leaf=lambda x: isinstance(x, Count))
+
     def resolve(
         self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
     ) -> tuple[EntropicSpring, Array] | None:
