@@ -1,14 +1,9 @@
 """Every notebook's code runs from top to bottom, and its stored outputs are small."""
 
-import ast
-import functools
-import inspect
 import json
 import pathlib
 
 import pytest
-
-import jaxtls as jt
 
 NOTEBOOKS = sorted((pathlib.Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
 
@@ -28,35 +23,6 @@ def test_notebook_is_small_and_was_run(path: pathlib.Path):
     assert path.stat().st_size < 400_000
     assert all(cell["execution_count"] for cell in cells)
     assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_calls_what_exists(path: pathlib.Path):
-    """Quick, in place of running it: every name of jaxtls in it is there, with the keywords that it is given."""
-    tree = ast.parse(code(path))
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and _path(node)]
-    assert names
-    for node in names:
-        assert _found(_path(node)) is not None, ast.unparse(node)
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
-        if not _path(call.func):
-            continue
-        known = inspect.signature(_found(_path(call.func))).parameters
-        open_ended = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in known.values())
-        assert open_ended or all(k.arg is None or k.arg in known for k in call.keywords), ast.unparse(call.func)
-
-
-def _path(node):
-    """("plot", "band") of `jt.plot.band`."""
-    if isinstance(node, ast.Attribute):
-        if isinstance(node.value, ast.Name) and node.value.id == "jt":
-            return (node.attr,)
-        return (*_path(node.value), node.attr) if _path(node.value) else ()
-    return ()
-
-
-def _found(path: tuple[str, ...]):
-    return functools.reduce(lambda found, name: getattr(found, name, None), path, jt)
 
 
 # What the short mode changes: sizes that take long and say nothing about the code.
