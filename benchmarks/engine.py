@@ -19,7 +19,7 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_engine, peers_spring
+from . import peers_engine, peers_spring, work
 from .harness import RTOLS, Row, compare, errors, measure
 from .peers_engine import Answer, Problem, embed
 
@@ -103,6 +103,12 @@ def _jaxtls(problem: Problem, ts: Any, hamiltonian: Any, jumps: Any, **options: 
     return solve
 
 
+def _work(problem: Problem, ts: Any, operators: tuple, **options: Any) -> dict[str, float]:
+    observed = list(problem.observed.values())
+    found = jt.mesolve(*operators, problem.rho0, ts, observed, save_states=False, **options)
+    return work.expansion(problem, found.stats)
+
+
 def _both_forms(problem: Problem, terms: list[list[dict]], numbers: Any) -> dict[str, tuple]:
     """(H, jumps) from products of small operators, and as dense arrays."""
     jumps: list = [jnp.asarray(jump) for jump in problem.jumps]
@@ -151,7 +157,8 @@ def _solving(
                 calls[peer] = peers_engine.solver(peer, problem, ts, RTOL, ATOL)
         reference = measure(_jaxtls(problem, ts, *forms["jaxtls"], **CONVERGED), repeats=1)[1]
         title = f"{case}, {name} = {k}"
-        for row in compare(title, calls, reference, size=size, repeats=settings.repeats, note=NOTE):
+        todo = {form: _work(problem, ts, operators, **tight) for form, operators in forms.items()}
+        for row in compare(title, calls, reference, size=size, repeats=settings.repeats, note=NOTE, work=todo):
             assert row.warm is not None
             seconds.setdefault(row.name, []).append((problem.size, row.warm))
             yield row
@@ -200,11 +207,13 @@ def precision(settings: Settings) -> Iterator[Row]:
     for rtol in RTOLS[: 1 if settings.quick else None]:
         tight = {"rtol": rtol, "atol": 1e-2 * rtol}
         calls = {"jaxtls": _jaxtls(problem, ts, h, problem.jumps, **tight)}
+        todo = {"jaxtls": _work(problem, ts, (h, problem.jumps), **tight)}
         for peer in ("dynamiqs dia", "qutip vern7", "qutip tsit5 matrix form"):
             if peer.split()[0] in found:
                 calls[peer] = peers_engine.solver(peer, problem, ts, **tight)
         case, size = "work against precision: Kerr oscillator", {"levels": n, "times": len(ts)}
-        yield from compare(case, calls, reference, size=size, repeats=settings.repeats, note=f"rtol={rtol:g}")
+        note = f"rtol={rtol:g}"
+        yield from compare(case, calls, reference, size=size, repeats=settings.repeats, note=note, work=todo)
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------
@@ -302,7 +311,8 @@ def batch(settings: Settings) -> Iterator[Row]:
         solvers = [peers_engine.solver(one_by_one, problem.member(k), ts, RTOL, ATOL) for k in range(singles)]
         padding = reference["p1"][singles:]
         calls[one_by_one] = lambda: {"p1": np.concatenate([np.stack([solve()["p1"] for solve in solvers]), padding])}
-    for row in compare(case, calls, reference, size=size, repeats=settings.repeats, note=NOTE):
+    todo = {"jaxtls": work.exponentials(problem.size, count, len(ts) - 1)}
+    for row in compare(case, calls, reference, size=size, repeats=settings.repeats, note=NOTE, work=todo):
         if row.name == one_by_one:
             scale = count / singles
             row.first, row.warm, row.spread, row.ratio = (
@@ -366,7 +376,7 @@ def _steady(
 
     functions = jax.jit(value), jax.jit(jax.value_and_grad(value))
     timing, exact = measure(lambda: peers_engine.exact_steady(problem, slope), repeats=1)
-    reference = {**exact[0], derivative: exact[1][answer]}
+    reference = {**exact.values, derivative: exact.slopes[answer]}
     calls: dict[str, Callable] = {
         "jaxtls": lambda: {answer: functions[0](where())},
         "jaxtls with gradient": lambda: dict(zip((answer, derivative), functions[1](where()))),
@@ -375,7 +385,8 @@ def _steady(
         calls["qutip direct"] = peers_engine.qutip_steady(problem)
     case, size = f"steady state: {case}", {"dimension": problem.size}
     yield Row.timed(case, "SciPy sparse LU with gradient", timing, size=size, note="the reference")
-    yield from compare(case, calls, reference, size=size, repeats=settings.repeats)
+    todo = {"jaxtls": work.factorisation(exact.filled)}
+    yield from compare(case, calls, reference, size=size, repeats=settings.repeats, work=todo)
 
 
 # --- trajectories ----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_glass, peers_spring
+from . import peers_glass, peers_spring, work
 from .harness import RTOLS, Row, compare, measure, measure_together
 
 HOT = 0.3  # occupation of the open glass above T = 0
@@ -64,16 +64,12 @@ def realization(settings: Settings) -> Iterator[Row]:
         ]
         timings, found = measure_together(calls, repeats=7)
         size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts), "f": occupation}
-        # Per pair, partner, sign and time: a product of two phases (T = 0), a factor and its product; 20 flops, or 60
-        # with an exponential.
-        flops = n**3 * len(ts) * (20 if occupation == 0 else 60)
+        todo = work.pairs_of_a_glass(n, len(ts), occupation > 0)
         for what, k in (("all pair density matrices", 0), ("mean concurrence", 2)):
             case = f"one open realization: {what}"
             error = float(np.max(np.abs(np.asarray(found[k]) - found[k + 1])))
             ours = timings[k].warm
-            note = f"{flops / ours / 1e9:.2g} GF/s in the loop over pairs x N"
-            extra = {"flops": flops}
-            yield Row.timed(case, "jaxtls", timings[k], size=size, error={"max": error}, note=note, extra=extra)
+            yield Row.timed(case, "jaxtls", timings[k], size=size, error={"max": error}, work=todo)
             yield Row.timed(
                 case, "NumPy", timings[k + 1], size=size, ratio=timings[k + 1].warm / ours, ratio_to="jaxtls"
             )
@@ -141,7 +137,8 @@ def throughput(settings: Settings) -> Iterator[Row]:
         timing, _ = measure(partial(run, keys), repeats=3)
         size = {"N": n, "times": len(ts), "batch": batch}
         note = f"{batch / timing.warm:.3g} realizations/s"
-        yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note)
+        todo = {name: batch * amount for name, amount in work.pairs_of_a_glass(n, len(ts), False).items()}
+        yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note, work=todo)
     if gpu:
         yield _large_ensemble(64 if settings.quick else 5000, n, ts)
 
@@ -152,7 +149,9 @@ def _large_ensemble(count: int, n: int, ts: Any, batch: int = 50) -> Row:
     run = jax.jit(lambda keys: jax.lax.map(_ensemble(n, ts), keys, batch_size=batch).mean(0))
     timing, _ = measure(partial(run, keys), repeats=1)
     size = {"N": n, "times": len(ts), "realizations": count, "batch": batch}
-    return Row.timed("ensemble on the device", "jaxtls", timing, size=size, note=f"{count / timing.warm:.3g}/s")
+    todo = {name: count * amount for name, amount in work.pairs_of_a_glass(n, len(ts), False).items()}
+    note = f"{count / timing.warm:.3g}/s"
+    return Row.timed("ensemble on the device", "jaxtls", timing, size=size, note=note, work=todo)
 
 
 def cost_in_n(settings: Settings) -> Iterator[Row]:
@@ -164,7 +163,8 @@ def cost_in_n(settings: Settings) -> Iterator[Row]:
         timing, _ = measure(partial(glass.concurrence, bloch, ts), repeats=5)
         base = base or timing.warm
         size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts)}
-        yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=timing.warm / base, ratio_to="smallest")
+        ratio, todo = timing.warm / base, work.pairs_of_a_glass(n, len(ts), False)
+        yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=ratio, ratio_to="smallest", work=todo)
 
 
 # --- (f) gradients ---------------------------------------------------------------------------------------------------
@@ -192,7 +192,8 @@ def gradient(settings: Settings) -> Iterator[Row]:
         for name, timing in zip(("value", "value and gradient"), timings):
             ratio = timing.warm / timings[0].warm
             wrong = None if name == "value" else error
-            yield Row.timed("gradient", name, timing, size=size, error=wrong, ratio=ratio, ratio_to="value")
+            todo = work.pairs_of_a_glass(n, len(ts), occupation > 0) if name == "value" else None
+            yield Row.timed("gradient", name, timing, size=size, error=wrong, ratio=ratio, ratio_to="value", work=todo)
 
 
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {

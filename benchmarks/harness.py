@@ -56,6 +56,13 @@ class Row:
     ratio_to: str = ""
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    work: Mapping[str, float] | None = None  # flops and bytes of the algorithm, where they were counted
+
+    def share(self, ceilings: Mapping[str, float]) -> dict[str, float] | None:
+        """The rates of its flops and bytes as parts of what the machine reaches."""
+        if self.work is None or not self.warm:
+            return None
+        return {name: amount / self.warm / ceilings[name] for name, amount in self.work.items()}
 
     @classmethod
     def timed(cls, case: str, name: str, timing: Timing, **fields: Any) -> Row:
@@ -117,6 +124,7 @@ def compare(
     size: Mapping[str, Any],
     repeats: int,
     note: str = "",
+    work: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Row]:
     """Several solvers of one problem in turn: each one's error in every named answer, ratios to the first."""
     timings, results = measure_together(list(calls.values()), repeats)
@@ -132,6 +140,7 @@ def compare(
             ratio_to=base,
             note=note,
             extra={"first_call_ratio": timing.first / timings[0].first},
+            work=(work or {}).get(name),
         )
         for name, timing, found in zip(calls, timings, results)
     ]
@@ -188,15 +197,16 @@ def write(path: str | Path, benchmark: str, rows: Sequence[Row], **facts: Any) -
     """Write everything as JSON; numbers that are not finite become null."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    # A quick run says nothing about the machine either.
+    reached = ceilings(150 if facts.get("quick") else 1500)
     document = {
         "benchmark": benchmark,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **facts,
         "environment": environment(),
-        # A quick run says nothing about the machine either.
-        "ceilings": ceilings(150 if facts.get("quick") else 1500),
+        "ceilings": reached,
         "peak_memory": peak_memory(),
-        "rows": [asdict(row) for row in rows],
+        "rows": [asdict(row) | {"share": row.share(reached)} for row in rows],
     }
     path.write_text(json.dumps(_plain(document), indent=1, allow_nan=False) + "\n")
     return path
@@ -216,25 +226,28 @@ def _plain(value: Any) -> Any:
     return value
 
 
-COLUMNS = ("", "size", "first s", "warm s", "± s", "error", "ratio", "")
+COLUMNS = ("", "size", "first s", "warm s", "± s", "error", "ratio", "flops, bytes", "")
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as text, one block a case."""
+def table(rows: Sequence[Row], reached: Mapping[str, float] | None = None) -> str:
+    """The rows as text, one block a case; rates of flops and bytes in parts of what was `reached`."""
     blocks = []
     for case in dict.fromkeys(row.case for row in rows):
-        lines = [COLUMNS, *(_cells(row) for row in rows if row.case == case)]
+        lines = [COLUMNS, *(_cells(row, reached) for row in rows if row.case == case)]
         widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
         text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
         blocks.append("\n".join([case, *("  " + line for line in text)]))
     return "\n\n".join(blocks)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: Row, reached: Mapping[str, float] | None) -> tuple[str, ...]:
     error = " ".join(f"{name} {value:.0e}" for name, value in (row.error or {}).items())
     ratio = "" if row.ratio is None else f"{row.ratio:.3g}x {row.ratio_to}".strip()
     size = " ".join(f"{name}={_short(value)}" for name, value in row.size.items())
-    return (row.name, size, _seconds(row.first), _seconds(row.warm), _seconds(row.spread), error, ratio, row.note)
+    share = row.share(reached) if reached else None
+    rates = "" if share is None else " ".join(f"{part:.1%}" for part in share.values())
+    seconds = (_seconds(row.first), _seconds(row.warm), _seconds(row.spread))
+    return (row.name, size, *seconds, error, ratio, rates, row.note)
 
 
 def _seconds(value: float | None) -> str:

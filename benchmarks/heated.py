@@ -15,12 +15,13 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_engine, peers_spring
+from . import peers_engine, peers_spring, work
 from .harness import Row, compare, errors, measure
 from .peers_engine import Problem
 
 PARAMETERS: dict[str, float] = {"omega_0": 1.0, "splitting": 2.0, "coupling": 1.0, "gamma": 10.0, "n_bar": 0.3}
 RTOL, ATOL = 1e-6, 1e-8
+STAGES = 6  # of Tsit5, which keeps the last
 PEERS = ("dynamiqs dia", "dynamiqs dense", "qutip adams")
 
 
@@ -62,6 +63,12 @@ def _ours(n: int, ts: np.ndarray, **options: Any) -> Callable[[], dict]:
     return lambda: jt.evolve(model, y0, times, observables=["n"], **options).observables
 
 
+def _work(n: int, ts: np.ndarray, **options: Any) -> dict[str, float]:
+    model = _model(n)
+    found = jt.evolve(model, model.thermal_state(), jnp.asarray(ts), observables=["n"], rtol=RTOL, atol=ATOL, **options)
+    return work.runge_kutta(problem(n), found.stats, STAGES, 2 * int(found.stats.get("n_levels", n)))
+
+
 def _converged(n: int, ts: np.ndarray) -> dict:
     return measure(_ours(n, ts, rtol=1e-11, atol=1e-13, save_states=True), repeats=1)[1]
 
@@ -88,6 +95,7 @@ def against_peers(settings: Settings) -> Iterator[Row]:
             size={"levels": n, "times": len(ts)},
             repeats=3 if settings.quick else 9,
             note=f"rtol={RTOL:g} atol={ATOL:g}",
+            work={"jaxtls": _work(n, ts), "jaxtls, all levels": _work(n, ts, save_states=True)},
         )
 
 

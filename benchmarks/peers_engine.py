@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -92,7 +92,15 @@ def exact_gradient(problem: Problem, slopes: Sequence[Array], t: float) -> Answe
     return problem.expectations(np.stack(changes))
 
 
-def exact_steady(problem: Problem, slope: Array) -> tuple[Answer, Answer]:
+class Steady(NamedTuple):
+    """Expectation values, their derivatives, and the entries of each column of L and each row of U."""
+
+    values: Answer
+    slopes: Answer
+    filled: tuple[Array, Array]
+
+
+def exact_steady(problem: Problem, slope: Array) -> Steady:
     """Steady expectation values and their derivatives where H changes by `slope`, by one sparse factorisation."""
     import scipy.sparse as sp
     from scipy.sparse.linalg import splu
@@ -105,7 +113,7 @@ def exact_steady(problem: Problem, slope: Array) -> tuple[Answer, Answer]:
     right = -(superoperator(slope, []) @ rho)
     right[0] = 0.0
     answers = [problem.expectations(state.reshape(n, n)) for state in (rho, factors.solve(right))]
-    return answers[0], answers[1]
+    return Steady(*answers, (np.diff(factors.L.indptr), np.diff(factors.U.tocsr().indptr)))
 
 
 # --- dynamiqs --------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_spring
+from . import peers_spring, work
 from .harness import RTOLS, Row, compare, errors, measure, measure_together, run
 
 FIGURE_1: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
@@ -49,6 +49,11 @@ def _spring(n_spins: int, **options: Any) -> jt.EntropicSpring:
 def _evolution(model: Any, ts: Any, **options: Any) -> Callable[[], dict]:
     y0, ts = model.coherent_state(1.0), jnp.asarray(ts)
     return lambda: jt.evolve(model, y0, ts, observables=OBSERVED, **options).observables
+
+
+def _work(model: Any, ts: Any, **options: Any) -> dict[str, float]:
+    stats = jt.evolve(model, model.coherent_state(1.0), jnp.asarray(ts), observables=OBSERVED, **options).stats
+    return work.strang(stats)
 
 
 def _converged(model: Any, ts: Any) -> dict:
@@ -121,8 +126,9 @@ class _OurRuns:
         if rtol not in self.rows:
             timing, found = measure(_evolution(self.model, self.ts, rtol=rtol))
             case, size = self.describe()
-            error = errors(found, self.reference, OBSERVED)
-            self.rows[rtol] = Row.timed(case, "jaxtls", timing, size=size, error=error, note=f"rtol={rtol:g}")
+            error, todo = errors(found, self.reference, OBSERVED), _work(self.model, self.ts, rtol=rtol)
+            row = Row.timed(case, "jaxtls", timing, size=size, error=error, note=f"rtol={rtol:g}", work=todo)
+            self.rows[rtol] = row
         return self.rows[rtol]
 
     def at_least_as_accurate(self, error: dict) -> tuple[float, Row]:
@@ -187,13 +193,14 @@ def precision(settings: Settings) -> Iterator[Row]:
     reference = {name: value for name, value in _converged(model, ts).items() if name in names}
     variants = {peer: _best_variant(peer, parameters, "rotating", ts[:3])[1] for peer in found}
     for rtol in RTOLS[: 1 if settings.quick else None]:
-        calls = {"jaxtls": _evolution(model, ts, rtol=rtol, atol=1e-2 * rtol)}
+        tight = {"rtol": rtol, "atol": 1e-2 * rtol}
+        calls, todo = {"jaxtls": _evolution(model, ts, **tight)}, {"jaxtls": _work(model, ts, **tight)}
         for peer, variant in variants.items():
-            solve = peers_spring.solver(peer, parameters, variant, "rotating", rtol, 1e-2 * rtol)
+            solve = peers_spring.solver(peer, parameters, variant, "rotating", **tight)
             calls[f"{peer}, {variant}"] = partial(solve, ts)
         size = {"N": parameters.n_spins, "levels": parameters.n_levels, "times": len(ts)}
         case = "work against precision: entropic spring, one period"
-        yield from compare(case, calls, reference, size=size, repeats=5, note=f"rtol={rtol:g}")
+        yield from compare(case, calls, reference, size=size, repeats=5, note=f"rtol={rtol:g}", work=todo)
 
 
 # --- cost against N --------------------------------------------------------------------------------------------------
@@ -215,6 +222,7 @@ def cost_in_n(settings: Settings) -> Iterator[Row]:
             error=errors(values, _converged(model, ts), OBSERVED),
             ratio=timing.warm / timings[0].warm,
             ratio_to=f"N={counts[0]}",
+            work=_work(model, ts),
         )
 
 
@@ -325,6 +333,8 @@ def methods(settings: Settings) -> Iterator[Row]:
     base = None
     for name, make in _solvers(model).items():
         row = _cheapest(model, ts, make, reference, repeats=2 if settings.quick else 5)
+        if name.startswith("splitting"):
+            row.work = _work(model, ts, rtol=float(row.note.removeprefix("rtol=")))
         row.name, row.size = name, {"N": 20, "levels": levels, "modes": modes, "times": len(ts)}
         base = base or row.warm
         if row.warm is not None and base is not None:
@@ -408,6 +418,7 @@ def accuracy(settings: Settings) -> Iterator[Row]:
             },
             error=errors(last, dict(zip(REFERENCE_NAMES, values)), REFERENCE_NAMES),
             note="; ".join(solution.concerns()),
+            work=work.strang(solution.stats),
             extra={"values": {name: float(value) for name, value in last.items()}},
         )
 

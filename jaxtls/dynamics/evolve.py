@@ -298,7 +298,8 @@ def _run_windowed(model: Any, y0: PyTree, ts: Array, options: _Options, extras: 
         sized, start = (model, y0) if found is None else found
         solution = _run_diffrax(sized, start, ts, options, extras, max_steps, False)
         if found is None or float(solution.diagnostics["truncation"]) <= 0.1 * options.atol:
-            return solution
+            levels = {"n_levels": jax.tree.leaves(start)[0].shape[-1]}
+            return eqx.tree_at(lambda s: s.stats, solution, {**solution.stats, **levels})
         attempt += 1
 
 

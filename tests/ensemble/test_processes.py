@@ -57,7 +57,9 @@ r = jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1, store=sy
 
 
 def start(script, *arguments, devices=1):
-    flags = f"--xla_force_host_platform_device_count={devices}"
+    # The other flags stay: what is compiled otherwise differs in the last bits.
+    flags = [flag for flag in os.environ.get("XLA_FLAGS", "").split() if "device_count" not in flag]
+    flags = " ".join([*flags, f"--xla_force_host_platform_device_count={devices}"])
     environment = dict(os.environ, JAX_PLATFORMS="cpu", XLA_FLAGS=flags)
     command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
