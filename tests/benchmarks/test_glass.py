@@ -47,7 +47,7 @@ def test_quick_realization(tmp_path):
     ]
     assert all(row["ratio_to"] == "jaxtls" for row in found if row["name"] == "NumPy")
     assert all(row["error"]["max"] < 1e-6 for row in found if row["name"] == "jaxtls")
-    assert found[0]["extra"]["flops"] == 20 * 12**3 * 6
+    assert found[0]["work"]["flops"] == 20 * 12**3 * 6
 
 
 @pytest.mark.slow
