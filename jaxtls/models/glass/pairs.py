@@ -118,7 +118,8 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
 
     xs = (w, amplitude) if phases is None else (phases[:, rows], phases, amplitude)
     one = jnp.ones((*total_rate.shape, ts.shape[0]), amplitude.dtype)
-    product = jax.lax.scan(step, one, xs)[0]
+    # The backward pass keeps the products alone and makes their factors again.
+    product = jax.lax.scan(jax.checkpoint(step, prevent_cse=False), one, xs)[0]
     return product * decay(-total_rate[:, :, None] * ts)
 
 
