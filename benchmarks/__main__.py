@@ -99,10 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
             rows.append(row)
             # A killed run keeps what it has measured.
             harness.write(path, name, rows, quick=options.quick, parts=[part])
-        print(
-            f"{harness.table(rows, harness.ceilings(150 if options.quick else 1500))}\n\nwritten to {path}\n",
-            flush=True,
-        )
+        print(f"{harness.table(rows, harness.ceilings(options.quick))}\n\nwritten to {path}\n", flush=True)
     return 0
 
 

@@ -116,8 +116,7 @@ def glasses(settings: Settings) -> Iterator[Row]:
         return {"concurrence": glass.concurrence(jt.random_bloch_vectors(start, n), ts)}
 
     def todo(found: dict) -> work.Work:
-        each = work.pairs_of_a_glass(n, len(ts), False)
-        return {name: len(found["concurrence"]) * amount for name, amount in each.items()}
+        return work.pairs_of_a_glass(n, len(ts), False, len(found["concurrence"]))
 
     counts = settings.sizes((1, 100, 1000), (1, 1000, 10_000))
     draw = partial(jax.random.split, jax.random.key(0))

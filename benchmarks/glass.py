@@ -137,7 +137,7 @@ def throughput(settings: Settings) -> Iterator[Row]:
         timing, _ = measure(partial(run, keys), repeats=3)
         size = {"N": n, "times": len(ts), "batch": batch}
         note = f"{batch / timing.warm:.3g} realizations/s"
-        todo = {name: batch * amount for name, amount in work.pairs_of_a_glass(n, len(ts), False).items()}
+        todo = work.pairs_of_a_glass(n, len(ts), False, batch)
         yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note, work=todo)
     if gpu:
         yield _large_ensemble(64 if settings.quick else 5000, n, ts)
@@ -149,7 +149,7 @@ def _large_ensemble(count: int, n: int, ts: Any, batch: int = 50) -> Row:
     run = jax.jit(lambda keys: jax.lax.map(_ensemble(n, ts), keys, batch_size=batch).mean(0))
     timing, _ = measure(partial(run, keys), repeats=1)
     size = {"N": n, "times": len(ts), "realizations": count, "batch": batch}
-    todo = {name: count * amount for name, amount in work.pairs_of_a_glass(n, len(ts), False).items()}
+    todo = work.pairs_of_a_glass(n, len(ts), False, count)
     note = f"{count / timing.warm:.3g}/s"
     return Row.timed("ensemble on the device", "jaxtls", timing, size=size, note=note, work=todo)
 

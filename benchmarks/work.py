@@ -62,9 +62,9 @@ def factorisation(filled: tuple[np.ndarray, np.ndarray]) -> Work:
     return _work(8 * np.sum(lower * upper), 16 * np.sum(lower + upper))
 
 
-def pairs_of_a_glass(n: int, n_times: int, thermal: bool) -> Work:
+def pairs_of_a_glass(n: int, n_times: int, thermal: bool, count: int = 1) -> Work:
     """The loop over pairs and partners: a product of two tabulated phases, or an exponential; a factor, its product."""
-    turns = n**3 * n_times
+    turns = count * n**3 * n_times
     return _work(turns * (60 if thermal else 20), turns * 2 * 16)
 
 
