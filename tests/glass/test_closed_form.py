@@ -127,11 +127,51 @@ def test_exponentials():
         * np.exp(1j * rng.uniform(-np.pi / 2, np.pi / 2, 500))
         * 10.0 ** rng.integers(-12, 2, 500)
     )
+    x = np.concatenate([rng.uniform(0, 708, 1000), 10.0 ** rng.uniform(-20, 2, 1000), [0.0, -1e-13]])
+    np.testing.assert_allclose(exponentials.exp_of_negative(jnp.asarray(x)), np.exp(-x), rtol=3e-16)
+    edges = exponentials.exp_of_negative(jnp.array([709.0, 1e300, np.inf, np.nan]))
+    np.testing.assert_array_equal(edges, [0.0, 0.0, 0.0, np.nan])
     decayed = exponentials.decay(jnp.asarray(z))
     np.testing.assert_allclose(decayed, np.exp(-z), atol=1e-15)
     want = np.where(np.abs(z) < 1e-4, 1 - z / 2 + z**2 / 6, -(np.exp(-z) - 1) / z)
     np.testing.assert_allclose(exponentials.mean_decay(jnp.asarray(z), decayed), want, atol=1e-11)
     assert jax.grad(lambda x: exponentials.mean_decay(x + 0j, exponentials.decay(x + 0j)).real)(0.0) == -0.5
+
+
+@pytest.mark.parametrize("cold", [True, False])
+def test_products_and_their_derivatives(cold):
+    """Against a plain product: derivatives in rates, amplitudes and times, a zero among the first's factors."""
+    rng = np.random.default_rng(5)
+    n, ts = 5, jnp.asarray([0.3, 0.8, 1.7])
+    loss, phase, amplitude = rng.uniform(0, 1, n), rng.normal(size=(n, n)), rng.normal(size=(2, n, 2, n))
+    amplitude = amplitude[0] + 1j * amplitude[1]
+    rows = np.array([1, 3])
+    plus = jnp.asarray(rows[:, None] < np.arange(n))
+    if not cold:  # 1 + a (e^{-2wt} - 1) = 0
+        loss, amplitude[2, 0, 4] = np.where(np.arange(n) == 2, 1e4, loss), 1.0
+
+    def arguments(loss, amplitude, ts):
+        w = loss[:, None, None] - 1j * (phase[:, rows][:, :, None] + jnp.where(plus, 1, -1) * phase[:, None])
+        table = jnp.exp(-2 * (loss[:, None, None] / 2 - 1j * phase[:, :, None]) * ts)
+        return w, amplitude, ts, (table[:, rows], table) if cold else (), plus
+
+    def plain(*x):
+        w, amplitude, ts = arguments(*x)[:3]
+        return jnp.prod(1 + amplitude[..., None] * (jnp.exp(-2 * w[..., None] * ts) - 1), axis=0)
+
+    x = (jnp.asarray(loss), jnp.asarray(amplitude), ts)
+    along = tuple(jnp.asarray(rng.normal(size=v.shape)).astype(v.dtype) for v in x)
+    fast = lambda *x: pairs._product(*arguments(*x))
+    for got, want in zip(jax.jvp(fast, x, along), jax.jvp(plain, x, along)):
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-13)
+    ct = jnp.asarray(rng.normal(size=want.shape) + 1j * rng.normal(size=want.shape))
+    for got, want in zip(jax.vjp(fast, *x)[1](ct), jax.vjp(plain, *x)[1](ct)):
+        np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12)
+    if not cold:
+        x = (jnp.asarray(rng.uniform(0, 1, n)), x[1], ts)
+    slope = lambda f: lambda *x: jax.vjp(f, *x)[1](ct)
+    for got, want in zip(jax.jvp(slope(fast), x, along)[1], jax.jvp(slope(plain), x, along)[1]):
+        np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("hot", [pytest.param(False, marks=pytest.mark.slow), True])

@@ -8,12 +8,13 @@ as e^{-2wt} = e^{-G t} e^{2 i phi t} splits into a factor of i and one of j.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from ...quantum import _wootters
@@ -23,6 +24,9 @@ from .relaxation import Sites, kept, traced_out
 # Elements of an (N, N, times) table held at once, and of a (rows, N, times) block of the loop over pairs and partners.
 _TABLE = 2**18
 _BLOCK = 2**15
+# Partners in one step of that loop above T = 0: their product is made without leaving the processor. (At T = 0 the
+# factors come from tables, and one at a time is quicker.)
+_PARTNERS = 3
 _LEAST_TIMES = 8
 
 
@@ -96,7 +100,9 @@ def both_coherent(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 
 def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | None, rows: Array) -> Array:
-    """The rows i of `both_coherent`: a scan over k with carry (i, j, t)."""
+    """The rows i of `both_coherent`."""
+    # Derivatives of loops in loops compute ahead what does not depend on the rows, as tables for all k: not this.
+    sites, shifts, ts, phases, rows = jax.lax.optimization_barrier((sites, shifts, ts, phases, rows))
     partners = jnp.arange(shifts.shape[0])
     plus = rows[:, None] < partners
     phi = shifts[:, rows][:, :, None] + jnp.where(plus, 1.0, -1.0) * shifts[:, None, :]  # [k, i, j]
@@ -105,22 +111,73 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
     excluded = (k == rows[:, None]) | (k == partners)
     amplitude = jnp.where(excluded, 0.0, amplitude)
     total_rate = jnp.sum(jnp.where(excluded, 0.0, rate), axis=0)
+    tables = () if phases is None else (phases[:, rows], phases)
+    return _product(w, amplitude, ts, tables, plus) * decay(-total_rate[:, :, None] * ts)
 
-    def step(product, k):
-        if phases is None:
-            w, amplitude = k
-            relaxed = decay(2 * w[:, :, None] * ts)
-        else:
-            of_i, of_j, amplitude = k
-            relaxed = of_i[:, None] * jnp.where(plus[:, :, None], of_j, of_j.conj())
-        amplitude = amplitude[:, :, None]
-        return product * ((1 - amplitude) + amplitude * relaxed), None
 
-    xs = (w, amplitude) if phases is None else (phases[:, rows], phases, amplitude)
-    one = jnp.ones((*total_rate.shape, ts.shape[0]), amplitude.dtype)
-    # The backward pass keeps the products alone and makes their factors again.
-    product = jax.lax.scan(jax.checkpoint(step, prevent_cse=False), one, xs)[0]
-    return product * decay(-total_rate[:, :, None] * ts)
+@jax.custom_jvp
+def _product(w: Array, amplitude: Array, ts: Array, tables: tuple[Array, ...], plus: Array) -> Array:
+    """Product over k of f = 1 + a (e^{-2wt} - 1), (i, j, t), for w and a [k, i, j]: a scan with carry (i, j, t)."""
+    # Above T = 0 some partners a step, whose product never leaves the processor; from tables one is as quick.
+    together = 1 if tables else _PARTNERS
+
+    def step(product: Array, several: tuple) -> tuple[Array, None]:
+        for m in range(together):
+            w, amplitude, *phases = jax.tree.map(lambda x, m=m: x[m], several)
+            product = product * _factor(amplitude, _relaxed(w, ts, phases, plus))
+        return product, None
+
+    def grouped(x: Array) -> Array:  # partners that are missing in the last step have amplitude zero
+        n_steps = -(-x.shape[0] // together)
+        padding = [(0, n_steps * together - x.shape[0])] + [(0, 0)] * (x.ndim - 1)
+        return jnp.pad(x, padding).reshape(n_steps, together, *x.shape[1:])
+
+    one = jnp.ones((*w.shape[1:], ts.shape[0]), w.dtype)
+    return jax.lax.scan(step, one, jax.tree.map(grouped, (w, amplitude, *tables)))[0]
+
+
+@partial(_product.defjvp, symbolic_zeros=True)
+def _product_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    """The product times the sum of df/f, in w at any temperature, as another loop: its reverse makes each exponential
+    once, keeps no table of them and sums over times at once. No f is zero, and a product's rounding is relative; only
+    second derivatives lose digits, as 1/|f|."""
+    w, amplitude, ts, tables, plus = primals
+    product = _product(*primals)
+    still = lambda x: isinstance(x, SymbolicZero)
+    moving = tuple(None if still(x) else x for x in tangents[:2])
+    dts = None if still(tangents[2]) else tangents[2]
+
+    def step(total: Array, k: tuple) -> tuple[Array, None]:
+        w, amplitude, (dw, damplitude), phases = k
+        relaxed = _relaxed(w, ts, phases, plus)
+        factor = _factor(amplitude, relaxed)
+        inverse = factor.conj() / (factor.real**2 + factor.imag**2)
+        slope = jax.lax.optimization_barrier(relaxed * inverse)
+        if damplitude is not None:
+            total = total + (slope - inverse) * damplitude[..., None]
+        if dw is not None:
+            total = total - 2 * ts * slope * (amplitude * dw)[..., None]
+        if dts is not None:
+            total = total - 2 * dts * slope * (amplitude * w)[..., None]
+        return total, None
+
+    zero = jnp.zeros_like(product)
+    total, _ = jax.lax.scan(jax.checkpoint(step, prevent_cse=False), zero, (w, amplitude, moving, tables))
+    return product, product * total
+
+
+def _relaxed(w: Array, ts: Array, tables: Sequence[Array], plus: Array) -> Array:
+    """e^{-2wt}, (i, j, t); at T = 0 from tables of e^{-2wt} for the phases of i alone and of j alone."""
+    if not tables:
+        return decay(2 * w[..., None] * ts)
+    of_i, of_j = tables[0][:, None], tables[1]
+    return of_i * jnp.where(plus[..., None], of_j, of_j.conj())
+
+
+def _factor(amplitude: Array, relaxed: Array) -> Array:
+    """1 + a (e^{-2wt} - 1), with a number too small to matter in place of zero."""
+    factor = (1 - amplitude[..., None]) + amplitude[..., None] * relaxed
+    return jnp.where(factor == 0, jnp.finfo(factor.dtype).tiny ** 0.45, factor)
 
 
 def pair_indices(n: int) -> tuple[np.ndarray, np.ndarray]:
