@@ -6,10 +6,8 @@ checked here against SciPy's matrix exponential of the full Lindbladian (the fir
 
 from __future__ import annotations
 
-import itertools
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
@@ -19,20 +17,21 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_spring, work
-from .harness import RTOLS, Row, compare, errors, measure, measure_together, run
+from . import work
+from .harness import Row, errors, measure, measure_together
+from .spring_beside_peers import (
+    OBSERVED,
+    PERIOD,
+    Settings,
+    against_peers,
+    converged,
+    converged_answer,
+    evolution,
+    precision,
+    strang_work,
+)
 
 FIGURE_1: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
-OBSERVED = ("x", "x2", "impurity")
-CONVERGED = 1e-11
-PERIOD = 2 * np.pi
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-    peer_budget: float
 
 
 def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True, peer_budget: float = 600.0) -> Iterator[Row]:
@@ -46,163 +45,6 @@ def _spring(n_spins: int, **options: Any) -> jt.EntropicSpring:
     return jt.EntropicSpring(**FIGURE_1, n_spins=n_spins, **options)
 
 
-def _evolution(model: Any, ts: Any, **options: Any) -> Callable[[], dict]:
-    y0, ts = model.coherent_state(1.0), jnp.asarray(ts)
-    return lambda: jt.evolve(model, y0, ts, observables=OBSERVED, **options).observables
-
-
-def _work(model: Any, ts: Any, **options: Any) -> dict[str, float]:
-    stats = jt.evolve(model, model.coherent_state(1.0), jnp.asarray(ts), observables=OBSERVED, **options).stats
-    return work.strang(stats)
-
-
-def _converged(model: Any, ts: Any) -> dict:
-    return measure(_evolution(model, ts, rtol=CONVERGED), repeats=1)[1]
-
-
-# --- against dynamiqs and QuTiP --------------------------------------------------------------------------------------
-
-PEER_RTOL, PEER_ATOL = 1e-6, 1e-8
-SHORT = 20  # a peer that would not fit its budget runs 1/20 of the span
-OUR_RTOLS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10)
-
-
-def against_peers(settings: Settings) -> Iterator[Row]:
-    """The same finite problem, Lindblad form, all N spins exact, on 2^N n dimensions for the peers.
-
-    Ratios are given twice: to jaxtls at the same rtol, and to jaxtls at least as accurate as the peer proved to be.
-    """
-    found, missing = peers_spring.available() if settings.peers else ([], [])
-    for line in missing:
-        print(line)
-    intervals, periods = (20, 0.5) if settings.quick else (100, 5)
-    full = np.linspace(0, periods * PERIOD, intervals + 1)
-    yield _cross_check(peers_spring.Parameters(n_spins=1 if settings.quick else 2), full)
-    for n_spins in (1, 2) if settings.quick else (2, 3, 4):
-        parameters = peers_spring.Parameters(n_spins=n_spins)
-        ours = {id(full): _OurRuns(parameters, full)}
-        yield ours[id(full)].row(PEER_RTOL)
-        short = full[: max(2, intervals // SHORT + 1)]
-        for peer, frame in itertools.product(found, peers_spring.FRAMES):
-            solve, variant, estimate = _best_variant(peer, parameters, frame, short)
-            fits = estimate <= settings.peer_budget
-            ts = full if fits else short
-            if id(ts) not in ours:
-                ours[id(ts)] = _OurRuns(parameters, ts)
-                yield ours[id(ts)].row(PEER_RTOL)
-            shortened = "" if fits else f"; {estimate:.0f} s expected for the full span"
-            note = f"rtol={PEER_RTOL:g} {frame} frame, {variant}{shortened}"
-            yield ours[id(ts)].peer_row(peer, solve, note)
-
-
-def _best_variant(peer: str, parameters: Any, frame: str, short: np.ndarray) -> tuple[Callable, str, float]:
-    """The fastest way of running a peer on the short span, warm, and the seconds it would need for the full one."""
-    best: tuple[Callable, str, float] | None = None
-    for variant in peers_spring.variants(peer):
-        solve = peers_spring.solver(peer, parameters, variant, frame, PEER_RTOL, PEER_ATOL)
-        call = partial(solve, short)
-        run(call)
-        seconds = min(run(call)[0] for _ in range(2)) * SHORT
-        if best is None or seconds < best[2]:
-            best = solve, variant, seconds
-    assert best is not None
-    return best
-
-
-class _OurRuns:
-    """jaxtls on one problem and span at the tolerances that comparisons ask for, each measured once."""
-
-    def __init__(self, parameters: Any, ts: np.ndarray):
-        self.parameters, self.ts = parameters, ts
-        self.model = _model_of(parameters)
-        self.reference = _converged(self.model, ts)
-        self.rows: dict[float, Row] = {}
-
-    def describe(self) -> tuple[str, dict]:
-        span = f"N = {self.parameters.n_spins}, span t = 0..{self.ts[-1]:.3g}"
-        return f"entropic spring, {span}", {"N": self.parameters.n_spins, "levels": self.parameters.n_levels}
-
-    def row(self, rtol: float) -> Row:
-        if rtol not in self.rows:
-            timing, found = measure(_evolution(self.model, self.ts, rtol=rtol))
-            case, size = self.describe()
-            error, todo = errors(found, self.reference, OBSERVED), _work(self.model, self.ts, rtol=rtol)
-            row = Row.timed(case, "jaxtls", timing, size=size, error=error, note=f"rtol={rtol:g}", work=todo)
-            self.rows[rtol] = row
-        return self.rows[rtol]
-
-    def at_least_as_accurate(self, error: dict) -> tuple[float, Row]:
-        """The loosest tolerance whose errors in x and x2 are no larger."""
-        for rtol in OUR_RTOLS:
-            row = self.row(rtol)
-            if all(row.error[name] <= max(error[name], 1e-11) for name in ("x", "x2")):  # type: ignore[index]
-                break
-        return rtol, row
-
-    def peer_row(self, peer: str, solve: Callable, note: str) -> Row:
-        timing, found = measure(lambda: solve(self.ts), repeats=3)
-        case, size = self.describe()
-        error = errors(found, self.reference, OBSERVED)
-        rtol, ours = self.at_least_as_accurate(error)
-        assert ours.warm is not None
-        extra = {"jaxtls_rtol": rtol, "jaxtls_warm": ours.warm, "jaxtls_error": ours.error}
-        same = self.row(PEER_RTOL)
-        assert same.warm is not None
-        extra |= {"ratio_at_same_rtol": timing.warm / same.warm}
-        note += f"; {extra['ratio_at_same_rtol']:.0f} times jaxtls at rtol={PEER_RTOL:g}"
-        extra["first_call_ratio"] = timing.first / ours.first if ours.first else None
-        return Row.timed(
-            case,
-            peer,
-            timing,
-            size={**size, "dimension": 2**self.parameters.n_spins * self.parameters.n_levels},
-            error=error,
-            ratio=timing.warm / ours.warm,
-            ratio_to=f"jaxtls at rtol={rtol:g}, error {max(ours.error[k] for k in ('x', 'x2')):.0e}",  # type: ignore[index]
-            note=note,
-            extra=extra,
-        )
-
-
-def _model_of(parameters: Any) -> jt.EntropicSpring:
-    options = asdict(parameters)
-    del options["alpha"]
-    return jt.EntropicSpring(**options, n_modes=parameters.n_spins, form="lindblad")
-
-
-def _cross_check(parameters: Any, ts: np.ndarray) -> Row:
-    """The converged answer against an independent one."""
-    reference = _converged(_model_of(parameters), ts)
-    seconds, independent = run(lambda: peers_spring.exact(parameters, ts))
-    return Row(
-        "entropic spring: the converged answer",
-        "SciPy exp(t L)",
-        {"N": parameters.n_spins, "levels": parameters.n_levels},
-        first=seconds,
-        error=errors(independent, reference, OBSERVED),
-        note=f"against jaxtls at rtol={CONVERGED:g}, span t = 0..{ts[-1]:.3g}",
-    )
-
-
-def precision(settings: Settings) -> Iterator[Row]:
-    """Work against precision: two spins over one period, each peer in its fastest variant."""
-    found = peers_spring.available()[0] if settings.peers else []
-    parameters = peers_spring.Parameters(n_spins=1 if settings.quick else 2)
-    ts = np.linspace(0, (0.1 if settings.quick else 1) * PERIOD, 21)
-    model, names = _model_of(parameters), ("x", "x2")
-    reference = {name: value for name, value in _converged(model, ts).items() if name in names}
-    variants = {peer: _best_variant(peer, parameters, "rotating", ts[:3])[1] for peer in found}
-    for rtol in RTOLS[: 1 if settings.quick else None]:
-        tight = {"rtol": rtol, "atol": 1e-2 * rtol}
-        calls, todo = {"jaxtls": _evolution(model, ts, **tight)}, {"jaxtls": _work(model, ts, **tight)}
-        for peer, variant in variants.items():
-            solve = peers_spring.solver(peer, parameters, variant, "rotating", **tight)
-            calls[f"{peer}, {variant}"] = partial(solve, ts)
-        size = {"N": parameters.n_spins, "levels": parameters.n_levels, "times": len(ts)}
-        case = "work against precision: entropic spring, one period"
-        yield from compare(case, calls, reference, size=size, repeats=5, note=f"rtol={rtol:g}", work=todo)
-
-
 # --- cost against N --------------------------------------------------------------------------------------------------
 
 
@@ -212,17 +54,17 @@ def cost_in_n(settings: Settings) -> Iterator[Row]:
     ts = np.linspace(0, (0.5 if settings.quick else 5) * PERIOD, intervals + 1)
     counts = (20, 1000, 10**6) if settings.quick else (20, 100, 1000, 10**4, 10**6)
     models = [_spring(n, n_levels=levels, n_modes=modes) for n in counts]
-    timings, found = measure_together([_evolution(model, ts) for model in models], repeats=15)
+    timings, found = measure_together([evolution(model, ts) for model in models], repeats=15)
     for n, model, timing, values in zip(counts, models, timings, found):
         yield Row.timed(
             "cost against N",
             "jaxtls",
             timing,
             size={"N": n, "levels": levels, "modes": modes, "times": len(ts)},
-            error=errors(values, _converged(model, ts), OBSERVED),
+            error=errors(values, converged_answer(model, ts), OBSERVED),
             ratio=timing.warm / timings[0].warm,
             ratio_to=f"N={counts[0]}",
-            work=_work(model, ts),
+            work=strang_work(model, ts),
         )
 
 
@@ -329,12 +171,12 @@ def methods(settings: Settings) -> Iterator[Row]:
     levels, modes, intervals = (10, 2, 5) if settings.quick else (40, 3, 10)
     ts = np.linspace(0, (0.25 if settings.quick else 1) * PERIOD, intervals + 1)
     model = _spring(20, n_levels=levels, n_modes=modes)
-    reference = _converged(model, ts)
+    reference = converged_answer(model, ts)
     base = None
     for name, make in _solvers(model).items():
         row = _cheapest(model, ts, make, reference, repeats=2 if settings.quick else 5)
         if name.startswith("splitting"):
-            row.work = _work(model, ts, rtol=float(row.note.removeprefix("rtol=")))
+            row.work = strang_work(model, ts, rtol=float(row.note.removeprefix("rtol=")))
         row.name, row.size = name, {"N": 20, "levels": levels, "modes": modes, "times": len(ts)}
         base = base or row.warm
         if row.warm is not None and base is not None:
@@ -365,7 +207,7 @@ def _cheapest(model: Any, ts: Any, make: Callable, reference: dict, repeats: int
     case = f"methods at error {TARGET:g} in x and x2"
     best, note = None, ""
     for rtol in TRIED:
-        call = _evolution(model, ts, solver=make(rtol), rtol=rtol, atol=1e-2 * rtol)
+        call = evolution(model, ts, solver=make(rtol), rtol=rtol, atol=1e-2 * rtol)
         try:
             timing, found = measure(call, repeats)
         except Exception as failure:  # a method that cannot solve this is a result, not the end of the benchmark
@@ -425,6 +267,7 @@ def accuracy(settings: Settings) -> Iterator[Row]:
 
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "peers": against_peers,
+    "converged": converged,
     "size": cost_in_n,
     "gradient": gradient,
     "batch": batch,
