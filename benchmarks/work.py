@@ -14,6 +14,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
+from jaxtls.models.glass.pairs import PARTNERS
 from jaxtls.models.spring.splitting import sector_dvr
 
 from .peers_engine import Problem
@@ -65,7 +66,7 @@ def factorisation(filled: tuple[np.ndarray, np.ndarray]) -> Work:
 def pairs_of_a_glass(n: int, n_times: int, thermal: bool, count: int = 1) -> Work:
     """The loop over pairs and partners: a product of two tabulated phases, or an exponential; a factor, its product."""
     turns = count * n**3 * n_times
-    return _work(turns * (60 if thermal else 20), turns * 2 * 16)
+    return _work(turns * (60 if thermal else 20), turns * 2 * 16 / (PARTNERS if thermal else 1))
 
 
 def filled(problem: Problem) -> int:

@@ -26,7 +26,7 @@ _TABLE = 2**18
 _BLOCK = 2**15
 # Partners in one step of that loop above T = 0: their product is made without leaving the processor. (At T = 0 the
 # factors come from tables, and one at a time is quicker.)
-_PARTNERS = 3
+PARTNERS = 3
 _LEAST_TIMES = 8
 
 
@@ -119,7 +119,7 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
 def _product(w: Array, amplitude: Array, ts: Array, tables: tuple[Array, ...], plus: Array) -> Array:
     """Product over k of f = 1 + a (e^{-2wt} - 1), (i, j, t), for w and a [k, i, j]: a scan with carry (i, j, t)."""
     # Above T = 0 some partners a step, whose product never leaves the processor; from tables one is as quick.
-    together = 1 if tables else _PARTNERS
+    together = 1 if tables else PARTNERS
 
     def step(product: Array, several: tuple) -> tuple[Array, None]:
         for m in range(together):
