@@ -76,12 +76,12 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 
 def cos_sin(y: Array) -> tuple[Array, Array]:
     """cos y and sin y with an error of the order of y's own rounding; not to be differentiated."""
-    turns = jnp.round(y * (1 / math.pi))
-    r = _remainder(y, turns, _PI)
+    half_turns = jnp.round(y * (1 / math.pi))
+    r = _remainder(y, half_turns, _PI)
     r2 = r * r
     sin = r + r * r2 * _polynomial(_SIN, r2)
     cos = 1 - r2 / 2 + r2 * r2 * _polynomial(_COS, r2)
-    even = 2 * jnp.floor(turns / 2) == turns
+    even = 2 * jnp.floor(half_turns / 2) == half_turns
     return jnp.where(even, cos, -cos), jnp.where(even, sin, -sin)
 
 

@@ -118,7 +118,6 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
 @jax.custom_jvp
 def _product(w: Array, amplitude: Array, ts: Array, tables: tuple[Array, ...], plus: Array) -> Array:
     """Product over k of f = 1 + a (e^{-2wt} - 1), (i, j, t), for w and a [k, i, j]: a scan with carry (i, j, t)."""
-    # Above T = 0 some partners a step, whose product never leaves the processor; from tables one is as quick.
     together = 1 if tables else PARTNERS
 
     def step(product: Array, several: tuple) -> tuple[Array, None]:
