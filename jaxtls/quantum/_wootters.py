@@ -162,13 +162,16 @@ def packed(rho: Array) -> Entries:
     return diagonal, tuple((rho[i, j] + rho[j, i].conj()) / 2 for i, j in zip(rows, columns))
 
 
-def unpacked(entries: Entries) -> Array:
-    """The matrices, (4, 4, ...)."""
+def unpacked(entries: Entries, axis: int = 0) -> Array:
+    """The matrices, with their rows and columns as new axes from `axis` on: (4, 4, ...), or (..., 4, 4) for -1."""
     diagonal, above = entries
     rows, columns = np.triu_indices(4, 1)
     upper = {(int(i), int(j)): x for i, j, x in zip(rows, columns, above)}
     upper |= {(i, i): x.astype(above[0].dtype) for i, x in enumerate(diagonal)}
-    return jnp.stack([jnp.stack([upper[i, j] if i <= j else upper[j, i].conj() for j in range(4)]) for i in range(4)])
+    every = [upper[i, j] if i <= j else upper[j, i].conj() for i in range(4) for j in range(4)]
+    stacked = jnp.stack(every, axis)
+    axis %= stacked.ndim
+    return stacked.reshape(*stacked.shape[:axis], 4, 4, *stacked.shape[axis + 1 :])
 
 
 def maybe_entangled(entries: Entries) -> Array:

@@ -51,5 +51,5 @@ def mutual_information(sites: Sites, shifts: Array, ts: Array) -> Array:
     """S_i + S_j - S_ij of each pair i < j, (T, P)."""
     i, j = pair_indices(shifts.shape[0])
     single = von_neumann_entropy(site_matrices(sites, shifts, ts))
-    joint = von_neumann_entropy(jnp.transpose(pair_matrices(sites, shifts, ts), (3, 2, 0, 1)))
+    joint = von_neumann_entropy(pair_matrices(sites, shifts, ts))
     return single[:, i] + single[:, j] - joint

@@ -74,15 +74,34 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return total
 
 
-def cos_sin(y: Array) -> tuple[Array, Array]:
-    """cos y and sin y with an error of the order of y's own rounding; not to be differentiated."""
+def _integer_bits(count: Array) -> Array:
+    """A whole number in the low bits of an integer: of the mantissa of a large number plus it, as conversions are scalar
+    code on processors without AVX-512."""
+    info = jnp.finfo(count.dtype)
+    return jax.lax.bitcast_convert_type(count + 1.5 * 2.0**info.nmant, jnp.int64 if info.bits == 64 else jnp.int32)
+
+
+def _cos_sin_of_remainder(y: Array) -> tuple[Array, Array, Array]:
+    """cos r, sin r and n for y = r + n pi, |r| <= pi/2."""
     half_turns = jnp.round(y * (1 / math.pi))
     r = _remainder(y, half_turns, _PI)
     r2 = r * r
     sin = r + r * r2 * _polynomial(_SIN, r2)
     cos = 1 - r2 / 2 + r2 * r2 * _polynomial(_COS, r2)
-    even = 2 * jnp.floor(half_turns / 2) == half_turns
-    return jnp.where(even, cos, -cos), jnp.where(even, sin, -sin)
+    return cos, sin, half_turns
+
+
+def _signed(x: Array, half_turns: Array) -> Array:
+    """x, negative if the number is odd, for x >= 0."""
+    odd = _integer_bits(half_turns) << (jnp.finfo(x.dtype).bits - 1)
+    return jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(x, odd.dtype) | odd, x.dtype)
+
+
+def cos_sin(y: Array) -> tuple[Array, Array]:
+    """cos y and sin y with an error of the order of y's own rounding; not to be differentiated."""
+    cos, sin, half_turns = _cos_sin_of_remainder(y)
+    sign = _signed(jnp.ones_like(y), half_turns)
+    return sign * cos, sign * sin
 
 
 def exp_of_negative(x: Array) -> Array:
@@ -90,8 +109,7 @@ def exp_of_negative(x: Array) -> Array:
     info = jnp.finfo(x.dtype)
     x = jnp.minimum(x, -math.log(info.tiny) + 1.0)
     doublings = jnp.round(x * (-1 / math.log(2)))
-    integers = doublings.astype(jnp.int64 if info.bits == 64 else jnp.int32)
-    scale = jax.lax.bitcast_convert_type((integers + (1 - info.minexp)) << info.nmant, x.dtype)
+    scale = jax.lax.bitcast_convert_type((_integer_bits(doublings) + (1 - info.minexp)) << info.nmant, x.dtype)
     value = _polynomial(_EXP, _remainder(-x, doublings, _LOG_2)) * scale
     return jnp.where(doublings < info.minexp, 0.0, value)
 
@@ -99,8 +117,8 @@ def exp_of_negative(x: Array) -> Array:
 @jax.custom_jvp
 def decay(z: Array) -> Array:
     """e^-z for complex z."""
-    cos, sin = cos_sin(z.imag)
-    size = exp_of_negative(z.real)
+    cos, sin, half_turns = _cos_sin_of_remainder(z.imag)
+    size = _signed(exp_of_negative(z.real), half_turns)
     return jax.lax.complex(size * cos, -size * sin)
 
 

@@ -16,7 +16,7 @@ _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 def pair_density_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
     """(T, P, 4, 4)."""
-    return jnp.transpose(pair_matrices(sites, shifts, ts), (3, 2, 0, 1))
+    return pair_matrices(sites, shifts, ts)
 
 
 def pair_concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
@@ -65,5 +65,5 @@ def correlations(sites: Sites, shifts: Array, ts: Array) -> Array:
     rho = pair_matrices(sites, shifts, ts)
     vectors = bloch_vectors(sites, shifts, ts)
     operators = np.einsum("aij,bkl->abikjl", _PAULI, _PAULI).reshape(3, 3, 4, 4)
-    joint = jnp.real(jnp.einsum("abij,jipt->tpab", operators, rho))
+    joint = jnp.real(jnp.einsum("abij,tpji->tpab", operators, rho))
     return joint - vectors[:, i, :, None] * vectors[:, j, None, :]
