@@ -211,9 +211,8 @@ def precision(settings: Settings) -> Iterator[Row]:
         for peer in ("dynamiqs dia", "qutip vern7", "qutip tsit5 matrix form"):
             if peer.split()[0] in found:
                 calls[peer] = peers_engine.solver(peer, problem, ts, **tight)
-        case, size = "work against precision: Kerr oscillator", {"levels": n, "times": len(ts)}
-        note = f"rtol={rtol:g}"
-        yield from compare(case, calls, reference, size=size, repeats=settings.repeats, note=note, work=todo)
+        case, size = "work against precision: Kerr oscillator", {"levels": n, "times": len(ts), "rtol": rtol}
+        yield from compare(case, calls, reference, size=size, repeats=settings.repeats, work=todo)
 
 
 # --- gradients -------------------------------------------------------------------------------------------------------

@@ -26,8 +26,8 @@ import numpy as np
 # Tolerances of the `precision` parts.
 RTOLS = (1e-3, 1e-5, 1e-7, 1e-9)
 PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "numpy", "dynamiqs", "qutip", "scipy")
-# A warm repeat is added only while all of them together stay below this many seconds.
-WARM_SECONDS = 30.0
+# Seconds for the warm repeats of calls that take turns, an equal part for each call.
+WARM_SECONDS = 60.0
 
 
 @dataclass
@@ -85,26 +85,22 @@ def measure(call: Callable[[], Any], repeats: int = 5) -> tuple[Timing, Any]:
 def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tuple[list[Timing], list[Any]]:
     """As `measure` for several calls whose ratios matter: warm repeats take turns, so drifts of the machine cancel.
 
-    The cache is cleared once, so programs that two calls share count in the first call of the earlier one. Repeats stop
-    early where they would take longer than `WARM_SECONDS`, but each call runs warm at least once.
+    The cache is cleared once, so programs that two calls share count in the first call of the earlier one. A call whose
+    repeats would take longer than its part of `WARM_SECONDS` drops out early, but runs warm at least once.
     """
-    first, results = [], []
+    first, results = [], [None] * len(calls)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes are fixed on purpose: errors are reported beside the times
         jax.clear_caches()
         for call in calls:
             first.append(run(call)[0])
         warm: list[list[float]] = [[] for _ in calls]
-        begun = time.perf_counter()
-        for turn in range(repeats):
-            elapsed = time.perf_counter() - begun
-            if turn and elapsed * (turn + 1) / turn > WARM_SECONDS:
-                break
-            results = []
-            for times, call in zip(warm, calls):
-                seconds, result = run(call)
+        for _ in range(repeats):
+            for i, (times, call) in enumerate(zip(warm, calls)):
+                if times and statistics.mean(times) * (len(times) + 1) > WARM_SECONDS / len(calls):
+                    continue
+                seconds, results[i] = run(call)
                 times.append(seconds)
-                results.append(result)
     timings = [
         Timing(f, statistics.median(times), max(times) - min(times), len(times)) for f, times in zip(first, warm)
     ]

@@ -175,6 +175,7 @@ class LevenbergMarquardt:
 
     def __init__(self, problem: Problem, u0: np.ndarray):
         self.longest, self.u0 = problem.longest, u0
+        self.noise = 8 * problem.eps * np.linalg.norm(problem.data * problem.weight)
         self.state: Any = None
 
     def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -183,7 +184,8 @@ class LevenbergMarquardt:
         m = -4 * (-n // 4)  # no compilation for every number of parameters: the others change nothing
         if self.state is None:
             size = np.linalg.norm(J, axis=1)
-            self.scale = np.where(size > 0, size, 1.0) / STEEP
+            # What the data do not see has a derivative of round-off, not to be made as large as the others.
+            self.scale = np.where(size > self.noise / self.longest, size, 1.0) / STEEP
             self.longest = np.pad(self.longest * self.scale, [(0, 0), (0, m - n)], constant_values=np.inf)
         # An orthogonal transformation leaves n + 1 residuals.
         R: Any = np.linalg.qr(np.concatenate([J / self.scale[:, None], r[..., None]], axis=2), mode="r")

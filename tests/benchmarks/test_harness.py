@@ -45,6 +45,13 @@ def test_calls_measured_together_take_turns():
     assert [timing.repeats for timing in timings] == [2, 2]
 
 
+def test_a_slow_call_drops_out_and_the_others_go_on(monkeypatch):
+    monkeypatch.setattr(harness, "run", lambda call: (call(), call()))
+    monkeypatch.setattr(harness, "WARM_SECONDS", 10.0)
+    timings, results = harness.measure_together([lambda: 0.1, lambda: 2.0, lambda: 8.0], repeats=5)
+    assert [timing.repeats for timing in timings] == [5, 1, 1] and results == [0.1, 2.0, 8.0]
+
+
 def test_json_layout(tmp_path):
     timing = harness.Timing(first=1.0, warm=0.1, spread=0.01, repeats=3)
     rows = [
@@ -148,11 +155,12 @@ def test_work_against_precision_is_drawn(case, tmp_path):
 
 def written(folder, name, warm):
     timing = harness.Timing(first=1.0, warm=warm, spread=0.0, repeats=3)
-    peer, slower = harness.Timing(2.0, 1.0, 0.0, 3), harness.Timing(3.0, 4.0, 0.0, 3)
+    peer, slower = harness.Timing(2.0, 10 * warm, 0.0, 3), harness.Timing(3.0, 4.0, 0.0, 3)
+    equal = {"ratio": 5.0, "extra": {"jaxtls_warm": 2 * warm}}
     found = [
         harness.Row.timed("a case", "jaxtls", timing, size={"N": 2, "times": 5}, error={"x": 1e-9}),
         harness.Row.timed("a case", "dynamiqs dense", slower, size={"N": 2}, error={"x": 1e-7}),
-        harness.Row.timed("a case", "dynamiqs dia", peer, size={"N": 2, "dimension": 8}, error={"x": 1e-7}),
+        harness.Row.timed("a case", "dynamiqs dia", peer, size={"N": 2, "dimension": 8}, error={"x": 1e-7}, **equal),
     ]
     return harness.write(folder / f"{name}.json", "spring", found, quick=True, parts=["size"])
 
@@ -163,13 +171,25 @@ def test_two_runs_are_compared(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "warn     1.50x  0.1 -> 0.15 s  a case: jaxtls N=2 times=5" in said and "FAIL" not in said
     assert main(["compare", str(old), str(slow)]) == 1
-    assert "FAIL     2.00x" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "FAIL     2.00x" in said and "dynamiqs" not in said  # peers are not ours to mend
+
+
+def test_tolerances_are_rows_of_their_own(tmp_path, capsys):
+    timings = [harness.Timing(1.0, warm, 0.0, 3) for warm in (0.1, 0.9)]
+    found = [
+        harness.Row.timed("precision", "jaxtls", timing, size={"rtol": rtol})
+        for timing, rtol in zip(timings, harness.RTOLS)
+    ]
+    path = harness.write(tmp_path / "one.json", "spring", found, quick=True, parts=["precision"])
+    assert main(["compare", str(path), str(path)]) == 0
+    assert capsys.readouterr().out.count(" 1.00x") == 2
 
 
 def test_the_table_takes_the_fastest_variant_of_each_peer(tmp_path):
     path = written(tmp_path, "new", 0.1)
     lines = results.table(results.load(path)).splitlines()
-    assert lines[2:] == ["| a case, N = 2 | 0.1 (1), 1e-09 | 1 (2), 1e-07 = 10× |  |  |"]
+    assert lines[2:] == ["| a case, N = 2 | 0.1 (1), 1e-09 | 1 (2), 1e-07 = 10× (5×) |  |  |"]
     page = tmp_path / "README.md"
     page.write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
     results.write_table(page, "new")

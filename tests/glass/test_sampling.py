@@ -40,6 +40,18 @@ def test_moments():
     assert abs(np.mean(np.sign(pairs))) < 0.03
 
 
+def test_each_polarization_has_its_own_speed():
+    """J is a sum over the two of 1/v², Y of 1/v⁵; an infinitely fast one adds nothing."""
+    key, never = jax.random.key(2), 1e12
+    sample = lambda v_l, v_t: jt.TLSGlass.sample(key, 5, speed_longitudinal=v_l, speed_transverse=v_t)
+    both, first, second = sample(5000.0, 3000.0), sample(5000.0, never), sample(never, 3000.0)
+    for name, power in (("couplings", 2), ("rates", 5)):
+        got = lambda g, name=name: np.asarray(getattr(g, name))
+        np.testing.assert_allclose(got(both), got(first) + got(second), rtol=1e-12)
+        np.testing.assert_allclose(got(sample(10000.0, never)), got(first) / 2**power, rtol=1e-12)
+        np.testing.assert_allclose(got(sample(never, 6000.0)), got(second) / 2**power, rtol=1e-12)
+
+
 def test_units_and_polarizations():
     """J and Y in SI from their formulas, against a glass whose constants all differ from the defaults."""
     key = jax.random.key(5)

@@ -19,7 +19,8 @@ def kron(*factors):
 
 
 class Oracle:
-    """TLSs given one by one: omega_j^2 (its share of the stiffness, delta_j = M omega_j^2/2), B_j, gamma_j."""
+    """TLSs given one by one: omega_j^2 (its share of the stiffness, delta_j = M omega_j^2/2), B_j, gamma_j (a number,
+    or a function of the energy)."""
 
     def __init__(self, stiffness, splittings, gammas, beta, omega_0, n_levels, form, mass=1.0, softening=0.0):
         n_spins = len(stiffness)
@@ -43,8 +44,9 @@ class Oracle:
             energy = lambda x, j=j: splittings[j] + mass * stiffness[j] * x**2 / 2
             H = H + at(j, up, function(energy))
             occupation = lambda x, e=energy: 1 / np.expm1(beta * e(x))
-            down = lambda x, j=j, o=occupation: gammas[j] * (o(x) + 1)
-            rise = lambda x, j=j, o=occupation: gammas[j] * o(x)
+            gamma = lambda x, j=j, e=energy: gammas[j](e(x)) if callable(gammas[j]) else gammas[j]
+            down = lambda x, g=gamma, o=occupation: g(x) * (o(x) + 1)
+            rise = lambda x, g=gamma, o=occupation: g(x) * o(x)
             terms.append((at(j, raising.T, eye), function(down), function(lambda x, d=down: np.sqrt(d(x)))))
             terms.append((at(j, raising, eye), function(rise), function(lambda x, r=rise: np.sqrt(r(x)))))
         dim = H.shape[0]
@@ -64,7 +66,6 @@ class Oracle:
         self.x = np.real(function(lambda x: x))
         self.p = 1j * np.sqrt(mass * eff / 2) * (a.T - a)
         self.gibbs = kron(*[np.diag([q, 1 - q]) for q in p])
-        self.up = up
 
     def run(self, oscillator, ts):
         """Dictionary of observables at ts (uniform), from Gibbs spins (x) `oscillator`."""

@@ -62,7 +62,7 @@ def test_vector_field_equals_the_splitting():
 @pytest.mark.filterwarnings("ignore:truncation")
 @pytest.mark.parametrize("form", [pytest.param("wang-taylor", marks=pytest.mark.slow), "lindblad"])
 def test_classes_equal_the_full_space(form):
-    """Two unlike TLSs, and one class of two beside another TLS."""
+    """One class of two beside another TLS."""
     omega, splitting, gamma, counts = [1.1, 0.8], [2.0, 3.5], [1.5, 0.9], (2, 1)
     s = jt.EntropicSpring(
         omega=omega,
@@ -100,20 +100,38 @@ def test_like_classes_equal_one_class():
 
 @pytest.mark.filterwarnings("ignore:truncation")
 @pytest.mark.slow
-def test_spectral_density_flat_equals_gamma_and_sloped_equals_brute_force():
+def test_flat_spectral_density_is_gamma():
     flat = spring(2, "wang-taylor", gamma=None, spectral_density=lambda e: 1.5 / (2 * jnp.pi) * jnp.ones_like(e))
     const = spring(2, "wang-taylor")
     a = jt.evolve(flat, flat.coherent_state(0.4), TS).observables["impurity"]
     b = jt.evolve(const, const.coherent_state(0.4), TS).observables["impurity"]
     np.testing.assert_allclose(a, b, atol=1e-10)
-    sloped = spring(2, "lindblad", gamma=None, spectral_density=lambda e: 0.1 * e)
-    np.testing.assert_allclose(sloped.spin_rates(jnp.zeros(1))[0, 0], 2 * np.pi * 0.1 * 2.0, rtol=1e-12)
-    import diffrax
 
-    y0 = sloped.coherent_state(0.4)
-    c = jt.evolve(sloped, y0, TS, rtol=1e-9).observables["x2"]
-    d = jt.evolve(sloped, y0, TS, solver=diffrax.Dopri8(), rtol=1e-9).observables["x2"]
-    np.testing.assert_allclose(c, d, atol=1e-7)
+
+@pytest.mark.filterwarnings("ignore:truncation")
+def test_sloped_spectral_density_equals_the_full_space():
+    """J(E) = .1 E + .05 E^2, at the energy that each position gives the TLSs."""
+    J = lambda e: 0.1 * e + 0.05 * e**2
+    s = spring(2, "lindblad", gamma=None, spectral_density=J)
+    each = BASE["omega"] ** 2 / 2
+    gamma = lambda e: 2 * np.pi * J(e)
+    full = Oracle([each] * 2, [BASE["splitting"]] * 2, [gamma] * 2, BASE["beta"], BASE["omega_0"], LEVELS, "lindblad")
+    want = full.run(coherent(LEVELS, 0.4), TS)
+    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(LEVELS, 0.4))), TS, rtol=1e-10, atol=1e-12).observables
+    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
+        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+
+
+@pytest.mark.slow
+def test_squares_equal_the_full_space():
+    """x2 and p2 need levels enough that x x and x^2 are the same operator where the state is."""
+    levels, ts = 40, np.linspace(0.0, 1.0, 3)
+    s = spring(1, "lindblad", n_levels=levels, splitting=4.0)
+    full = Oracle([BASE["omega"] ** 2], [4.0], [BASE["gamma"]], BASE["beta"], BASE["omega_0"], levels, "lindblad")
+    want = full.run(coherent(levels, 0.4), ts)
+    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(levels, 0.4))), ts, rtol=1e-10, atol=1e-12).observables
+    for name in ("x2", "p2"):
+        np.testing.assert_allclose(got[name], want[name], atol=1e-7, err_msg=name)
 
 
 @pytest.mark.filterwarnings("ignore:truncation")

@@ -75,14 +75,14 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 
 
 def _integer_bits(count: Array) -> Array:
-    """A whole number in the low bits of an integer: of the mantissa of a large number plus it, as conversions are scalar
-    code on processors without AVX-512."""
+    """A whole number in the low bits of an integer, those of the mantissa of a large number plus it: conversions would
+    be scalar code on processors without AVX-512."""
     info = jnp.finfo(count.dtype)
     return jax.lax.bitcast_convert_type(count + 1.5 * 2.0**info.nmant, jnp.int64 if info.bits == 64 else jnp.int32)
 
 
-def _cos_sin_of_remainder(y: Array) -> tuple[Array, Array, Array]:
-    """cos r, sin r and n for y = r + n pi, |r| <= pi/2."""
+def _cos_sin(y: Array) -> tuple[Array, Array, Array]:
+    """cos r, sin r and n for y = r + n pi, |r| <= pi/2, with an error of the order of y's own rounding."""
     half_turns = jnp.round(y * (1 / math.pi))
     r = _remainder(y, half_turns, _PI)
     r2 = r * r
@@ -95,13 +95,6 @@ def _signed(x: Array, half_turns: Array) -> Array:
     """x, negative if the number is odd, for x >= 0."""
     odd = _integer_bits(half_turns) << (jnp.finfo(x.dtype).bits - 1)
     return jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(x, odd.dtype) | odd, x.dtype)
-
-
-def cos_sin(y: Array) -> tuple[Array, Array]:
-    """cos y and sin y with an error of the order of y's own rounding; not to be differentiated."""
-    cos, sin, half_turns = _cos_sin_of_remainder(y)
-    sign = _signed(jnp.ones_like(y), half_turns)
-    return sign * cos, sign * sin
 
 
 def exp_of_negative(x: Array) -> Array:
@@ -117,7 +110,7 @@ def exp_of_negative(x: Array) -> Array:
 @jax.custom_jvp
 def decay(z: Array) -> Array:
     """e^-z for complex z."""
-    cos, sin, half_turns = _cos_sin_of_remainder(z.imag)
+    cos, sin, half_turns = _cos_sin(z.imag)
     size = _signed(exp_of_negative(z.real), half_turns)
     return jax.lax.complex(size * cos, -size * sin)
 

@@ -28,6 +28,7 @@ from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_si
 from .observables import (
     MAX_SPIN_GRID,
     excitation,
+    number,
     oscillator_observables,
     spin_entropy,
     spin_grid_size,
@@ -280,7 +281,7 @@ class EntropicSpring(eqx.Module):
         return {
             "smallest_eigenvalue": self.smallest_eigenvalue,
             "oscillator_state": self.oscillator_state,
-            "number": lambda y: jnp.sum(np.arange(y.shape[-1]) * jnp.diagonal(y[0]).real),
+            "number": lambda y: number(y[0]),
         }
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
@@ -391,8 +392,8 @@ class EntropicSpring(eqx.Module):
         structure: where y0 holds every excitation, or there are classes."""
         if self.n_classes > 1 or not isinstance(self.n_spins, Count) or self.n_spins < y0.shape[0]:
             return self
-        number = jnp.asarray(float(self.n_spins), self.omega.dtype)
-        return eqx.tree_at(lambda s: s.n_spins, self, number, is_leaf=lambda x: isinstance(x, Count))
+        count = jnp.asarray(float(self.n_spins), self.omega.dtype)
+        return eqx.tree_at(lambda s: s.n_spins, self, count, is_leaf=lambda x: isinstance(x, Count))
 
     def resolve(
         self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None

@@ -1,0 +1,76 @@
+"""Other numbers in the same shapes compile nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+
+TS = jnp.linspace(0.0, 0.5, 4)
+EDGE = jnp.array([[0.0, 1.0], [1.0, 0.0]])
+PROGRAMS: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def counted():
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, *_, **__: PROGRAMS.append(name) if "backend_compile" in name else None
+    )
+
+
+def glass(x):
+    couplings = x * (jnp.ones((4, 4)) - jnp.eye(4))
+    model = jt.TLSGlass(x * jnp.arange(1.0, 5.0), couplings, x * jnp.ones(4), 0.1, 1.0)
+    bloch = jnp.tile(x * jnp.array([0.6, 0.0, 0.6]), (4, 1))
+    return model.concurrence(bloch, TS), model.half_system_entropy(bloch, TS), model.pair_density_matrices(bloch, TS)
+
+
+def network(x):
+    net = jt.ThermalNetwork([2.0, 1.0], [x, 1.25], [0.1, 0.1], coherent=x * 0.05 * EDGE)
+    ss = net.steady_state()
+    return net.heat_currents(ss), net.entropy_production(ss)
+
+
+def oscillator(x):
+    a = jnp.diag(jnp.sqrt(jnp.arange(1.0, 6.0)), 1)
+    return a, jt.Lindbladian(x * (a.T @ a) + 0.3 * (a + a.T), [a], rates=[x])
+
+
+def steady(x):
+    a, lindbladian = oscillator(x)
+    rho = jt.steady_state(lindbladian)
+    return rho, jt.spectrum(lindbladian, rho, a, a.T, jnp.linspace(-1.0, 1.0, 5))
+
+
+def delays(x):
+    a, lindbladian = oscillator(x)
+    return jt.correlation(lindbladian, jnp.eye(6) / 6, a.T, a, TS)
+
+
+def jumps(x):
+    a = jnp.diag(jnp.sqrt(jnp.arange(1.0, 4.0)), 1)
+    H = x * (a.T @ a) + 0.3 * (a + a.T)
+    return jt.trajectories(H, [x * a], jnp.eye(4)[1], TS, 5, jax.random.key(0), [a.T @ a])
+
+
+def heated(x):
+    model = jt.TLSHeatedOscillator(1.0, x, 0.1 * x, x, 0.5, n_levels=30)
+    return jt.evolve(model, model.thermal_state(0.1 * x), TS).observables
+
+
+def damped(x):
+    model = jt.DampedOscillator(x, 0.1 * x)
+    return model.transition_probabilities(TS), model.transition_probabilities(TS, initial=2)
+
+
+@pytest.mark.parametrize(
+    "call", [glass, network, steady, delays, jumps, heated, damped], ids=lambda call: call.__name__
+)
+def test_other_numbers_compile_nothing(call):
+    jax.block_until_ready(call(0.9))
+    call(0.8)
+    PROGRAMS.clear()
+    found = jax.tree.leaves(call(1.1))
+    assert PROGRAMS == []
+    assert all(np.all(np.isfinite(leaf)) for leaf in found)
