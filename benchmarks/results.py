@@ -95,12 +95,16 @@ def _fastest(members: list[dict], start: str) -> dict | None:
 
 def _cell(row: Mapping, ours: Mapping | None = None) -> str:
     error = max((row["error"] or {"": None}).values(), key=lambda value: value or 0.0)
-    first = f" ({row['first']:.2g})" if row["first"] else ""
+    first = f" ({_rounded(row['first'], 2)})" if row["first"] else ""
     accuracy = f", {error:.0e}" if error else ""
-    ratio = f" = {row['warm'] / ours['warm']:.3g}×" if ours else ""
+    ratio = f" = {_rounded(row['warm'] / ours['warm'])}×" if ours else ""
     if "jaxtls_warm" in row["extra"]:  # measured at equal error, too
-        ratio += f" ({row['ratio']:.3g}×)"
-    return f"{row['warm']:.2g}{first}{accuracy}{ratio}"
+        ratio += f" ({_rounded(row['ratio'])}×)"
+    return f"{_rounded(row['warm'], 2)}{first}{accuracy}{ratio}"
+
+
+def _rounded(value: float, digits: int = 3) -> str:
+    return f"{float(f'{value:.{digits}g}'):g}"
 
 
 def write_table(readme: Path, text: str) -> None:
