@@ -203,7 +203,7 @@ class AbstractJosephsonQubit(eqx.Module):
 
             >>> import importlib.resources
             >>> file = importlib.resources.files("jaxtls.cli").joinpath("data/ring_down.csv")
-            >>> time, voltage, error = np.loadtxt(file.open(), delimiter=",", skiprows=1).T
+            >>> time, voltage, error = np.loadtxt(file.read_text().splitlines(), delimiter=",", skiprows=1).T
             >>> class Experiment(eqx.Module):
             ...     qubit: jt.PhaseQubit
             ...     step: jax.Array  # [A]
