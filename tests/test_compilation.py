@@ -70,6 +70,8 @@ def damped(x):
 def test_other_numbers_compile_nothing(call):
     jax.block_until_ready(call(0.9))
     call(0.8)
+    jax.jit(lambda x: 2 * x)(1.0)
+    assert PROGRAMS  # a new function is counted
     PROGRAMS.clear()
     found = jax.tree.leaves(call(1.1))
     assert PROGRAMS == []
