@@ -32,18 +32,22 @@ def oracle_for(s, n_spins):
     )
 
 
+def assert_equals(full, s):
+    """A spring from its own product state against the full space, both from the same coherent oscillator."""
+    want = full.run(coherent(LEVELS, 0.4), TS)
+    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(LEVELS, 0.4))), TS, rtol=1e-10, atol=1e-12).observables
+    # x2 and p2 are left out: in a basis this small the truncated product of two x differs from x^2 at the edge.
+    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
+        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+
+
 @pytest.mark.filterwarnings("ignore:truncation")  # both sides share the same small basis
 @pytest.mark.parametrize("form", ["wang-taylor", "lindblad"])
 @pytest.mark.parametrize("n_spins", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)), 3])
 def test_exact_sectors_equal_the_full_space(n_spins, form):
     """Strong coupling, small basis, beta d x^2 ~ 1: every term of both forms counts."""
     s = spring(n_spins, form)
-    # x2 and p2 are left out: in a basis this small the truncated product of two x differs from x^2 at the edge.
-    want = oracle_for(s, n_spins).run(coherent(LEVELS, 0.4), TS)
-    y0 = s.product_state(jnp.asarray(coherent(LEVELS, 0.4)))
-    got = jt.evolve(s, y0, TS, rtol=1e-10, atol=1e-12).observables
-    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
-        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+    assert_equals(oracle_for(s, n_spins), s)
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
@@ -76,12 +80,7 @@ def test_classes_equal_the_full_space(form):
         form=form,
     )
     stiffness = [omega[0] ** 2 / 2, omega[0] ** 2 / 2, omega[1] ** 2]
-    want = Oracle(np.array(stiffness), [2.0, 2.0, 3.5], [1.5, 1.5, 0.9], 0.5, 0.7, LEVELS, form).run(
-        coherent(LEVELS, 0.4), TS
-    )
-    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(LEVELS, 0.4))), TS, rtol=1e-10, atol=1e-12).observables
-    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
-        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+    assert_equals(Oracle(np.array(stiffness), [2.0, 2.0, 3.5], [1.5, 1.5, 0.9], 0.5, 0.7, LEVELS, form), s)
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
@@ -116,10 +115,20 @@ def test_sloped_spectral_density_equals_the_full_space():
     each = BASE["omega"] ** 2 / 2
     gamma = lambda e: 2 * np.pi * J(e)
     full = Oracle([each] * 2, [BASE["splitting"]] * 2, [gamma] * 2, BASE["beta"], BASE["omega_0"], LEVELS, "lindblad")
-    want = full.run(coherent(LEVELS, 0.4), TS)
-    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(LEVELS, 0.4))), TS, rtol=1e-10, atol=1e-12).observables
-    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
-        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+    assert_equals(full, s)
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+@pytest.mark.slow
+def test_sloped_spectral_density_in_both_integrators():
+    import diffrax
+
+    sloped = spring(2, "lindblad", gamma=None, spectral_density=lambda e: 0.1 * e)
+    np.testing.assert_allclose(sloped.spin_rates(jnp.zeros(1))[0, 0], 2 * np.pi * 0.1 * 2.0, rtol=1e-12)
+    y0 = sloped.coherent_state(0.4)
+    a = jt.evolve(sloped, y0, TS, rtol=1e-9).observables["x2"]
+    b = jt.evolve(sloped, y0, TS, solver=diffrax.Dopri8(), rtol=1e-9).observables["x2"]
+    np.testing.assert_allclose(a, b, atol=1e-7)
 
 
 @pytest.mark.slow

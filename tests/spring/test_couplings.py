@@ -7,10 +7,8 @@ import pytest
 
 import jaxtls as jt
 
-from .oracle import Oracle, coherent
-
-LEVELS = 12
-TS = np.linspace(0.0, 3.0, 7)
+from .oracle import Oracle
+from .test_brute_force import LEVELS, assert_equals
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
@@ -31,10 +29,7 @@ def test_tunnelling_tlss_equal_the_full_space():
     full = Oracle(
         stiffness, energies, [1.1] * 2, 0.5, omega_p, LEVELS, "lindblad", mass=mass, softening=stiffness.sum() / 2
     )
-    want = full.run(coherent(LEVELS, 0.4), TS)
-    got = jt.evolve(s, s.product_state(jnp.asarray(coherent(LEVELS, 0.4))), TS, rtol=1e-10, atol=1e-12).observables
-    for name in ("x", "p", "impurity", "excitation", "spin_entropy"):
-        np.testing.assert_allclose(got[name], want[name], atol=2e-8, err_msg=name)
+    assert_equals(full, s)
 
 
 def bath(key, strength=0.1):

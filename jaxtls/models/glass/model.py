@@ -25,7 +25,7 @@ from jaxtyping import Array
 from ..._checks import concrete, finite, positive, require, size
 from . import entropies, observables, sampling
 from .brute_force import MAX_STATE, GlassLindbladian, hamiltonian
-from .pairs import over_time_chunks, pair_indices
+from .pairs import over_time_chunks, pair_indices, pair_matrices
 from .reduced import MAX_SITES
 from .relaxation import Sites
 
@@ -206,7 +206,7 @@ class TLSGlass(eqx.Module):
 
     def pair_density_matrices(self, bloch: Any, ts: Any) -> Array:
         """rho_ij of all pairs i < j, (T, P, 4, 4), basis (S0 = +1, S0 = -1) of i, then of j (i slower)."""
-        return self._run(observables.pair_density_matrices, bloch, ts)
+        return self._run(pair_matrices, bloch, ts)
 
     # --- any subsystem ---
 

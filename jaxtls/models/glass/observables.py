@@ -14,11 +14,6 @@ from .relaxation import Sites
 _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
-def pair_density_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """(T, P, 4, 4)."""
-    return pair_matrices(sites, shifts, ts)
-
-
 def pair_concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
     """(T, P)."""
     return pair_rows(_concurrences(sites, shifts, ts)).T
