@@ -98,7 +98,7 @@ def evolve(
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
     jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
-    traced = is_traced(model, y0, ts, jumps)
+    traced = is_traced(model, y0, ts, jumps) or _holds_tracers(observables, y0)
 
     if solver is None and hasattr(model, "splitting_step") and jumps is None:
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
@@ -161,6 +161,13 @@ def _chosen_observables(model: Any, observables: Any) -> Any:
     for name in observables:
         require(name in known, "observables", f"name some of {sorted(known)}", repr(name))
     return tuple(observables)
+
+
+def _holds_tracers(observables: Any, y0: PyTree) -> bool:
+    """Whether functions of the user's close over numbers that are being traced."""
+    if not isinstance(observables, Mapping):
+        return False
+    return is_traced(jax.make_jaxpr(lambda y: [f(y) for f in observables.values()])(y0).consts)
 
 
 # --- the model's own splitting ---------------------------------------------------------------------------------------

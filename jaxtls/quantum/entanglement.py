@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
@@ -40,6 +42,11 @@ def concurrence(rho: Shaped[Array, "*batch 4 4"] | AnyArray) -> Float[Array, "*b
     array = density_matrix("rho", rho)
     remedy = "Use negativity for other dimensions."
     require(array.shape[-1] == 4, "rho", "have shape (..., 4, 4)", f"shape {array.shape}", remedy)
+    return _concurrence(array)
+
+
+@jax.jit
+def _concurrence(array: Array) -> Array:
     entries = jnp.moveaxis(as_complex(array), (-2, -1), (0, 1))
     return _wootters.concurrence(_wootters.packed(entries.reshape(4, 4, -1))).reshape(entries.shape[2:])
 
@@ -70,6 +77,10 @@ def negativity(rho: Shaped[Array, "*batch n n"] | AnyArray, dims: Sequence[int] 
     array = density_matrix("rho", rho)
     sizes = subsystems(dims, array.shape[-1])
     require(len(sizes) >= 2, "dims", "list at least two subsystems", sizes)
-    first, rest = sizes[0], array.shape[-1] // sizes[0]
+    return _negativity(array, sizes[0], array.shape[-1] // sizes[0])
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _negativity(array: Array, first: int, rest: int) -> Array:
     split = array.reshape(*array.shape[:-2], first, rest, first, rest)
     return _spectral.negative_weight(jnp.swapaxes(split, -4, -2).reshape(array.shape))

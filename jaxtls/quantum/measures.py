@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Inexact, Shaped
@@ -74,7 +75,7 @@ def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"
         0.25
     """
     array = density_matrix("rho", rho)
-    return jnp.real(trace_product(array, array))
+    return _overlap(array, array)
 
 
 def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
@@ -96,7 +97,7 @@ def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Ar
 
     Source: J. von Neumann, Mathematische Grundlagen der Quantenmechanik (1932), chapter V.
     """
-    return _spectral.entropy(density_matrix("rho", rho))
+    return _entropy(density_matrix("rho", rho))
 
 
 def relative_entropy(
@@ -122,7 +123,7 @@ def relative_entropy(
     Source: H. Umegaki, Kodai Math. Sem. Rep. 14, 59 (1962).
     """
     a, b = _same_dimension(density_matrix("rho", rho), density_matrix("sigma", sigma))
-    return -_spectral.entropy(a) - jnp.real(trace_product(a, _spectral.log_hermitian(b)))
+    return _relative_entropy(a, b)
 
 
 def fidelity(
@@ -154,7 +155,7 @@ def fidelity(
     if a_ket or b_ket:
         psi, matrix = (a, b) if a_ket else (b, a)
         return jnp.real(jnp.einsum("i,...ij,j->...", psi.conj(), matrix, psi, precision=HIGHEST))
-    return _spectral.root_fidelity(*jnp.broadcast_arrays(a, b)) ** 2
+    return _fidelity(a, b)
 
 
 def trace_distance(
@@ -179,8 +180,7 @@ def trace_distance(
     Source: M. A. Nielsen, I. L. Chuang, Quantum Computation and Quantum Information, Eq. (9.11).
     """
     a, b = _same_dimension(density_matrix("rho", rho), density_matrix("sigma", sigma))
-    difference = a - b
-    return (_spectral.negative_weight(difference) + _spectral.negative_weight(-difference)) / 2
+    return _trace_distance(a, b)
 
 
 def _same_dimension(a: Array, b: Array) -> tuple[Array, Array]:
@@ -188,3 +188,29 @@ def _same_dimension(a: Array, b: Array) -> tuple[Array, Array]:
     require(good, "sigma", f"have the dimension {a.shape[-1]} of `rho`", f"shape {b.shape}")
     dtype = jnp.result_type(a, b)
     return a.astype(dtype), b.astype(dtype)
+
+
+# --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
+
+_entropy = jax.jit(_spectral.entropy)
+
+
+@jax.jit
+def _overlap(a: Array, b: Array) -> Array:
+    return jnp.real(trace_product(a, b))
+
+
+@jax.jit
+def _relative_entropy(a: Array, b: Array) -> Array:
+    return -_spectral.entropy(a) - jnp.real(trace_product(a, _spectral.log_hermitian(b)))
+
+
+@jax.jit
+def _fidelity(a: Array, b: Array) -> Array:
+    return _spectral.root_fidelity(*jnp.broadcast_arrays(a, b)) ** 2
+
+
+@jax.jit
+def _trace_distance(a: Array, b: Array) -> Array:
+    difference = a - b
+    return (_spectral.negative_weight(difference) + _spectral.negative_weight(-difference)) / 2

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Inexact, Shaped
@@ -30,7 +33,7 @@ def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
     """
     n, level = size("n_levels", n_levels), size("k", k, least=0)
     require(level < n, "k", f"be below n_levels = {n}", level)
-    return jnp.zeros(n, complex).at[level].set(1.0)
+    return jnp.asarray(np.eye(n)[level], complex)
 
 
 def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n"]:
@@ -57,6 +60,11 @@ def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> 
     amplitude = inexact("alpha", alpha)
     known = concrete(amplitude)
     require(known is None or bool(np.all(np.isfinite(known))), "alpha", "be finite", alpha)
+    return _coherent(n, amplitude)
+
+
+@partial(jax.jit, static_argnums=0)
+def _coherent(n: int, amplitude: Array) -> Array:
     square = (jnp.real(amplitude) ** 2 + jnp.imag(amplitude) ** 2)[..., None]
     # With s² = 1 + |alpha|² (smooth, never 0), alpha^k / sqrt(k!) = (alpha/s)^k · s^k / sqrt(k!): the first factor is
     # at most 1, and the second times exp(-|alpha|²/2) is at most exp(1/2). In u = s²/k its logarithm is
@@ -90,7 +98,11 @@ def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray
         True
     """
     n = size("n_levels", n_levels)
-    m = positive("mean_number", mean_number, zero=True)
+    return _thermal(n, positive("mean_number", mean_number, zero=True))
+
+
+@partial(jax.jit, static_argnums=0)
+def _thermal(n: int, m: Array) -> Array:
     weights = _powers(m / (1 + m), n)
     populations = weights / jnp.sum(weights, axis=-1, keepdims=True)
     return as_complex(populations[..., None] * jnp.eye(n, dtype=populations.dtype))
@@ -116,7 +128,12 @@ def to_density_matrix(
         [[1.0, 0.0], [0.0, 0.0]]
     """
     array, is_ket = state("psi", psi, ket)
-    return array[..., :, None] * array[..., None, :].conj() if is_ket else array
+    return _projector(array) if is_ket else array
+
+
+@jax.jit
+def _projector(psi: Array) -> Array:
+    return psi[..., :, None] * psi[..., None, :].conj()
 
 
 def to_position_basis(rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | None = None) -> Inexact[Array, "*batch n"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -65,6 +65,11 @@ def wigner(
     x, p = real("xs", xs), real("ps", ps)
     for name, grid in (("xs", x), ("ps", p)):
         require(grid.ndim == 1, name, "be one-dimensional", f"shape {grid.shape}")
+    return _on_grid(array, x, p, is_ket)
+
+
+@partial(jax.jit, static_argnums=3)
+def _on_grid(array: Array, x: Array, p: Array, is_ket: bool) -> Array:
     array = as_complex(array)
     n = array.shape[-1]
     dtype = jnp.result_type(jnp.finfo(array.dtype).dtype, x, p)

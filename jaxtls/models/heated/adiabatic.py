@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...quantum import coherent_state, thermal_state
+from ...quantum import coherent_state, thermal_state, to_density_matrix
 from .._ladder import from_left, from_right, ladder_means
 
 
@@ -45,8 +45,7 @@ class AdiabaticOscillator(eqx.Module):
 
     def coherent_state(self, alpha: Any) -> Array:
         """|alpha><alpha|, (n_levels, n_levels) complex."""
-        ket = coherent_state(self.n_levels, alpha)
-        return jnp.outer(ket, ket.conj())
+        return to_density_matrix(coherent_state(self.n_levels, alpha))
 
     def occupation(self, t: Any, n: Any = 0.0) -> Array:
         """<n> after a time t from a mean of n: n + 2 Gamma t."""

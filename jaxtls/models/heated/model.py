@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..._checks import finite, positive, require, size
-from ...quantum import coherent_state, thermal_state
+from ...quantum import coherent_state, thermal_state, to_density_matrix
 from . import parity
 from .adiabatic import QUADRATURES, AdiabaticOscillator, quadratures
 
@@ -93,6 +94,10 @@ class TLSHeatedOscillator(eqx.Module):
             >>> y.shape, round(float(h.observables["polarization"](y)), 4)
             ((2, 30, 30), -0.3333)
         """
+        return self._thermal(positive("n", n, zero=True))
+
+    @eqx.filter_jit
+    def _thermal(self, n: Array) -> Array:
         oscillator = jnp.diagonal(thermal_state(self.n_levels, n)).real
         p = self.up_probability
         tls = jnp.where(parity.signs(self.n_levels) > 0, p, 1 - p)
@@ -102,7 +107,7 @@ class TLSHeatedOscillator(eqx.Module):
         """TLS thermal at n_bar (x) |alpha><alpha|: (2, 2, n_levels, n_levels) real."""
         ket = coherent_state(self.n_levels, alpha)
         require(ket.ndim == 1, "alpha", "be a scalar", f"shape {ket.shape[:-1]}", "Use jax.vmap for several.")
-        return self.product_state(jnp.outer(ket, ket.conj()))
+        return self._product(to_density_matrix(ket), None)
 
     def product_state(self, oscillator: Any, tls: Any = None) -> Array:
         """Any TLS state (x) any oscillator state.
@@ -114,11 +119,15 @@ class TLSHeatedOscillator(eqx.Module):
         Returns:
             y: (2, 2, n_levels, n_levels) real.
         """
-        p = self.up_probability
-        tls = jnp.diag(jnp.stack([p, 1 - p])) if tls is None else jnp.asarray(tls)
-        oscillator = jnp.asarray(oscillator)
+        oscillator, tls = jnp.asarray(oscillator), None if tls is None else jnp.asarray(tls)
         for name, value, n in (("oscillator", oscillator, self.n_levels), ("tls", tls, 2)):
-            require(value.shape == (n, n), name, f"have shape ({n}, {n})", value.shape)
+            require(value is None or value.shape == (n, n), name, f"have shape ({n}, {n})", np.shape(value))
+        return self._product(oscillator, tls)
+
+    @eqx.filter_jit
+    def _product(self, oscillator: Array, tls: Array | None) -> Array:
+        p = self.up_probability
+        tls = jnp.diag(jnp.stack([p, 1 - p])) if tls is None else tls
         return parity.pack(tls[:, None, :, None] * oscillator[None, :, None, :])
 
     def density_matrix(self, y: Array) -> Array:
@@ -128,7 +137,7 @@ class TLSHeatedOscillator(eqx.Module):
 
     def oscillator_state(self, y: Array) -> Array:
         """Reduced density matrix of the oscillator, (n, n) complex, in the Fock basis."""
-        return jnp.trace(parity.unpack(y), axis1=0, axis2=2)
+        return _traced_over_tls(y)
 
     # --- observables and diagnostics ---------------------------------------------------------------------------------
 
@@ -166,21 +175,24 @@ class TLSHeatedOscillator(eqx.Module):
         The guess is a thermal tail at the second-order rate's <n>; `evolve` looks at the edge, and asks again with the
         next attempt where that was too few. None where all levels are needed.
         """
-        population = np.asarray(jnp.sum(_populations(y0), 0))
-        mean = float(np.sum(np.arange(len(population)) * population))
-        span = float(ts[-1] - ts[0])
-        rates = [float(self.heating_rate(method)) * span for method in get_args(Method)]
-        later = mean + min(rate for rate in (*rates, 1e6) if rate == rate)
+        mean, rates, seen = jax.tree.map(np.asarray, self._reach(y0))
+        gained = np.ptp(np.asarray(ts)) * np.stack(rates)
+        later = mean + min(quanta for quanta in (*gained, 1e6) if quanta == quanta)
         ratio = (later + 1e-3) / (later + 1 + 1e-3)
         tail = np.log(0.1 * atol) / np.log(ratio)
-        edge = float(np.max(np.abs(y0), initial=0.0)) * 1e-3 * atol
-        seen = np.max(np.abs(np.asarray(y0)), axis=tuple(range(y0.ndim - 1)))
+        edge = np.max(seen) * 1e-3 * atol
         occupied = int(np.max(np.nonzero(seen > edge)[0], initial=0)) + 1
         wanted = 1.5**attempt * max(tail + 6, occupied + 8)
         levels = 8 * int(np.ceil(min(wanted, 1e6) / 8))
         if levels > 0.9 * y0.shape[-1]:
             return None
-        return dataclasses.replace(self, n_levels=levels), y0[..., :levels, :levels]
+        return dataclasses.replace(self, n_levels=levels), jnp.asarray(np.asarray(y0)[..., :levels, :levels])
+
+    @eqx.filter_jit
+    def _reach(self, y0: Array) -> tuple[Array, list[Array], Array]:
+        """<n>, the heating rate by every method, and the largest element on each level."""
+        rates = [self.heating_rate(method) for method in get_args(Method)]
+        return _means(y0)[2], rates, jnp.max(jnp.abs(y0), axis=tuple(range(y0.ndim - 1)))
 
     # --- rates -------------------------------------------------------------------------------------------------------
 
@@ -208,6 +220,10 @@ class TLSHeatedOscillator(eqx.Module):
 
         Source: beyond Schlosshauer, Hines & Milburn, whose Eq. 41 is the limit gamma -> infinity, S(+-W) -> 2/kappa.
         """
+        return self._transition_rates()
+
+    @eqx.filter_jit
+    def _transition_rates(self) -> tuple[Array, Array]:
         p, kappa = self.up_probability, self.gamma * (2 * self.n_bar + 1) / 2
 
         def spectrum(w: Array) -> Array:
@@ -243,6 +259,11 @@ class TLSHeatedOscillator(eqx.Module):
             return 2 * self._slaved_diffusion()
         up, down = self.transition_rates()
         return up * (jnp.asarray(n) + 1) - down * n
+
+
+@jax.jit
+def _traced_over_tls(y: Array) -> Array:
+    return jnp.trace(parity.unpack(y), axis1=0, axis2=2)
 
 
 def _populations(y: Array) -> Array:

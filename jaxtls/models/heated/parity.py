@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -84,6 +85,7 @@ def places(n_levels: int) -> np.ndarray:
     return (np.arange(n_levels) + np.arange(2)[:, None]) % 2
 
 
+@jax.jit
 def pack(rho: Array) -> Array:
     """(2, n, 2, n) density matrix, TLS first, as (2, 2, n, n) real numbers."""
     n = rho.shape[1]
@@ -92,6 +94,7 @@ def pack(rho: Array) -> Array:
     return real[tls[:, None, :, None], level[:, None], tls[None, :, None, :], level[None, :]]
 
 
+@jax.jit
 def unpack(y: Array) -> Array:
     """The inverse of `pack`, from either shape: (2, n, 2, n) complex."""
     if y.ndim == 3:
