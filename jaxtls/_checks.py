@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import jax
@@ -21,6 +22,24 @@ def concrete(value: Any) -> np.ndarray | None:
 def is_traced(*trees: Any) -> bool:
     """True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+
+
+def closes_over_tracers(*functions: Any) -> bool:
+    """True if a function closes over a tracer, or over a function that does."""
+    waiting, seen = list(functions), set()
+    while waiting:
+        f = waiting.pop()
+        if id(f) in seen:
+            continue
+        seen.add(id(f))
+        held = [f.func, *f.args, *f.keywords.values()] if isinstance(f, partial) else []
+        for cell in getattr(f, "__closure__", None) or ():
+            with suppress(ValueError):  # a cell that nothing was put into yet
+                held.append(cell.cell_contents)
+        if is_traced(held):
+            return True
+        waiting += filter(callable, jax.tree.leaves(held))
+    return False
 
 
 def require(condition: bool, name: str, must: str, value: Any, remedy: str = "") -> None:

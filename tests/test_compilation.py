@@ -76,3 +76,38 @@ def test_other_numbers_compile_nothing(call):
     found = jax.tree.leaves(call(1.1))
     assert PROGRAMS == []
     assert all(np.all(np.isfinite(leaf)) for leaf in found)
+
+
+# --- first calls: one program for each thing asked for, not one for each operation -----------------------------------
+
+
+def spring():
+    return jt.EntropicSpring(1.93, splitting=100.0, gamma=10.0, beta=0.01, n_spins=50, n_levels=14, n_modes=2)
+
+
+FIRST_CALLS = {
+    "coherent state": (lambda: jt.coherent_state(9, jnp.asarray(0.5)), 2),
+    "thermal state": (lambda: jt.thermal_state(9, jnp.asarray(0.5)), 2),
+    "wigner": (lambda: jt.wigner(np.eye(9) / 9, TS, TS), 2),
+    "concurrence": (lambda: jt.concurrence(np.eye(4) / 4), 2),
+    "negativity": (lambda: jt.negativity(np.eye(6) / 6, (2, 3)), 2),
+    "fidelity": (lambda: jt.fidelity(np.eye(5) / 5, np.eye(5) / 5), 3),
+    "relative entropy": (lambda: jt.relative_entropy(np.eye(5) / 5, np.eye(5) / 5), 3),
+    "spring": (spring, 3),
+    "spring's state": (lambda: spring().coherent_state(0.7), 8),
+    "heated oscillator's state": (
+        lambda: jt.TLSHeatedOscillator(1.0, 2.0, 0.1, 1.0, 0.5, n_levels=13).coherent_state(0.7),
+        8,
+    ),
+    "heated oscillator": (lambda: heated(0.9), 10),
+    "network": (lambda: network(0.9), 24),
+}
+
+
+@pytest.mark.parametrize("name", FIRST_CALLS)
+def test_a_first_call_compiles_few_programs(name):
+    call, most = FIRST_CALLS[name]
+    jax.clear_caches()
+    PROGRAMS.clear()
+    jax.block_until_ready(jax.tree.leaves(call()))
+    assert 0 < len(PROGRAMS) <= most

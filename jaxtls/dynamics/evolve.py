@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, finite, is_traced, require, size, times, tolerances
+from .._checks import closes_over_tracers, concrete, finite, is_traced, require, size, times, tolerances
 from . import _diffrax, splitting, stepping
 from . import progress as progress_bar
 from .solution import Solution
@@ -98,7 +98,9 @@ def evolve(
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
     jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
-    traced = is_traced(model, y0, ts, jumps) or _holds_tracers(observables, y0)
+    functions = observables.values() if isinstance(observables, Mapping) else ()
+    enclosed = closes_over_tracers(getattr(type(model), "vector_field", None), *functions)
+    traced = enclosed or is_traced(model, y0, ts, jumps)
 
     if solver is None and hasattr(model, "splitting_step") and jumps is None:
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
@@ -161,13 +163,6 @@ def _chosen_observables(model: Any, observables: Any) -> Any:
     for name in observables:
         require(name in known, "observables", f"name some of {sorted(known)}", repr(name))
     return tuple(observables)
-
-
-def _holds_tracers(observables: Any, y0: PyTree) -> bool:
-    """Whether functions of the user's close over numbers that are being traced."""
-    if not isinstance(observables, Mapping):
-        return False
-    return is_traced(jax.make_jaxpr(lambda y: [f(y) for f in observables.values()])(y0).consts)
 
 
 # --- the model's own splitting ---------------------------------------------------------------------------------------

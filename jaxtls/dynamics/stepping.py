@@ -75,12 +75,14 @@ def integrate(
 
         z, error = jax.lax.fori_loop(0, count, one, carry)
         if tick is not None:
-            tick(1)
+            tick(count > 0)
         return (z, error), record(stepper.unpack(z))
 
     start = (z0, stepper.no_error(h.dtype))
-    (_, error), records = jax.lax.scan(interval, start, (h, counts))
-    return _with_first(record(stepper.unpack(z0)), records), error
+    # An interval without steps in front, so that the records of y0 need no program of their own.
+    intervals = jnp.concatenate([h[:1], h]), jnp.concatenate([jnp.zeros_like(counts[:1]), counts])
+    (_, error), records = jax.lax.scan(interval, start, intervals)
+    return records, error
 
 
 def integrate_traced(

@@ -1,5 +1,7 @@
 """`evolve` with a user's own model, through diffrax: accuracy, derivatives, diagnostics, refusals."""
 
+from functools import partial
+
 import diffrax
 import equinox as eqx
 import jax
@@ -71,6 +73,28 @@ def test_one_default_serves_grad_and_jvp():
     np.testing.assert_allclose(jax.grad(f)(0.7), want, rtol=1e-6)
     np.testing.assert_allclose(jax.jvp(f, (0.7,), (1.0,))[1], want, rtol=1e-6)
     np.testing.assert_allclose(jax.vmap(jax.grad(f))(jnp.array([0.7, 0.7]))[1], want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("slope", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
+def test_functions_may_close_over_what_is_differentiated(slope):
+    spring = jt.EntropicSpring(1.0, splitting=1.0, gamma=0.1, beta=1.0, n_spins=99, n_levels=24, n_modes=6)
+
+    def observed(model, y0, a):
+        square = lambda y: a**2 * jnp.sum(y).real
+        return jt.evolve(model, y0, TS, observables={"a": partial(lambda f, y: f(y), square)}).observables["a"][-1]
+
+    for model, y0 in ((MODEL, PLUS), (spring, spring.coherent_state(0.3))):
+        one = observed(model, y0, 1.0)
+        np.testing.assert_allclose(slope(lambda a: observed(model, y0, a))(1.5), 3 * one, rtol=1e-12)
+
+    def moved(gamma):
+        class Inner(eqx.Module):
+            def vector_field(self, t, y, args):
+                return -gamma * y
+
+        return jt.evolve(Inner(), jnp.ones(2), TS).states[-1, 0]
+
+    np.testing.assert_allclose(slope(moved)(0.5), -4.0 * np.exp(-2.0), rtol=1e-5)
 
 
 @pytest.mark.parametrize("solver", [None, diffrax.Tsit5()], ids=["splitting", "diffrax"])

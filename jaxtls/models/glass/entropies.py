@@ -12,6 +12,7 @@ from .reduced import BATCH_ELEMENTS, subsystem_matrix
 from .relaxation import Sites
 
 
+@jax.jit
 def bubbles(closeness: Array) -> Array:
     """For each site all sites, nearest first and itself at the head: (N, N) from any measure of distance (N, N)."""
     n = closeness.shape[0]

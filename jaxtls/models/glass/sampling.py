@@ -104,6 +104,7 @@ def _flat(sampler: Callable[..., Array], key: Array, *shape: int) -> Array:
     return sampler(key, (math.prod(shape),)).reshape(shape)
 
 
+@jax.jit
 def squared_distances(positions: Array, box: Array | None) -> Array:
     """r_ij² by the nearest periodic images in a cube of side `box`, or in open space. (N, 3) -> (N, N)."""
     separation = positions[:, None] - positions[None]

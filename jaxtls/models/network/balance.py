@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -72,6 +73,7 @@ class NetworkBalance(eqx.Module):
         return "\n".join(lines)
 
 
+@jax.jit
 def entropy_production(betas: Array, heat: Array) -> Array:
     """-sum beta J; a bath at zero temperature counts where heat flows, and then without bound."""
     cold = jnp.isinf(betas)

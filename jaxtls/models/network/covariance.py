@@ -154,6 +154,7 @@ def global_currents(modes: Modes, covariance: Array) -> Array:
     return jnp.sum(modes.energies * phi * flow, axis=1)
 
 
+@jax.jit
 def crosses_numbers(energies: Array) -> Array:
     """True where two excitations together cost nothing: then Davies' bath makes coherences between numbers."""
     return jnp.any(degenerate(energies, -energies))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -22,6 +23,7 @@ def solve_probed(matrix: Array, right: Array) -> tuple[Array, Array]:
     return answers[:, 0], jnp.max(jnp.abs(answers[:, 1])) * jnp.max(jnp.abs(matrix))
 
 
+@jax.jit
 def singular(condition: Array) -> Array:
     """True where rounding leaves no digit of the answer (or it is not a number)."""
     return ~(condition < 0.01 / jnp.finfo(condition.dtype).eps)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -15,7 +16,7 @@ from . import covariance, davies, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
 from .checks import CROSSES, RATHER, couplings, refuse, require_memory, require_steady
 from .graph import checked_edges, checked_sites, mask_of, structure
-from .rates import boltzmann, thermal_population
+from .rates import boltzmann, relaxation_rate, thermal_population
 from .states import CovarianceState, DensityState, NetworkState, PopulationState, unpack
 
 Thermalizer = Literal["local", "global"]
@@ -139,7 +140,7 @@ class ThermalNetwork(eqx.Module):
     @property
     def relaxation_rates(self) -> Array:
         """g_n = Gamma_n (1 + x_n), (N,) [1/time]."""
-        return self.bath_rates * (1 + boltzmann(self.betas, self.frequencies))
+        return relaxation_rate(self.bath_rates, self.betas, self.frequencies)
 
     @property
     def bath_rates(self) -> Array:
@@ -159,7 +160,7 @@ class ThermalNetwork(eqx.Module):
         if self.edges is not None:
             bad = jnp.any(~jnp.asarray(mask) & (couplings != 0))
             couplings = refuse(couplings, bad, "Couplings must be zero off the declared edges.")
-        return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
+        return _symmetric(couplings, mask)
 
     @property
     def noise(self) -> Array:
@@ -309,9 +310,9 @@ class ThermalNetwork(eqx.Module):
             return covariance.global_currents(self.modes(self.hopping), grown)
         if self.thermalizer == "global" and isinstance(state, DensityState):
             return davies.currents(self.n_tls, self.levels(), self.packed(state))
-        away = (state.reference - self.thermal_populations) + self._population_excess(state)
-        bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state), axis=1)
-        return -self.relaxation_rates * (self.frequencies * away + bonds)
+        populations = (state.reference, self.thermal_populations, self._population_excess(state))
+        bonds = self.symmetric(self.coherent), self._coherences(state)
+        return _local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
 
     def work_power(self, state: NetworkState) -> Array:
         """Power that the coupling noise delivers to the system [energy/time].
@@ -436,3 +437,18 @@ class ThermalNetwork(eqx.Module):
     def vector_field(self, t: Any, y: NetworkState, args: Any = None) -> NetworkState:
         """dy/dt of the master equation; pure."""
         return self.generator(y)(t, y, args)
+
+
+# --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
+
+
+@jax.jit
+def _symmetric(couplings: Array, mask: Any) -> Array:
+    return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
+
+
+@jax.jit
+def _local_currents(g: Array, frequencies: Array, populations: tuple, bonds: tuple) -> Array:
+    reference, thermal, excess = populations
+    away = (reference - thermal) + excess
+    return -g * (frequencies * away + jnp.sum(bonds[0] * bonds[1], axis=1))

@@ -27,6 +27,7 @@ def relaxation(g: Array, noise: Array) -> Array:
     return jnp.diag(g + jnp.sum(noise, axis=1)) - noise
 
 
+@jax.jit
 def mixing(noise: Array, populations: Array) -> Array:
     """sum_j Y_ij (n_j - n_i), from differences."""
     return jnp.sum(noise * (populations[None, :] - populations[:, None]), axis=1)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 
+@jax.jit
 def boltzmann(beta: Array, energy: Array) -> Array:
     """e^(-beta energy); 0 at beta = infinity, where the derivatives vanish too.
 
@@ -18,10 +19,17 @@ def boltzmann(beta: Array, energy: Array) -> Array:
     return jnp.where(cold, 0.0, jnp.exp(-jnp.where(cold, 0.0, beta) * energy))
 
 
+@jax.jit
 def thermal_population(beta: Array, energy: Array) -> Array:
     """f = x/(1 + x), x = e^(-beta energy)."""
     x = boltzmann(beta, energy)
     return x / (1 + x)
+
+
+@jax.jit
+def relaxation_rate(rate: Array, beta: Array, energy: Array) -> Array:
+    """Gamma (1 + x), x = e^(-beta energy): of a population."""
+    return rate * (1 + boltzmann(beta, energy))
 
 
 def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
@@ -29,6 +37,7 @@ def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
     return rate * jnp.where(released < 0, boltzmann(beta, jnp.maximum(-released, 0.0)), 1.0)
 
 
+@jax.jit
 def degenerate(energies: Array, others: Array) -> Array:
     """(len(energies), len(others)) booleans: equal within what the precision of an eigenvalue can tell."""
     scale = jnp.maximum(jnp.max(jnp.abs(energies)), jnp.max(jnp.abs(others)))

@@ -325,7 +325,7 @@ class TunnellingSolid(eqx.Module):
         omega, temperature, b = self._reduced(omega, temperature)
         # Pbar V is a number of TLSs per energy: with kT first, nothing leaves single precision.
         count = positive("volume", volume) * self.p_bar * BOLTZMANN * temperature
-        loss, _ = response.over_energies(b)
+        loss, _ = _over_energies(b)
         return jnp.asarray(coupling) ** 2 * count * loss / omega
 
 
@@ -358,3 +358,4 @@ def _velocity(omega: Array, temperature: Array, b: Array, strength: Array) -> tu
 
 
 _visible = jax.jit(response.visible_states)
+_over_energies = jax.jit(response.over_energies)

@@ -227,6 +227,7 @@ class EntropicSpring(eqx.Module):
         classes."""
         return jax.nn.sigmoid(-self.beta * self.splitting)
 
+    @eqx.filter_jit
     def _effective_stiffness(self) -> Array:
         return self.omega_0**2 - self.softening + jnp.sum(self.class_omegas**2 * self.class_polarizations)
 
@@ -240,6 +241,7 @@ class EntropicSpring(eqx.Module):
         """omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
         return jnp.sqrt(self._entropic_stiffness())
 
+    @eqx.filter_jit
     def _entropic_stiffness(self) -> Array:
         p = self.class_polarizations
         return jnp.sum(self.class_omegas**2 * self.beta * self.class_splittings * p * (1 - p))
@@ -355,6 +357,7 @@ class EntropicSpring(eqx.Module):
             for c, delta in enumerate(self._deltas())
         ]
 
+    @eqx.filter_jit
     def relaxation_rate(self) -> Array:
         """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
         rates = self.spin_rates(jnp.zeros(1))[:, 0]

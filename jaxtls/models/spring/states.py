@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -35,7 +37,7 @@ def coherent_state(spring: EntropicSpring, alpha: Any) -> Array:
     require(alpha.ndim == 0, "alpha", "be a scalar", f"shape {alpha.shape}", "Use jax.vmap for several amplitudes.")
     n_levels = spring.n_levels or sizes.levels_for_amplitude(alpha)
     ket = quantum.coherent_state(n_levels, alpha)
-    return product_state(spring, jnp.outer(ket, ket.conj()))
+    return product_state(spring, quantum.to_density_matrix(ket))
 
 
 def product_state(spring: EntropicSpring, oscillator: Any) -> Array:
@@ -49,8 +51,12 @@ def product_state(spring: EntropicSpring, oscillator: Any) -> Array:
     )
     n_modes = spring.n_modes if isinstance(spring.n_modes, int) else sizes.starting_modes(spring)
     dtype = jnp.result_type(oscillator.dtype, spring.omega.dtype, jnp.complex64)
-    y = jnp.zeros((spring._indices(n_modes).size, *oscillator.shape), dtype)
-    return y.at[0].set(oscillator.astype(dtype))
+    return _alone(oscillator.astype(dtype), spring._indices(n_modes).size)
+
+
+@partial(jax.jit, static_argnums=1)
+def _alone(first: Array, count: int) -> Array:
+    return jnp.zeros((count, *first.shape), first.dtype).at[0].set(first)
 
 
 def oscillator_state(spring: EntropicSpring, y: Array) -> Array:
