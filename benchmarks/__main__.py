@@ -26,6 +26,7 @@ CASES = {
     "engine": "Lindblad equations of the user's own: solving, gradients, batches, steady states, trajectories",
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
+    "measures": "states and measures: first calls beside those of the peers",
 }
 
 

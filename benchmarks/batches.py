@@ -18,6 +18,7 @@ import numpy as np
 import jaxtls as jt
 
 from . import work
+from .glass import glass_work
 from .harness import Row, device, measure
 
 QUICK = (2, 4)
@@ -103,7 +104,8 @@ def networks(settings: Settings) -> Iterator[Row]:
         return pair(1.0, 2.0), pair(0.5, 2.0), pair(0.05, 0.2), jnp.asarray(rng.uniform(0.01, 0.3, count))
 
     counts = settings.sizes((1, 1000, 10_000), (1, 1000, 100_000))
-    yield from _growing("batch of networks of two TLSs", one, draw, counts, lambda found: None)
+    todo = lambda found: work.fermions(2, len(found["entropy"]))
+    yield from _growing("batch of networks of two TLSs", one, draw, counts, todo)
 
 
 def glasses(settings: Settings) -> Iterator[Row]:
@@ -116,7 +118,8 @@ def glasses(settings: Settings) -> Iterator[Row]:
         return {"concurrence": glass.concurrence(jt.random_bloch_vectors(start, n), ts)}
 
     def todo(found: dict) -> work.Work:
-        return work.pairs_of_a_glass(n, len(ts), False, len(found["concurrence"]))
+        typical, bloch = jt.TLSGlass.sample(jax.random.key(1), n), jt.random_bloch_vectors(jax.random.key(2), n)
+        return glass_work(typical, bloch, ts, len(found["concurrence"]))
 
     counts = settings.sizes((1, 100, 1000), (1, 1000, 10_000))
     draw = partial(jax.random.split, jax.random.key(0))

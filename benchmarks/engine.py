@@ -227,6 +227,7 @@ def kerr_gradient(settings: Settings) -> Iterator[Row]:
         problem, terms = kerr(n), kerr_terms(n)
         reference = peers_engine.exact_gradient(problem, terms, t)["n"]
         calls: dict[str, Callable] = {"jaxtls": partial(_kerr_slope(problem, terms, ts), p)}
+        operators = _structured(problem.dims, [[{0: term}] for term in terms], np.asarray(p)), problem.jumps
         for peer in PEERS:
             if peer == "dynamiqs dia" and "dynamiqs" in found:
                 slope = peers_engine.dynamiqs_gradient(terms, problem, ts, "dia", RTOL, ATOL)
@@ -239,6 +240,7 @@ def kerr_gradient(settings: Settings) -> Iterator[Row]:
             size={"levels": n, "t": t},
             repeats=settings.repeats,
             note=NOTE,
+            work={"jaxtls": work.reverse(_work(problem, ts, operators, rtol=RTOL, atol=ATOL))},
         )
 
 
@@ -384,7 +386,7 @@ def _steady(
         calls["qutip direct"] = peers_engine.qutip_steady(problem)
     case, size = f"steady state: {case}", {"dimension": problem.size}
     yield Row.timed(case, "SciPy sparse LU with gradient", timing, size=size, note="the reference")
-    todo = {"jaxtls": work.factorisation(exact.filled)}
+    todo = {"jaxtls": work.factorisation(exact.filled), "jaxtls with gradient": work.factorisation(exact.filled, 2)}
     yield from compare(case, calls, reference, size=size, repeats=settings.repeats, work=todo)
 
 
@@ -406,11 +408,14 @@ def trajectories(settings: Settings) -> Iterator[Row]:
     for case, problem in problems.items():
         [name] = problem.observed
         psi0 = np.sqrt(np.diagonal(problem.rho0))
-        calls = {"jaxtls": _jumps(problem, ts, psi0, count)}
+        ours = _jumps(problem, ts, psi0, count)
+        calls: dict[str, Callable] = {"jaxtls": partial(_averages, name, ours)}
         calls |= {peer: peers_engine.jumps(peer, problem, ts, psi0, count) for peer in found}
         reference = {**peers_engine.exact(problem, ts), "sem": np.zeros(len(ts))}
         size = {"trajectories": count, "dimension": problem.size, "times": len(ts)}
-        for row in compare(f"trajectories: {case}", calls, reference, size=size, repeats=settings.repeats):
+        todo = {"jaxtls": work.trajectories(problem, float(jnp.sum(ours().steps)))}
+        found_rows = compare(f"trajectories: {case}", calls, reference, size=size, repeats=settings.repeats, work=todo)
+        for row in found_rows:
             assert row.error is not None
             row.note = f"sem: largest standard error; {name} off by {row.error[name] / row.error['sem']:.2g} of it"
             if row.name == "qutip":
@@ -418,16 +423,16 @@ def trajectories(settings: Settings) -> Iterator[Row]:
             yield row
 
 
-def _jumps(problem: Problem, ts: np.ndarray, psi0: np.ndarray, count: int) -> Callable[[], Answer]:
+def _jumps(problem: Problem, ts: np.ndarray, psi0: np.ndarray, count: int) -> Callable[[], Any]:
+    """Our trajectories of a problem."""
     h, jumps, psi = jnp.asarray(problem.hamiltonian), list(problem.jumps), jnp.asarray(psi0)
-    [(name, op)] = problem.observed.items()
-    times, key, observed = jnp.asarray(ts), jax.random.key(0), [jnp.asarray(op)]
+    times, key, observed = jnp.asarray(ts), jax.random.key(0), [jnp.asarray(op) for op in problem.observed.values()]
+    return lambda: jt.trajectories(h, jumps, psi, times, count, key, observed)
 
-    def solve() -> Answer:
-        found = jt.trajectories(h, jumps, psi, times, count, key, observed)
-        return {name: found.mean[0].real, "sem": found.sem[0].real}
 
-    return solve
+def _averages(name: str, run: Callable[[], Any]) -> Answer:
+    found = run()
+    return {name: found.mean[0].real, "sem": found.sem[0].real}
 
 
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {

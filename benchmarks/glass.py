@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxtls as jt
+from jaxtls.quantum import _wootters
 
 from . import peers_glass, peers_spring, work
 from .harness import RTOLS, Row, compare, measure, measure_together
@@ -43,6 +44,14 @@ def _draw(n: int, occupation: float = 0.0, seed: int = 0) -> tuple[jt.TLSGlass, 
     return glass, bloch, peers_glass.Glass(*arrays, occupation, 1.0, np.asarray(bloch))
 
 
+def glass_work(glass: jt.TLSGlass, bloch: Any, ts: Any, count: int = 1) -> work.Work:
+    """Of the concurrence of `count` glasses like this one."""
+    rho = jnp.moveaxis(glass.pair_density_matrices(bloch, ts), (-2, -1), (0, 1)).reshape(4, 4, -1)
+    entangled = float(jnp.sum(_wootters.maybe_entangled(_wootters.packed(rho))))
+    thermal = bool(np.any(glass.occupation))
+    return work.concurrences_of_a_glass(glass.n_tls, len(ts), thermal, entangled, count)
+
+
 def _times(settings: Settings) -> Any:
     return jnp.geomspace(1e-5, 1.0, 6 if settings.quick else 60)
 
@@ -64,8 +73,9 @@ def realization(settings: Settings) -> Iterator[Row]:
         ]
         timings, found = measure_together(calls, repeats=7)
         size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts), "f": occupation}
-        todo = work.pairs_of_a_glass(n, len(ts), occupation > 0)
-        for what, k in (("all pair density matrices", 0), ("mean concurrence", 2)):
+        matrices = work.pairs_of_a_glass(n, len(ts), occupation > 0)
+        cases = {"all pair density matrices": (0, matrices), "mean concurrence": (2, glass_work(glass, bloch, ts))}
+        for what, (k, todo) in cases.items():
             case = f"one open realization: {what}"
             error = float(np.max(np.abs(np.asarray(found[k]) - found[k + 1])))
             ours = timings[k].warm
@@ -89,7 +99,8 @@ def against_peers(settings: Settings) -> Iterator[Row]:
         reference = peers_glass.numpy_pairs(plain, ts)
         case, size = f"open glass of few TLSs, t = 0..{ts[-1]:g}", {"N": n, "times": len(ts)}
         ours, rho = measure(partial(glass.pair_density_matrices, bloch, jnp.asarray(ts)), repeats=21)
-        yield Row.timed(case, "jaxtls", ours, size=size, error={"max": float(np.max(np.abs(rho - reference)))})
+        wrong, todo = {"max": float(np.max(np.abs(rho - reference)))}, work.pairs_of_a_glass(n, len(ts), False)
+        yield Row.timed(case, "jaxtls", ours, size=size, error=wrong, work=todo)
         for peer in found:
             solve = peers_glass.solver(peer, plain, PEER_RTOL, PEER_ATOL)
             timing, states = measure(partial(solve, ts), repeats=2)
@@ -138,7 +149,7 @@ def throughput(settings: Settings) -> Iterator[Row]:
         timing, _ = measure(partial(run, keys), repeats=3)
         size = {"N": n, "times": len(ts), "batch": batch}
         note = f"{batch / timing.warm:.3g} realizations/s"
-        todo = work.pairs_of_a_glass(n, len(ts), False, batch)
+        todo = glass_work(*_draw(n)[:2], ts, batch)
         yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note, work=todo)
     if gpu:
         yield _large_ensemble(64 if settings.quick else 5000, n, ts)
@@ -150,7 +161,7 @@ def _large_ensemble(count: int, n: int, ts: Any, batch: int = 50) -> Row:
     run = jax.jit(lambda keys: jax.lax.map(_ensemble(n, ts), keys, batch_size=batch).mean(0))
     timing, _ = measure(partial(run, keys), repeats=1)
     size = {"N": n, "times": len(ts), "realizations": count, "batch": batch}
-    todo = work.pairs_of_a_glass(n, len(ts), False, count)
+    todo = glass_work(*_draw(n)[:2], ts, count)
     note = f"{count / timing.warm:.3g}/s"
     return Row.timed("ensemble on the device", "jaxtls", timing, size=size, note=note, work=todo)
 
@@ -164,7 +175,7 @@ def cost_in_n(settings: Settings) -> Iterator[Row]:
         timing, _ = measure(partial(glass.concurrence, bloch, ts), repeats=5)
         base = base or timing.warm
         size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts)}
-        ratio, todo = timing.warm / base, work.pairs_of_a_glass(n, len(ts), False)
+        ratio, todo = timing.warm / base, glass_work(glass, bloch, ts)
         yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=ratio, ratio_to="smallest", work=todo)
 
 
@@ -173,7 +184,8 @@ def entropy_of_halves(settings: Settings) -> Iterator[Row]:
     for n in (4, 6) if settings.quick else (12, 16, 20):
         glass, bloch, _ = _draw(n)
         timing, _ = measure(partial(glass.half_system_entropy, bloch, jnp.asarray([1e-3])), repeats=3)
-        yield Row.timed("half-system entropy at one time", "jaxtls", timing, size={"N": n})
+        todo = work.half_system(n, 1)
+        yield Row.timed("half-system entropy at one time", "jaxtls", timing, size={"N": n}, work=todo)
 
 
 # --- (f) gradients ---------------------------------------------------------------------------------------------------
@@ -198,10 +210,11 @@ def gradient(settings: Settings) -> Iterator[Row]:
         slope = (value((glass.couplings, 1.0 + h)) - value((glass.couplings, 1.0 - h))) / (2 * h)
         error = {"d eps": float(abs(found[1][1][1] / slope - 1))}
         size = {"N": n, "times": len(ts), "f": occupation, "parameters": n * (n - 1) // 2 + 1}
+        forward = glass_work(glass, bloch, ts)
         for name, timing in zip(("value", "value and gradient"), timings):
             ratio = timing.warm / timings[0].warm
             wrong = None if name == "value" else error
-            todo = work.pairs_of_a_glass(n, len(ts), occupation > 0) if name == "value" else None
+            todo = forward if name == "value" else work.reverse(forward)
             yield Row.timed("gradient", name, timing, size=size, error=wrong, ratio=ratio, ratio_to="value", work=todo)
 
 

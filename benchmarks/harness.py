@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import json
 import math
@@ -32,12 +33,16 @@ WARM_SECONDS = 60.0
 
 @dataclass
 class Timing:
-    """Seconds: the first call (compilation and run), the median of warm calls and their spread (largest - smallest)."""
+    """Seconds: the first call (compilation and run), the median of warm calls and their spread (largest - smallest).
+
+    `peak_mib`: what a warm call adds to the memory of the process at its peak, None where the system does not tell.
+    """
 
     first: float
     warm: float
     spread: float
     repeats: int
+    peak_mib: float | None = None
 
 
 @dataclass
@@ -51,6 +56,7 @@ class Row:
     warm: float | None = None
     spread: float | None = None
     repeats: int = 0
+    peak_mib: float | None = None
     error: Mapping[str, float] | None = None
     ratio: float | None = None
     ratio_to: str = ""
@@ -86,7 +92,8 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
     """As `measure` for several calls whose ratios matter: warm repeats take turns, so drifts of the machine cancel.
 
     The cache is cleared once, so programs that two calls share count in the first call of the earlier one. A call whose
-    repeats would take longer than its part of `WARM_SECONDS` drops out early, but runs warm at least once.
+    repeats would take longer than its part of `WARM_SECONDS` drops out early, but runs warm at least once. The first
+    warm run is watched for its memory, and only a long one is timed at once.
     """
     first, results = [], [None] * len(calls)
     with warnings.catch_warnings():
@@ -95,16 +102,44 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
         for call in calls:
             first.append(run(call)[0])
         warm: list[list[float]] = [[] for _ in calls]
+        peaks = []
+        for i, (times, call) in enumerate(zip(warm, calls)):
+            seconds, results[i], peak = run_watched(call)
+            peaks.append(peak)
+            if seconds > 1.0:  # beside which watching costs nothing
+                times.append(seconds)
         for _ in range(repeats):
             for i, (times, call) in enumerate(zip(warm, calls)):
-                if times and statistics.mean(times) * (len(times) + 1) > WARM_SECONDS / len(calls):
+                late = bool(times) and statistics.mean(times) * (len(times) + 1) > WARM_SECONDS / len(calls)
+                if late or len(times) == repeats:
                     continue
                 seconds, results[i] = run(call)
                 times.append(seconds)
     timings = [
-        Timing(f, statistics.median(times), max(times) - min(times), len(times)) for f, times in zip(first, warm)
+        Timing(f, statistics.median(times), max(times) - min(times), len(times), peak)
+        for f, times, peak in zip(first, warm, peaks)
     ]
     return timings, results
+
+
+def run_watched(call: Callable[[], Any]) -> tuple[float, Any, float | None]:
+    """As `run`, and the MiB that the call adds to the process at its peak, what was kept for reuse given back before.
+
+    None where the system does not tell.
+    """
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
+        before = _resident("VmRSS")
+    except (OSError, AttributeError):
+        return *run(call), None
+    seconds, result = run(call)
+    return seconds, result, max(0.0, _resident("VmHWM") - before)
+
+
+def _resident(name: str) -> float:
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)]
+    return int(line.split()[1]) / 2**10
 
 
 def errors(found: Mapping[str, Any], reference: Mapping[str, Any], names: Sequence[str]) -> dict[str, float]:
@@ -225,7 +260,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-COLUMNS = ("", "size", "first s", "warm s", "± s", "error", "ratio", "flops, bytes", "")
+COLUMNS = ("", "size", "first s", "warm s", "± s", "MiB", "error", "ratio", "flops, bytes", "")
 
 
 def table(rows: Sequence[Row], reached: Mapping[str, float] | None = None) -> str:
@@ -246,7 +281,8 @@ def _cells(row: Row, reached: Mapping[str, float] | None) -> tuple[str, ...]:
     share = row.share(reached) if reached else None
     rates = "" if share is None else " ".join(f"{part:.1%}" for part in share.values())
     seconds = (_seconds(row.first), _seconds(row.warm), _seconds(row.spread))
-    return (row.name, size, *seconds, error, ratio, rates, row.note)
+    memory = "" if row.peak_mib is None else f"{row.peak_mib:.3g}"
+    return (row.name, size, *seconds, memory, error, ratio, rates, row.note)
 
 
 def _seconds(value: float | None) -> str:

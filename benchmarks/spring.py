@@ -76,9 +76,12 @@ def gradient(settings: Settings) -> Iterator[Row]:
     levels, modes, intervals = (12, 2, 8) if settings.quick else (40, 4, 40)
     ts = jnp.linspace(0, (0.5 if settings.quick else 2) * PERIOD, intervals + 1)
 
-    def traces(free: dict) -> Any:
+    def solved(free: dict) -> Any:
         model = jt.EntropicSpring(**{**FIGURE_1, **free}, n_spins=10, n_levels=levels, n_modes=modes)
-        found = jt.evolve(model, model.coherent_state(1.0), ts, observables=("x", "x2")).observables
+        return jt.evolve(model, model.coherent_state(1.0), ts, observables=("x", "x2"))
+
+    def traces(free: dict) -> Any:
+        found = solved(free).observables
         return jnp.stack([found["x"], found["x2"]])
 
     free = {name: jnp.asarray(FIGURE_1[name]) for name in ("gamma", "splitting", "omega")}
@@ -100,6 +103,9 @@ def gradient(settings: Settings) -> Iterator[Row]:
     calls = [lambda p=program: p(start) for program in compiled]
     timings, found = measure_together(calls, repeats=11)
     check = _gradient_error(loss, start, found[1][1])
+    steps = jax.jit(lambda free: solved(free).stats["steps"])(start)
+    forward = work.strang({"steps": steps, "n_coefficients": modes + 1, "n_levels": levels})
+    todo = {"loss": forward, "loss and gradient": work.reverse(forward)}
     for name, timing, fact, error in zip(("loss", "loss and gradient"), timings, facts, (None, {"gradient": check})):
         timing.first += fact["compile"]
         temporary = fact["temporary_mib"]
@@ -114,6 +120,7 @@ def gradient(settings: Settings) -> Iterator[Row]:
             note=f"compile {fact['compile']:.2g} s"
             + ("" if temporary is None else f", temporary memory {temporary:.3g} MiB"),
             extra=fact,
+            work=todo[name],
         )
 
 
@@ -139,10 +146,13 @@ def batch(settings: Settings) -> Iterator[Row]:
     sets, levels, modes, intervals = (8, 12, 2, 8) if settings.quick else (64, 32, 3, 40)
     ts = jnp.linspace(0, (0.5 if settings.quick else 2) * PERIOD, intervals + 1)
 
-    def one(gamma: Any) -> dict:
+    def solved(gamma: Any) -> Any:
         options = {**FIGURE_1, "gamma": gamma}
         model = jt.EntropicSpring(**options, n_spins=20, n_levels=levels, n_modes=modes)
-        return jt.evolve(model, model.coherent_state(1.0), ts, observables=OBSERVED).observables
+        return jt.evolve(model, model.coherent_state(1.0), ts, observables=OBSERVED)
+
+    def one(gamma: Any) -> dict:
+        return solved(gamma).observables
 
     gammas = jnp.linspace(1.0, 20.0, sets)
     programs = {"vmap": jax.vmap(one), "lax.map, 4 a batch": lambda gammas: jax.lax.map(one, gammas, batch_size=4)}
@@ -150,6 +160,8 @@ def batch(settings: Settings) -> Iterator[Row]:
     calls: dict[str, Callable] = {"one by one": lambda: [single(gamma) for gamma in gammas]}
     calls |= {name: partial(jax.jit(program), gammas) for name, program in programs.items()}
     timings, found = measure_together(list(calls.values()), repeats=5)
+    steps = np.mean(jax.lax.map(lambda gamma: solved(gamma).stats["steps"], gammas))
+    todo = work.strang({"steps": steps, "n_coefficients": modes + 1, "n_levels": levels})
     separate = {name: np.stack([values[name] for values in found[0]]) for name in OBSERVED}
     for name, timing, values in zip(calls, timings, found):
         timing.warm, timing.spread = timing.warm / sets, timing.spread / sets
@@ -162,6 +174,7 @@ def batch(settings: Settings) -> Iterator[Row]:
             ratio=timing.warm / timings[0].warm,
             ratio_to="one by one",
             note="" if name == "one by one" else "error: against one by one",
+            work=todo,
         )
 
 

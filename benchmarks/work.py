@@ -57,16 +57,53 @@ def exponentials(dimension: int, count: int, steps: int) -> Work:
     return _work(count * (12 * 2 * d**3 + steps * 2 * d**2), count * 8 * (12 * 3 * d**2 + steps * d**2))
 
 
-def factorisation(filled: tuple[np.ndarray, np.ndarray]) -> Work:
+def factorisation(filled: tuple[np.ndarray, np.ndarray], solutions: int = 1) -> Work:
     """A complex LU with so many entries in each column of L and each row of U, as SciPy's has of the same equation."""
     lower, upper = (np.asarray(counts, float) for counts in filled)
-    return _work(8 * np.sum(lower * upper), 16 * np.sum(lower + upper))
+    entries = np.sum(lower + upper)
+    return _work(8 * np.sum(lower * upper) + 8 * solutions * entries, 16 * (1 + solutions) * entries)
+
+
+def reverse(forward: Work) -> Work:
+    """A gradient in reverse mode that keeps few states: forward twice, and two products for each one backward."""
+    return {name: 4 * amount for name, amount in forward.items()}
+
+
+def trajectories(problem: Problem, steps: float) -> Work:
+    """Steps of all quantum-jump trajectories: seven slopes by Dormand & Prince of a ket, and their sums."""
+    decay = sum(jump.conj().T @ jump for jump in problem.jumps)
+    filled, sums = np.count_nonzero(problem.hamiltonian - 0.5j * decay), 27  # a_ij and the error's weights
+    return _work(steps * (7 * 8 * filled + 4 * sums * problem.size), steps * 16 * problem.size * (2 * 7 + sums))
+
+
+def fermions(n: int, count: int) -> Work:
+    """Steady states of `count` short chains: modes of n sites, the dense equations of n^2 unknowns, heat currents."""
+    modes, columns, solution = 9 * n**3, n**2 * 6 * n**3, 2 * n**6 / 3 + 4 * n**4
+    return _work(count * (modes + columns + solution), count * 8 * (2 * n**4 + 6 * n**2))
+
+
+def half_system(n: int, n_times: int) -> Work:
+    """Around each site: 3^k products over the others, a matrix of 2^k from them, its eigenvalues; k = N/2."""
+    k = n // 2
+    table, matrix, eigenvalues = 3**k * (2 * n * k + 30 * (n - k)), 4**k * 6 * k, 16 / 3 * 8**k
+    return _work(n * n_times * (table + matrix + eigenvalues), n * n_times * 16 * (3**k * n + 4**k * (2 * k + 2)))
 
 
 def pairs_of_a_glass(n: int, n_times: int, thermal: bool, count: int = 1) -> Work:
     """The loop over pairs and partners: a product of two tabulated phases, or an exponential; a factor, its product."""
     turns = count * n**3 * n_times
     return _work(turns * (60 if thermal else 20), turns * 2 * 16 / (PARTNERS if thermal else 1))
+
+
+def concurrences_of_a_glass(n: int, n_times: int, thermal: bool, entangled: float, count: int = 1) -> Work:
+    """From the sites to C of all pairs: a determinant for each; a factor and 24 rotations where it does not clear C.
+
+    `entangled`: how many pairs and times of one glass these are.
+    """
+    matrices, pairs = pairs_of_a_glass(n, n_times, thermal, count), count * n * (n - 1) / 2 * n_times
+    left = count * entangled
+    flops, traffic = 200 * pairs + 6000 * left, 16 * 8 * pairs + 16 * 16 * 30 * left
+    return _work(matrices["flops"] + flops, matrices["bytes"] + traffic)
 
 
 def filled(problem: Problem) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -44,18 +46,7 @@ def partial_trace(
     kept = [size("keep", k, least=0) for k in ([keep] if isinstance(keep, int | np.integer) else keep)]
     good = len(set(kept)) == len(kept) and all(k < len(sizes) for k in kept)
     require(good, "keep", f"list different subsystems from 0 to {len(sizes) - 1}", kept)
-    gone = [k for k in range(len(sizes)) if k not in kept]
-    n_kept = int(np.prod([sizes[k] for k in kept], dtype=int))
-    n_gone = array.shape[-1] // n_kept
-    if is_ket:
-        m = array.reshape(sizes).transpose(*kept, *gone).reshape(n_kept, n_gone)
-        return jnp.matmul(m, m.conj().T, precision=HIGHEST)
-    batch = array.shape[:-2]
-    b, d = len(batch), len(sizes)
-    order = [*kept, *gone]
-    axes = [*range(b), *(b + k for k in order), *(b + d + k for k in order)]
-    split = array.reshape(*batch, *sizes, *sizes).transpose(axes).reshape(*batch, n_kept, n_gone, n_kept, n_gone)
-    return jnp.trace(split, axis1=-3, axis2=-1)
+    return _partial_trace(array, is_ket, sizes, tuple(kept))
 
 
 def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
@@ -193,6 +184,22 @@ def _same_dimension(a: Array, b: Array) -> tuple[Array, Array]:
 # --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
 
 _entropy = jax.jit(_spectral.entropy)
+
+
+@partial(jax.jit, static_argnums=(1, 2, 3))
+def _partial_trace(array: Array, is_ket: bool, sizes: tuple[int, ...], kept: tuple[int, ...]) -> Array:
+    gone = [k for k in range(len(sizes)) if k not in kept]
+    n_kept = math.prod(sizes[k] for k in kept)
+    n_gone = array.shape[-1] // n_kept
+    if is_ket:
+        m = array.reshape(sizes).transpose(*kept, *gone).reshape(n_kept, n_gone)
+        return jnp.matmul(m, m.conj().T, precision=HIGHEST)
+    batch = array.shape[:-2]
+    b, d = len(batch), len(sizes)
+    order = [*kept, *gone]
+    axes = [*range(b), *(b + k for k in order), *(b + d + k for k in order)]
+    split = array.reshape(*batch, *sizes, *sizes).transpose(axes).reshape(*batch, n_kept, n_gone, n_kept, n_gone)
+    return jnp.sum(jnp.diagonal(split, axis1=-3, axis2=-1), axis=-1)
 
 
 @jax.jit

@@ -6,8 +6,9 @@ subsystem is the slowest index, as in `tensor`.
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Inexact, Shaped
@@ -261,6 +262,11 @@ def expect(
         f"have the operator's dimension {operator.shape[-1]}",
         f"shape {array.shape}",
     )
+    return _expect(operator, array, is_ket)
+
+
+@partial(jax.jit, static_argnums=2)
+def _expect(operator: Array, array: Array, is_ket: bool) -> Array:
     if is_ket:
         return jnp.einsum("...i,...ij,...j->...", array.conj(), operator, array, precision=HIGHEST)
     return trace_product(operator, array)

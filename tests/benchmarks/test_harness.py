@@ -29,7 +29,7 @@ def test_first_call_and_warm_calls_are_apart():
 
     timing, result = harness.measure(call, repeats=3)
     assert float(result) == 5.0
-    assert len(calls) == 4
+    assert len(calls) == 1 + 1 + 3  # cold, watched for memory, timed
     assert timing.repeats == 3
     assert 0 < timing.warm < timing.first
     assert timing.spread >= 0
@@ -41,7 +41,7 @@ def test_calls_measured_together_take_turns():
     order = []
     calls = [lambda name=name: order.append(name) or jnp.zeros(()) for name in "ab"]
     timings, _ = harness.measure_together(calls, repeats=2)
-    assert "".join(order) == "ab" + "abab"
+    assert "".join(order) == "ab" + "ab" + "abab"
     assert [timing.repeats for timing in timings] == [2, 2]
 
 
@@ -50,6 +50,18 @@ def test_a_slow_call_drops_out_and_the_others_go_on(monkeypatch):
     monkeypatch.setattr(harness, "WARM_SECONDS", 10.0)
     timings, results = harness.measure_together([lambda: 0.1, lambda: 2.0, lambda: 8.0], repeats=5)
     assert [timing.repeats for timing in timings] == [5, 1, 1] and results == [0.1, 2.0, 8.0]
+
+
+def test_memory_that_a_call_adds():
+    held = np.ones(2**23)  # memory of before does not count
+
+    def call(mib):
+        return float(np.ones(mib * 2**17)[held.size % 7])
+
+    small, large = (harness.run_watched(lambda mib=mib: call(mib))[2] for mib in (1, 200))
+    if small is None:
+        pytest.skip("this system does not tell the peak of a process's memory")
+    assert small < 20 and abs(large - 200) < 20
 
 
 def test_json_layout(tmp_path):

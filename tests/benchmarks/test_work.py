@@ -50,3 +50,28 @@ def test_flops_of_a_strang_step():
     assert work.strang(stats)["flops"] == real
     halves = work.strang({**stats, "n_levels": 20})["flops"]  # parities apart: products cost half
     assert halves == 7 * (4 * 3 * 2 * 20**3 / 2 + 2 * 3 * 3 * 20**2 + 4 * 3**2 * 20**2)
+
+
+def test_flops_of_trajectories():
+    """Seven products of a full matrix with a ket, and sums of kets, a step."""
+    h = np.random.default_rng(0).normal(size=(5, 5))
+    problem = Problem(h + h.T, [h], np.eye(5, dtype=complex), {}, (5,))
+    assert work.trajectories(problem, 3)["flops"] == 3 * (7 * 8 * 5**2 + 27 * 4 * 5)
+
+
+def test_what_concurrence_adds_to_the_matrices():
+    matrices, none, some = (
+        work.pairs_of_a_glass(5, 3, False, 2),
+        work.concurrences_of_a_glass(5, 3, False, 0, 2),
+        work.concurrences_of_a_glass(5, 3, False, 4, 2),
+    )
+    assert none["flops"] - matrices["flops"] == 2 * 10 * 3 * 200
+    assert some["flops"] - none["flops"] == 2 * 4 * 6000
+    assert work.reverse(some) == {name: 4 * amount for name, amount in some.items()}
+
+
+def test_flops_of_half_of_a_glass_are_those_of_its_eigenvalues_at_last():
+    """16/3 n^3 for each of N complex matrices of 2^(N/2), once that is large."""
+    for n, excess in ((12, 1.0), (24, 0.02)):
+        eigenvalues = n * 16 / 3 * 8 ** (n // 2)
+        assert 0 < work.half_system(n, 1)["flops"] / eigenvalues - 1 < excess
