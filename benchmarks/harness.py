@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import gc
 import json
 import math
 import os
@@ -29,6 +30,8 @@ RTOLS = (1e-3, 1e-5, 1e-7, 1e-9)
 PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "numpy", "dynamiqs", "qutip", "scipy")
 # Seconds for the warm repeats of calls that take turns, an equal part for each call.
 WARM_SECONDS = 60.0
+# Of glibc's mallopt.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
 
 @dataclass
@@ -40,7 +43,7 @@ class Timing:
 
     first: float
     warm: float
-    spread: float
+    spread: float | None
     repeats: int
     peak_mib: float | None = None
 
@@ -116,7 +119,7 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
                 seconds, results[i] = run(call)
                 times.append(seconds)
     timings = [
-        Timing(f, statistics.median(times), max(times) - min(times), len(times), peak)
+        Timing(f, statistics.median(times), max(times) - min(times) if times[1:] else None, len(times), peak)
         for f, times, peak in zip(first, warm, peaks)
     ]
     return timings, results
@@ -125,16 +128,23 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
 def run_watched(call: Callable[[], Any]) -> tuple[float, Any, float | None]:
     """As `run`, and the MiB that the call adds to the process at its peak, what was kept for reuse given back before.
 
-    None where the system does not tell.
+    None on a device of its own, and where the system does not tell.
     """
+    gc.collect()  # programs of earlier measurements would go during the call
     try:
-        ctypes.CDLL(None).malloc_trim(0)
+        allocator = ctypes.CDLL(None)
+        allocator.malloc_trim(0)
+        allocator.mallopt(MMAP_THRESHOLD, 2**16)  # large arrays from new pages, not from those kept for reuse
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
         before = _resident("VmRSS")
     except (OSError, AttributeError):
         return *run(call), None
     seconds, result = run(call)
-    return seconds, result, max(0.0, _resident("VmHWM") - before)
+    peak = max(0.0, _resident("VmHWM") - before)
+    # What these come to by themselves in a process that has freed large arrays.
+    allocator.mallopt(MMAP_THRESHOLD, 2**25)
+    allocator.mallopt(TRIM_THRESHOLD, 2**26)
+    return seconds, result, peak if device() == "cpu" else None
 
 
 def _resident(name: str) -> float:

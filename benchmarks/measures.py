@@ -1,6 +1,7 @@
 """States of an oscillator and measures of them, beside dynamiqs and QuTiP; first calls above all.
 
-A thermal state has them all in closed form: populations r^k (1 - r) with r = n/(1 + n).
+A thermal state has them all in closed form: populations r^k (1 - r) with r = n/(1 + n). Except for Wigner's function
+the states are turned into a random basis, so that no matrix is diagonal.
 """
 
 from __future__ import annotations
@@ -38,6 +39,11 @@ def _populations(n_levels: int, mean: float) -> np.ndarray:
     return weights / weights.sum()
 
 
+def _basis(n: int) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return np.linalg.qr(rng.normal(size=(n, n)) + 1j * rng.normal(size=(n, n)))[0]
+
+
 def _closed_forms(n: int, axis: np.ndarray) -> dict[str, Any]:
     p, q = _populations(n, N_TH), _populations(n, OTHER)
     coherent = np.exp(-(ALPHA**2) / 2) * np.cumprod(np.concatenate([[1.0], ALPHA / np.sqrt(np.arange(1.0, n))]))
@@ -49,13 +55,13 @@ def _closed_forms(n: int, axis: np.ndarray) -> dict[str, Any]:
         "entropy": -np.sum(p * np.log(p)),
         "relative entropy": np.sum(p * np.log(p / q)),
         "fidelity": np.sum(np.sqrt(p * q)) ** 2,
-        "partial trace": np.diag(p),
+        "partial trace": (_basis(n) * p) @ _basis(n).conj().T,
         "expectation value": np.sum(np.arange(n) * p),
         "Wigner function": np.exp(-radius / (2 * N_TH + 1)) / np.pi / (2 * N_TH + 1),
     }
 
 
-def _ours(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[str, Callable]:
+def _ours(rho: Any, sigma: Any, number: Any, joint: Any, thermal: Any, axis: Any) -> dict[str, Callable]:
     n = rho.shape[0]
     return {
         "coherent state": lambda: jt.coherent_state(n, ALPHA),
@@ -66,16 +72,16 @@ def _ours(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[str,
         "fidelity": lambda: jt.fidelity(rho, sigma),
         "partial trace": lambda: jt.partial_trace(joint, (SIDE, n), 1),
         "expectation value": lambda: jt.expect(number, rho).real,
-        "Wigner function": lambda: jt.wigner(rho, axis, axis),
+        "Wigner function": lambda: jt.wigner(thermal, axis, axis),
     }
 
 
-def _dynamiqs(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[str, Callable]:
+def _dynamiqs(rho: Any, sigma: Any, number: Any, joint: Any, thermal: Any, axis: Any) -> dict[str, Callable]:
     import dynamiqs as dq
 
     dq.set_precision("double")
     n = rho.shape[0]
-    a, b, c = (dq.asqarray(x) for x in (rho, sigma, number))
+    a, b, c, d = (dq.asqarray(x) for x in (rho, sigma, number, thermal))
     product = dq.asqarray(joint, dims=(SIDE, n))
     dense = lambda q: q.to_jax()
     return {
@@ -87,15 +93,15 @@ def _dynamiqs(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[
         "fidelity": lambda: dq.fidelity(a, b),
         "partial trace": lambda: dense(dq.ptrace(product, 1)),
         "expectation value": lambda: dq.expect(c, a).real,
-        "Wigner function": lambda: dq.wigner(a, xvec=axis, yvec=axis, hbar=1.0)[2],
+        "Wigner function": lambda: dq.wigner(d, xvec=axis, yvec=axis, hbar=1.0)[2],
     }
 
 
-def _qutip(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[str, Callable]:
+def _qutip(rho: Any, sigma: Any, number: Any, joint: Any, thermal: Any, axis: Any) -> dict[str, Callable]:
     import qutip
 
     n = rho.shape[0]
-    a, b, c = (qutip.Qobj(np.asarray(x)) for x in (rho, sigma, number))
+    a, b, c, d = (qutip.Qobj(np.asarray(x)) for x in (rho, sigma, number, thermal))
     product = qutip.Qobj(np.asarray(joint), dims=[[SIDE, n]] * 2)
     axis = np.asarray(axis)
     return {
@@ -107,7 +113,7 @@ def _qutip(rho: Any, sigma: Any, joint: Any, number: Any, axis: Any) -> dict[str
         "fidelity": lambda: qutip.fidelity(a, b) ** 2,
         "partial trace": lambda: product.ptrace(1).full(),
         "expectation value": lambda: qutip.expect(c, a),
-        "Wigner function": lambda: qutip.wigner(a, axis, axis, g=np.sqrt(2)),
+        "Wigner function": lambda: qutip.wigner(d, axis, axis, g=np.sqrt(2)),
     }
 
 
@@ -117,14 +123,14 @@ def first_calls(settings: Settings) -> Iterator[Row]:
     found, missing = peers_spring.available() if settings.peers else ([], [])
     for line in missing:
         print(line)
-    p, q = (jnp.asarray(np.diag(_populations(n, mean)), complex) for mean in (N_TH, OTHER))
-    joint = jnp.kron(jnp.eye(SIDE) / SIDE, p)
-    given = p, q, joint, jnp.asarray(np.diag(np.arange(n)), complex), jnp.asarray(axis)
+    basis, p, q = _basis(n), _populations(n, N_TH), _populations(n, OTHER)
+    turned = [jnp.asarray(basis @ np.diag(x) @ basis.conj().T) for x in (p, q, np.arange(n))]
+    given = *turned, jnp.kron(jnp.eye(SIDE) / SIDE, turned[0]), jnp.asarray(np.diag(p), complex), jnp.asarray(axis)
     functions = {"jaxtls": _ours(*given)}
     functions |= {peer: {"dynamiqs": _dynamiqs, "qutip": _qutip}[peer](*given) for peer in found}
     for name, answer in _closed_forms(n, axis).items():
         calls = {
-            library: lambda call=known[name]: {"max": jnp.asarray(call())}
+            library: lambda call=known[name]: {"max": np.asarray(call())}
             for library, known in functions.items()
             if name in known
         }

@@ -164,7 +164,7 @@ def batch(settings: Settings) -> Iterator[Row]:
     todo = work.strang({"steps": steps, "n_coefficients": modes + 1, "n_levels": levels})
     separate = {name: np.stack([values[name] for values in found[0]]) for name in OBSERVED}
     for name, timing, values in zip(calls, timings, found):
-        timing.warm, timing.spread = timing.warm / sets, timing.spread / sets
+        timing.warm, timing.spread = timing.warm / sets, None if timing.spread is None else timing.spread / sets
         yield Row.timed(
             "batch of parameter sets, seconds a set when warm",
             name,

@@ -72,13 +72,13 @@ def reverse(forward: Work) -> Work:
 def trajectories(problem: Problem, steps: float) -> Work:
     """Steps of all quantum-jump trajectories: seven slopes by Dormand & Prince of a ket, and their sums."""
     decay = sum(jump.conj().T @ jump for jump in problem.jumps)
-    filled, sums = np.count_nonzero(problem.hamiltonian - 0.5j * decay), 27  # a_ij and the error's weights
+    filled, sums = np.count_nonzero(problem.hamiltonian - 0.5j * decay), 20 + 6  # a_ij and the error's weights
     return _work(steps * (7 * 8 * filled + 4 * sums * problem.size), steps * 16 * problem.size * (2 * 7 + sums))
 
 
 def fermions(n: int, count: int) -> Work:
     """Steady states of `count` short chains: modes of n sites, the dense equations of n^2 unknowns, heat currents."""
-    modes, columns, solution = 9 * n**3, n**2 * 6 * n**3, 2 * n**6 / 3 + 4 * n**4
+    modes, columns, solution = (9 + 6 * 2) * n**3, n**2 * 4 * 2 * n**3, 2 * n**6 / 3 + 4 * n**4
     return _work(count * (modes + columns + solution), count * 8 * (2 * n**4 + 6 * n**2))
 
 

@@ -59,13 +59,26 @@ def heated(x):
     return jt.evolve(model, model.thermal_state(0.1 * x), TS).observables
 
 
+def springs(x):
+    """Other numbers of spins, too."""
+    model = jt.EntropicSpring(1.9, x, x, beta=0.01, n_spins=round(100 * x), n_levels=24, n_modes=3)
+    found = jt.evolve(model, model.coherent_state(0.3 * x), TS)
+    return found.observables, model.entropic_ratio, model.relaxation_rate()
+
+
+def measures(x):
+    rho = jt.thermal_state(12, x)
+    same = jt.fidelity(rho, jt.thermal_state(12, 0.5 * x)), jt.relative_entropy(rho, jt.thermal_state(12, 0.5 * x))
+    return jt.coherent_state(12, x), jt.wigner(rho, TS, x * TS), jt.von_neumann_entropy(rho), *same
+
+
 def damped(x):
     model = jt.DampedOscillator(x, 0.1 * x)
     return model.transition_probabilities(TS), model.transition_probabilities(TS, initial=2)
 
 
 @pytest.mark.parametrize(
-    "call", [glass, network, steady, delays, jumps, heated, damped], ids=lambda call: call.__name__
+    "call", [glass, network, steady, delays, jumps, heated, springs, measures, damped], ids=lambda call: call.__name__
 )
 def test_other_numbers_compile_nothing(call):
     jax.block_until_ready(call(0.9))

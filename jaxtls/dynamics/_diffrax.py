@@ -70,7 +70,7 @@ def integrate(
 
     solver = default_solver(rtol) if solver is None else solver
     if adjoint is None:
-        adjoint = diffrax.DirectAdjoint() if traced else diffrax.ForwardMode()
+        adjoint = diffrax.DirectAdjoint() if traced else diffrax.RecursiveCheckpointAdjoint()
     if max_steps is None:
         max_steps = TRACED_MAX_STEPS if traced else MAX_STEPS
     if stepsize_controller is None:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import closes_over_tracers, concrete, finite, is_traced, require, size, times, tolerances
+from .._checks import concrete, finite, holds_tracers, is_traced, require, size, times, tolerances
 from . import _diffrax, splitting, stepping
 from . import progress as progress_bar
 from .solution import Solution
@@ -98,13 +98,13 @@ def evolve(
     save_states = save_states or (observables is None and chosen is None)
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
     jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
-    functions = observables.values() if isinstance(observables, Mapping) else ()
-    enclosed = closes_over_tracers(getattr(type(model), "vector_field", None), *functions)
-    traced = enclosed or is_traced(model, y0, ts, jumps)
+    functions = [*observables.values()] if isinstance(observables, Mapping) else []
+    functions += [leaf for leaf in jax.tree.leaves(model) if callable(leaf)]
+    extras = (solver, adjoint, stepsize_controller, dt0, jumps)
+    traced = is_traced(model, y0, ts, extras) or holds_tracers(getattr(type(model), "vector_field", None), *functions)
 
     if solver is None and hasattr(model, "splitting_step") and jumps is None:
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
-    extras = (solver, adjoint, stepsize_controller, dt0, jumps)
     named = not isinstance(observables, Mapping)
     if solver is None and named and not save_states and not traced and hasattr(model, "window"):
         solution = _run_windowed(model, y0, ts, options, extras, max_steps)
@@ -210,6 +210,8 @@ def _run_splitting_sized(
         bound = max(bound, 2 * len(known))
     if not traced:
         assert durations is not None
+        # One program for all numbers of a like shape, where the model can hand over what it holds as structure.
+        model = model.with_counts_as_data(y0) if hasattr(model, "with_counts_as_data") else model
         rate = float(_splitting_rate(model)) * rate_factor
         n_levels = splitting.cheapest_levels(durations, rate, options.rtol)
         total = int(np.sum(splitting.macro_steps(durations, rate, options.rtol, n_levels)))
@@ -221,8 +223,6 @@ def _run_splitting_sized(
             "Raise max_steps, loosen rtol or shorten the run.",
         )
         bound = 0
-        # One program for all numbers of a like shape, where the model can hand over what it holds as structure.
-        model = model.with_counts_as_data(y0) if hasattr(model, "with_counts_as_data") else model
     static = (tuple(range(1, n_levels + 1)), int(bound), uniform, traced)
     with progress_bar.bar(len(ts) - 1, "evolve") if options.progress else nullcontext():
         return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)

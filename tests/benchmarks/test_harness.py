@@ -62,6 +62,11 @@ def test_memory_that_a_call_adds():
     if small is None:
         pytest.skip("this system does not tell the peak of a process's memory")
     assert small < 20 and abs(large - 200) < 20
+    # A compiled program's temporaries, which its first call has left with the allocator.
+    program = jax.jit(lambda x: jnp.sum(jnp.sort(jnp.outer(x, x), axis=1)[:, 0]))
+    x = jnp.arange(1500.0)
+    program(x).block_until_ready()
+    assert harness.run_watched(lambda: program(x))[2] > 0.9 * 1500**2 * x.itemsize / 2**20
 
 
 def test_json_layout(tmp_path):

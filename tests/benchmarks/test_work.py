@@ -56,7 +56,7 @@ def test_flops_of_trajectories():
     """Seven products of a full matrix with a ket, and sums of kets, a step."""
     h = np.random.default_rng(0).normal(size=(5, 5))
     problem = Problem(h + h.T, [h], np.eye(5, dtype=complex), {}, (5,))
-    assert work.trajectories(problem, 3)["flops"] == 3 * (7 * 8 * 5**2 + 27 * 4 * 5)
+    assert work.trajectories(problem, 3)["flops"] == 3 * (7 * 8 * 5**2 + 26 * 4 * 5)
 
 
 def test_what_concurrence_adds_to_the_matrices():
@@ -75,3 +75,9 @@ def test_flops_of_half_of_a_glass_are_those_of_its_eigenvalues_at_last():
     for n, excess in ((12, 1.0), (24, 0.02)):
         eigenvalues = n * 16 / 3 * 8 ** (n // 2)
         assert 0 < work.half_system(n, 1)["flops"] / eigenvalues - 1 < excess
+
+
+def test_flops_of_short_chains_are_those_of_their_solution_at_last():
+    """2/3 n^6 for the dense equations of n^2 unknowns, beside the n^2 columns that four products make."""
+    n, count = 40, 3
+    assert work.fermions(n, count)["flops"] == pytest.approx(count * (2 / 3 * n**6 + 8 * n**5), rel=0.01)

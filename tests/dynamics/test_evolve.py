@@ -1,5 +1,6 @@
 """`evolve` with a user's own model, through diffrax: accuracy, derivatives, diagnostics, refusals."""
 
+from collections.abc import Callable
 from functools import partial
 
 import diffrax
@@ -94,7 +95,42 @@ def test_functions_may_close_over_what_is_differentiated(slope):
 
         return jt.evolve(Inner(), jnp.ones(2), TS).states[-1, 0]
 
-    np.testing.assert_allclose(slope(moved)(0.5), -4.0 * np.exp(-2.0), rtol=1e-5)
+    def driven(gamma):
+        return jt.evolve(Driven(lambda t: gamma), jnp.ones(2), TS).states[-1, 0]
+
+    for run in (moved, driven):
+        np.testing.assert_allclose(slope(run)(0.5), -4.0 * np.exp(-2.0), rtol=1e-5)
+
+
+class Driven(eqx.Module):
+    rate: Callable
+
+    def vector_field(self, t, y, args):
+        return -self.rate(t) * y
+
+
+class Scaled(eqx.Module):
+    factor: jax.Array
+
+    def __call__(self, y):
+        return self.factor * jnp.sum(y).real
+
+
+@pytest.mark.parametrize("slope", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        Scaled,
+        lambda a: lambda y, a=a: a * jnp.sum(y).real,
+        lambda a: Scaled(a).__call__,
+        lambda a: jax.jit(lambda y: a * jnp.sum(y).real),
+        lambda a: lambda y, table={1: a, "b": 2.0}: table[1] * jnp.sum(y).real,
+    ],
+    ids=["module", "default", "method", "jitted", "table of keys without order"],
+)
+def test_whatever_holds_what_is_differentiated(function, slope):
+    last = lambda a: jt.evolve(MODEL, PLUS, TS, observables={"a": function(a)}).observables["a"][-1]
+    np.testing.assert_allclose(slope(last)(1.5), last(1.0), rtol=1e-12)
 
 
 @pytest.mark.parametrize("solver", [None, diffrax.Tsit5()], ids=["splitting", "diffrax"])

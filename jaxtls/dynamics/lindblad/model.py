@@ -72,8 +72,10 @@ class Lindbladian(eqx.Module):
         require(listed, "jump_ops", "be a list of operators", type(jump_ops).__name__)
         jumps = [as_operator(f"jump_ops[{k}]", op, h.n) for k, op in enumerate(jump_ops)]
         self._set_hamiltonian_and_jumps(h, jumps, layout)
-        wanted = jnp.ones(len(jumps), self.terms.values.real.dtype) if rates is None else _rates(rates, len(jumps))
-        self.rates = wanted[np.asarray(self.order, int)]
+        ones = np.ones(len(jumps), np.finfo(self.terms.values.dtype).dtype)
+        wanted = ones if rates is None else _rates(rates, len(jumps))
+        known = concrete(wanted)
+        self.rates = jnp.asarray((wanted if known is None else known)[np.asarray(self.order, int)])
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
         matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]

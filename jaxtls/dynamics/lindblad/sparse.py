@@ -115,21 +115,23 @@ class Factorisation:
     def _smallest(self, k: int) -> float:
         vector = np.random.default_rng(0).normal(size=len(self._pieces[k])).astype(complex)
         growth = np.inf
-        for _ in range(3):
+        # The first two only point the vector the right way: their solutions need no refinement.
+        for refinements in (0, 0, REFINEMENTS):
             vector /= np.linalg.norm(vector)
-            vector = self._solved(k, self._solved(k, vector, False).conj(), True).conj()
+            right = self._solved(k, vector, False, refinements).conj()
+            vector = self._solved(k, right, True, refinements).conj()
             growth = float(np.linalg.norm(vector))
             if not np.isfinite(growth):
                 return 0.0
         return growth**-0.5
 
-    def _solved(self, k: int, b: np.ndarray, transposed: bool) -> np.ndarray:
+    def _solved(self, k: int, b: np.ndarray, transposed: bool, refinements: int = REFINEMENTS) -> np.ndarray:
         factors = self._factor(k)
         if factors is None:
             return np.full(len(b), np.nan)
         block, mode = (self._blocks[k].T, "T") if transposed else (self._blocks[k], "N")
         x = factors.solve(b, mode)
-        for _ in range(REFINEMENTS):
+        for _ in range(refinements):
             x += factors.solve(b - block @ x, mode)
         return x
 

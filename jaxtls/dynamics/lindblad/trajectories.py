@@ -144,14 +144,20 @@ def trajectories(
     found, jumps, steps, success = _run(problem, psi / jnp.linalg.norm(psi), key, count, batch, limit)
     remedy = "A trajectory ran out of steps. Raise max_steps, shorten the run, or pass throw=False."
     found = found[:, :wanted]
-    mean = jnp.mean(found, 0)
-    deviation = jnp.sqrt(jnp.sum(jnp.abs(found - mean) ** 2, 0) / (count - 1))
-    result = TrajectoriesResult(ts, mean, deviation / np.sqrt(count), jumps, steps, jnp.all(success))
+    mean, sem = _mean_and_sem(found)
+    result = TrajectoriesResult(ts, mean, sem, jumps, steps, jnp.all(success))
     if throw and concrete(result.success) is None:
         return eqx.error_if(result, ~result.success, remedy)
     if throw and not bool(np.all(np.asarray(result.success))):
         raise RuntimeError(remedy)
     return result
+
+
+@jax.jit
+def _mean_and_sem(found: Array) -> tuple[Array, Array]:
+    count = found.shape[0]
+    mean = jnp.mean(found, 0)
+    return mean, jnp.sqrt(jnp.sum(jnp.abs(found - mean) ** 2, 0) / (count - 1)) / np.sqrt(count)
 
 
 class _Problem(eqx.Module):

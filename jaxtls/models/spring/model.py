@@ -227,9 +227,9 @@ class EntropicSpring(eqx.Module):
         classes."""
         return jax.nn.sigmoid(-self.beta * self.splitting)
 
-    @eqx.filter_jit
     def _effective_stiffness(self) -> Array:
-        return self.omega_0**2 - self.softening + jnp.sum(self.class_omegas**2 * self.class_polarizations)
+        springs = (self.omega, self.splitting, self.beta)
+        return _effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
 
     @property
     def effective_frequency(self) -> Array:
@@ -241,10 +241,8 @@ class EntropicSpring(eqx.Module):
         """omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
         return jnp.sqrt(self._entropic_stiffness())
 
-    @eqx.filter_jit
     def _entropic_stiffness(self) -> Array:
-        p = self.class_polarizations
-        return jnp.sum(self.class_omegas**2 * self.beta * self.class_splittings * p * (1 - p))
+        return _entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
 
     @property
     def entropic_ratio(self) -> Array:
@@ -357,11 +355,9 @@ class EntropicSpring(eqx.Module):
             for c, delta in enumerate(self._deltas())
         ]
 
-    @eqx.filter_jit
     def relaxation_rate(self) -> Array:
         """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
-        rates = self.spin_rates(jnp.zeros(1))[:, 0]
-        return jnp.max(rates / jnp.tanh(self.beta * self.class_splittings / 2))
+        return _fastest(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
 
     def splitting_rate(self) -> Array:
         """What macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
@@ -403,3 +399,23 @@ class EntropicSpring(eqx.Module):
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes.resolve(self, y0, ts, attempt, diagnostics)
+
+
+# --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
+
+
+@partial(jax.jit, static_argnames="classes")
+def _effective_stiffness(omega_0: Array, softening: Array, omega: Array, b: Array, beta: Array, classes: int) -> Array:
+    springs = jnp.broadcast_to(omega**2 * jax.nn.sigmoid(-beta * b), (classes,))
+    return omega_0**2 - softening + jnp.sum(springs)
+
+
+@partial(jax.jit, static_argnames="classes")
+def _entropic_stiffness(omega: Array, b: Array, beta: Array, classes: int) -> Array:
+    p = jax.nn.sigmoid(-beta * b)
+    return jnp.sum(jnp.broadcast_to(omega**2 * beta * b * p * (1 - p), (classes,)))
+
+
+@jax.jit
+def _fastest(rates: Array, b: Array, beta: Array) -> Array:
+    return jnp.max(rates[:, 0] / jnp.tanh(beta * b / 2))
