@@ -15,6 +15,8 @@ from jaxtyping import Array, PyTree
 # One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
 TRACED_MAX_STEPS = 4096
 MAX_STEPS = 2**20
+# For runs that nobody differentiates.
+QUICKEST_TO_COMPILE = diffrax.ForwardMode()
 
 
 def as_real(tree: PyTree) -> PyTree:

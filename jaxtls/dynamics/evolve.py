@@ -102,6 +102,10 @@ def evolve(
     functions += [leaf for leaf in jax.tree.leaves(model) if callable(leaf)]
     extras = (solver, adjoint, stepsize_controller, dt0, jumps)
     traced = is_traced(model, y0, ts, extras) or holds_tracers(getattr(type(model), "vector_field", None), *functions)
+    own = type(model).__module__.startswith(f"{__package__.partition('.')[0]}.")
+    if adjoint is None and own and not functions and not traced:
+        # Nothing of the user's runs inside, so nothing can be differentiated.
+        extras = (solver, _diffrax.QUICKEST_TO_COMPILE, stepsize_controller, dt0, jumps)
 
     if solver is None and hasattr(model, "splitting_step") and jumps is None:
         return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)

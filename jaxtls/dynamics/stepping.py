@@ -118,12 +118,8 @@ def integrate_traced(
     start = (jnp.array(0), jnp.array(0), z0, stepper.no_error(h.dtype))
     (interval, _, _, error), outs = _bounded_scan(macro, lambda c: c[0] < n_intervals, start, shared, bound)
     last = jnp.minimum(jnp.cumsum(counts) - 1, bound - 1)
-    records = _with_first(first, jax.tree.map(lambda a: a[last], outs))
+    records = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b[last]]), first, outs)
     return records, error, interval < n_intervals
-
-
-def _with_first(first: PyTree, rest: PyTree) -> PyTree:
-    return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), first, rest)
 
 
 def _bounded_scan(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -16,7 +15,7 @@ from . import covariance, davies, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
 from .checks import CROSSES, RATHER, couplings, refuse, require_memory, require_steady
 from .graph import checked_edges, checked_sites, mask_of, structure
-from .rates import boltzmann, relaxation_rate, thermal_population
+from .rates import boltzmann, local_currents, relaxation_rate, symmetric, thermal_population
 from .states import CovarianceState, DensityState, NetworkState, PopulationState, unpack
 
 Thermalizer = Literal["local", "global"]
@@ -160,7 +159,7 @@ class ThermalNetwork(eqx.Module):
         if self.edges is not None:
             bad = jnp.any(~jnp.asarray(mask) & (couplings != 0))
             couplings = refuse(couplings, bad, "Couplings must be zero off the declared edges.")
-        return _symmetric(couplings, mask)
+        return symmetric(couplings, mask)
 
     @property
     def noise(self) -> Array:
@@ -312,7 +311,7 @@ class ThermalNetwork(eqx.Module):
             return davies.currents(self.n_tls, self.levels(), self.packed(state))
         populations = (state.reference, self.thermal_populations, self._population_excess(state))
         bonds = self.symmetric(self.coherent), self._coherences(state)
-        return _local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
+        return local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
 
     def work_power(self, state: NetworkState) -> Array:
         """Power that the coupling noise delivers to the system [energy/time].
@@ -437,18 +436,3 @@ class ThermalNetwork(eqx.Module):
     def vector_field(self, t: Any, y: NetworkState, args: Any = None) -> NetworkState:
         """dy/dt of the master equation; pure."""
         return self.generator(y)(t, y, args)
-
-
-# --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
-
-
-@jax.jit
-def _symmetric(couplings: Array, mask: Any) -> Array:
-    return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
-
-
-@jax.jit
-def _local_currents(g: Array, frequencies: Array, populations: tuple, bonds: tuple) -> Array:
-    reference, thermal, excess = populations
-    away = (reference - thermal) + excess
-    return -g * (frequencies * away + jnp.sum(bonds[0] * bonds[1], axis=1))

@@ -1,6 +1,8 @@
-"""Thermal factors of a TLS and its bath, with finite derivatives at zero temperature, and an eigenbasis likewise."""
+"""Thermal factors and heat of a TLS and its bath, an eigenbasis: derivatives finite at T = 0 and for equal levels."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,6 +32,20 @@ def thermal_population(beta: Array, energy: Array) -> Array:
 def relaxation_rate(rate: Array, beta: Array, energy: Array) -> Array:
     """Gamma (1 + x), x = e^(-beta energy): of a population."""
     return rate * (1 + boltzmann(beta, energy))
+
+
+@jax.jit
+def symmetric(couplings: Array, mask: Any) -> Array:
+    """The symmetric part of couplings where the mask allows them."""
+    return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
+
+
+@jax.jit
+def local_currents(g: Array, frequencies: Array, populations: tuple[Array, ...], bonds: tuple[Array, ...]) -> Array:
+    """Heat from local baths: populations (reference, thermal, excess over the reference), bonds (K, coherences)."""
+    reference, thermal, excess = populations
+    away = (reference - thermal) + excess
+    return -g * (frequencies * away + jnp.sum(bonds[0] * bonds[1], axis=1))
 
 
 def davies_rate(rate: Array, beta: Array, released: Array) -> Array:

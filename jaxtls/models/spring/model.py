@@ -229,7 +229,7 @@ class EntropicSpring(eqx.Module):
 
     def _effective_stiffness(self) -> Array:
         springs = (self.omega, self.splitting, self.beta)
-        return _effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
+        return equilibrium.effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
 
     @property
     def effective_frequency(self) -> Array:
@@ -242,7 +242,7 @@ class EntropicSpring(eqx.Module):
         return jnp.sqrt(self._entropic_stiffness())
 
     def _entropic_stiffness(self) -> Array:
-        return _entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
+        return equilibrium.entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
 
     @property
     def entropic_ratio(self) -> Array:
@@ -357,7 +357,7 @@ class EntropicSpring(eqx.Module):
 
     def relaxation_rate(self) -> Array:
         """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
-        return _fastest(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
+        return equilibrium.fastest_relaxation(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
 
     def splitting_rate(self) -> Array:
         """What macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
@@ -399,23 +399,3 @@ class EntropicSpring(eqx.Module):
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes.resolve(self, y0, ts, attempt, diagnostics)
-
-
-# --- compiled: an eager call would pay for each operation by itself --------------------------------------------------
-
-
-@partial(jax.jit, static_argnames="classes")
-def _effective_stiffness(omega_0: Array, softening: Array, omega: Array, b: Array, beta: Array, classes: int) -> Array:
-    springs = jnp.broadcast_to(omega**2 * jax.nn.sigmoid(-beta * b), (classes,))
-    return omega_0**2 - softening + jnp.sum(springs)
-
-
-@partial(jax.jit, static_argnames="classes")
-def _entropic_stiffness(omega: Array, b: Array, beta: Array, classes: int) -> Array:
-    p = jax.nn.sigmoid(-beta * b)
-    return jnp.sum(jnp.broadcast_to(omega**2 * beta * b * p * (1 - p), (classes,)))
-
-
-@jax.jit
-def _fastest(rates: Array, b: Array, beta: Array) -> Array:
-    return jnp.max(rates[:, 0] / jnp.tanh(beta * b / 2))
