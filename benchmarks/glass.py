@@ -37,11 +37,19 @@ def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator
         yield from PARTS[part](Settings(quick, peers))
 
 
-def _draw(n: int, occupation: float = 0.0, seed: int = 0) -> tuple[jt.TLSGlass, Any, peers_glass.Glass]:
-    glass = jt.TLSGlass.sample(jax.random.key(seed), n, occupation=occupation)
-    bloch = jt.random_bloch_vectors(jax.random.key(seed + 1), n)
+def _draw(
+    n: int, occupation: float = 0.0, keys: tuple[Any, Any] | None = None
+) -> tuple[jt.TLSGlass, Any, peers_glass.Glass]:
+    disorder, start = keys or (jax.random.key(0), jax.random.key(1))
+    glass, bloch = jt.TLSGlass.sample(disorder, n, occupation=occupation), jt.random_bloch_vectors(start, n)
     arrays = (np.asarray(x) for x in (glass.frequencies, glass.couplings, glass.rates))
     return glass, bloch, peers_glass.Glass(*arrays, occupation, 1.0, np.asarray(bloch))
+
+
+def _error(found: Any, plain: peers_glass.Glass, ts: Any) -> dict[str, float]:
+    """Of the mean concurrence, against NumPy's."""
+    expected = peers_glass.numpy_concurrence(peers_glass.numpy_pairs(plain, np.asarray(ts))).sum(1) / len(plain.bloch)
+    return {"max": float(np.max(np.abs(found - expected)))}
 
 
 def glass_work(glass: jt.TLSGlass, bloch: Any, ts: Any, count: int = 1) -> work.Work:
@@ -146,11 +154,12 @@ def throughput(settings: Settings) -> Iterator[Row]:
     for batch in (1, 4) if settings.quick else (1, 16, 64) if gpu else (1, 4, 16):
         keys = jax.random.split(jax.random.key(0), batch)
         run = jax.jit(jax.vmap(one))
-        timing, _ = measure(partial(run, keys), repeats=3)
+        timing, found = measure(partial(run, keys), repeats=3)
         size = {"N": n, "times": len(ts), "batch": batch}
         note = f"{batch / timing.warm:.3g} realizations/s"
-        todo = glass_work(*_draw(n)[:2], ts, batch)
-        yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, note=note, work=todo)
+        first, bloch, plain = _draw(n, keys=tuple(jax.random.split(keys[0])))
+        wrong, todo = _error(found[0], plain, ts), glass_work(first, bloch, ts, batch)
+        yield Row.timed("throughput, open, T = 0", "vmap", timing, size=size, error=wrong, note=note, work=todo)
     if gpu:
         yield _large_ensemble(64 if settings.quick else 5000, n, ts)
 
@@ -171,12 +180,13 @@ def cost_in_n(settings: Settings) -> Iterator[Row]:
     ts = _times(settings)[:: 1 if settings.quick else 4]
     base = None
     for n in (6, 12) if settings.quick else (10, 20, 40, 80, 160):
-        glass, bloch, _ = _draw(n)
-        timing, _ = measure(partial(glass.concurrence, bloch, ts), repeats=5)
+        glass, bloch, plain = _draw(n)
+        timing, found = measure(partial(glass.concurrence, bloch, ts), repeats=5)
         base = base or timing.warm
         size = {"N": n, "pairs": n * (n - 1) // 2, "times": len(ts)}
-        ratio, todo = timing.warm / base, glass_work(glass, bloch, ts)
-        yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=ratio, ratio_to="smallest", work=todo)
+        fields = {"error": _error(found, plain, ts), "work": glass_work(glass, bloch, ts)}
+        ratio = timing.warm / base
+        yield Row.timed("cost against N", "jaxtls", timing, size=size, ratio=ratio, ratio_to="smallest", **fields)
 
 
 def entropy_of_halves(settings: Settings) -> Iterator[Row]:

@@ -107,7 +107,7 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
         warm: list[list[float]] = [[] for _ in calls]
         peaks = []
         for i, (times, call) in enumerate(zip(warm, calls)):
-            seconds, results[i], peak = run_watched(call)
+            seconds, results[i], peak = run_watched(call, short=first[i] < 10.0)
             peaks.append(peak)
             if seconds > 1.0:  # beside which watching costs nothing
                 times.append(seconds)
@@ -125,16 +125,20 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
     return timings, results
 
 
-def run_watched(call: Callable[[], Any]) -> tuple[float, Any, float | None]:
+def run_watched(call: Callable[[], Any], short: bool = True) -> tuple[float, Any, float | None]:
     """As `run`, and the MiB that the call adds to the process at its peak, what was kept for reuse given back before.
 
-    None on a device of its own, and where the system does not tell.
+    A call that is not short runs once; then what threads had kept (64 MiB each at most) may go unseen. None on a device
+    of its own, and where the system does not tell.
     """
     gc.collect()  # programs of earlier measurements would go during the call
     try:
         allocator = ctypes.CDLL(None)
+        allocator.mallopt(MMAP_THRESHOLD, 2**16)
+        allocator.mallopt(TRIM_THRESHOLD, 0)
+        if short:
+            run(call)  # threads that compute give back what they had kept only as they free something
         allocator.malloc_trim(0)
-        allocator.mallopt(MMAP_THRESHOLD, 2**16)  # large arrays from new pages, not from those kept for reuse
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
         before = _resident("VmRSS")
     except (OSError, AttributeError):
