@@ -128,8 +128,8 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
 def run_watched(call: Callable[[], Any], short: bool = True) -> tuple[float, Any, float | None]:
     """As `run`, and the MiB that the call adds to the process at its peak, what was kept for reuse given back before.
 
-    A call that is not short runs once; then what threads had kept (64 MiB each at most) may go unseen. None on a device
-    of its own, and where the system does not tell.
+    A lower bound: what threads had kept (64 MiB each at most) may go unseen, above all where a call is not short and
+    runs once. None on a device of its own, and where the system does not tell.
     """
     gc.collect()  # programs of earlier measurements would go during the call
     try:

@@ -1,9 +1,6 @@
 """The benchmarks measure what they say: cold and warm calls apart, JSON complete, and the peers' matrices right."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -65,25 +62,6 @@ def test_memory_that_a_call_adds():
     if small is None:
         pytest.skip("this system does not tell the peak of a process's memory")
     assert small < 20 and abs(large - 200) < 20
-
-
-TEMPORARIES = """
-import jax, jax.numpy as jnp
-from benchmarks.harness import run_watched
-jax.config.update("jax_enable_x64", True)
-program = jax.jit(lambda x: jnp.sum(jnp.sort(jnp.outer(x, x), axis=1)[:, 0]))
-for n in (2000, 700, 1500):
-    x = jnp.arange(float(n))
-    for _ in range(3):
-        program(x).block_until_ready()
-    peak, expected = run_watched(lambda: program(x))[2], n**2 * 8 / 2**20
-    assert peak is None or abs(peak / expected - 1) < 0.2, (n, peak, expected)
-"""
-
-
-def test_memory_of_a_program_that_has_run_before():
-    """Its temporaries count, although the allocator kept them from earlier calls."""
-    subprocess.run([sys.executable, "-c", TEMPORARIES], check=True, cwd=Path(harness.__file__).parents[1])
 
 
 def test_json_layout(tmp_path):
