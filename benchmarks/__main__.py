@@ -90,12 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
         jax.config.update("jax_platforms", {"gpu": "cuda", "cpu": "cpu"}[options.device])
     jax.config.update("jax_enable_x64", True)
     from . import harness
+    from .settings import Settings
 
+    settings = Settings(options.quick, options.peers, options.peer_budget)
     for name, part in chosen:
-        budget = {"peer_budget": options.peer_budget} if name == "spring" else {}
         path = options.out / f"{name}-{part}-{harness.device()}{'-quick' if options.quick else ''}.json"
         rows = []
-        for row in _benchmark(name).rows((part,), quick=options.quick, peers=options.peers, **budget):
+        for row in _benchmark(name).PARTS[part](settings):
             print(f"... {row.case}: {row.name}", file=sys.stderr, flush=True)
             rows.append(row)
             # A killed run keeps what it has measured.

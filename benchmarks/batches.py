@@ -7,7 +7,6 @@ second for growing batches, and the error of the first one against the same prob
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,24 +18,10 @@ import jaxtls as jt
 
 from . import work
 from .glass import glass_work
-from .harness import Row, device, measure
+from .harness import Row, measure
+from .settings import Settings
 
 QUICK = (2, 4)
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-
-    def sizes(self, cpu: tuple[int, ...], gpu: tuple[int, ...]) -> tuple[int, ...]:
-        return QUICK if self.quick else cpu if device() == "cpu" else gpu
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    for part in parts:
-        yield from PARTS[part](Settings(quick, peers))
 
 
 def _growing(
@@ -84,7 +69,7 @@ def springs(settings: Settings) -> Iterator[Row]:
     def todo(found: dict) -> work.Work:
         return work.strang({"steps": np.sum(found["steps"]), "n_coefficients": modes + 1, "n_levels": levels})
 
-    counts = settings.sizes((1, 16, 128), (1, 1000, 10_000))
+    counts = settings.sizes(QUICK, (1, 16, 128), (1, 1000, 10_000))
     yield from _growing("batch of springs", one, draw, counts, todo, N=20, levels=levels, modes=modes, times=len(ts))
 
 
@@ -103,7 +88,7 @@ def networks(settings: Settings) -> Iterator[Row]:
         pair = lambda low, high: jnp.asarray(rng.uniform(low, high, (count, 2)))
         return pair(1.0, 2.0), pair(0.5, 2.0), pair(0.05, 0.2), jnp.asarray(rng.uniform(0.01, 0.3, count))
 
-    counts = settings.sizes((1, 1000, 10_000), (1, 1000, 100_000))
+    counts = settings.sizes(QUICK, (1, 1000, 10_000), (1, 1000, 100_000))
     todo = lambda found: work.fermions(2, len(found["entropy"]))
     yield from _growing("batch of networks of two TLSs", one, draw, counts, todo)
 
@@ -121,7 +106,7 @@ def glasses(settings: Settings) -> Iterator[Row]:
         typical, bloch = jt.TLSGlass.sample(jax.random.key(1), n), jt.random_bloch_vectors(jax.random.key(2), n)
         return glass_work(typical, bloch, ts, len(found["concurrence"]))
 
-    counts = settings.sizes((1, 100, 1000), (1, 1000, 10_000))
+    counts = settings.sizes(QUICK, (1, 100, 1000), (1, 1000, 10_000))
     draw = partial(jax.random.split, jax.random.key(0))
     yield from _growing("batch of glasses", one, draw, counts, todo, N=n, times=len(ts))
 

@@ -19,38 +19,16 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_engine, peers_spring, work
+from . import peers_engine, work
 from .harness import RTOLS, Row, compare, errors, measure
 from .peers_engine import Answer, Problem, embed
+from .settings import Settings
 
 RTOL, ATOL = 1e-6, 1e-8
 CONVERGED: dict[str, Any] = {"rtol": 1e-10, "atol": 1e-12}
 PEERS = ("dynamiqs dia", "dynamiqs dense", "qutip adams", "qutip vern7", "qutip tsit5 matrix form")
 LONGEST = 60.0  # seconds of one call beyond which a peer is left out
 NOTE = f"rtol={RTOL:g} atol={ATOL:g}"
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-
-    @property
-    def repeats(self) -> int:
-        return 3 if self.quick else 9
-
-    def found(self) -> list[str]:
-        """Installed peers; what is missing is printed."""
-        found, missing = peers_spring.available() if self.peers else ([], [])
-        for line in missing:
-            print(line)
-        return found
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    for part in parts:
-        yield from PARTS[part](Settings(quick, peers))
 
 
 # --- the problems, as plain matrices for all and as jaxtls' users write them -----------------------------------------

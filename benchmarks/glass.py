@@ -7,7 +7,6 @@ errors against independent answers; throughput and cost in N are the same closed
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -18,23 +17,12 @@ import numpy as np
 import jaxtls as jt
 from jaxtls.quantum import _wootters
 
-from . import peers_glass, peers_spring, work
+from . import peers_glass, work
 from .harness import RTOLS, Row, compare, measure, measure_together
+from .settings import Settings
 
 HOT = 0.3  # occupation of the open glass above T = 0
 PEER_RTOL, PEER_ATOL = 1e-6, 1e-8
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    for part in parts:
-        yield from PARTS[part](Settings(quick, peers))
 
 
 def _draw(
@@ -98,9 +86,7 @@ def realization(settings: Settings) -> Iterator[Row]:
 
 def against_peers(settings: Settings) -> Iterator[Row]:
     """All pair density matrices of N = 5, 6 open; errors against the NumPy closed form."""
-    found, missing = peers_spring.available() if settings.peers else ([], [])
-    for line in missing:
-        print(line)
+    found = settings.found()
     ts = np.linspace(0.0, 0.02 if settings.quick else 1.0, 31)
     for n in (3,) if settings.quick else (5, 6):
         glass, bloch, plain = _draw(n)
@@ -120,7 +106,7 @@ def against_peers(settings: Settings) -> Iterator[Row]:
 
 def precision(settings: Settings) -> Iterator[Row]:
     """Work against precision: all pairs of a few TLSs; the closed form has no tolerance."""
-    found = peers_spring.available()[0] if settings.peers else []
+    found = settings.found()
     n, ts = 3 if settings.quick else 4, np.linspace(0.0, 0.02 if settings.quick else 0.2, 31)
     glass, bloch, plain = _draw(n)
     reference, times = {"rho": peers_glass.numpy_pairs(plain, ts)}, jnp.asarray(ts)

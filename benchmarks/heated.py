@@ -7,7 +7,6 @@ SciPy's matrix exponential of Eq. 35 in full (the first row).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,26 +14,15 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_engine, peers_spring, work
+from . import peers_engine, work
 from .harness import Row, compare, errors, measure
 from .peers_engine import Problem
+from .settings import Settings
 
 PARAMETERS: dict[str, float] = {"omega_0": 1.0, "splitting": 2.0, "coupling": 1.0, "gamma": 10.0, "n_bar": 0.3}
 RTOL, ATOL = 1e-6, 1e-8
 STAGES = 6  # of Tsit5, which keeps the last
 PEERS = ("dynamiqs dia", "dynamiqs dense", "qutip adams")
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    for part in parts:
-        yield from PARTS[part](Settings(quick, peers))
 
 
 def problem(n: int) -> Problem:
@@ -77,9 +65,7 @@ def against_peers(settings: Settings) -> Iterator[Row]:
     """jaxtls and each peer in turn, warm repeats interleaved, at the same tolerances and output times."""
     levels = (20,) if settings.quick else (50, 100)
     ts = np.linspace(0.0, 1.0 if settings.quick else 4.0, 11 if settings.quick else 41)
-    found, missing = peers_spring.available() if settings.peers else ([], [])
-    for line in missing:
-        print(line)
+    found = settings.found()
     yield _check(12, np.linspace(0.0, 0.3, 4))
     for n in levels:
         reference = _converged(n, ts)

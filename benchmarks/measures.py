@@ -7,7 +7,6 @@ the states are turned into a random basis, so that no matrix is diagonal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -15,23 +14,11 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import peers_spring
 from .harness import Row, compare
+from .settings import Settings
 
 N_TH, OTHER, ALPHA = 1.5, 0.7, 1.2
 SIDE = 3  # of the first part in the partial trace
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    for part in parts:
-        yield from PARTS[part](Settings(quick, peers))
 
 
 def _populations(n_levels: int, mean: float) -> np.ndarray:
@@ -120,9 +107,7 @@ def _qutip(rho: Any, sigma: Any, number: Any, joint: Any, thermal: Any, axis: An
 def first_calls(settings: Settings) -> Iterator[Row]:
     """One function after another, each from an empty compilation cache."""
     n, axis = (8, np.linspace(-2.0, 2.0, 5)) if settings.quick else (100, np.linspace(-5.0, 5.0, 201))
-    found, missing = peers_spring.available() if settings.peers else ([], [])
-    for line in missing:
-        print(line)
+    found = settings.found()
     basis, p, q = _basis(n), _populations(n, N_TH), _populations(n, OTHER)
     turned = [jnp.asarray(basis @ np.diag(x) @ basis.conj().T) for x in (p, q, np.arange(n))]
     given = *turned, jnp.kron(jnp.eye(SIDE) / SIDE, turned[0]), jnp.asarray(np.diag(p), complex), jnp.asarray(axis)

@@ -19,10 +19,10 @@ import jaxtls as jt
 
 from . import work
 from .harness import Row, errors, measure, measure_together
+from .settings import Settings
 from .spring_beside_peers import (
     OBSERVED,
     PERIOD,
-    Settings,
     against_peers,
     converged,
     converged_answer,
@@ -32,13 +32,6 @@ from .spring_beside_peers import (
 )
 
 FIGURE_1: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0, "beta": 0.01}
-
-
-def rows(parts: tuple[str, ...], *, quick: bool, peers: bool = True, peer_budget: float = 600.0) -> Iterator[Row]:
-    """The rows of the chosen parts, as they are measured."""
-    settings = Settings(quick, peers, peer_budget)
-    for part in parts:
-        yield from PARTS[part](settings)
 
 
 def _spring(n_spins: int, **options: Any) -> jt.EntropicSpring:

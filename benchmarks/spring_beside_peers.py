@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -15,17 +15,11 @@ import jaxtls as jt
 
 from . import peers_spring, work
 from .harness import RTOLS, Row, compare, errors, measure, run
+from .settings import Settings
 
 OBSERVED = ("x", "x2", "impurity")
 CONVERGED = 1e-11
 PERIOD = 2 * np.pi
-
-
-@dataclass(frozen=True)
-class Settings:
-    quick: bool
-    peers: bool
-    peer_budget: float
 
 
 def evolution(model: Any, ts: Any, **options: Any) -> Callable[[], dict]:
@@ -75,9 +69,7 @@ def converged(settings: Settings) -> Iterator[Row]:
 def _beside_peers(
     settings: Settings, parameters: Any, full: np.ndarray, frames: tuple[str, ...], levels: int | None = None
 ) -> Iterator[Row]:
-    found, missing = peers_spring.available() if settings.peers else ([], [])
-    for line in missing:
-        print(line)
+    found = settings.found()
     ours = {id(full): _OurRuns(parameters, full, levels)}
     yield ours[id(full)].row(PEER_RTOL)
     short = full[: max(2, (len(full) - 1) // SHORT + 1)]
@@ -189,7 +181,7 @@ def _cross_check(parameters: Any, ts: np.ndarray) -> Row:
 
 def precision(settings: Settings) -> Iterator[Row]:
     """Work against precision: two spins over one period, each peer in its fastest variant."""
-    found = peers_spring.available()[0] if settings.peers else []
+    found = settings.found()
     parameters = peers_spring.Parameters(n_spins=1 if settings.quick else 2)
     ts = np.linspace(0, (0.1 if settings.quick else 1) * PERIOD, 21)
     model, names = _model_of(parameters), ("x", "x2")
