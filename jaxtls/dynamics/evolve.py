@@ -99,7 +99,9 @@ def evolve(
     options = _Options(chosen, save_states, float(rtol), float(atol), progress)
     jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
     functions = [*observables.values()] if isinstance(observables, Mapping) else []
-    functions += [leaf for leaf in jax.tree.leaves(model) if callable(leaf)]
+    # A Partial keeps its function as structure, not as a leaf.
+    whole = lambda x: isinstance(x, jax.tree_util.Partial)
+    functions += [leaf for leaf in jax.tree.leaves(model, is_leaf=whole) if callable(leaf)]
     extras = (solver, adjoint, stepsize_controller, dt0, jumps)
     traced = is_traced(model, y0, ts, extras) or holds_tracers(getattr(type(model), "vector_field", None), *functions)
     own = type(model).__module__.startswith(f"{__package__.partition('.')[0]}.")

@@ -98,7 +98,10 @@ def test_functions_may_close_over_what_is_differentiated(slope):
     def driven(gamma):
         return jt.evolve(Driven(lambda t: gamma), jnp.ones(2), TS).states[-1, 0]
 
-    for run in (moved, driven):
+    def partially(gamma):
+        return jt.evolve(Driven(jax.tree_util.Partial(lambda t: gamma)), jnp.ones(2), TS).states[-1, 0]
+
+    for run in (moved, driven, partially):
         np.testing.assert_allclose(slope(run)(0.5), -4.0 * np.exp(-2.0), rtol=1e-5)
 
 
