@@ -15,13 +15,14 @@ ROOT = pathlib.Path(jaxtls.__file__).parent
 ALLOWED = {
     "quantum": set(),
     "dynamics": {"quantum"},
-    "models": {"quantum", "dynamics"},
+    "lindblad": {"quantum", "dynamics"},
+    "models": {"quantum", "dynamics", "lindblad"},
     "ensemble": set(),
     "fitting": set(),
     "plot": {"quantum", "fitting"},
-    "interop": {"quantum", "dynamics", "models", "ensemble", "fitting"},
-    "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "interop"},
-    "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "reproduce"},
+    "interop": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting"},
+    "reproduce": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "plot", "interop"},
+    "cli": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "plot", "reproduce"},
 }
 SHARED = {"_checks", "_progress"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from .. import dynamics, fitting, models
-from ..dynamics.lindblad.mesolve import MasterSolution
-from ..dynamics.lindblad.trajectories import TrajectoriesResult
 from ..fitting.parameters import Parameters
+from ..lindblad.mesolve import MasterSolution
+from ..lindblad.trajectories import TrajectoriesResult
 from ..models.damped.fock import FockState
 from ..models.damped.gaussian import GaussianOscillator, GaussianState
 from ..models.damped.schedule import Contraction

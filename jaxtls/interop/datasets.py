@@ -11,10 +11,10 @@ import numpy as np
 
 from .._checks import require
 from ..dynamics import Solution
-from ..dynamics.lindblad.mesolve import MasterSolution
-from ..dynamics.lindblad.trajectories import TrajectoriesResult
 from ..ensemble import EnsembleResult
 from ..fitting import FitResult
+from ..lindblad.mesolve import MasterSolution
+from ..lindblad.trajectories import TrajectoriesResult
 
 Values = dict[str, np.ndarray]
 Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import require
-from ..dynamics.lindblad.interop import as_array, is_foreign
+from ..lindblad.foreign import as_array, is_foreign
 
 
 def to_array(value: Any) -> Array:

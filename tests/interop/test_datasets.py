@@ -10,9 +10,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
-from jaxtls.dynamics.lindblad.mesolve import MasterSolution
-from jaxtls.dynamics.lindblad.trajectories import TrajectoriesResult
 from jaxtls.interop import to_xarray
+from jaxtls.lindblad.mesolve import MasterSolution
+from jaxtls.lindblad.trajectories import TrajectoriesResult
 
 TS = jnp.linspace(0.0, 1.0, 2)
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
-from jaxtls.dynamics.lindblad import constant
-from jaxtls.dynamics.lindblad.blocked import BlockPlan
-from jaxtls.dynamics.lindblad.bounds import spectral_ellipse
-from jaxtls.dynamics.lindblad.sectors import blocks, distances
+from jaxtls.lindblad import constant
+from jaxtls.lindblad.rhs.blocked import BlockPlan
+from jaxtls.lindblad.rhs.bounds import spectral_ellipse
+from jaxtls.lindblad.rhs.sectors import blocks, distances
 
 from .oracle import kerr, propagate, random_problem, superoperator
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
-from jaxtls.dynamics.lindblad import linear, sparse
+from jaxtls.lindblad.resolvent import linear, sparse
 
 from .oracle import kerr, null_state, random_problem, superoperator
 

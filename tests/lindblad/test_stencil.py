@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from jaxtls.dynamics.lindblad.stencil import moved, shifted_sum
+from jaxtls.lindblad.rhs.stencil import moved, shifted_sum
 
 M, SHIFTS = 5, ((0, 1), (-2, 0), (1, -1), (0, 0))
 

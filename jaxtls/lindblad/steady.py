@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import is_traced, require
-from . import sparse
-from .linear import Resolvent, kind_of
-from .model import Lindbladian
+from .._checks import is_traced, require
+from .lindbladian import Lindbladian
+from .resolvent import sparse
+from .resolvent.linear import Resolvent, kind_of
 
 METHODS = ("auto", "direct", "iterative")
 SEVERAL = (

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require, times
-from ..solution import Solution
-from . import interop
+from .._checks import concrete, finite, require, times
+from ..dynamics.solution import Solution
+from . import foreign
 from .equation import MasterEquation, solve
-from .model import Lindbladian
+from .lindbladian import Lindbladian
 from .operators import Operator
 
 
@@ -118,7 +118,7 @@ def mesolve(
     ts = times("tsave", tsave)
     model = as_lindbladian(hamiltonian, jump_ops, rates, layout)
     n = model.n
-    state = interop.as_state("rho0", rho0, n)
+    state = foreign.as_state("rho0", rho0, n)
     rho = state if state.ndim == 2 else state[:, None] * state.conj()
     rho = rho.astype(jnp.result_type(rho.dtype, model.terms.values.dtype))
     known = concrete(rho)
@@ -155,7 +155,7 @@ def stack_operators(name: str, ops: Any, n: int) -> Array:
     require(
         isinstance(ops, Sequence) or getattr(ops, "ndim", 0) == 3, name, "be a list of operators", type(ops).__name__
     )
-    dense = [interop.as_matrix(f"{name}[{k}]", _constant(op), n) for k, op in enumerate(ops)]
+    dense = [foreign.as_matrix(f"{name}[{k}]", _constant(op), n) for k, op in enumerate(ops)]
     return jnp.stack(dense) if dense else jnp.zeros((0, n, n), jnp.result_type(complex))
 
 

@@ -21,11 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, require, size, times
-from . import interop
-from .fields import HIGHEST
+from .._checks import concrete, require, size, times
+from . import foreign
+from .lindbladian import Lindbladian
 from .mesolve import as_lindbladian, known_edges, stack_operators
-from .model import Lindbladian
+from .rhs.fields import HIGHEST
 
 # Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980): nodes, stages, and weights of the error estimate.
 NODES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
@@ -127,7 +127,7 @@ def trajectories(
     for name, value in (("rtol", rtol), ("atol", atol)):
         require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
     model = as_lindbladian(hamiltonian, jump_ops, rates, layout)
-    psi = interop.as_state("psi0", psi0, model.n, ket=True)
+    psi = foreign.as_state("psi0", psi0, model.n, ket=True)
     psi = psi.astype(jnp.result_type(psi.dtype, model.terms.values.dtype))
     known = concrete(psi)
     good = known is None or bool(np.all(np.isfinite(known)) and np.any(known != 0))

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from .family import Entries
+from ..storage.family import Entries
 
 # Sectors pay below this share of the elements of the whole matrix.
 WORTHWHILE = 0.75

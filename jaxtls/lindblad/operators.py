@@ -13,9 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require, size
-from . import interop
-from .diagonals import Diagonals
+from .._checks import concrete, finite, require, size
+from . import foreign
+from .storage.diagonals import Diagonals
 
 
 class Term(eqx.Module):
@@ -27,7 +27,7 @@ class Term(eqx.Module):
 
     def dense(self, t: Any) -> Any:
         if self.function is not None:
-            return interop.as_matrix("hamiltonian", self.function(t))
+            return foreign.as_matrix("hamiltonian", self.function(t))
         array = self.matrix.dense() if isinstance(self.matrix, Diagonals) else self.matrix
         assert array is not None
         return array if self.envelope is None else self.envelope(t) * array
@@ -86,14 +86,14 @@ class _Scaled(eqx.Module):
     function: Callable
 
     def __call__(self, t: Any) -> Array:
-        return self.factor * jnp.asarray(interop.as_array("function", self.function(t)))
+        return self.factor * jnp.asarray(foreign.as_array("function", self.function(t)))
 
 
 class _Conjugated(eqx.Module):
     function: Callable
 
     def __call__(self, t: Any) -> Array:
-        value = interop.as_array("function", self.function(t))
+        value = foreign.as_array("function", self.function(t))
         return jnp.conj(value.T)
 
 
@@ -174,7 +174,7 @@ def modulated(envelope: Any, op: Any) -> Operator:
 
     Source: none; the usual form of a drive.
     """
-    require(interop.is_callable(envelope), "envelope", "be a function of time", repr(envelope))
+    require(foreign.is_callable(envelope), "envelope", "be a function of time", repr(envelope))
     operator = as_operator("op", op)
     envelope, shape = _hoisted(envelope, jnp.asarray)
     require(shape == (), "envelope", "return a number", f"shape {shape}")
@@ -243,7 +243,7 @@ def local(dims: Any, factors: Any) -> Operator:
     for site, factor in factors.items():
         exists = isinstance(site, int | np.integer) and bool(0 <= site < len(sizes))
         require(exists, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
-        matrix = interop.as_matrix(f"factors[{site}]", factor, sizes[site])
+        matrix = foreign.as_matrix(f"factors[{site}]", factor, sizes[site])
         known = concrete(matrix)
         # Real operators stay real: a real Hamiltonian costs half as much.
         parts[site] = Diagonals.from_array(matrix if known is None or np.any(known.imag) else known.real)
@@ -255,13 +255,13 @@ def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
     if isinstance(value, Operator):
         require(n is None or value.n == n, name, f"have dimension {n}", value.n)
         return value
-    if interop.is_callable(value):
-        function, shape = _hoisted(value, lambda found: interop.as_array(name, found))
+    if foreign.is_callable(value):
+        function, shape = _hoisted(value, lambda found: foreign.as_array(name, found))
         good = len(shape) == 2 and shape[0] == shape[1] and (n is None or shape[0] == n)
         wanted = "(n, n)" if n is None else f"({n}, {n})"
         require(good, name, f"return an array of shape {wanted}", f"shape {shape}")
         return Operator((Term(None, None, function),), int(shape[0]))
-    matrix = interop.as_matrix(name, value, n)
+    matrix = foreign.as_matrix(name, value, n)
     known = concrete(matrix)
     require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
     return Operator((Term(matrix if known is None else known),), matrix.shape[0])

@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ...quantum import dag
-from .diagonals import rolled
-from .family import Family
+from ..storage.diagonals import rolled
+from ..storage.family import Family
 
 HIGHEST = jax.lax.Precision.HIGHEST
 # Up to this many shifted copies are written out and fused; more run in a loop, so that code does not grow.

@@ -12,12 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require
-from . import interop
-from .diagonals import Diagonals
-from .family import Family, diagonals_of, total
-from .fields import HIGHEST, AbstractParts, DenseParts, StencilParts
+from .._checks import concrete, real, require
+from . import foreign
+from .generator import AbstractGenerator
 from .operators import Operator, as_operator
+from .rhs.fields import HIGHEST, AbstractParts, DenseParts, StencilParts
+from .storage.diagonals import Diagonals
+from .storage.family import Family, diagonals_of, total
 
 Layout = Literal["auto", "dense", "stencil"]
 # A product of n x n matrices does an element's multiplication this many times faster than a shifted copy does.
@@ -27,7 +28,7 @@ STENCIL_LEAST = 24
 STENCIL_ELEMENTS = 2**25
 
 
-class Lindbladian(eqx.Module):
+class Lindbladian(AbstractGenerator):
     r"""A Hamiltonian and jump operators, hbar = 1.
 
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
@@ -113,7 +114,12 @@ class Lindbladian(eqx.Module):
     # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
-    def is_constant(self) -> bool:
+    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+        """The complex type of its numbers."""
+        return self.terms.values.dtype
+
+    @property
+    def is_constant(self) -> bool:  # type: ignore[override]
         """True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
 
@@ -150,10 +156,6 @@ class Lindbladian(eqx.Module):
         return jnp.concatenate([self.rates[:k] * modulation, self.rates[k:]]), jnp.concatenate(operators)
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
-
-    def vector_field(self, t: Any, y: Any, args: Any = None) -> Array:
-        """d rho/dt at time t for any (n, n) matrix, Hermitian or not; pure, linear in y."""
-        return self.generator()(t, jnp.asarray(interop.as_matrix("y", y, self.n)), args)
 
     def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
@@ -221,11 +223,11 @@ class Lindbladian(eqx.Module):
         return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
 
     def _evaluated(self, f: Callable, t: Any) -> Array:
-        return jnp.asarray(interop.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
+        return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
 
     def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
-        return sum((interop.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
+        return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
 
 
 def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:

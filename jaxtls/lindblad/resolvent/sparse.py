@@ -18,8 +18,8 @@ from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 from scipy.sparse.linalg import SuperLU, splu
 from threadpoolctl import ThreadpoolController
 
-from .family import Entries, Skeleton
-from .model import Lindbladian
+from ..lindbladian import Lindbladian
+from ..storage.family import Entries, Skeleton
 
 # Most elements of M that are looked at, and most multiplications of its factorisation, for which it is chosen.
 MOST_ELEMENTS = 5_000_000

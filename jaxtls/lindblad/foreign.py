@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..._checks import concrete, require
+from .._checks import concrete, require
 
 
 def is_foreign(value: Any) -> bool:

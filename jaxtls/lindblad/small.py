@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..evolve import as_solution
-from ..solution import Solution
-from .fields import HIGHEST
+from ..dynamics.evolve import as_solution
+from ..dynamics.solution import Solution
+from .rhs.fields import HIGHEST
 
 if TYPE_CHECKING:
     from .equation import MasterEquation

@@ -9,11 +9,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..evolve import evolve
-from ..solution import Solution
+from ..dynamics.evolve import evolve
+from ..dynamics.solution import Solution
 from . import constant
-from .fields import HIGHEST
-from .model import Lindbladian
+from .lindbladian import Lindbladian
+from .rhs.fields import HIGHEST
 
 # Options that ask for a diffrax solver.
 DIFFRAX_OPTIONS = ("solver", "adjoint", "stepsize_controller", "dt0")

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .diagonals import added
-from .family import Skeleton
+from ..lindbladian import Lindbladian
+from ..storage.diagonals import added
+from ..storage.family import Skeleton
 from .fields import HIGHEST
-from .model import Lindbladian
 from .sectors import Blocks
 from .stencil import Shifts, moved, reach, shifted_sum
 

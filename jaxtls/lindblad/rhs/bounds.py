@@ -12,8 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..faber import Ellipse
-from .model import Lindbladian
+from ...dynamics.faber import Ellipse
+from ..lindbladian import Lindbladian
 from .sectors import Blocks
 
 # Sectors up to this size are diagonalised; of larger ones Gershgorin's circles are taken.

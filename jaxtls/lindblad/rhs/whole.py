@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .model import Lindbladian
+from ..lindbladian import Lindbladian
 
 
 class WholeMatrix(eqx.Module):

@@ -20,18 +20,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, is_traced, require, size, tolerances
-from .. import faber, stepping
-from .. import progress as progress_bar
-from ..evolve import MAX_MACRO_STEPS, TRACED_MACRO_STEPS, as_solution, checked, warn_below_precision
-from ..solution import Solution
+from .._checks import concrete, is_traced, require, size, tolerances
+from ..dynamics import faber, stepping
+from ..dynamics import progress as progress_bar
+from ..dynamics.evolve import MAX_MACRO_STEPS, TRACED_MACRO_STEPS, as_solution, checked, warn_below_precision
+from ..dynamics.solution import Solution
 from . import small
-from .blocked import BlockPlan
-from .bounds import spectral_ellipse
-from .diagonals import Pattern
-from .family import Skeleton
-from .sectors import Blocks, blocks, distances
-from .whole import WholeMatrix
+from .rhs.blocked import BlockPlan
+from .rhs.bounds import spectral_ellipse
+from .rhs.sectors import Blocks, blocks, distances
+from .rhs.whole import WholeMatrix
+from .storage.diagonals import Pattern
+from .storage.family import Skeleton
 
 if TYPE_CHECKING:
     from .equation import MasterEquation

@@ -2,9 +2,10 @@
 
 from .correlation import correlation as correlation
 from .correlation import spectrum as spectrum
+from .generator import AbstractGenerator as AbstractGenerator
+from .lindbladian import Lindbladian as Lindbladian
 from .mesolve import MasterSolution as MasterSolution
 from .mesolve import mesolve as mesolve
-from .model import Lindbladian as Lindbladian
 from .operators import Operator as Operator
 from .operators import local as local
 from .operators import modulated as modulated

@@ -20,9 +20,9 @@ import jax.numpy as jnp
 import lineax as lx
 from jaxtyping import Array
 
+from ..lindbladian import Lindbladian
+from ..rhs.fields import HIGHEST
 from . import sparse
-from .fields import HIGHEST
-from .model import Lindbladian
 
 # Up to this many levels (n^2 unknowns) the equation is written as a dense matrix. On a CPU larger LU factorisations
 # that run side by side have been seen to wait for each other for ever (JAX 0.10.2, two cores).

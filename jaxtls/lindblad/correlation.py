@@ -9,15 +9,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require
-from ...quantum import dag, to_density_matrix
-from ...quantum._arrays import trace_product
-from . import interop
+from .._checks import concrete, finite, require
+from ..quantum import dag, to_density_matrix
+from ..quantum._arrays import trace_product
+from . import foreign
 from .equation import MasterEquation, solve
-from .fields import HIGHEST
-from .linear import Resolvent, kind_of
+from .lindbladian import Lindbladian
 from .mesolve import known_edges, stack_operators
-from .model import Lindbladian
+from .resolvent.linear import Resolvent, kind_of
+from .rhs.fields import HIGHEST
 from .steady import require_constant
 
 # Frequencies solved side by side.
@@ -141,7 +141,7 @@ def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Arr
 
 
 def _state(rho: Any, lindbladian: Lindbladian) -> Array:
-    found = to_density_matrix(interop.as_state("rho", rho, lindbladian.n))
+    found = to_density_matrix(foreign.as_state("rho", rho, lindbladian.n))
     return found.astype(jnp.result_type(found.dtype, lindbladian.terms.values.dtype))
 
 

@@ -1,0 +1,89 @@
+"""`AbstractModel`: everything that `evolve` asks of a model, each hook with a default."""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import equinox as eqx
+from jaxtyping import Array, ArrayLike, PyTree
+
+from .splitting import AbstractSplitting
+
+# t, y, args -> dy/dt.
+VectorField = Callable[..., PyTree]
+
+
+class AbstractModel(eqx.Module):
+    """A physical system that moves: its parameters are leaves, everything else is a function of them.
+
+    Only `vector_field` has to be given. The other hooks tell `evolve` what to record, what should stay small, and where
+    the model has a faster way than a general solver; each has a default that means "nothing of the kind".
+    """
+
+    # False where no method uses a number that is not a leaf: `evolve` then need not look for hidden ones.
+    closes_over: ClassVar[bool] = True
+
+    @abc.abstractmethod
+    def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:
+        """The pure right-hand side dy/dt."""
+
+    def generator(self, y0: PyTree) -> VectorField:
+        """The right-hand side with everything made that depends neither on time nor on the state."""
+        return self.vector_field
+
+    # --- what is recorded ---------------------------------------------------------------------------------------------
+
+    @property
+    def observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
+        """Name -> function of the state, recorded unasked."""
+        return {}
+
+    @property
+    def optional_observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
+        """Name -> function of the state, recorded where `observables` names it."""
+        return {}
+
+    def diagnostics(self, y: PyTree) -> Mapping[str, Array]:
+        """Quantities of a state that should stay small: `trace_error`, `truncation`, `hierarchy`..."""
+        return {}
+
+    @property
+    def diagnostic_limits(self) -> Mapping[str, float]:
+        """Diagnostic -> value above which it is worth a warning."""
+        return {}
+
+    # --- how it may be moved ------------------------------------------------------------------------------------------
+
+    @property
+    def can_split(self) -> bool:
+        """Whether `splitting_step` gives a step: the default method is then `Splitting`."""
+        return False
+
+    def splitting_step(self, y0: PyTree) -> AbstractSplitting:
+        """A symmetric step by flows that are solved exactly."""
+        raise NotImplementedError(f"{type(self).__name__} has no splitting")
+
+    def splitting_rate(self) -> Array:
+        """1 / (macro step) of the splitting at rtol = 1e-6."""
+        raise NotImplementedError(f"{type(self).__name__} has no splitting")
+
+    def resolve(
+        self, y0: PyTree, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
+    ) -> tuple[AbstractModel, PyTree] | None:
+        """A model and state of sizes for this attempt, given what the last one showed; None: they are good enough."""
+        return (self, y0) if attempt == 0 else None
+
+    def with_counts_as_data(self, y0: PyTree) -> AbstractModel:
+        """Itself with numbers that are structure held as data, so that one program serves them all."""
+        return self
+
+    @property
+    def can_window(self) -> bool:
+        """Whether `window` may give a smaller model."""
+        return False
+
+    def window(self, y0: PyTree, ts: Array, atol: float, attempt: int) -> tuple[AbstractModel, PyTree] | None:
+        """A model and state on the part of the basis that is reached; None: only the whole will do."""
+        return None

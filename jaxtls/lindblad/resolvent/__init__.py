@@ -1,0 +1,1 @@
+"""Linear equations with a generator: factors, dense and sparse, and iterations."""

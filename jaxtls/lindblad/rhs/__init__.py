@@ -1,0 +1,1 @@
+"""Right-hand sides of Lindblad equations, in the forms that structure allows."""

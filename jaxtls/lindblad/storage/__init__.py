@@ -1,0 +1,1 @@
+"""How operators are kept: as diagonals, and stacked."""
