@@ -6,9 +6,12 @@ from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
 from .dynamics import AbstractModel as AbstractModel
+from .dynamics import Plan as Plan
 from .dynamics import Solution as Solution
+from .dynamics import Splitting as Splitting
 from .dynamics import StrangSolver as StrangSolver
 from .dynamics import evolve as evolve
+from .dynamics import plan as plan
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult

@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, finite, holds_tracers, is_traced, require, size, times, tolerances
-from . import _diffrax, splitting, stepping
-from . import progress as progress_bar
+from .._checks import concrete, finite, is_traced, require, size, times, tolerances
+from .methods import diffrax as diffrax_method
+from .methods.base import AbstractMethod, AbstractPlan, march, search
+from .methods.diffrax import Diffrax
+from .methods.splitting import Splitting
+from .model import AbstractModel
+from .preference import preferred
+from .problem import Problem
 from .solution import Solution
+from .user_model import as_model
 
-TRACED_LEVELS = 4
-TRACED_MACRO_STEPS = 1024
-MAX_MACRO_STEPS = 2**20
-MAX_ATTEMPTS = 6
-# The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
-ESTIMATE_SLACK = 30.0
+Observables = Mapping[str, Callable] | Sequence[str]
+Recorded = tuple[str, ...] | dict[str, Callable]
 
 
 def evolve(
-    model: Any,
+    model: eqx.Module,
     y0: PyTree,
-    ts: Any,
+    ts: ArrayLike,
     *,
-    observables: Any = None,
+    observables: Observables | None = None,
     save_states: bool = False,
-    solver: Any = None,
-    rtol: Any = 1e-6,
-    atol: Any = 1e-8,
-    max_steps: Any = None,
-    adjoint: Any = None,
-    stepsize_controller: Any = None,
-    dt0: Any = None,
-    discontinuities: Any = None,
+    method: AbstractMethod | diffrax_method.Solver | str = "auto",
+    plan: Plan | None = None,
+    solver: diffrax_method.Solver | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_steps: int | None = None,
+    adjoint: diffrax_method.Adjoint | None = None,
+    stepsize_controller: diffrax_method.StepSizeController | None = None,
+    dt0: ArrayLike | None = None,
+    discontinuities: ArrayLike | None = None,
     progress: bool = False,
     throw: bool = True,
 ) -> Solution:
@@ -55,10 +57,14 @@ def evolve(
         observables: name -> function of the state, or names among the model's own; None records `model.observables`.
             Functions are compiled in: define them once, not anew for each call.
         save_states: keep the states, with a leading time axis.
-        solver: any diffrax solver. None: the model's splitting if it has one, else Tsit5 (Dopri8 for rtol <= 1e-8).
+        method: "auto", `jt.Splitting()`, `jt.Faber()`, `jt.MatrixExponential()` or any diffrax solver. "auto" is the
+            model's splitting if it has one, the expansion or exponential of a constant generator, else Tsit5 (Dopri8
+            for rtol <= 1e-8); `.stats["method"]` says which.
+        plan: sizes and steps found by `jt.plan` at a representative point, for runs inside jit, vmap and grad.
+        solver: any diffrax solver; the older name of `method`.
         rtol, atol: relative and absolute tolerance.
         max_steps: most steps to take. None: as many as needed; where parameters or times are
-            traced, 1024 macro steps of a splitting or 4096 steps of a diffrax solver.
+            traced, 1024 macro steps of a splitting in each interval or 4096 steps of a diffrax solver.
         adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
             on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
@@ -81,42 +87,156 @@ def evolve(
         >>> sol.observables["x"].shape
         (11,)
 
-    Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.splitting`.
+    Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.extrapolation`.
     """
+    problem, chosen, found = posed(
+        model,
+        y0,
+        ts,
+        observables=observables,
+        save_states=save_states,
+        method=method,
+        plan=plan,
+        rtol=rtol,
+        atol=atol,
+        max_steps=max_steps,
+        discontinuities=discontinuities,
+        progress=progress,
+        solver=solver,
+        adjoint=adjoint,
+        stepsize_controller=stepsize_controller,
+        dt0=dt0,
+    )
+    return checked(march(chosen, problem, found), throw, problem.traced)
+
+
+def posed(
+    model: eqx.Module,
+    y0: PyTree,
+    ts: ArrayLike,
+    *,
+    observables: Observables | None = None,
+    save_states: bool = False,
+    method: AbstractMethod | diffrax_method.Solver | str = "auto",
+    plan: Plan | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_steps: int | None = None,
+    discontinuities: ArrayLike | None = None,
+    progress: bool = False,
+    **of_diffrax: PyTree,
+) -> tuple[Problem, AbstractMethod, AbstractPlan | None]:
+    """The problem, checked; the method that will solve it; and the plan, if there is one."""
     ts = times("ts", ts)
     tolerances(rtol, atol)
-    if max_steps is not None:
-        max_steps = size("max_steps", max_steps)
-    require(hasattr(model, "vector_field"), "model", "have a method vector_field(t, y, args)", type(model).__name__)
-    y0 = _state(y0)
+    max_steps = None if max_steps is None else size("max_steps", max_steps)
+    whole, y0 = as_model(model, _state(y0))
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     # Steps in double precision would turn a state in single precision into double on the way.
     numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.inexact)
     y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)) if numeric(leaf) else leaf, y0)
     warn_below_precision(rtol, y0)
-    chosen = _chosen_observables(model, observables)
-    save_states = save_states or (observables is None and chosen is None)
-    options = _Options(chosen, save_states, float(rtol), float(atol), progress)
-    jumps = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
-    functions = [*observables.values()] if isinstance(observables, Mapping) else []
-    # A Partial keeps its function as structure, not as a leaf.
-    whole = lambda x: isinstance(x, jax.tree_util.Partial)
-    functions += [leaf for leaf in jax.tree.leaves(model, is_leaf=whole) if callable(leaf)]
-    extras = (solver, adjoint, stepsize_controller, dt0, jumps)
-    traced = is_traced(model, y0, ts, extras) or holds_tracers(getattr(type(model), "vector_field", None), *functions)
-    own = type(model).__module__.startswith(f"{__package__.partition('.')[0]}.")
-    if adjoint is None and own and not functions and not traced:
-        # Nothing of the user's runs inside, so nothing can be differentiated.
-        extras = (solver, _diffrax.QUICKEST_TO_COMPILE, stepsize_controller, dt0, jumps)
+    edges = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
+    chosen = _chosen_method(whole, y0, ts, edges, method if plan is None else plan.method, of_diffrax)
+    recorded = _chosen_observables(whole, observables)
+    extras = (chosen, edges)
+    problem = Problem(
+        whole,
+        y0,
+        ts,
+        recorded,
+        edges,
+        save_states=save_states or (observables is None and not recorded),
+        rtol=float(rtol),
+        atol=float(atol),
+        max_steps=max_steps,
+        progress=progress,
+        traced=is_traced(whole, y0, ts, extras) or _hides_tracers(whole, y0, ts, recorded),
+    )
+    refusal = chosen.refusal(problem)
+    if refusal is not None:
+        raise ValueError(f"Argument `method` must {refusal}, but got {chosen.name}.")
+    return problem, chosen, None if plan is None else plan.settings
 
-    if solver is None and hasattr(model, "splitting_step") and jumps is None:
-        return _evolve_splitting(model, y0, ts, options, max_steps, throw, traced)
-    named = not isinstance(observables, Mapping)
-    if solver is None and named and not save_states and not traced and hasattr(model, "window"):
-        solution = _run_windowed(model, y0, ts, options, extras, max_steps)
-    else:
-        solution = _run_diffrax(model, y0, ts, options, extras, max_steps, traced)
-    return checked(solution, throw, traced)
+
+def _chosen_method(
+    model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, method: PyTree, of_diffrax: dict[str, PyTree]
+) -> AbstractMethod:
+    given = {name: value for name, value in of_diffrax.items() if value is not None}
+    solver = given.pop("solver", None)
+    auto = isinstance(method, str) and method == "auto"
+    require(auto or solver is None, "method", "be the only one where `solver` is given, too", repr(method))
+    if isinstance(method, AbstractMethod):
+        require(not given, next(iter(given), ""), "be left out where `method` names it all", "both")
+        return method
+    if not auto:
+        names = '"auto", jt.Splitting(), jt.Faber(), jt.MatrixExponential() or a diffrax solver'
+        require(diffrax_method.is_solver(method), "method", f"be {names}", repr(method))
+        solver = method
+    if solver is None and not given:
+        return preferred(model, y0, ts, edges)
+    if solver is None and model.can_split and edges is None:
+        return Splitting()
+    return Diffrax(solver, **given)
+
+
+def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Recorded) -> bool:
+    """Whether functions of the user's use numbers that are being traced and are no leaves of the model."""
+    functions = [] if isinstance(observables, tuple) else [*observables.values()]
+    whole = lambda x: isinstance(x, jax.tree_util.Partial)
+    if model.closes_over or any(callable(leaf) for leaf in jax.tree.leaves(model, is_leaf=whole)):
+        functions.append(lambda y: model.vector_field(ts[0], y, None))
+    return any(any(isinstance(c, jax.core.Tracer) for c in jax.make_jaxpr(f)(y0).consts) for f in functions)
+
+
+def plan(model: eqx.Module, y0: PyTree, ts: ArrayLike, **options: PyTree) -> Plan:
+    """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
+
+    Arguments:
+        model: a jaxtls model, any eqx.Module with `vector_field`, or a generator; with known numbers: take the stiffest
+            or largest that will occur.
+        y0, ts: state and times of that point.
+        **options: as in `evolve`: `method`, `rtol`, `atol`, `max_steps`, `discontinuities`, `observables`.
+
+    Returns:
+        Plan: pass it as `plan=` to `evolve`, `mesolve`, `sesolve` or `correlation`; print it to see what was chosen.
+        There the diagnostics say where it was not enough (`truncation`, `time_error`).
+
+    Raises:
+        ValueError: numbers are traced, or an argument is wrong.
+
+    Example:
+        >>> spring = jt.EntropicSpring(omega=1.93, splitting=100.0, gamma=10.0, beta=0.01, n_spins=1000)
+        >>> y0, ts = spring.coherent_state(1.0), jnp.linspace(0.0, 3.0, 4)
+        >>> plan = jt.plan(spring, y0, ts)
+        >>> x = lambda g: jt.evolve(dataclasses.replace(spring, gamma=g), y0, ts, plan=plan).observables["x"][-1]
+        >>> bool(jnp.isfinite(jax.jit(jax.grad(x))(9.0)))
+        True
+
+    Source: the idea is FFTW's (M. Frigo, S. G. Johnson, Proc. IEEE 93, 216 (2005)).
+    """
+    problem, method, _ = posed(model, y0, ts, **options)
+    if problem.traced:
+        raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
+    settings, solution = search(method, problem, None)
+    return Plan(method, method.settled(settings), str(solution.stats["method"]))
+
+
+class Plan(eqx.Module):
+    """What `jt.plan` found; print it to see what and why.
+
+    Attributes:
+        method: the method that runs.
+        settings: its sizes, terms and steps.
+        chosen: the name of the method as `stats["method"]` gives it.
+    """
+
+    method: AbstractMethod
+    settings: AbstractPlan
+    chosen: str = eqx.field(static=True)
+
+    def __repr__(self) -> str:
+        return f"Plan: {self.chosen}; {self.settings.describe()}"
 
 
 def _state(y0: PyTree) -> PyTree:
@@ -130,196 +250,21 @@ def _state(y0: PyTree) -> PyTree:
     return arrays
 
 
-class _Options(eqx.Module):
-    observables: Any  # names, or name -> callable
-    save_states: bool = eqx.field(static=True)
-    rtol: float = eqx.field(static=True)
-    atol: float = eqx.field(static=True)
-    progress: bool = eqx.field(static=True)
-
-    def recorder(self, model: Any) -> Callable[[PyTree], dict]:
-        functions = self.observables
-        if isinstance(functions, tuple):
-            known = {**getattr(model, "optional_observables", {}), **getattr(model, "observables", {})}
-            functions = {name: known[name] for name in functions}
-        functions = functions or {}
-
-        def record(y: PyTree) -> dict:
-            return {
-                "observables": {name: jnp.asarray(f(y)) for name, f in functions.items()},
-                "diagnostics": model.diagnostics(y) if hasattr(model, "diagnostics") else {},
-                "states": y if self.save_states else None,
-            }
-
-        return record
-
-
-def _chosen_observables(model: Any, observables: Any) -> Any:
+def _chosen_observables(model: AbstractModel, observables: Observables | None) -> Recorded:
     if isinstance(observables, Mapping):
         for name, f in observables.items():
             require(callable(f), "observables", "map names to functions of the state", f"{name}: {f!r}")
         return dict(observables)
-    own = tuple(getattr(model, "observables", ()))
+    own = tuple(model.observables)
     if observables is None:
-        return own or None
+        return own
     require(
         not isinstance(observables, str), "observables", "be a list of names or a dict of functions", repr(observables)
     )
-    known = (*own, *getattr(model, "optional_observables", ()))
+    known = (*own, *model.optional_observables)
     for name in observables:
         require(name in known, "observables", f"name some of {sorted(known)}", repr(name))
     return tuple(observables)
-
-
-# --- the model's own splitting ---------------------------------------------------------------------------------------
-
-
-def _evolve_splitting(
-    model: Any, y0: PyTree, ts: Array, options: _Options, max_steps: int | None, throw: bool, traced: bool
-) -> Solution:
-    """Choose sizes and steps, run, look at the diagnostics, and enlarge what proved too small (only outside jit)."""
-    rate_factor, attempt, sized, diagnostics = 1.0, 0, model, None
-    solution = None
-    while True:
-        resolve = getattr(sized, "resolve", None)
-        proposal = resolve(y0, ts, attempt, diagnostics) if resolve else ((sized, y0) if attempt == 0 else None)
-        coarse = (
-            diagnostics is not None
-            and max_steps is None
-            and not float(diagnostics["time_error"]) <= ESTIMATE_SLACK * options.rtol
-            and rate_factor < 30
-        )
-        if coarse:
-            rate_factor *= 1.7
-        if (proposal is None and not coarse) or attempt >= MAX_ATTEMPTS:
-            break
-        if proposal is not None:
-            sized, y0 = proposal
-        solution = _run_splitting_sized(sized, y0, ts, options, max_steps, rate_factor, traced)
-        if traced:
-            break
-        diagnostics = solution.diagnostics
-        attempt += 1
-    assert solution is not None
-    return checked(solution, throw, traced)
-
-
-def _run_splitting_sized(
-    model: Any, y0: PyTree, ts: Array, options: _Options, max_steps: int | None, rate_factor: float, traced: bool
-) -> Solution:
-    known = concrete(ts)
-    durations = None if known is None else np.diff(known)
-    uniform = durations is not None and bool(np.ptp(durations) <= 1e-9 * np.max(durations))
-    n_levels = TRACED_LEVELS
-    bound = max_steps or TRACED_MACRO_STEPS
-    if traced and known is not None:
-        bound = max(bound, 2 * len(known))
-    if not traced:
-        assert durations is not None
-        # One program for all numbers of a like shape, where the model can hand over what it holds as structure.
-        model = model.with_counts_as_data(y0) if hasattr(model, "with_counts_as_data") else model
-        rate = float(_splitting_rate(model)) * rate_factor
-        n_levels = splitting.cheapest_levels(durations, rate, options.rtol)
-        total = int(np.sum(splitting.macro_steps(durations, rate, options.rtol, n_levels)))
-        require(
-            total <= (max_steps or MAX_MACRO_STEPS),
-            "max_steps",
-            f"be at least the {total} macro steps that this run needs (fastest rate {rate:.3g})",
-            max_steps or MAX_MACRO_STEPS,
-            "Raise max_steps, loosen rtol or shorten the run.",
-        )
-        bound = 0
-    static = (tuple(range(1, n_levels + 1)), int(bound), uniform, traced)
-    with progress_bar.bar(len(ts) - 1, "evolve") if options.progress else nullcontext():
-        return _run_splitting(model, y0, ts, options, jnp.asarray(rate_factor), static)
-
-
-@eqx.filter_jit
-def _splitting_rate(model: Any) -> Array:
-    return model.splitting_rate()
-
-
-@eqx.filter_jit
-def _run_splitting(model: Any, y0: PyTree, ts: Array, options: _Options, rate_factor: Array, static: tuple) -> Solution:
-    levels, bound, uniform, traced = static
-    stepper = splitting.Extrapolation(model.splitting_step(y0), levels)
-    counts = splitting.macro_steps(jnp.diff(ts), stepper.splitting.rate * rate_factor, options.rtol, len(levels))
-    record, tick = options.recorder(model), progress_bar.tick if options.progress else None
-    if uniform:
-        counts = jnp.broadcast_to(counts[0], counts.shape)
-    unfinished = jnp.array(False)
-    if traced:
-        records, error, unfinished = stepping.integrate_traced(
-            stepper, y0, ts, record, counts=counts, uniform=uniform, bound=bound, tick=tick
-        )
-    else:
-        records, error = stepping.integrate(stepper, y0, ts, record, counts=counts, uniform=uniform, tick=tick)
-    stats = {
-        "method": f"Strang splitting, order {2 * len(levels)}",
-        "steps": jnp.sum(counts) * sum(levels),
-        "n_levels": jax.tree.leaves(y0)[0].shape[-1],
-        "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
-    }
-    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()} | {"time_error": error}
-    limits = {**getattr(model, "diagnostic_limits", {}), "time_error": ESTIMATE_SLACK * options.rtol}
-    return as_solution(records, ts, stats, diagnostics, limits, ~unfinished)
-
-
-# --- diffrax ---------------------------------------------------------------------------------------------------------
-
-
-@eqx.filter_jit
-def _run_diffrax(
-    model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: int | None, traced: bool
-) -> Solution:
-    solver, adjoint, controller, dt0, jumps = extras
-    field = model.generator(y0) if hasattr(model, "generator") else model.vector_field
-    records, stats, success = _diffrax.integrate(
-        field,
-        y0,
-        ts,
-        options.recorder(model),
-        solver=solver,
-        rtol=options.rtol,
-        atol=options.atol,
-        max_steps=max_steps,
-        adjoint=adjoint,
-        stepsize_controller=controller,
-        dt0=dt0,
-        jumps=jumps,
-        traced=traced,
-        progress=options.progress,
-    )
-    stats = {"method": type(solver or _diffrax.default_solver(options.rtol)).__name__, **stats}
-    diagnostics = {k: jnp.max(jnp.abs(v)) for k, v in records["diagnostics"].items()}
-    return as_solution(records, ts, stats, diagnostics, getattr(model, "diagnostic_limits", {}), success)
-
-
-def _run_windowed(model: Any, y0: PyTree, ts: Array, options: _Options, extras: tuple, max_steps: Any) -> Solution:
-    """Run on the part of the basis that the state reaches, enlarged until what arrives at its edge is below atol.
-
-    `model.window(y0, ts, atol, attempt)` gives a smaller model and state, or None where only the whole will do.
-    """
-    attempt = 0
-    while True:
-        found = model.window(y0, ts, options.atol, attempt)
-        sized, start = (model, y0) if found is None else found
-        solution = _run_diffrax(sized, start, ts, options, extras, max_steps, False)
-        if found is None or float(solution.diagnostics["truncation"]) <= 0.1 * options.atol:
-            levels = {"n_levels": jax.tree.leaves(start)[0].shape[-1]}
-            return eqx.tree_at(lambda s: s.stats, solution, {**solution.stats, **levels})
-        attempt += 1
-
-
-# --- both ------------------------------------------------------------------------------------------------------------
-
-
-def as_solution(records: dict, ts: Array, stats: dict, diagnostics: dict, limits: Mapping, success: Array) -> Solution:
-    final = jax.tree.leaves((records["observables"], records["states"]))
-    for leaf in final:
-        success = success & jnp.all(jnp.isfinite(leaf))
-    limits = {name: limit for name, limit in limits.items() if name in diagnostics}
-    return Solution(ts, records["observables"], records["states"], stats, diagnostics, success, limits)
 
 
 def checked(solution: Solution, throw: bool, traced: bool) -> Solution:

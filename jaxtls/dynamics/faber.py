@@ -72,9 +72,12 @@ def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
     return max(2, int(np.argmax(np.append(2 * tails, 0.0) <= tolerance)))
 
 
-def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float) -> tuple[int, np.ndarray]:
-    """(terms, macro steps in each interval) with the fewest products of all; NumPy numbers only."""
-    longest, tolerance = float(np.max(durations)), SHARE * rtol
+def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float, unshared: int = 2**20) -> tuple[int, np.ndarray]:
+    """(terms, macro steps in each interval) with the fewest products of all; NumPy numbers only.
+
+    Beyond `unshared` intervals the tolerance is shared among them, so that errors do not add up.
+    """
+    longest, tolerance = float(np.max(durations)), SHARE * rtol / max(1.0, len(durations) / unshared)
     count = max(1, int(np.ceil(longest * ellipse.capacity * 2 / MAX_TERMS)))
     while terms(ellipse, longest / count, tolerance) > MAX_TERMS:
         count += max(1, count // 8)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import equinox as eqx
 from jaxtyping import Array, ArrayLike, PyTree
 
-from .splitting import AbstractSplitting
+from .extrapolation import AbstractSplitting
 
 # t, y, args -> dy/dt.
 VectorField = Callable[..., PyTree]
@@ -45,6 +45,11 @@ class AbstractModel(eqx.Module):
         """Name -> function of the state, recorded where `observables` names it."""
         return {}
 
+    def measured(self, t: ArrayLike, y: PyTree, names: tuple[str, ...]) -> Mapping[str, Array]:
+        """The observables of these names at time t."""
+        known = {**self.optional_observables, **self.observables}
+        return {name: known[name](y) for name in names}
+
     def diagnostics(self, y: PyTree) -> Mapping[str, Array]:
         """Quantities of a state that should stay small: `trace_error`, `truncation`, `hierarchy`..."""
         return {}
@@ -56,6 +61,10 @@ class AbstractModel(eqx.Module):
 
     # --- how it may be moved ------------------------------------------------------------------------------------------
 
+    def longest_step(self, ts: Array) -> Array | None:
+        """A bound on the steps of a solver that controls them, where something could be stepped over."""
+        return None
+
     @property
     def can_split(self) -> bool:
         """Whether `splitting_step` gives a step: the default method is then `Splitting`."""
@@ -63,11 +72,11 @@ class AbstractModel(eqx.Module):
 
     def splitting_step(self, y0: PyTree) -> AbstractSplitting:
         """A symmetric step by flows that are solved exactly."""
-        raise NotImplementedError(f"{type(self).__name__} has no splitting")
+        raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")
 
     def splitting_rate(self) -> Array:
         """1 / (macro step) of the splitting at rtol = 1e-6."""
-        raise NotImplementedError(f"{type(self).__name__} has no splitting")
+        raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")
 
     def resolve(
         self, y0: PyTree, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
@@ -87,3 +96,13 @@ class AbstractModel(eqx.Module):
     def window(self, y0: PyTree, ts: Array, atol: float, attempt: int) -> tuple[AbstractModel, PyTree] | None:
         """A model and state on the part of the basis that is reached; None: only the whole will do."""
         return None
+
+    def resized(self, y0: PyTree, sizes: tuple[int, ...]) -> tuple[AbstractModel, PyTree]:
+        """Model and state of the sizes that a plan found, (n_coefficients, n_levels) or (n_levels,); pure."""
+        return self, y0
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    def steady_state(self) -> PyTree:
+        """Where it comes to rest."""
+        raise ValueError(f"Argument `model` must have a steady state, but {type(self).__name__} offers none.")

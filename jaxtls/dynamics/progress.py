@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import jax
@@ -22,6 +22,11 @@ def bar(total: int, description: str) -> Iterator[None]:
             jax.effects_barrier()
         finally:
             _bars.remove(shown)
+
+
+def shown(wanted: bool, total: int, description: str) -> AbstractContextManager[None]:
+    """The bar where it is wanted."""
+    return bar(total, description) if wanted else nullcontext()
 
 
 def tick(amount: Any) -> None:

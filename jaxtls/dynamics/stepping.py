@@ -1,14 +1,15 @@
 """Stepping through output times with macro steps of a linear autonomous model, and what such a step offers.
 
-Where all numbers are known the macro steps of an interval are a loop of dynamic length with the propagators hoisted
-out. Where some are traced, one scan with a static bound runs over macro steps and skips what is not needed: the number
-of steps may then depend on traced numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is
-checkpointed, so reverse mode keeps one state a step.
+One scan runs over the intervals between output times, so that records are kept there alone. Where all numbers are
+known the macro steps of an interval are a loop of dynamic length. Where some are traced, they are scans with a static
+bound, nested in groups of which those that nothing wants are skipped: the number of steps may then depend on traced
+numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is checkpointed.
 """
 
 from __future__ import annotations
 
 import abc
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -16,14 +17,19 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+import numpy as np
+from jaxtyping import Array, ArrayLike, PyTree
 
-# Above this many bytes of checkpoints the macro steps are checkpointed once more, in groups.
-CHECKPOINT_BYTES = 2**28
 # Macro steps in a group of a bounded run.
 GROUP = 32
+# Above this many bytes of checkpoints whole groups are checkpointed once more.
+CHECKPOINT_BYTES = 2**28
+# Intervals are equal where they differ by less than this share.
+EQUAL = 1e-9
 
-Recorder = Callable[[PyTree], PyTree]
+
+# t, y -> records.
+Recorder = Callable[[ArrayLike, PyTree], PyTree]
 
 
 class AbstractStepper(eqx.Module):
@@ -54,20 +60,44 @@ class AbstractStepper(eqx.Module):
         return self.step(z, propagators)
 
 
+def equally_spaced(durations: np.ndarray) -> bool:
+    """Whether all intervals have one length."""
+    return bool(np.ptp(durations) <= EQUAL * np.max(durations))
+
+
+def _shared(stepper: AbstractStepper, h: Array, uniform: bool | None) -> Callable[[Array], PyTree]:
+    """h -> propagators, made once where the intervals are equal; that is looked at inside the program if not known."""
+    if uniform is False:
+        return stepper.propagators
+    shared = stepper.propagators(h[0])
+    if uniform:
+        return lambda step: shared
+    still = jax.lax.stop_gradient(h)
+    equal = eqxi.unvmap_all(jnp.max(still) - jnp.min(still) <= EQUAL * jnp.max(still))
+    return lambda step: jax.lax.cond(equal, lambda _: shared, stepper.propagators, step)
+
+
 def integrate(
-    stepper: AbstractStepper, y0: PyTree, ts: Array, record: Recorder, *, counts: Array, uniform: bool, tick: Any = None
+    stepper: AbstractStepper,
+    y0: PyTree,
+    ts: Array,
+    record: Recorder,
+    *,
+    counts: Array,
+    uniform: bool | None,
+    tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array]:
     """Records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
 
     `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
     """
     h = jnp.diff(ts) / counts
-    shared = stepper.propagators(h[0]) if uniform else None
+    propagators_of = _shared(stepper, h, uniform)
     z0 = stepper.pack(y0)
 
     def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
-        step, count = inputs
-        propagators = stepper.propagators(step) if shared is None else shared
+        step, count, t = inputs
+        propagators = propagators_of(step)
 
         def one(_: Array, carry: tuple) -> tuple:
             z, error = stepper.quick_step(carry[0], propagators)
@@ -76,11 +106,11 @@ def integrate(
         z, error = jax.lax.fori_loop(0, count, one, carry)
         if tick is not None:
             tick(count > 0)
-        return (z, error), record(stepper.unpack(z))
+        return (z, error), record(t, stepper.unpack(z))
 
     start = (z0, stepper.no_error(h.dtype))
     # An interval without steps in front, so that the records of y0 need no program of their own.
-    intervals = jnp.concatenate([h[:1], h]), jnp.concatenate([jnp.zeros_like(counts[:1]), counts])
+    intervals = jnp.concatenate([h[:1], h]), jnp.concatenate([jnp.zeros_like(counts[:1]), counts]), ts
     (_, error), records = jax.lax.scan(interval, start, intervals)
     return records, error
 
@@ -92,59 +122,72 @@ def integrate_traced(
     record: Recorder,
     *,
     counts: Array,
-    uniform: bool,
+    uniform: bool | None,
     bound: int,
-    tick: Any = None,
+    tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """As `integrate`, differentiable and with at most `bound` macro steps; also returns whether that was too few."""
-    h = jnp.diff(ts) / counts
-    n_intervals = counts.shape[0]
-    shared = stepper.propagators(h[0]) if uniform else None
-    z0 = stepper.pack(y0)
-    first = record(stepper.unpack(z0))
+    """As `integrate`, differentiable and with at most `bound` macro steps an interval (0: as many as groups allow).
 
-    def macro(carry: tuple, shared: PyTree) -> tuple[tuple, PyTree]:
-        interval, done, z, error = carry
-        active = interval < n_intervals
-        # Lanes of a vmap that have finished run on in place; their numbers are never read.
-        current = jnp.minimum(interval, n_intervals - 1)
-        z, more = stepper.step(z, stepper.propagators(h[current]) if shared is None else shared)
-        finished = active & (done + 1 >= counts[current])
-        if tick is not None:
-            tick(finished)
-        moved = (interval + finished, jnp.where(finished, 0, done + 1), z, error + jnp.where(active, more, 0))
-        return moved, record(stepper.unpack(z))
-
-    start = (jnp.array(0), jnp.array(0), z0, stepper.no_error(h.dtype))
-    (interval, _, _, error), outs = _bounded_scan(macro, lambda c: c[0] < n_intervals, start, shared, bound)
-    last = jnp.minimum(jnp.cumsum(counts) - 1, bound - 1)
-    records = jax.tree.map(lambda a, b: jnp.concatenate([a[None], b[last]]), first, outs)
-    return records, error, interval < n_intervals
-
-
-def _bounded_scan(
-    body: Callable, wanted: Callable[[Any], Array], carry: Any, shared: PyTree, length: int
-) -> tuple[Any, PyTree]:
-    """At least `length` turns of body(carry, shared), in groups; turns and groups that nothing wants cost nothing.
-
-    The backward pass keeps one carry a turn, or one a group where that is too much. The checkpoint stands outside the
-    cond: what a cond keeps for the backward pass a scan would stack, the shared tables included.
+    Also returns whether that was enough.
     """
-    outs = jax.eval_shape(body, carry, shared)[1]
+    h = jnp.diff(ts) / counts
+    propagators_of = _shared(stepper, h, uniform)
+    # Where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few.
+    bound = bound or GROUP ** (2 if h.shape[0] >= GROUP else 3)
+    z0 = stepper.pack(y0)
+    repeated = _Bounded(bound, h.shape[0] * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(z0)))
 
-    def unless_done(run: Callable, shape: tuple[int, ...]) -> Callable:
-        def skip(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
-            return carry, jax.tree.map(lambda a: jnp.zeros(shape + a.shape, a.dtype), outs)
+    def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
+        step, count, t = inputs
+        propagators = propagators_of(step)
 
-        return lambda carry, shared: jax.lax.cond(eqxi.unvmap_any(wanted(carry)), run, skip, carry, shared)
+        def macro(inner: tuple) -> tuple:
+            done, z, error = inner
+            # Lanes of a vmap that have finished stand still.
+            active = done < count
+            moved, more = stepper.step(z, propagators)
+            z = jax.tree.map(lambda a, b: jnp.where(active, a, b), moved, z)
+            return done + active, z, error + jnp.where(active, more, 0)
 
-    turn = jax.checkpoint(unless_done(body, ()), prevent_cse=False)
+        start = (jnp.zeros((), counts.dtype), *carry)
+        done, z, error = repeated(macro, lambda inner: inner[0] < count, start)
+        if tick is not None:
+            tick(jnp.array(True))
+        return (z, error), (record(t, stepper.unpack(z)), done >= count)
 
-    def turns(carry: Any, shared: PyTree) -> tuple[Any, PyTree]:
-        return jax.lax.scan(lambda carry, _: turn(carry, shared), carry, None, length=GROUP)
+    first = record(ts[0], stepper.unpack(z0))
+    start = (z0, stepper.no_error(h.dtype))
+    (_, error), (records, finished) = jax.lax.scan(interval, start, (h, counts, ts[1:]))
+    records = jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), first, records)
+    return records, error, jnp.all(finished)
 
-    group = unless_done(turns, (GROUP,))
-    if length * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(carry)) > CHECKPOINT_BYTES:
-        group = jax.checkpoint(group, prevent_cse=False)
-    carry, outs = jax.lax.scan(lambda carry, _: group(carry, shared), carry, None, length=-(-length // GROUP))
-    return carry, jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), outs)
+
+class _Bounded:
+    """At most `bound` turns of a loop, in groups; turns and groups that nothing wants cost nothing.
+
+    The backward pass keeps a carry a turn, or a group where that is too much: `size` is the bytes of one, for all
+    intervals.
+    """
+
+    def __init__(self, bound: int, size: int):
+        depth = max(1, int(np.ceil(np.log(bound) / np.log(GROUP) - 1e-9)))
+        self.lengths = [min(bound, GROUP), *[GROUP] * (depth - 1)]
+        # Outermost groups first: one that is checkpointed leaves one carry an interval, and its own turns once.
+        self.checkpointed = [size * GROUP**level > CHECKPOINT_BYTES for level in range(1, depth + 1)]
+
+    def __call__(self, body: Callable, wanted: Callable[[tuple], Array], carry: tuple) -> tuple:
+        # The checkpoint stands outside the cond: what a cond keeps for the backward pass a scan would stack, the
+        # shared tables included.
+        turn = jax.checkpoint(_unless_done(body, wanted), prevent_cse=False)
+        for length, checkpointed in zip(self.lengths, self.checkpointed):
+            turn = _unless_done(functools.partial(_repeated, turn, length), wanted)
+            turn = jax.checkpoint(turn, prevent_cse=False) if checkpointed else turn
+        return turn(carry)
+
+
+def _unless_done(run: Callable, wanted: Callable[[tuple], Array]) -> Callable:
+    return lambda carry: jax.lax.cond(eqxi.unvmap_any(wanted(carry)), run, lambda carry: carry, carry)
+
+
+def _repeated(turn: Callable, times: int, carry: tuple) -> tuple:
+    return jax.lax.scan(lambda carry, _: (turn(carry), None), carry, None, length=times)[0]

@@ -10,11 +10,14 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, finite, require
+from ..dynamics.evolve import evolve
 from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
-from .equation import MasterEquation, solve
+from .equation import MasterEquation
+from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
+from .measured import Measured
 from .mesolve import known_edges, stack_operators
 from .resolvent.linear import Resolvent, kind_of
 from .rhs.fields import HIGHEST
@@ -61,7 +64,8 @@ def correlation(
 
     Source: M. Lax, Phys. Rev. 129, 2342 (1963).
     """
-    require(isinstance(lindbladian, Lindbladian), "lindbladian", "be a Lindbladian", type(lindbladian).__name__)
+    good = isinstance(lindbladian, AbstractGenerator)
+    require(good, "lindbladian", "be a generator", type(lindbladian).__name__)
     rho, (a, b) = _state(rho, lindbladian), _operators(a, b, lindbladian.n)
     delays = finite("taus", taus)
     require(delays.ndim == 1 and delays.shape[0] >= 1, "taus", "be one-dimensional", f"shape {delays.shape}")
@@ -75,11 +79,12 @@ def correlation(
         return trace_product(a, jnp.matmul(b, rho, precision=HIGHEST))[None]
     ts = later + jnp.asarray(t, delays.dtype)
     start = jnp.matmul(b, rho, precision=HIGHEST)
-    equation = MasterEquation(lindbladian, a[None], jnp.trace(start), False)
+    measured = Measured.of("a", [a], lindbladian.n)
+    equation = MasterEquation(lindbladian, measured, jnp.trace(start), False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
     options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **evolve_options}
     edges = known_edges(lindbladian, discontinuities, ts)
-    sol = solve(equation, start, ts, save_states=False, discontinuities=edges, **options)
+    sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
     return sol.observables["expects"][1 if lead else 0 :, 0]
 
 
@@ -142,7 +147,7 @@ def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Arr
 
 def _state(rho: Any, lindbladian: Lindbladian) -> Array:
     found = to_density_matrix(foreign.as_state("rho", rho, lindbladian.n))
-    return found.astype(jnp.result_type(found.dtype, lindbladian.terms.values.dtype))
+    return found.astype(jnp.result_type(found.dtype, lindbladian.dtype))
 
 
 def _operators(a: Any, b: Any, n: int) -> tuple[Array, Array]:

@@ -1,67 +1,75 @@
-"""A Lindbladian with what to record, and the one way to move it: by expansion where constant, by diffrax where not."""
+"""`MasterEquation`: a generator with what to record, the model that `evolve` moves for density matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
+import numpy as np
+from jaxtyping import Array, ArrayLike
 
-from ..dynamics.evolve import evolve
-from ..dynamics.solution import Solution
-from . import constant
-from .lindbladian import Lindbladian
-from .rhs.fields import HIGHEST
+from .._checks import concrete, require
+from ..dynamics.model import AbstractModel, VectorField
+from ..dynamics.user_model import as_model
+from .foreign import as_state
+from .generator import AbstractGenerator
+from .measured import Measured
 
-# Options that ask for a diffrax solver.
-DIFFRAX_OPTIONS = ("solver", "adjoint", "stepsize_controller", "dt0")
-OPTIONS = ("rtol", "atol", "max_steps", "progress", "throw", *DIFFRAX_OPTIONS)
+# A matrix counts as Hermitian if it is so to this share of its largest element.
+HERMITIAN = 1e-5
 
 
-class MasterEquation(eqx.Module):
-    """A Lindbladian with the operators to record: what `mesolve` hands to `evolve`."""
+class MasterEquation(AbstractModel):
+    """A generator with the operators to record."""
 
-    lindbladian: Lindbladian
-    operators: Array  # (n_ops, n, n)
+    closes_over: ClassVar[bool] = False
+    law: AbstractGenerator
+    operators: Measured
     trace: Array
     hermitian: bool = eqx.field(static=True)
 
     @property
-    def observables(self) -> dict[str, Callable]:
-        return {"expects": self.expects}
+    def observables(self) -> dict[str, Callable[[Array], Array]]:
+        """Expectation values, recorded by `measured` at their times."""
+        return {"expects": lambda rho: self.operators.expects(0.0, rho)} if self.operators.count else {}
 
-    def expects(self, rho: Array) -> Array:
-        return jnp.einsum("kij,ji->k", self.operators, rho, precision=HIGHEST)
+    def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
+        """Tr(O(t) rho)."""
+        return {name: self.operators.expects(t, y) for name in names}
 
-    def diagnostics(self, rho: Array) -> dict[str, Array]:
-        found = {"trace_error": jnp.abs(jnp.trace(rho) - self.trace)}
-        return found | ({"hermiticity_error": jnp.max(jnp.abs(rho - rho.conj().T))} if self.hermitian else {})
+    def diagnostics(self, y: Array) -> dict[str, Array]:
+        """The generator's own; how far the trace drifted, and how far a Hermitian start lost it."""
+        found = {**self.law.diagnostics(y), "trace_error": jnp.abs(jnp.trace(y) - self.trace)}
+        return found | ({"hermiticity_error": jnp.max(jnp.abs(y - y.conj().T))} if self.hermitian else {})
 
     @property
-    def diagnostic_limits(self) -> dict[str, float]:
-        return {"trace_error": 1e-5, "hermiticity_error": 1e-5}
+    def diagnostic_limits(self) -> Mapping[str, float]:
+        return {"trace_error": 1e-5, "hermiticity_error": 1e-5, **self.law.diagnostic_limits}
 
-    def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        return self.lindbladian.generator(hermitian=self.hermitian)
+    def generator(self, y0: Array) -> VectorField:
+        return self.law.generator(hermitian=self.hermitian)
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: None = None) -> Array:
         return self.generator(y)(t, y, args)
 
+    def longest_step(self, ts: Array) -> Array | None:
+        return self.law.longest_step(ts)
 
-def solve(
-    equation: MasterEquation, rho: Any, ts: Array, *, save_states: bool, discontinuities: Any, **options: Any
-) -> Solution:
-    """`evolve` for a master equation; `options` are those of `evolve`."""
-    unknown = [name for name in options if name not in OPTIONS]
-    if unknown:
-        raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(OPTIONS)}")
-    asked = any(options.get(name) is not None for name in DIFFRAX_OPTIONS)
-    if equation.lindbladian.is_constant and discontinuities is None and not asked:
-        options = {name: value for name, value in options.items() if name not in DIFFRAX_OPTIONS}
-        return constant.solve(equation, rho, ts, save_states=save_states, **options)
-    observables = ["expects"] if equation.operators.shape[0] else {}
-    return evolve(
-        equation, rho, ts, observables=observables, save_states=save_states, discontinuities=discontinuities, **options
-    )
+
+def master_equation(law: AbstractGenerator, state: Array, operators: Measured) -> tuple[MasterEquation, Array]:
+    """The equation and the density matrix of a ket or a density matrix."""
+    rho = state if state.ndim == 2 else state[:, None] * state.conj()
+    rho = rho.astype(jnp.result_type(rho.dtype, law.dtype))
+    known = concrete(rho)
+    require(known is None or bool(np.all(np.isfinite(known))), "rho0", "be finite", state)
+    # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with.
+    close = lambda known: np.all(np.abs(known - known.conj().T) <= HERMITIAN * np.max(np.abs(known)))
+    hermitian = known is not None and bool(close(known))
+    return MasterEquation(law, operators, jnp.asarray(rho.trace()), hermitian), rho
+
+
+@as_model.register(AbstractGenerator)
+def _(model: AbstractGenerator, y0: Array) -> tuple[MasterEquation, Array]:
+    return master_equation(model, as_state("y0", y0, model.n), Measured.of("exp_ops", [], model.n))

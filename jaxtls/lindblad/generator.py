@@ -56,9 +56,23 @@ class AbstractGenerator(AbstractModel):
         return jax.vmap(lambda y: field(t, y, None).reshape(-1))(basis).T
 
     @property
+    def can_expand(self) -> bool:
+        """Whether `Faber` knows its structure and a bound on its spectrum."""
+        return False
+
+    @property
     def discontinuities(self) -> list[Array]:
         """Times at which the generator is known to jump, a list of (K,) arrays."""
         return []
+
+    @property
+    def layout(self) -> str:
+        """How products are done."""
+        return "dense"
+
+    def hermiticity_error(self, ts: Array) -> float | None:
+        """Largest share of the Hamiltonian that is not Hermitian at some times; None where that is not known."""
+        return None
 
     def __add__(self, other: "AbstractGenerator") -> "GeneratorSum":
         return GeneratorSum((self, other))

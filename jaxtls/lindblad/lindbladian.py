@@ -18,7 +18,7 @@ from .generator import AbstractGenerator
 from .operators import Operator, as_operator
 from .rhs.fields import HIGHEST, AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
-from .storage.family import Family, diagonals_of, total
+from .storage.family import Family, Skeleton, diagonals_of, total
 
 Layout = Literal["auto", "dense", "stencil"]
 # A product of n x n matrices does an element's multiplication this many times faster than a shifted copy does.
@@ -122,6 +122,23 @@ class Lindbladian(AbstractGenerator):
     def is_constant(self) -> bool:  # type: ignore[override]
         """True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
+
+    @property
+    def can_expand(self) -> bool:
+        return True
+
+    def patterned(self, terms: Skeleton, jumps: Skeleton) -> Lindbladian:
+        """The same operators in the storage of a plan; what lies outside its patterns is left out."""
+        if (self.terms.skeleton, self.jumps.skeleton) == (terms, jumps):
+            return self
+        families = self.terms.patterned(terms), self.jumps.patterned(jumps)
+        return eqx.tree_at(lambda model: (model.terms, model.jumps), self, families)
+
+    def outside(self, terms: Skeleton, jumps: Skeleton) -> Array:
+        """The largest element of an operator that lies outside the patterns of a plan."""
+        if (self.terms.skeleton, self.jumps.skeleton) == (terms, jumps):
+            return jnp.zeros((), self.rates.dtype)
+        return jnp.maximum(self.terms.outside(terms), self.jumps.outside(jumps))
 
     @property
     def layout(self) -> str:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import warnings
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, finite, require, times
+from .._checks import finite, require, times
+from ..dynamics.evolve import evolve
 from ..dynamics.solution import Solution
-from . import foreign
-from .equation import MasterEquation, solve
+from . import choice as choice
+from .equation import master_equation
+from .foreign import as_state
+from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
-from .operators import Operator
+from .measured import Measured
+
+# Share of |H| beyond which its anti-Hermitian part is no rounding.
+HALF_DRIVE = 1e-6
 
 
 class MasterSolution(eqx.Module):
@@ -45,7 +49,7 @@ class MasterSolution(eqx.Module):
         return self.solution.states
 
     @property
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, PyTree]:
         """`method`, `steps`, `layout`; for an expansion also its `terms` and the `levels` that were kept."""
         return self.solution.stats
 
@@ -64,38 +68,37 @@ class MasterSolution(eqx.Module):
 
 
 def mesolve(
-    hamiltonian: Any,
-    jump_ops: Any,
-    rho0: Any,
-    tsave: Any,
-    exp_ops: Any = (),
+    hamiltonian: PyTree,
+    jump_ops: PyTree,
+    rho0: ArrayLike,
+    tsave: ArrayLike,
+    exp_ops: PyTree = (),
     *,
-    rates: Any = None,
-    discontinuities: Any = None,
+    rates: ArrayLike | None = None,
+    discontinuities: ArrayLike | None = None,
     save_states: bool = True,
-    layout: Any = "auto",
-    **evolve_options: Any,
+    layout: str = "auto",
+    **evolve_options: PyTree,
 ) -> MasterSolution:
     r"""Solve a Lindblad master equation, hbar = 1.
 
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
 
-    Equations that do not depend on time are moved by an expansion of their exponential (`dynamics.faber`), on the
-    blocks between sectors and, outside jit and vmap, the window of levels that the state fills. Inside them those of up
-    to 8 levels take one matrix exponential, if the times are known and equally spaced. Others go to diffrax;
-    `.stats["method"]` says which.
+    Equations that do not depend on time take one matrix exponential up to 8 levels, beyond that an expansion of it
+    (`dynamics.faber`) on the blocks between sectors and, outside jit and vmap or with a plan, on the window of levels
+    that the state fills. Others go to diffrax; `.stats["method"]` says which.
 
     Arguments:
-        hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. A `Lindbladian` may be given as the Hamiltonian, with
+        hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
             an empty list of jump operators.
         rho0: (n, n) density matrix or (n,) ket. For a batch use jax.vmap.
         tsave: (T,) ascending times [1/frequency].
-        exp_ops: list of (n, n) operators whose expectation values are recorded.
+        exp_ops: list of (n, n) operators to record; functions of time are taken at their times.
         discontinuities: (K,) times at which a function of time jumps: steps end there and start anew just behind, so
             that no pulse is stepped over. Those of `piecewise_constant` are added unasked. May be differentiated.
         save_states: False keeps the expectation values alone.
-        **evolve_options: `rtol`, `atol`, `max_steps`, `progress`, `throw` as in `evolve`; `solver`, `adjoint`,
-            `stepsize_controller`, `dt0` ask for a diffrax solver.
+        **evolve_options: `method`, `plan`, `rtol`, `atol`, `max_steps`, `progress`, `throw` as in `evolve`; `solver`,
+            `adjoint`, `stepsize_controller`, `dt0` ask for a diffrax solver.
 
     Returns:
         MasterSolution: `.states` (T, n, n), `.expects` (n_ops, T) complex, `.stats`, `.diagnostics`, `.success`.
@@ -116,48 +119,62 @@ def mesolve(
     Source: G. Lindblad, Commun. Math. Phys. 48, 119 (1976).
     """
     ts = times("tsave", tsave)
-    model = as_lindbladian(hamiltonian, jump_ops, rates, layout)
-    n = model.n
-    state = foreign.as_state("rho0", rho0, n)
-    rho = state if state.ndim == 2 else state[:, None] * state.conj()
-    rho = rho.astype(jnp.result_type(rho.dtype, model.terms.values.dtype))
-    known = concrete(rho)
-    require(known is None or bool(np.all(np.isfinite(known))), "rho0", "be finite", rho0)
-    edges = known_edges(model, discontinuities, ts)
-    # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with.
-    hermitian = known is not None and bool(np.all(np.abs(known - known.conj().T) <= 1e-5 * np.max(np.abs(known))))
-    equation = MasterEquation(model, stack_operators("exp_ops", exp_ops, n), jnp.asarray(rho.trace()), hermitian)
-    sol = solve(equation, rho, ts, save_states=save_states, discontinuities=edges, **evolve_options)
-    expects = sol.observables["expects"].T if len(exp_ops) else jnp.zeros((0, ts.shape[0]), rho.dtype)
-    sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": model.layout, **sol.stats})
+    law = as_generator(hamiltonian, jump_ops, rates, layout)
+    operators = Measured.of("exp_ops", exp_ops, law.n)
+    equation, rho = master_equation(law, as_state("rho0", rho0, law.n), operators)
+    warn_of_half_drives(law, ts)
+    edges = known_edges(law, discontinuities, ts)
+    wanted = ["expects"] if operators.count else {}
+    sol = evolve(
+        equation, rho, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
+    )
+    expects = sol.observables["expects"].T if operators.count else jnp.zeros((0, ts.shape[0]), rho.dtype)
+    sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": law.layout, **sol.stats})
     return MasterSolution(sol, expects)
 
 
-def as_lindbladian(hamiltonian: Any, jump_ops: Any, rates: Any = None, layout: Any = "auto") -> Lindbladian:
-    """A `Lindbladian` as it is, or one made from its parts."""
-    if isinstance(hamiltonian, Lindbladian):
+def as_generator(
+    hamiltonian: PyTree, jump_ops: PyTree, rates: ArrayLike | None = None, layout: str = "auto"
+) -> AbstractGenerator:
+    """A generator as it is, or a Lindbladian made from its parts."""
+    if isinstance(hamiltonian, AbstractGenerator):
         good = len(jump_ops) == 0 and rates is None
-        require(good, "jump_ops", "be empty where `hamiltonian` is a Lindbladian", f"{len(jump_ops)} operators")
+        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jump_ops)} operators")
         return hamiltonian
     return Lindbladian(hamiltonian, jump_ops, rates, layout)
 
 
-def known_edges(model: Lindbladian, discontinuities: Any, ts: Array) -> Array | None:
-    """The user's discontinuities and those that the model knows, as one array of the times' type."""
-    edges = [*model.discontinuities]
+def as_lindbladian(
+    hamiltonian: PyTree, jump_ops: PyTree, rates: ArrayLike | None = None, layout: str = "auto"
+) -> Lindbladian:
+    """A `Lindbladian` as it is, or one made from its parts."""
+    found = as_generator(hamiltonian, jump_ops, rates, layout)
+    require(isinstance(found, Lindbladian), "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
+    assert isinstance(found, Lindbladian)
+    return found
+
+
+def known_edges(law: AbstractGenerator, discontinuities: ArrayLike | None, ts: Array) -> Array | None:
+    """The user's discontinuities and those that the generator knows, as one array of the times' type."""
+    edges = [*law.discontinuities]
     if discontinuities is not None:
         edges.append(jnp.atleast_1d(finite("discontinuities", discontinuities)))
     return jnp.concatenate([edge.reshape(-1).astype(ts.dtype) for edge in edges]) if edges else None
 
 
-def stack_operators(name: str, ops: Any, n: int) -> Array:
-    """(K, n, n) dense operators."""
-    require(
-        isinstance(ops, Sequence) or getattr(ops, "ndim", 0) == 3, name, "be a list of operators", type(ops).__name__
-    )
-    dense = [foreign.as_matrix(f"{name}[{k}]", _constant(op), n) for k, op in enumerate(ops)]
-    return jnp.stack(dense) if dense else jnp.zeros((0, n, n), jnp.result_type(complex))
+def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
+    """Name a Hamiltonian that is not Hermitian at the times of a run, as half a drive is without its conjugate."""
+    error = law.hermiticity_error(ts)
+    if error is not None and error > HALF_DRIVE:
+        warnings.warn(
+            f"the Hamiltonian is not Hermitian (|H - H†| up to {error:.1e} of |H|): add the conjugate of each "
+            "drive, as in modulated(f, a) + modulated(lambda t: jnp.conj(f(t)), a.T)",
+            stacklevel=3,
+        )
 
 
-def _constant(op: Any) -> Any:
-    return op(0.0) if isinstance(op, Operator) else op
+def stack_operators(name: str, ops: PyTree, n: int) -> Array:
+    """(K, n, n) dense operators that do not depend on time."""
+    found = Measured.of(name, ops, n)
+    require(not found.moving, name, "not depend on time here", "an operator that does")
+    return found.constant

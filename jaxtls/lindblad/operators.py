@@ -47,6 +47,11 @@ class Operator(eqx.Module):
     # Arrays to the left must leave the sum to this class.
     __array_ufunc__ = None
 
+    @property
+    def is_constant(self) -> bool:
+        """True where no term depends on time."""
+        return all(term.envelope is None and term.function is None for term in self.terms)
+
     def __call__(self, t: Any = 0.0) -> Array:
         """The dense (n, n) matrix at time t."""
         return sum((term.dense(t) for term in self.terms), jnp.zeros((self.n, self.n), complex))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jaxtls as jt
-from jaxtls.dynamics.splitting import Extrapolation, richardson_weights
+from jaxtls.dynamics.extrapolation import Extrapolation, richardson_weights
 
 SPRING = jt.EntropicSpring(
     omega=1.6, omega_0=0.6, splitting=2.0, gamma=0.5, beta=0.5, n_spins=3, n_levels=16, n_modes=3

@@ -97,6 +97,20 @@ class Family(eqx.Module):
             return self.values
         return densified(self.values, self.offsets, np.asarray(self.owners, int), self.count)
 
+    def patterned(self, skeleton: Skeleton) -> Family:
+        """The same operators in the storage of another skeleton; what its pattern leaves out is dropped."""
+        entries = skeleton.entries()
+        found = self.dense()[entries.owner, entries.row, entries.column]
+        shape = skeleton.pattern.mask.shape
+        return Family(jnp.zeros(int(np.prod(shape)), found.dtype).at[entries.place].set(found).reshape(shape), skeleton)
+
+    def outside(self, skeleton: Skeleton) -> Array:
+        """The largest element that `patterned` leaves out."""
+        inside = np.zeros((skeleton.count, self.values.shape[-1], self.values.shape[-1]), bool)
+        entries = skeleton.entries()
+        inside[entries.owner, entries.row, entries.column] = True
+        return jnp.max(jnp.where(inside, 0.0, jnp.abs(self.dense())), initial=0.0)
+
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices (first, second) of all pairs of diagonals that belong to one operator."""
         owners = np.asarray(self.owners, int)

@@ -10,14 +10,14 @@ product shrinks: dx d(m v) >= (hbar/2) e^(-2 lambda). This is a closed descripti
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require
+from ...dynamics.model import AbstractModel
 from .squeezing import damped_flow
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class GaussianState(NamedTuple):
     contraction: Array
 
 
-class GaussianOscillator(eqx.Module):
+class GaussianOscillator(AbstractModel):
     """Moments of a `DampedOscillator`, for `evolve` or (constant damping, no force) in closed form.
 
     (x, v)(t) = M(t) (x, v)(0),  V(t) = M V(0) M^T,  M = e^(-alpha t) [C + S [[alpha, 1], [-omega^2, -alpha]]],
@@ -53,6 +53,8 @@ class GaussianOscillator(eqx.Module):
 
     Source: Blacker & Tilbrook, Eqs. 1 and 13; the Gaussian solution is this library's.
     """
+
+    closes_over: ClassVar[bool] = False
 
     oscillator: DampedOscillator
 

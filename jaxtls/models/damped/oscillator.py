@@ -13,7 +13,7 @@ arXiv:2107.05827 (equation numbers below are theirs).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, is_traced, positive, require, size
+from ...dynamics.model import AbstractModel
 from ...quantum.hermite import hermite_functions
 from . import fock
 from .fock import FockState
@@ -30,7 +31,7 @@ from .squeezing import Squeezing, SqueezingFlow, damped_squeezing, squeezing_of
 from .transitions import block, column
 
 
-class DampedOscillator(eqx.Module):
+class DampedOscillator(AbstractModel):
     """Quantised damped oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, below, at and above critical damping.
 
     In the instantaneous Fock basis |n; t> (width sqrt(hbar/(m omega)) e^(-alpha t)) damping creates pairs:
@@ -62,6 +63,8 @@ class DampedOscillator(eqx.Module):
     Source: Blacker & Tilbrook, Eqs. 1-32 and 45. Their remark below Eq. 32, that the occupied n = 2 level decreases
     monotonically at critical damping, is wrong: P_22 vanishes at omega t = sqrt(2) and revives to 0.0413 at sqrt(14).
     """
+
+    closes_over: ClassVar[bool] = False
 
     omega: Array
     damping: Any

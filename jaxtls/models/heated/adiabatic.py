@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
 from .._ladder import from_left, from_right, ladder_means
 
 
-class AdiabaticOscillator(eqx.Module):
+class AdiabaticOscillator(AbstractModel):
     r"""The oscillator of a `TLSHeatedOscillator` with the TLS eliminated: it heats without end, <n> = n_0 + 2 Gamma t.
 
         d rho/dt = -i W [a^dagger a, rho] - Gamma [x, [x, rho]],   x = a + a^dagger,
@@ -34,6 +35,8 @@ class AdiabaticOscillator(eqx.Module):
 
     Source: Schlosshauer, Hines & Milburn, Eqs. 40 and 41.
     """
+
+    closes_over: ClassVar[bool] = False
 
     omega_0: Array
     diffusion: Array

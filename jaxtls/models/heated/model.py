@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import finite, positive, require, size
+from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
 from . import parity
 from .adiabatic import QUADRATURES, AdiabaticOscillator, quadratures
@@ -20,7 +21,7 @@ from .adiabatic import QUADRATURES, AdiabaticOscillator, quadratures
 Method = Literal["slaved", "second-order"]
 
 
-class TLSHeatedOscillator(eqx.Module):
+class TLSHeatedOscillator(AbstractModel):
     r"""One TLS between an oscillator and a bosonic bath; hbar = 1.
 
         d rho/dt = -i W [a^dagger a, rho] - i h [sx, rho] - i g [x sz, rho]
@@ -53,6 +54,8 @@ class TLSHeatedOscillator(eqx.Module):
     Source: Schlosshauer, Hines & Milburn, Eqs. 29-41. Their h is Delta in Eq. 35 and Delta/2 in Eq. 29; here
     `splitting` is the gap. Their Eqs. 33 and 37 disagree on the temperature, so n_bar is the input.
     """
+
+    closes_over: ClassVar[bool] = False
 
     omega_0: Array
     splitting: Array
@@ -168,6 +171,15 @@ class TLSHeatedOscillator(eqx.Module):
     def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
         """dy/dt of Eq. 35; pure."""
         return self.generator(y)(t, y, args)
+
+    @property
+    def can_window(self) -> bool:
+        return True
+
+    def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[TLSHeatedOscillator, Array]:
+        """The same model on the lowest (n_levels,) alone."""
+        (levels,) = sizes
+        return dataclasses.replace(self, n_levels=levels), y0[..., :levels, :levels]
 
     def window(self, y0: Array, ts: Array, atol: float, attempt: int) -> tuple[TLSHeatedOscillator, Array] | None:
         """The same model on the lowest levels alone, as many as the state will reach by ts[-1] with weight above atol.

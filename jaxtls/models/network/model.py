@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, positive, real, require
+from ...dynamics.model import AbstractModel
 from . import covariance, davies, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
 from .checks import CROSSES, RATHER, couplings, refuse, require_memory, require_steady
@@ -22,7 +23,7 @@ Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12
 
 
-class ThermalNetwork(eqx.Module):
+class ThermalNetwork(AbstractModel):
     r"""N TLSs with local energies and baths, incoherent and coherent couplings on any graph; hbar = k_B = 1.
 
         H = sum_n w_n n_n + sum_{i<k} K_ik (a_i^dagger a_k + a_k^dagger a_i)
@@ -76,6 +77,8 @@ class ThermalNetwork(eqx.Module):
     Source: Diosi, "Autonomy of coupled quantum thermodynamic systems" (slides); Levy & Kosloff, arXiv:1402.3825. The
     slide's one-TLS current has e^(+beta w) for e^(-beta w), and its J_A lacks 1/((1+x_A)(1+x_B)); corrected here.
     """
+
+    closes_over: ClassVar[bool] = False
 
     frequencies: Array
     betas: Array

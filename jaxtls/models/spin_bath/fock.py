@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import require
+from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, wigner
 from .._ladder import from_left, from_right, ladder_means
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .model import SpinBathOscillator
 
 
-class SpinBathFock(eqx.Module):
+class SpinBathFock(AbstractModel):
     r"""The master equation of a `SpinBathOscillator` for density matrices in the Fock basis of the Omega_0 oscillator.
 
         d rho/dt = -i[H_S + M S X^2/2, rho] - [X, Z rho - rho Z^dagger],   Z = D X + f P + i gamma P,
@@ -38,6 +39,8 @@ class SpinBathFock(eqx.Module):
 
     Source: Schlosshauer, Hines & Milburn, Eq. 23.
     """
+
+    closes_over: ClassVar[bool] = False
 
     bath: SpinBathOscillator
     n_levels: int = eqx.field(static=True)

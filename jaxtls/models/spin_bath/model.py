@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, real, require, times
+from ...dynamics.model import AbstractModel
 from .coefficients import Coefficients, finite_time, markov
 from .density import DiscreteSpectralDensity
 from .fock import SpinBathFock
@@ -25,7 +26,7 @@ UNSTABLE = (
 )
 
 
-class SpinBathOscillator(eqx.Module):
+class SpinBathOscillator(AbstractModel):
     r"""A harmonic oscillator X coupled to a bath of two-level systems (or of oscillators), Born-Markov. hbar = k_B = 1.
 
         d rho/dt = -i[P^2/2M + M (Omega_0^2 + S) X^2/2, rho] - i gamma [X, {P, rho}] - D [X, [X, rho]] - f [X, [P, rho]]
@@ -70,6 +71,8 @@ class SpinBathOscillator(eqx.Module):
     of at least D_0" in the Markov limit, and `static_diffusion` is for noise from elsewhere. Nor does dissipation
     vanish at T = 0, as their abstract says: gamma is largest there.
     """
+
+    closes_over: ClassVar[bool] = False
 
     omega_0: Array
     spectral_density: Any

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -21,8 +21,10 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require, size
+from ...dynamics.model import AbstractModel
 from .._counts import Count, spin_counts
-from . import equilibrium, grouping, sizes, states
+from . import equilibrium, grouping, states
+from . import sizes as sizes_
 from .generator import hierarchy_generator
 from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_size, spin_generator
 from .observables import (
@@ -38,7 +40,7 @@ from .splitting import SpringSplitting, sector_dvr
 FORMS = ("wang-taylor", "lindblad")
 
 
-class EntropicSpring(eqx.Module):
+class EntropicSpring(AbstractModel):
     """Oscillator + N thermalizing TLSs, solved as an excitation hierarchy whose cost does not grow with N.
 
     d rho/dt = -i[H, rho] + sum_j thermalization of TLS j at the splitting B + M omega^2 x^2/(2N)   (Eq. 21)
@@ -67,6 +69,8 @@ class EntropicSpring(eqx.Module):
 
     Source: Wang & Taylor, Eqs. 1-7, 21, 23; the (s, w) hierarchy is this library's.
     """
+
+    closes_over: ClassVar[bool] = False
 
     omega: Array
     splitting: Array
@@ -292,7 +296,7 @@ class EntropicSpring(eqx.Module):
             "trace_error": jnp.abs(jnp.sum(population) - 1),
             "hermiticity_error": jnp.max(jnp.abs(y - y.conj().swapaxes(-1, -2))),
             "truncation": jnp.sum(jnp.abs(population[-4:])),
-            "hierarchy": sizes.last_level_weight(self, y),
+            "hierarchy": sizes_.last_level_weight(self, y),
         }
 
     @property
@@ -359,13 +363,17 @@ class EntropicSpring(eqx.Module):
         """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
         return equilibrium.fastest_relaxation(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
 
+    @property
+    def can_split(self) -> bool:
+        return True
+
     def splitting_rate(self) -> Array:
         """What macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
         100."""
         return 2.6 * self.effective_frequency + 0.11 * self.relaxation_rate()
 
     def splitting_step(self, y0: Array) -> SpringSplitting:
-        """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.splitting`."""
+        """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.extrapolation`."""
         n_levels = y0.shape[-1]
         nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
@@ -398,4 +406,8 @@ class EntropicSpring(eqx.Module):
         self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
-        return sizes.resolve(self, y0, ts, attempt, diagnostics)
+        return sizes_.resolve(self, y0, ts, attempt, diagnostics)
+
+    def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[EntropicSpring, Array]:
+        """Spring and state with (n_coefficients, n_levels)."""
+        return sizes_.resized(self, y0, *sizes)

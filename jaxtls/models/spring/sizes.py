@@ -169,3 +169,14 @@ def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tupl
         return spring, y0
     y0 = jnp.pad(y0, ((0, count - y0.shape[0]), (0, grow), (0, grow)))
     return spring, y0
+
+
+def resized(spring: EntropicSpring, y0: Array, n_coefficients: int, n_levels: int) -> tuple[EntropicSpring, Array]:
+    """Spring and state of the sizes of a plan, with like classes gathered where that is known: zeros or less."""
+    spring, y0 = grouping.gathered(spring, y0)
+    count, levels = y0.shape[0], y0.shape[-1]
+    if (count, levels) == (n_coefficients, n_levels):
+        return spring, y0
+    y0 = y0[:n_coefficients, :n_levels, :n_levels]
+    grow, more = max(n_levels - levels, 0), max(n_coefficients - count, 0)
+    return spring, jnp.pad(y0, ((0, more), (0, grow), (0, grow)))

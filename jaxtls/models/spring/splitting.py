@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...dynamics.splitting import AbstractSplitting
+from ...dynamics.extrapolation import AbstractSplitting
 from ...quantum.dvr import hermite_dvr, parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
 from .pairs import Pair

@@ -12,11 +12,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from ..._checks import is_traced
+from .. import progress as progress_bar
+from ..model import AbstractModel
+from ..problem import Problem, as_solution, worst
+from ..solution import Solution
+from .base import AbstractMethod, AbstractPlan
+
 # One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
 TRACED_MAX_STEPS = 4096
 MAX_STEPS = 2**20
 # For runs that nobody differentiates.
 QUICKEST_TO_COMPILE = diffrax.ForwardMode()
+
+
+Solver = diffrax.AbstractSolver
+Adjoint = diffrax.AbstractAdjoint
+StepSizeController = diffrax.AbstractStepSizeController
+
+
+def is_solver(value: PyTree) -> bool:
+    """Whether a value is a diffrax solver."""
+    return isinstance(value, diffrax.AbstractSolver)
 
 
 def as_real(tree: PyTree) -> PyTree:
@@ -39,7 +56,7 @@ def integrate(
     vector_field: Callable[[Any, PyTree, Any], PyTree],
     y0: PyTree,
     ts: Array,
-    record: Callable[[PyTree], PyTree],
+    record: Callable[[Any, PyTree], PyTree],
     *,
     solver: diffrax.AbstractSolver | None,
     rtol: float,
@@ -50,7 +67,8 @@ def integrate(
     dt0: Any,
     jumps: Array | None = None,
     traced: bool,
-    progress: bool,
+    max_step: Array | None = None,
+    progress: bool = False,
 ) -> tuple[PyTree, dict[str, Any], Array]:
     """Solve, recording `record(y)` at ts. Returns (records, stats, success)."""
 
@@ -90,7 +108,7 @@ def integrate(
         t1=ts[-1],
         dt0=dt0,
         y0=as_real(y0),
-        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, y, args: record(from_real(y, y0))),
+        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, y, args: record(t, from_real(y, y0))),
         stepsize_controller=stepsize_controller,
         adjoint=adjoint,
         max_steps=max_steps,
@@ -144,14 +162,14 @@ class StrangSolver(diffrax.AbstractSolver):
     Source: G. Strang, SIAM J. Numer. Anal. 5, 506 (1968).
     """
 
-    model: Any
+    model: AbstractModel
     extrapolate: bool = eqx.field(static=True, default=True)
 
     term_structure = diffrax.ODETerm
     interpolation_cls = diffrax.LocalLinearInterpolation
 
     def __check_init__(self) -> None:
-        if not hasattr(self.model, "splitting_step"):
+        if not self.model.can_split:
             raise ValueError(
                 f"Argument `model` must offer splitting_step(y0), but {type(self.model).__name__} does not. "
                 "Use a diffrax solver instead."
@@ -182,3 +200,99 @@ class StrangSolver(diffrax.AbstractSolver):
             error = jax.tree.map(lambda a, b: a - b, y1, as_real(splitting.unpack(half)))
         dense = {"y0": y0, "y1": y1}
         return y1, error, dense, None, diffrax.RESULTS.successful
+
+
+class StepPlan(AbstractPlan):
+    """Steps of a diffrax solver, and the part of the basis that is kept."""
+
+    attempt: int | None = eqx.field(static=True)  # of `AbstractModel.window`; None: the whole basis
+    levels: int | None = eqx.field(static=True)
+    max_steps: int | None = eqx.field(static=True)
+
+    def describe(self) -> str:
+        """The levels kept and the most steps."""
+        kept = "the whole basis" if self.levels is None else f"{self.levels} levels"
+        return f"{kept}; at most {self.max_steps or 'as many as needed'} steps"
+
+
+class Diffrax(AbstractMethod):
+    """Any diffrax solver, with what it is to be run with; `None` leaves a choice to `evolve`.
+
+    Arguments:
+        solver: a diffrax solver; None: Tsit5, or Dopri8 for rtol <= 1e-8.
+        adjoint, stepsize_controller, dt0: handed to diffrax.
+
+    Example:
+        >>> Diffrax().name
+        'Tsit5'
+    """
+
+    solver: diffrax.AbstractSolver | None = None
+    adjoint: diffrax.AbstractAdjoint | None = None
+    stepsize_controller: diffrax.AbstractStepSizeController | None = None
+    dt0: Any = None
+
+    @property
+    def name(self) -> str:
+        """The class of the solver."""
+        return type(self.solver or diffrax.Tsit5()).__name__
+
+    def plan(self, problem: Problem) -> StepPlan:
+        """The window that the model proposes, where only its own observables are wanted and numbers are known."""
+        known = not is_traced(problem) and not problem.traced
+        if known and problem.model.can_window and problem.named and not problem.save_states and self.solver is None:
+            return self._windowed(problem, 0)
+        return StepPlan(None, None, problem.max_steps)
+
+    def _windowed(self, problem: Problem, attempt: int) -> StepPlan:
+        found = problem.model.window(problem.y0, problem.ts, problem.atol, attempt)
+        if found is None:
+            return StepPlan(None, None, problem.max_steps)
+        return StepPlan(attempt, jax.tree.leaves(found[1])[0].shape[-1], problem.max_steps)
+
+    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
+        """One call of diffrax."""
+        assert isinstance(plan, StepPlan)
+        model, y0 = problem.model, problem.y0
+        if plan.levels is not None:
+            model, y0 = model.resized(y0, (plan.levels,))
+        adjoint = self.adjoint
+        if adjoint is None and not problem.traced and not model.closes_over and problem.named:
+            # Nothing of the user's runs inside, so nothing can be differentiated.
+            adjoint = QUICKEST_TO_COMPILE
+        method = eqx.tree_at(lambda m: m.adjoint, self, adjoint, is_leaf=lambda x: x is None)
+        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "evolve"):
+            return _run(method, eqx.tree_at(lambda p: (p.model, p.y0), problem, (model, y0)), plan)
+
+    def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> StepPlan | None:
+        """The next window, where more than a tenth of atol arrived at the edge of this one."""
+        assert isinstance(plan, StepPlan)
+        if plan.attempt is None or float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol:
+            return None
+        return self._windowed(problem, plan.attempt + 1)
+
+
+@eqx.filter_jit
+def _run(method: Diffrax, problem: Problem, plan: StepPlan) -> Solution:
+    model, y0 = problem.model, problem.y0
+    solver = default_solver(problem.rtol) if method.solver is None else method.solver
+    records, stats, success = integrate(
+        model.generator(y0),
+        y0,
+        problem.ts,
+        problem.recorder(),
+        solver=solver,
+        rtol=problem.rtol,
+        atol=problem.atol,
+        max_steps=plan.max_steps,
+        adjoint=method.adjoint,
+        stepsize_controller=method.stepsize_controller,
+        dt0=method.dt0,
+        jumps=problem.discontinuities,
+        traced=problem.traced,
+        max_step=model.longest_step(problem.ts),
+    )
+    stats = {"method": type(solver).__name__, **stats}
+    if plan.levels is not None:
+        stats["n_levels"] = plan.levels
+    return as_solution(records, problem.ts, stats, worst(records["diagnostics"]), model.diagnostic_limits, success)

@@ -1,0 +1,86 @@
+"""`AbstractMethod`: plan what is static, run what is traced, judge whether the plan was enough; and the one loop."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+
+import equinox as eqx
+import jax
+
+from ..._checks import is_traced
+from ..problem import Problem
+from ..solution import Solution
+
+MAX_ATTEMPTS = 6
+
+
+class AbstractPlan(eqx.Module):
+    """Everything of a run that is fixed before it: sizes, numbers of terms and steps, layout."""
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """What was chosen, and why, in a line."""
+
+
+class AbstractMethod(eqx.Module):
+    """A way to move a model through the times of a problem."""
+
+    @property
+    @abc.abstractmethod
+    def name(self) -> str:
+        """The word for it in `stats["method"]`."""
+
+    def refusal(self, problem: Problem) -> str | None:
+        """Why the method cannot solve the problem: what it wants, as the end of "must ..."; None if it can."""
+        return None
+
+    @abc.abstractmethod
+    def plan(self, problem: Problem) -> AbstractPlan:
+        """A first plan: from numbers where they are known, else from structure alone."""
+
+    @abc.abstractmethod
+    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
+        """The solution by a plan; pure."""
+
+    def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> AbstractPlan | None:
+        """A larger plan where the solution shows that this one was too small, else None; numbers are known."""
+        return None
+
+    def settled(self, plan: AbstractPlan) -> AbstractPlan:
+        """The plan as it serves runs that are traced: loops get bounds that differentiation can use."""
+        return plan
+
+
+def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None = None) -> Solution:
+    """Run by a plan; outside jit enlarge what proved too small, and go again.
+
+    Under an eager jax.grad the values are known, so the plan is found on them, and then run once more with tracers.
+    """
+    values = fixed(problem)
+    if values.traced:
+        return method.run(problem, method.plan(problem) if plan is None else plan)
+    plan, solution = search(method, values, plan)
+    return method.run(problem, method.settled(plan)) if problem.traced else solution
+
+
+def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) -> tuple[AbstractPlan, Solution]:
+    """A plan that proves good enough, and what it gave; numbers are known."""
+    plan = method.plan(problem) if plan is None else plan
+    solution = method.run(problem, plan)
+    for attempt in range(1, MAX_ATTEMPTS):
+        better = method.judge(problem, plan, solution, attempt)
+        if better is None:
+            break
+        plan = better
+        solution = method.run(problem, plan)
+    return plan, solution
+
+
+def fixed(problem: Problem) -> Problem:
+    """The problem without derivatives, which an eager jax.grad leaves with known numbers."""
+    # Known numbers are left alone: inside jit even stop_gradient would make tracers of them.
+    still = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if is_traced(x) else x, problem)
+    # A tracer that hides in a function shows no value.
+    hidden = problem.traced and not is_traced(problem)
+    return dataclasses.replace(still, traced=hidden or is_traced(still))

@@ -1,0 +1,163 @@
+"""`Splitting`: a model's own symmetric step with Richardson extrapolation, sizes and steps chosen by looking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from ..._checks import concrete, is_traced, require
+from .. import extrapolation, stepping
+from .. import progress as progress_bar
+from ..model import AbstractModel
+from ..problem import Problem, as_solution, worst
+from ..solution import Solution
+from .base import AbstractMethod, AbstractPlan
+
+TRACED_LEVELS = 4
+MAX_MACRO_STEPS = 2**20
+# The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
+ESTIMATE_SLACK = 30.0
+MAX_RATE_FACTOR = 30.0
+
+
+class SplittingPlan(AbstractPlan):
+    """Sizes of the state, and how macro steps are made."""
+
+    sizes: tuple[int, ...] = eqx.field(static=True)  # (n_coefficients, n_levels)
+    n_levels: int = eqx.field(static=True)  # of the extrapolation
+    rate_factor: float = eqx.field(static=True)
+    # Most macro steps in an interval, for traced runs; 0: as many as the numbers say.
+    bound: int = eqx.field(static=True)
+    counts: tuple[int, ...] = eqx.field(static=True, default=())
+
+    def describe(self) -> str:
+        """The sizes, the order and the macro steps."""
+        steps = f"{sum(self.counts)} macro steps" if self.counts else "macro steps by the numbers"
+        return f"{self.sizes} coefficients and levels; order {2 * self.n_levels}; {steps}"
+
+
+class Splitting(AbstractMethod):
+    """The model's exact flows in turns, extrapolated; for models that offer `splitting_step`.
+
+    Example:
+        >>> jt.Splitting().name
+        'Strang splitting'
+
+    Source: see `dynamics.extrapolation`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Strang splitting."""
+        return "Strang splitting"
+
+    def refusal(self, problem: Problem) -> str | None:
+        """It wants a model that splits, and no discontinuities."""
+        if not problem.model.can_split:
+            return "be one that fits: splitting wants a model with a splitting step"
+        return None if problem.discontinuities is None else "be a diffrax solver where there are discontinuities"
+
+    def plan(self, problem: Problem) -> SplittingPlan:
+        """The model's first sizes; the cheapest order and the macro steps, where numbers are known."""
+        return self._sized(problem, None, 0, None)
+
+    def _sized(
+        self, problem: Problem, last: SplittingPlan | None, attempt: int, diagnostics: Mapping[str, Array] | None
+    ) -> SplittingPlan | None:
+        """The plan of an attempt; None where neither sizes nor steps are to change."""
+        factor, coarse = (1.0, False) if last is None else (last.rate_factor, False)
+        if diagnostics is not None and problem.max_steps is None:
+            accurate = float(diagnostics["time_error"]) <= ESTIMATE_SLACK * problem.rtol
+            coarse = not accurate and factor < MAX_RATE_FACTOR
+        model, y0 = (problem.model, problem.y0) if last is None else _resized(problem, last)
+        proposal = model.resolve(y0, problem.ts, attempt, diagnostics)
+        if proposal is None and not coarse:
+            return None
+        model, y0 = (model, y0) if proposal is None else proposal
+        factor *= 1.7 if coarse else 1.0
+        shape = jax.tree.leaves(y0)[0].shape
+        sizes = (shape[0], shape[-1])
+        durations = concrete(problem.ts)
+        if durations is None or is_traced(problem) or problem.traced:
+            return SplittingPlan(sizes, TRACED_LEVELS, factor, problem.max_steps or 0)
+        durations = np.diff(durations)
+        rate = float(_rate(model.with_counts_as_data(y0))) * factor
+        n_levels = extrapolation.cheapest_levels(durations, rate, problem.rtol)
+        counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
+        total, most = int(np.sum(counts)), problem.max_steps or MAX_MACRO_STEPS
+        require(
+            total <= most,
+            "max_steps",
+            f"be at least the {total} macro steps that this run needs (fastest rate {rate:.3g})",
+            most,
+            "Raise max_steps, loosen rtol or shorten the run.",
+        )
+        return SplittingPlan(sizes, n_levels, factor, _bound(counts), tuple(counts.tolist()))
+
+    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
+        """Macro steps from output to output."""
+        assert isinstance(plan, SplittingPlan)
+        model, y0 = _resized(problem, plan)
+        known = not problem.traced
+        if known:
+            # One program for all numbers of a like shape, where the model can hand over what it holds as structure.
+            model = model.with_counts_as_data(y0)
+        times = concrete(problem.ts)
+        uniform = None if times is None else stepping.equally_spaced(np.diff(times))
+        # Known counts reach the program as numbers, not as structure that would compile anew.
+        static = (plan.n_levels, 0 if known else plan.bound, uniform, known)
+        sized = eqx.tree_at(lambda p: (p.model, p.y0), problem, (model, y0))
+        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "evolve"):
+            return _run(sized, jnp.asarray(plan.rate_factor), static)
+
+    def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> SplittingPlan | None:
+        """Larger sizes where the model sees that they are needed, shorter steps where their error is too large."""
+        assert isinstance(plan, SplittingPlan)
+        return self._sized(problem, plan, attempt, solution.diagnostics)
+
+
+def _resized(problem: Problem, plan: SplittingPlan) -> tuple[AbstractModel, PyTree]:
+    """Model and state of the plan's sizes."""
+    return problem.model.resized(problem.y0, plan.sizes)
+
+
+def _bound(counts: np.ndarray) -> int:
+    """Macro steps of the longest interval, rounded up so that other numbers seldom compile anew."""
+    return 2 ** int(np.ceil(np.log2(max(1, int(np.max(counts))))))
+
+
+@eqx.filter_jit
+def _rate(model: AbstractModel) -> Array:
+    return model.splitting_rate()
+
+
+@eqx.filter_jit
+def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
+    n_levels, bound, uniform, known = static
+    model, y0, ts = problem.model, problem.y0, problem.ts
+    stepper = extrapolation.Extrapolation(model.splitting_step(y0), tuple(range(1, n_levels + 1)))
+    rate = stepper.splitting.rate * rate_factor
+    counts = extrapolation.macro_steps(jnp.diff(ts), rate, problem.rtol, n_levels)
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
+    tick = progress_bar.tick if problem.progress else None
+    how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
+    if known:
+        records, error = stepping.integrate(stepper, y0, ts, problem.recorder(), **how)
+        finished = jnp.array(True)
+    else:
+        records, error, finished = stepping.integrate_traced(stepper, y0, ts, problem.recorder(), bound=bound, **how)
+    stats = {
+        "method": f"Strang splitting, order {2 * n_levels}",
+        "steps": jnp.sum(counts) * (n_levels * (n_levels + 1) // 2),
+        "n_levels": jax.tree.leaves(y0)[0].shape[-1],
+        "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
+    }
+    diagnostics = worst(records["diagnostics"]) | {"time_error": error}
+    limits = {**model.diagnostic_limits, "time_error": ESTIMATE_SLACK * problem.rtol}
+    return as_solution(records, ts, stats, diagnostics, limits, finished)

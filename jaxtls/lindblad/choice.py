@@ -1,0 +1,21 @@
+"""What "auto" stands for in a master equation."""
+
+from __future__ import annotations
+
+from jaxtyping import Array
+
+from ..dynamics.methods.base import AbstractMethod
+from ..dynamics.methods.diffrax import Diffrax
+from ..dynamics.preference import preferred
+from .equation import MasterEquation
+from .methods.exponential import LEVELS, MatrixExponential
+from .methods.faber import Faber
+
+
+@preferred.register(MasterEquation)
+def _(model: MasterEquation, y0: Array, ts: Array, edges: Array | None) -> AbstractMethod:
+    if not model.law.is_constant or edges is not None:
+        return Diffrax()
+    if model.law.n <= LEVELS:
+        return MatrixExponential()
+    return Faber() if model.law.can_expand else Diffrax()

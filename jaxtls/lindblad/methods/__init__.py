@@ -1,0 +1,1 @@
+"""Methods for generators that do not depend on time."""

@@ -1,0 +1,327 @@
+"""`Faber`: constant Lindblad equations by Faber expansion on the part of the density matrix that they fill.
+
+Where all numbers are known (under an eager jax.grad their values are) sizes are chosen by looking: the window of basis
+states that the population reaches, enlarged until what arrives at its edge is far below atol; the number of terms, more
+where the last ones are not small. Where they are not (jit, vmap) a plan says so, or the whole basis and as many terms
+and steps as the numbers ask for are used.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from ..._checks import concrete, is_traced, require
+from ...dynamics import faber, stepping
+from ...dynamics import progress as progress_bar
+from ...dynamics.methods.base import AbstractMethod, AbstractPlan
+from ...dynamics.problem import Problem, as_solution
+from ...dynamics.solution import Solution
+from ...dynamics.stepping import Recorder
+from ..equation import MasterEquation
+from ..lindbladian import Lindbladian
+from ..rhs.blocked import BlockPlan
+from ..rhs.bounds import spectral_ellipse
+from ..rhs.sectors import Blocks, blocks, distances
+from ..rhs.whole import WholeMatrix
+from ..storage.diagonals import Pattern
+from ..storage.family import Skeleton
+from .exponential import constant_only
+
+# A window is tried where more states than these are reached, and none is nearer than this to the farthest.
+WINDOW_LEAST = 64
+WINDOW_DISTANCE = 12
+# Elements of shifted copies that take as long as an element's share of a product with an n x n matrix, over n.
+COPY_COST = 0.5
+MOST_COPIES = 256
+MOST_ELEMENTS = 2**25
+TERMS_STEP = 16
+WIDEN = 1.7
+
+
+MAX_MACRO_STEPS = 2**20
+# Macro steps over which the truncation error of all together is kept to a share of rtol.
+UNSHARED_STEPS = 100
+
+
+class FaberPlan(AbstractPlan):
+    """The form of the state, the terms of a macro step and their number in each interval."""
+
+    form: BlockPlan | WholeMatrix
+    edge: np.ndarray | None  # (n,) which states end the window
+    ellipse: faber.Ellipse | None  # None: made from the numbers of the run
+    counts: np.ndarray | None  # (T - 1,); None: by the numbers of the run
+    used: np.ndarray | None  # terms of a macro step, of `terms` that are compiled for
+    skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
+    terms: int = eqx.field(static=True)
+    bound: int = eqx.field(static=True)
+    levels: int = eqx.field(static=True)
+    window: int | None = eqx.field(static=True, default=None)
+    widen: float = eqx.field(static=True, default=1.0)
+
+    def describe(self) -> str:
+        """Levels, layout and terms."""
+        steps = "by the numbers" if self.counts is None else f"{int(np.sum(self.counts))}"
+        return f"{self.levels} levels ({self.form.layout}); {self.terms} terms a macro step; macro steps {steps}"
+
+
+class Faber(AbstractMethod):
+    """exp(h L) rho by Faber polynomials of L, for Lindbladians that do not depend on time.
+
+    Example:
+        >>> jt.Faber().name
+        'Faber expansion'
+
+    Source: see `dynamics.faber`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Faber expansion."""
+        return "Faber expansion"
+
+    def refusal(self, problem: Problem) -> str | None:
+        """It wants a constant Lindbladian."""
+        found = constant_only(problem)
+        if found is None and isinstance(problem.model, MasterEquation) and not problem.model.law.can_expand:
+            return "be jt.MatrixExponential() or a diffrax solver for this generator: an expansion wants a Lindbladian"
+        return found
+
+    def plan(self, problem: Problem) -> FaberPlan:
+        """The first window, and the terms that its spectrum asks for; structure alone where numbers are traced."""
+        if problem.traced:
+            return self._unknown(problem)
+        return self._known(problem, 0, 1.0)
+
+    def _known(self, problem: Problem, window: int, widen: float) -> FaberPlan:
+        model, rho, ts = jax.tree.map(np.asarray, (problem.model, problem.y0, problem.ts))
+        law, filled = _lindbladian(model), _filled(problem.y0)
+        skeletons = law.terms.skeleton, law.jumps.skeleton
+        form, found, edge, levels = _structure(*skeletons, filled, window)
+        durations = np.diff(ts).astype(float)
+        ellipse = spectral_ellipse(law, found, 1e-3 / np.max(durations))
+        # NumPy numbers, not Python's: those would be compiled in.
+        ellipse = jax.tree.map(lambda x: np.asarray(widen * x, rho.real.dtype), ellipse)
+        used, counts = faber.plan(ellipse, durations, _tolerance(problem), UNSHARED_STEPS)
+        total, most = int(np.sum(counts)), problem.max_steps or MAX_MACRO_STEPS
+        require(
+            total <= most,
+            "max_steps",
+            f"be at least the {total} macro steps that this run needs (spectrum of width {float(ellipse.width):.3g})",
+            most,
+            "Raise max_steps, shorten the run, or pass method=jt.MatrixExponential().",
+        )
+        return FaberPlan(
+            form, edge, ellipse, counts, np.asarray(used), skeletons, faber.MAX_TERMS, 0, levels, window, widen
+        )
+
+    def _unknown(self, problem: Problem) -> FaberPlan:
+        law = _lindbladian(problem.model)
+        skeletons = law.terms.skeleton, law.jumps.skeleton
+        form, _, _, levels = _structure(*skeletons, _filled(problem.y0), None)
+        bound = problem.max_steps or 0
+        return FaberPlan(form, None, None, None, None, skeletons, faber.TRACED_TERMS, bound, levels)
+
+    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
+        """Macro steps from output to output."""
+        assert isinstance(plan, FaberPlan)
+        known = concrete(problem.ts)
+        uniform = None if known is None else stepping.equally_spaced(np.diff(known))
+        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
+            if problem.traced:
+                return _prepare_and_run(problem, plan, uniform)
+            model, rho = jax.tree.map(np.asarray, (problem.model, problem.y0))
+            return _run(_prepare(model, rho, plan, plan.ellipse), problem, plan, uniform)
+
+    def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
+        """A larger window where population arrived at its edge, more terms where the last ones are not small."""
+        assert isinstance(plan, FaberPlan)
+        if plan.window is None:
+            return None
+        coarse = not float(solution.diagnostics["time_error"]) <= problem.rtol
+        leaks = plan.edge is not None and not float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol
+        if not (leaks or coarse):
+            return None
+        # Too narrow a window fails first, and its growth may be what makes the terms large.
+        return self._known(problem, plan.window + leaks, plan.widen * (WIDEN if coarse and not leaks else 1.0))
+
+    def settled(self, plan: AbstractPlan) -> AbstractPlan:
+        """With static numbers of terms and steps, rounded up so that other numbers seldom compile anew."""
+        assert isinstance(plan, FaberPlan) and plan.used is not None and plan.counts is not None
+        terms = -(-int(plan.used) // TERMS_STEP) * TERMS_STEP
+        bound = 2 ** int(np.ceil(np.log2(max(1, int(np.max(plan.counts))))))
+        return dataclasses.replace(plan, used=None, terms=terms, bound=bound)
+
+
+def _lindbladian(model: MasterEquation) -> Lindbladian:
+    assert isinstance(model.law, Lindbladian)
+    return model.law
+
+
+def _filled(rho: Array) -> Pattern:
+    """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
+    return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
+
+
+def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """States kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
+    reached = np.nonzero(far >= 0)[0]
+    farthest = int(np.max(far))
+    if len(reached) <= WINDOW_LEAST or farthest < WINDOW_DISTANCE:
+        return reached, None
+    target = max(3 * WINDOW_LEAST // 4, len(reached) // 8) * 2**attempt
+    within = np.cumsum(np.bincount(far[reached]))
+    radius = int(np.searchsorted(within, target))
+    if radius >= farthest - 1:
+        return reached, None
+    return np.nonzero((far >= 0) & (far <= radius))[0], far >= radius - 1
+
+
+def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeMatrix:
+    plan = BlockPlan.make(terms, jumps, found)
+    pairs, m, n = len(found.pairs), found.size, plan.n
+    elements = plan.terms[0].shape[0] * pairs * m * m
+    cheap = COPY_COST * plan.copies <= max(jumps.count, 1) * n**3 / 8
+    if cheap and len(plan.groups) <= MOST_COPIES and elements <= MOST_ELEMENTS:
+        return plan
+    return WholeMatrix(n)
+
+
+@functools.lru_cache(maxsize=128)
+def _structure(
+    terms: Skeleton, jumps: Skeleton, filled: Pattern, window: int | None
+) -> tuple[BlockPlan | WholeMatrix, Blocks, np.ndarray | None, int]:
+    """The form, its blocks, which states are at the edge of the window, and how many are kept."""
+    n = filled.mask.shape[0]
+    far = distances(terms.entries(), jumps.entries(), n, filled.mask)
+    kept, edge = (np.nonzero(far >= 0)[0], None) if window is None else _window(far, window)
+    found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
+    form = _form(terms, jumps, found)
+    return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)
+
+
+def _tolerance(problem: Problem) -> float:
+    return max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
+
+
+class Prepared(eqx.Module):
+    """What a run needs, made from the equation and the state: in NumPy where numbers are known."""
+
+    field: eqx.Module  # has ready() -> (L - c)/s on what the form splits
+    start: ArrayLike
+    weights: ArrayLike  # of the operators to record
+    unit: ArrayLike  # of the trace
+    outside: ArrayLike  # what lies outside the plan's patterns
+    at_edge: ArrayLike | None
+    ellipse: faber.Ellipse
+
+
+def _prepare(model: MasterEquation, rho: ArrayLike, plan: FaberPlan, ellipse: faber.Ellipse) -> Prepared:
+    form = plan.form
+    whole = _lindbladian(model)
+    law = whole.patterned(*plan.skeletons)
+    field = form.field(law, ellipse.centre, ellipse.capacity, hermitian=model.hermitian)
+    unit = form.operators(np.eye(form.n, dtype=rho.dtype)[None])[0]
+    at_edge = None if plan.edge is None else form.marked(plan.edge)
+    weights, outside = form.operators(model.operators.constant), whole.outside(*plan.skeletons)
+    return Prepared(field, form.pack(rho), weights, unit, outside, at_edge, ellipse)
+
+
+@eqx.filter_jit
+def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
+    model, ts = problem.model, problem.ts
+    assert isinstance(model, MasterEquation)
+    ellipse = plan.ellipse
+    if ellipse is None:
+        still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
+        _, found, _, _ = _structure(*plan.skeletons, _filled(problem.y0), None)
+        # The corners of the bounding box lie outside its ellipse, and there is no second attempt.
+        ellipse = spectral_ellipse(still, found, 1e-3 / jnp.max(jnp.diff(ts))).widened(WIDEN)
+    ellipse = jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x, ts.dtype)), ellipse)
+    return _run(_prepare(model, problem.y0, plan, ellipse), problem, plan, uniform)
+
+
+@eqx.filter_jit
+def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
+    form, ts, model = plan.form, problem.ts, problem.model
+    assert isinstance(model, MasterEquation)
+    ellipse = jax.tree.map(lambda x: jnp.asarray(x, ts.dtype), made.ellipse)
+    traced, durations = problem.traced, jax.lax.stop_gradient(jnp.diff(ts))
+    if plan.counts is None:
+        counts = faber.traced_counts(ellipse, durations, _tolerance(problem))
+    else:
+        counts = jnp.asarray(plan.counts)
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
+    leak = lambda z: jnp.zeros((), z.real.dtype)
+    if made.at_edge is not None:
+        leak = lambda z: jnp.sum(jnp.where(made.at_edge, jnp.abs(form.populations(z)), 0.0))
+    stepper = faber.FaberExpansion(
+        made.field.ready(),
+        (lambda z: (z + form.conjugated(z)) / 2) if model.hermitian else (lambda z: z),
+        leak,
+        ellipse,
+        plan.terms,
+        plan.counts is None,
+        faber.SHARE * _tolerance(problem),
+        plan.used,
+        form.split,
+        form.joined,
+    )
+    start, record = jnp.asarray(made.start), _recorder(made, problem, plan)
+    tick = progress_bar.tick if problem.progress else None
+    finished = jnp.array(True)
+    if traced:
+        records, error, finished = stepping.integrate_traced(
+            stepper, start, ts, record, counts=counts, uniform=uniform, bound=plan.bound, tick=tick
+        )
+    else:
+        records, error = stepping.integrate(stepper, start, ts, record, counts=counts, uniform=uniform, tick=tick)
+    stats = {
+        "method": "Faber expansion",
+        "terms": jnp.asarray(plan.terms if plan.used is None else plan.used),
+        "steps": jnp.sum(counts),
+        "levels": plan.levels,
+        "layout": form.layout,
+    }
+    diagnostics = {k: jnp.max(v) for k, v in records["diagnostics"].items()} | {"time_error": error[0]}
+    limits = {"trace_error": 1e-5, "hermiticity_error": 1e-5, "time_error": 10 * problem.rtol}
+    if made.at_edge is not None:
+        diagnostics["truncation"] = error[1]
+        limits["truncation"] = problem.atol
+    if problem.traced and plan.window is not None:
+        diagnostics["pattern_error"] = jax.lax.stop_gradient(jnp.asarray(made.outside))
+        limits["pattern_error"] = problem.atol
+    return as_solution(records, ts, stats, diagnostics, limits, finished)
+
+
+def _recorder(made: Prepared, problem: Problem, plan: FaberPlan) -> Recorder:
+    form, model = plan.form, problem.model
+    assert isinstance(model, MasterEquation)
+    weights, unit = jnp.asarray(made.weights), jnp.asarray(made.unit)
+
+    def observed(t: ArrayLike, z: Array) -> dict:
+        if not isinstance(problem.observables, tuple):
+            return {name: f(form.unpack(z)) for name, f in problem.observables.items()}
+        if not problem.observables:
+            return {}
+        found = form.operators(model.operators.at(t)) if model.operators.moving else weights
+        return {"expects": jnp.tensordot(found, z, z.ndim)}
+
+    def record(t: ArrayLike, z: Array) -> dict:
+        found = {"trace_error": jnp.abs(jnp.sum(unit * z) - model.trace)}
+        if model.hermitian:
+            found["hermiticity_error"] = jnp.max(jnp.abs(z - form.conjugated(z)))
+        return {
+            "observables": observed(t, z),
+            "diagnostics": jax.lax.stop_gradient(found),
+            "states": form.unpack(z) if problem.save_states else None,
+        }
+
+    return record

@@ -1,0 +1,1 @@
+"""Kernels made by hand, each for a measured reason."""

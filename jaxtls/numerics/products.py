@@ -1,0 +1,14 @@
+"""Products of matrices in the precision of their type, on any device."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+HIGHEST = jax.lax.Precision.HIGHEST
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a @ b; devices would else round single precision to fewer bits."""
+    return jnp.matmul(a, b, precision=HIGHEST)
