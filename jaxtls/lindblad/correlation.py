@@ -79,7 +79,7 @@ def correlation(
         return trace_product(a, jnp.matmul(b, rho, precision=HIGHEST))[None]
     ts = later + jnp.asarray(t, delays.dtype)
     start = jnp.matmul(b, rho, precision=HIGHEST)
-    measured = Measured.of("a", [a], lindbladian.n)
+    measured = Measured.read("a", [a], lindbladian.n)
     equation = MasterEquation(lindbladian, measured, jnp.trace(start), False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
     options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **evolve_options}

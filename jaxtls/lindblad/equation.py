@@ -33,11 +33,11 @@ class MasterEquation(AbstractModel):
     @property
     def observables(self) -> dict[str, Callable[[Array], Array]]:
         """Expectation values, recorded by `measured` at their times."""
-        return {"expects": lambda rho: self.operators.expects(0.0, rho)} if self.operators.count else {}
+        return {"expects": lambda rho: self.operators(0.0, rho)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
         """Tr(O(t) rho)."""
-        return {name: self.operators.expects(t, y) for name in names}
+        return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
         """The generator's own; how far the trace drifted, and how far a Hermitian start lost it."""
@@ -72,4 +72,4 @@ def master_equation(law: AbstractGenerator, state: Array, operators: Measured) -
 
 @as_model.register(AbstractGenerator)
 def _(model: AbstractGenerator, y0: Array) -> tuple[MasterEquation, Array]:
-    return master_equation(model, as_state("y0", y0, model.n), Measured.of("exp_ops", [], model.n))
+    return master_equation(model, as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n))

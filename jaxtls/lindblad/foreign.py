@@ -7,12 +7,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse
 
 from .._checks import concrete, require
 
 
 def is_foreign(value: Any) -> bool:
-    """True for a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`), even where it is callable."""
+    """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
+    if scipy.sparse.issparse(value):
+        return True
     return callable(getattr(value, "full", None)) or callable(getattr(value, "to_jax", None))
 
 
@@ -22,7 +25,7 @@ def is_callable(value: Any) -> bool:
 
 
 def as_array(name: str, value: Any) -> Any:
-    """A complex array from an array, a nested list, a `Qobj` or a `QArray`: NumPy's unless it is being traced.
+    """A complex array from numbers, a SciPy sparse matrix, a `Qobj` or a `QArray`: NumPy's unless it is being traced.
 
     Known numbers stay NumPy's because jax.numpy would make tracers of them inside jit, and hide their zeros.
 
@@ -34,6 +37,8 @@ def as_array(name: str, value: Any) -> Any:
         value = value.to_jax()
     elif callable(getattr(value, "full", None)):
         value = value.full()
+    elif scipy.sparse.issparse(value):
+        value = value.toarray()
     try:
         array: Any = value if isinstance(value, jax.core.Tracer) else np.asarray(value)
     except (TypeError, ValueError, jax.errors.TracerArrayConversionError):

@@ -1,75 +1,139 @@
-"""Operators whose expectation values are recorded, at their times where they depend on time."""
+"""`Measured`: the operators whose expectation values are recorded, each taken at its time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike
 
 from .._checks import require
-from ..numerics.products import matmul
-from .foreign import as_matrix, is_callable, is_foreign
+from . import foreign
 from .operators import Operator, as_operator
+from .rhs.fields import HIGHEST
+from .storage.diagonals import Diagonals
 
 
 class Measured(eqx.Module):
-    """K operators: those that are constant stacked, the others as functions of time."""
+    r"""Expectation values of operators that may depend on time.
 
-    constant: Array  # (K, n, n), 0 where the operator moves
-    moving: tuple[Operator, ...]
-    places: tuple[int, ...] = eqx.field(static=True)
+        O_k(t) = sum_m e_m(t) M_m + f_k(t),   <O_k> = Tr(O_k(t) rho) or <psi| O_k(t) |psi>
+
+    All matrices M_m stand in one stack, so constant operators cost one product however many they are.
+
+    Attributes:
+        names: those of a dict, else None.
+
+    Example:
+        >>> found = Measured.read("exp_ops", {"z": [[1, 0], [0, -1]], "turn": lambda t: jnp.eye(2) * t}, 2)
+        >>> found.names, found(3.0, jnp.array([1.0, 0.0])).real.tolist()
+        (('z', 'turn'), [1.0, 3.0])
+    """
+
+    matrices: Array  # (M, n, n)
+    envelopes: tuple[Callable | None, ...]  # of each matrix, None for 1
+    functions: tuple[Callable, ...]
+    # The operator that each matrix and each function belongs to.
+    owners: tuple[int, ...] = eqx.field(static=True)
+    function_owners: tuple[int, ...] = eqx.field(static=True)
+    names: tuple[str, ...] | None = eqx.field(static=True)
+    count: int = eqx.field(static=True)
+    n: int = eqx.field(static=True)
 
     @classmethod
-    def of(cls, name: str, ops: PyTree, n: int) -> Measured:
-        """From a list or dict of operators, or a single one."""
-        found = listed(name, ops)
-        dense, moving, places = [], [], []
-        for k, op in enumerate(found):
-            label = f"{name}[{k}]"
-            if is_callable(op) or isinstance(op, Operator):
-                operator = as_operator(label, op, n)
-                if not operator.is_constant:
-                    moving.append(operator)
-                    places.append(k)
-                    dense.append(np.zeros((n, n), complex))
-                    continue
-                op = operator(0.0)
-            dense.append(as_matrix(label, op, n))
-        empty = jnp.zeros((0, n, n), jnp.result_type(complex))
-        return cls(jnp.stack(dense) if dense else empty, tuple(moving), tuple(places))
+    def read(cls, name: str, ops: Any, n: int) -> Measured:
+        """From whatever may stand for operators, checked by name: see `listed`."""
+        names, found = listed(name, ops)
+        labels = [f"{name}[{k}]" for k in range(len(found))] if names is None else [f"{name}[{k!r}]" for k in names]
+        operators = [as_operator(label, op, n) for label, op in zip(labels, found)]
+        terms = [(k, term) for k, op in enumerate(operators) for term in op.terms]
+        kept = [(k, term) for k, term in terms if term.matrix is not None]
+        moving = [(k, term.function) for k, term in terms if term.function is not None]
+        dense = [term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix for _, term in kept]
+        return cls(
+            matrices=jnp.stack(dense) if dense else jnp.zeros((0, n, n), complex),
+            envelopes=tuple(term.envelope for _, term in kept),
+            functions=tuple(function for _, function in moving),
+            owners=tuple(k for k, _ in kept),
+            function_owners=tuple(k for k, _ in moving),
+            names=names,
+            count=len(found),
+            n=n,
+        )
 
     @property
-    def count(self) -> int:
-        """K."""
-        return self.constant.shape[0]
+    def is_constant(self) -> bool:
+        """True where none depends on time."""
+        return not self.functions and all(envelope is None for envelope in self.envelopes)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The complex type of the matrices."""
+        return np.dtype(jnp.result_type(self.matrices.dtype, jnp.complex64))
+
+    def astype(self, dtype: Any) -> Measured:
+        """The same with matrices of another type."""
+        return eqx.tree_at(lambda m: m.matrices, self, self.matrices.astype(dtype))
+
+    def __call__(self, t: ArrayLike, state: Array) -> Array:
+        """(K,) values at time t in a density matrix (n, n) or a ket (n,), which is not normalised."""
+        if state.ndim == 1:
+            ket = state
+
+            def expect(matrices: Array) -> Array:
+                return jnp.einsum("i,kij,j->k", ket.conj(), matrices, ket, precision=HIGHEST)
+        else:
+
+            def expect(matrices: Array) -> Array:
+                return jnp.einsum("kij,ji->k", matrices, state, precision=HIGHEST)
+
+        return self._summed(t, expect)
 
     def at(self, t: ArrayLike) -> Array:
-        """All of them at time t, (K, n, n)."""
-        found = self.constant
-        for place, op in zip(self.places, self.moving):
-            found = found.at[place].set(op(t).astype(found.dtype))
-        return found
+        """The dense operators at time t, (K, n, n)."""
+        return self._summed(t, lambda matrices: matrices)
 
-    def expects(self, t: ArrayLike, rho: Array) -> Array:
-        """Tr(O rho), (K,)."""
-        return jnp.einsum("kij,ji->k", self.at(t), rho, precision="highest")
+    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> Array:
+        values = expect(self.matrices)
+        if self.is_constant and self.owners == tuple(range(self.count)):
+            return values
+        shape = values.shape[1:]
+        if any(envelope is not None for envelope in self.envelopes):
+            numbers = [jnp.ones((), values.dtype) if e is None else _number(e(t), values.dtype) for e in self.envelopes]
+            values = jnp.stack(numbers).reshape(-1, *(1 for _ in shape)) * values
+        total = jnp.zeros((self.count, *shape), values.dtype).at[np.asarray(self.owners, int)].add(values)
+        if self.functions:
+            now = jnp.stack([jnp.asarray(foreign.as_matrix("exp_ops", f(t), self.n)) for f in self.functions])
+            total = total.at[np.asarray(self.function_owners, int)].add(expect(now).astype(values.dtype))
+        return total
 
-    def ket_expects(self, t: ArrayLike, psi: Array) -> Array:
-        """<psi|O|psi>, (K,)."""
-        return jnp.einsum("i,ki->k", psi.conj(), matmul(self.at(t), psi))
+
+def _number(value: ArrayLike, dtype: Any) -> Array:
+    return jnp.asarray(value, dtype).reshape(())
 
 
-def listed(name: str, ops: PyTree) -> list:
-    """The operators of a list, a dict, a stack (K, n, n), or a single one."""
+def listed(name: str, ops: Any) -> tuple[tuple[str, ...] | None, list[Any]]:
+    """The names (of a dict) and the operators of a list, a dict, a stack (K, n, n) or one operator alone.
+
+    Raises:
+        ValueError: `ops` is nothing of the kind.
+
+    Example:
+        >>> [len(listed("exp_ops", ops)[1]) for ops in ((), [[0, 1], [1, 0]], {"a": jnp.eye(2)}, jnp.ones((3, 2, 2)))]
+        [0, 1, 1, 3]
+    """
     if isinstance(ops, Mapping):
-        return [*ops.values()]
-    if isinstance(ops, Sequence):
-        return [*ops]
-    if isinstance(ops, Operator) or is_callable(ops) or is_foreign(ops):
-        return [ops]
-    shape = np.shape(ops)
-    require(len(shape) in (2, 3), name, "be a list of operators", type(ops).__name__)
-    return [*ops] if len(shape) == 3 else [ops]
+        return tuple(str(key) for key in ops), list(ops.values())
+    if isinstance(ops, Operator) or foreign.is_foreign(ops) or foreign.is_callable(ops):
+        return None, [ops]
+    if isinstance(ops, Sequence) and not isinstance(ops, str):
+        rows = [row for row in ops if isinstance(row, Sequence) and all(np.isscalar(x) for x in row)]
+        # Rows of plain numbers are one matrix.
+        return None, [ops] if len(ops) > 0 and len(rows) == len(ops) else list(ops)
+    dimensions = np.ndim(ops) if not isinstance(ops, str) else 0
+    must = "be a list or dict of operators, a stack (K, n, n), or one operator"
+    require(dimensions in (2, 3), name, must, f"{type(ops).__name__} of {dimensions} dimensions")
+    return None, [ops] if dimensions == 2 else list(ops)

@@ -120,7 +120,7 @@ def mesolve(
     """
     ts = times("tsave", tsave)
     law = as_generator(hamiltonian, jump_ops, rates, layout)
-    operators = Measured.of("exp_ops", exp_ops, law.n)
+    operators = Measured.read("exp_ops", exp_ops, law.n)
     equation, rho = master_equation(law, as_state("rho0", rho0, law.n), operators)
     warn_of_half_drives(law, ts)
     edges = known_edges(law, discontinuities, ts)
@@ -175,6 +175,6 @@ def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
 
 def stack_operators(name: str, ops: PyTree, n: int) -> Array:
     """(K, n, n) dense operators that do not depend on time."""
-    found = Measured.of(name, ops, n)
-    require(not found.moving, name, "not depend on time here", "an operator that does")
-    return found.constant
+    found = Measured.read(name, ops, n)
+    require(found.is_constant, name, "not depend on time here", "an operator that does")
+    return found.at(0.0)

@@ -215,7 +215,7 @@ class Prepared(eqx.Module):
 
     field: eqx.Module  # has ready() -> (L - c)/s on what the form splits
     start: ArrayLike
-    weights: ArrayLike  # of the operators to record
+    weights: ArrayLike | None  # of the operators to record, where they are constant
     unit: ArrayLike  # of the trace
     outside: ArrayLike  # what lies outside the plan's patterns
     at_edge: ArrayLike | None
@@ -229,7 +229,8 @@ def _prepare(model: MasterEquation, rho: ArrayLike, plan: FaberPlan, ellipse: fa
     field = form.field(law, ellipse.centre, ellipse.capacity, hermitian=model.hermitian)
     unit = form.operators(np.eye(form.n, dtype=rho.dtype)[None])[0]
     at_edge = None if plan.edge is None else form.marked(plan.edge)
-    weights, outside = form.operators(model.operators.constant), whole.outside(*plan.skeletons)
+    weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
+    outside = whole.outside(*plan.skeletons)
     return Prepared(field, form.pack(rho), weights, unit, outside, at_edge, ellipse)
 
 
@@ -304,14 +305,14 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
 def _recorder(made: Prepared, problem: Problem, plan: FaberPlan) -> Recorder:
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
-    weights, unit = jnp.asarray(made.weights), jnp.asarray(made.unit)
+    weights, unit = made.weights, jnp.asarray(made.unit)
 
     def observed(t: ArrayLike, z: Array) -> dict:
         if not isinstance(problem.observables, tuple):
             return {name: f(form.unpack(z)) for name, f in problem.observables.items()}
         if not problem.observables:
             return {}
-        found = form.operators(model.operators.at(t)) if model.operators.moving else weights
+        found = form.operators(model.operators.at(t)) if weights is None else jnp.asarray(weights)
         return {"expects": jnp.tensordot(found, z, z.ndim)}
 
     def record(t: ArrayLike, z: Array) -> dict:
