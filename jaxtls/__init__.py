@@ -26,12 +26,15 @@ from .fitting import propagate as propagate
 from .interop import load as load
 from .interop import save as save
 from .lindblad import AbstractGenerator as AbstractGenerator
+from .lindblad import Faber as Faber
 from .lindblad import Lindbladian as Lindbladian
+from .lindblad import MatrixExponential as MatrixExponential
 from .lindblad import correlation as correlation
 from .lindblad import local as local
 from .lindblad import mesolve as mesolve
 from .lindblad import modulated as modulated
 from .lindblad import piecewise_constant as piecewise_constant
+from .lindblad import sesolve as sesolve
 from .lindblad import spectrum as spectrum
 from .lindblad import steady_state as steady_state
 from .lindblad import trajectories as trajectories

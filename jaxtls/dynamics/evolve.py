@@ -39,6 +39,7 @@ def evolve(
     rtol: float = 1e-6,
     atol: float = 1e-8,
     max_steps: int | None = None,
+    max_step: float | None = None,
     adjoint: diffrax_method.Adjoint | None = None,
     stepsize_controller: diffrax_method.StepSizeController | None = None,
     dt0: ArrayLike | None = None,
@@ -64,7 +65,8 @@ def evolve(
         solver: any diffrax solver; the older name of `method`.
         rtol, atol: relative and absolute tolerance.
         max_steps: most steps to take. None: as many as needed; where parameters or times are
-            traced, 1024 macro steps of a splitting in each interval or 4096 steps of a diffrax solver.
+            traced, 1024 macro steps of a splitting in each interval or 65536 steps of a diffrax solver.
+        max_step: longest step of a solver that controls its steps [time], for pulses that it would step over.
         adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
             on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
@@ -100,6 +102,7 @@ def evolve(
         rtol=rtol,
         atol=atol,
         max_steps=max_steps,
+        max_step=max_step,
         discontinuities=discontinuities,
         progress=progress,
         solver=solver,
@@ -122,6 +125,7 @@ def posed(
     rtol: float = 1e-6,
     atol: float = 1e-8,
     max_steps: int | None = None,
+    max_step: float | None = None,
     discontinuities: ArrayLike | None = None,
     progress: bool = False,
     **of_diffrax: PyTree,
@@ -150,6 +154,7 @@ def posed(
         rtol=float(rtol),
         atol=float(atol),
         max_steps=max_steps,
+        max_step=max_step,
         progress=progress,
         traced=is_traced(whole, y0, ts, extras) or _hides_tracers(whole, y0, ts, recorded),
     )
@@ -269,8 +274,8 @@ def _chosen_observables(model: AbstractModel, observables: Observables | None) -
 
 def checked(solution: Solution, throw: bool, traced: bool) -> Solution:
     remedy = (
-        "evolve did not finish: it ran out of steps or met a non-finite number. Raise max_steps, shorten the run, "
-        "or pass throw=False and look at Solution.success."
+        "evolve did not finish: it ran out of steps or met a number that is not finite (NaN or infinite)"
+        f"{_reached(solution)}. Raise max_steps, shorten the run, or pass throw=False and look at Solution.success."
     )
     if traced:
         if not throw:
@@ -284,6 +289,14 @@ def checked(solution: Solution, throw: bool, traced: bool) -> Solution:
     for concern in solution.concerns():
         warnings.warn(concern, stacklevel=4)
     return solution
+
+
+def _reached(solution: Solution) -> str:
+    """Where a solver that did not finish stands, if that is known."""
+    reached = solution.stats.get("reached")
+    if reached is None or is_traced(reached) or np.ndim(reached) > 0:
+        return ""
+    return f" at t = {float(reached):.6g}"
 
 
 def warn_below_precision(rtol: float, y0: PyTree) -> None:

@@ -61,8 +61,8 @@ class AbstractModel(eqx.Module):
 
     # --- how it may be moved ------------------------------------------------------------------------------------------
 
-    def longest_step(self, ts: Array) -> Array | None:
-        """A bound on the steps of a solver that controls them, where something could be stepped over."""
+    def stops(self, ts: Array) -> Array | None:
+        """Times at which the steps of a solver that controls them must end, where something could be stepped over."""
         return None
 
     @property

@@ -26,6 +26,7 @@ class Problem(eqx.Module):
     rtol: float = eqx.field(static=True, default=1e-6)
     atol: float = eqx.field(static=True, default=1e-8)
     max_steps: int | None = eqx.field(static=True, default=None)
+    max_step: float | None = eqx.field(static=True, default=None)
     progress: bool = eqx.field(static=True, default=False)
     # Whether numbers of the problem are traced, seen or hidden in functions.
     traced: bool = eqx.field(static=True, default=False)

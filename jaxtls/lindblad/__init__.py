@@ -6,10 +6,13 @@ from .generator import AbstractGenerator as AbstractGenerator
 from .lindbladian import Lindbladian as Lindbladian
 from .mesolve import MasterSolution as MasterSolution
 from .mesolve import mesolve as mesolve
+from .methods.faber import Faber as Faber
+from .methods.matrix_exponential import MatrixExponential as MatrixExponential
 from .operators import Operator as Operator
 from .operators import local as local
 from .operators import modulated as modulated
 from .operators import piecewise_constant as piecewise_constant
+from .sesolve import sesolve as sesolve
 from .steady import steady_state as steady_state
 from .trajectories import TrajectoriesResult as TrajectoriesResult
 from .trajectories import trajectories as trajectories

@@ -54,8 +54,8 @@ class MasterEquation(AbstractModel):
     def vector_field(self, t: ArrayLike, y: Array, args: None = None) -> Array:
         return self.generator(y)(t, y, args)
 
-    def longest_step(self, ts: Array) -> Array | None:
-        return self.law.longest_step(ts)
+    def stops(self, ts: Array) -> Array | None:
+        return self.law.stops(ts)
 
 
 def master_equation(law: AbstractGenerator, state: Array, operators: Measured) -> tuple[MasterEquation, Array]:

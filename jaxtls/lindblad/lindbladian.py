@@ -10,12 +10,13 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, real, require
+from .._checks import concrete, is_traced, real, require
 from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator, as_operator
+from .pulses import pulse_times
 from .rhs.fields import HIGHEST, AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
 from .storage.family import Family, Skeleton, diagonals_of, total
@@ -123,6 +124,43 @@ class Lindbladian(AbstractGenerator):
         """True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
 
+    def gershgorin(self) -> tuple[Array, Array]:
+        """Diagonal of the constant H and the sums of the moduli beside it, (n,) each."""
+        entries, values = self.terms.entries(), self.terms.values.reshape(-1)
+        zeros = jnp.zeros(self.n, self.rates.dtype)
+        on = entries.row == entries.column
+        diagonal = zeros.at[entries.row[on]].add(values[entries.place[on]].real)
+        return diagonal, zeros.at[entries.row[~on]].add(jnp.abs(values[entries.place[~on]]))
+
+    @property
+    def is_modulated(self) -> bool:
+        """True where a matrix is multiplied by a function of time."""
+        return bool(self.envelopes or self.jump_envelopes)
+
+    def stops(self, ts: Array) -> Array | None:
+        """Times at which steps must end, so that no pulse is stepped over; see `pulses`."""
+        return None if self.is_constant else pulse_times(self._moving, ts, self.n)
+
+    def _moving(self, t: ArrayLike) -> Array:
+        """Numbers that change where the equation does."""
+        c = self._coefficients(t)
+        found = [] if c is None else [c.real, c.imag]
+        mixed = np.cos(np.arange(self.n**2, dtype=float)).reshape(self.n, self.n)
+        for f in (*self.functions, *self.jump_functions):
+            op = foreign.as_matrix("hamiltonian", f(t), self.n)
+            found.append(jnp.stack([jnp.sum(mixed * op.real), jnp.sum(mixed * op.imag)]))
+        return jnp.concatenate([part.astype(self.rates.dtype) for part in found])
+
+    def hermiticity_error(self, ts: Array) -> float | None:
+        """Largest |H - H†| / |H| at three times of a run that depends on time; None where numbers are traced."""
+        if self.is_constant or is_traced(self, ts):
+            return None
+        try:
+            return float(_hermiticity_error(self, ts))
+        except jax.errors.ConcretizationTypeError:
+            # A tracer that hides in a function.
+            return None
+
     @property
     def can_expand(self) -> bool:
         return True
@@ -153,17 +191,12 @@ class Lindbladian(AbstractGenerator):
             found += _edges(f)
         return found
 
-    def hamiltonian_at(self, t: Any = 0.0) -> Array:
+    def hamiltonian(self, t: ArrayLike) -> Array:
         """The dense Hamiltonian at time t, (n, n)."""
         c = self._coefficients(t)
         weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
         matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
         return matrix + self._summed(self.functions, t)
-
-    def jumps_at(self, t: Any = 0.0) -> Array:
-        """Dense sqrt(r_k) L_k at time t, (K, n, n), time-independent and modulated ones first."""
-        weights, operators = self.jump_channels(t)
-        return jnp.sqrt(weights)[:, None, None] * operators
 
     def jump_channels(self, t: Any) -> tuple[Array, Array]:
         """Rates (K,) and dense operators (K, n, n) at time t."""
@@ -177,7 +210,7 @@ class Lindbladian(AbstractGenerator):
     def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
         parts = self.parts()
-        fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if self._coefficients(0.0) is None else None
+        fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if not self.is_modulated else None
 
         def field(t: Any, y: Array, args: Any = None) -> Array:
             if fixed is None:
@@ -220,7 +253,7 @@ class Lindbladian(AbstractGenerator):
 
     def _coefficients(self, t: Any) -> Array | None:
         """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
-        if not (self.envelopes or self.jump_envelopes):
+        if not self.is_modulated:
             return None
         dtype = self.terms.values.dtype
         found = [f(t) for f in self.envelopes] + [jnp.abs(jnp.asarray(f(t))) ** 2 for f in self.jump_envelopes]
@@ -245,6 +278,14 @@ class Lindbladian(AbstractGenerator):
     def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
         return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
+
+
+@eqx.filter_jit
+def _hermiticity_error(model: Lindbladian, ts: Array) -> Array:
+    times = ts[0] + (ts[-1] - ts[0]) * jnp.array([0.0, 0.38, 1.0])
+    h = jax.lax.map(model.hamiltonian, times)
+    error = jnp.max(jnp.abs(h - h.conj().swapaxes(-1, -2)), (1, 2))
+    return jnp.max(error / jnp.maximum(jnp.max(jnp.abs(h), (1, 2)), jnp.finfo(error.dtype).tiny))
 
 
 def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:

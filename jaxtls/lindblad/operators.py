@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._checks import concrete, finite, require, size
+from .._checks import concrete, finite, is_traced, require, size
 from . import foreign
 from .storage.diagonals import Diagonals
 
@@ -266,10 +266,52 @@ def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
         wanted = "(n, n)" if n is None else f"({n}, {n})"
         require(good, name, f"return an array of shape {wanted}", f"shape {shape}")
         return Operator((Term(None, None, function),), int(shape[0]))
+    if isinstance(value, list | tuple) and any(isinstance(part, tuple | list) and _is_pair(part) for part in value):
+        return _from_list(name, value, n)
     matrix = foreign.as_matrix(name, value, n)
     known = concrete(matrix)
     require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
     return Operator((Term(matrix if known is None else known),), matrix.shape[0])
+
+
+def _is_pair(part: Any) -> bool:
+    """Whether a member of a list is (operator, coefficient), and not a row of numbers."""
+    return len(part) == 2 and not (np.ndim(part[0]) == 0 and not isinstance(part[0], Operator | Callable))
+
+
+def _from_list(name: str, value: Any, n: int | None) -> Operator:
+    """QuTiP's list form [H0, (V, x), (W, f)]: each pair an operator and a number, traced or not, or function of time.
+
+    The patterns of the operators are kept where x is traced.
+    """
+    total: Operator | None = None
+    for k, part in enumerate(value):
+        label = f"{name}[{k}]"
+        operator, coefficient = part if isinstance(part, tuple | list) and _is_pair(part) else (part, None)
+        term = _structured(as_operator(label, operator, n))
+        n = term.n
+        if coefficient is not None and foreign.is_callable(coefficient):
+            term = modulated(coefficient, term)
+        elif coefficient is not None:
+            number = coefficient if is_traced(coefficient) else np.asarray(coefficient)
+            good = number.ndim == 0 and number.dtype.kind in "biufc"
+            require(good, label, "pair an operator with a number or a function of time", repr(coefficient))
+            term = term * number
+        total = term if total is None else total + term
+    assert total is not None
+    return total
+
+
+def _structured(op: Operator) -> Operator:
+    """With matrices as diagonals, whose pattern survives a traced factor."""
+    terms = []
+    for term in op.terms:
+        matrix = term.matrix
+        if matrix is not None and not isinstance(matrix, Diagonals) and (known := concrete(matrix)) is not None:
+            # Real operators stay real: a real Hamiltonian costs half as much.
+            matrix = Diagonals.from_array(known if np.any(known.imag) else known.real)
+        terms.append(Term(matrix, term.envelope, term.function))
+    return Operator(tuple(terms), op.n)
 
 
 class _Hoisted(eqx.Module):

@@ -20,7 +20,7 @@ from ..solution import Solution
 from .base import AbstractMethod, AbstractPlan
 
 # One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
-TRACED_MAX_STEPS = 4096
+TRACED_MAX_STEPS = 16**4
 MAX_STEPS = 2**20
 # For runs that nobody differentiates.
 QUICKEST_TO_COMPILE = diffrax.ForwardMode()
@@ -67,7 +67,8 @@ def integrate(
     dt0: Any,
     jumps: Array | None = None,
     traced: bool,
-    max_step: Array | None = None,
+    stops: Array | None = None,
+    max_step: float | None = None,
     progress: bool = False,
 ) -> tuple[PyTree, dict[str, Any], Array]:
     """Solve, recording `record(y)` at ts. Returns (records, stats, success)."""
@@ -94,12 +95,17 @@ def integrate(
     if max_steps is None:
         max_steps = TRACED_MAX_STEPS if traced else MAX_STEPS
     if stepsize_controller is None:
-        stepsize_controller = diffrax.PIDController(rtol=rtol, atol=atol)
+        # Steps that become shorter than rounding have met a number that is not finite: the run ends there.
+        span = jax.lax.stop_gradient(jnp.maximum(ts[-1] - ts[0], jnp.max(jnp.abs(ts))))
+        shortest = 4 * jnp.finfo(ts.dtype).eps * span
+        stepsize_controller = diffrax.PIDController(
+            rtol=rtol, atol=atol, dtmin=shortest, force_dtmin=False, dtmax=max_step
+        )
         if isinstance(solver, StrangSolver):
             # Its interpolation is linear, so land on the output times.
             stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=ts)
-    if edges is not None:
-        stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, jump_ts=edges)
+    if edges is not None or stops is not None:
+        stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=stops, jump_ts=edges)
     meter = diffrax.TqdmProgressMeter() if progress else diffrax.NoProgressMeter()
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
@@ -108,7 +114,12 @@ def integrate(
         t1=ts[-1],
         dt0=dt0,
         y0=as_real(y0),
-        saveat=diffrax.SaveAt(ts=ts, fn=lambda t, y, args: record(t, from_real(y, y0))),
+        saveat=diffrax.SaveAt(
+            subs=[
+                diffrax.SubSaveAt(ts=ts, fn=lambda t, y, args: record(t, from_real(y, y0))),
+                diffrax.SubSaveAt(t1=True, fn=lambda t, y, args: t),
+            ]
+        ),
         stepsize_controller=stepsize_controller,
         adjoint=adjoint,
         max_steps=max_steps,
@@ -118,8 +129,9 @@ def integrate(
     stats = {
         "steps": solution.stats["num_steps"],
         "rejected": solution.stats["num_rejected_steps"],
+        "reached": jax.lax.stop_gradient(solution.ts[1][0]),
     }
-    return solution.ys, stats, solution.result == diffrax.RESULTS.successful
+    return solution.ys[0], stats, solution.result == diffrax.RESULTS.successful
 
 
 def _clock(edges: Array, ts: Array) -> Callable[[Array], tuple[Array, Array]]:
@@ -290,7 +302,8 @@ def _run(method: Diffrax, problem: Problem, plan: StepPlan) -> Solution:
         dt0=method.dt0,
         jumps=problem.discontinuities,
         traced=problem.traced,
-        max_step=model.longest_step(problem.ts),
+        stops=model.stops(problem.ts),
+        max_step=problem.max_step,
     )
     stats = {"method": type(solver).__name__, **stats}
     if plan.levels is not None:

@@ -13,75 +13,26 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete
-from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.problem import Problem, as_solution, worst
 from ...dynamics.solution import Solution
-from ...dynamics.stepping import EQUAL, equally_spaced
+from ...dynamics.stepping import EQUAL
 from ...numerics.exponential import expm1
 from ...numerics.products import matmul
 from ..equation import MasterEquation
-
-# Most levels of the method "auto": exponentials of 64 x 64 matrices.
-LEVELS = 8
-
-
-class ExponentialPlan(AbstractPlan):
-    """Nothing has to be chosen: squarings are counted inside the program."""
-
-    n: int = eqx.field(static=True)
-    uniform: bool | None = eqx.field(static=True)
-
-    def describe(self) -> str:
-        """The size of the exponentials."""
-        return f"exponentials of {self.n**2} x {self.n**2} matrices"
-
-
-class MatrixExponential(AbstractMethod):
-    """exp(h L) of one interval, or of each where they differ; for generators that do not depend on time.
-
-    Its cost grows as n^6 and does not depend on rates and times: the choice for few levels and stiff equations.
-
-    Example:
-        >>> jt.MatrixExponential().name
-        'matrix exponential'
-
-    Source: C. Moler, C. Van Loan, SIAM Rev. 45, 3 (2003).
-    """
-
-    @property
-    def name(self) -> str:
-        """Matrix exponential."""
-        return "matrix exponential"
-
-    def refusal(self, problem: Problem) -> str | None:
-        """It wants a constant generator."""
-        return constant_only(problem)
-
-    def plan(self, problem: Problem) -> ExponentialPlan:
-        """Whether the times are equally spaced, where they are known."""
-        assert isinstance(problem.model, MasterEquation)
-        known = concrete(problem.ts)
-        return ExponentialPlan(problem.model.law.n, None if known is None else equally_spaced(np.diff(known)))
-
-    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """All times."""
-        assert isinstance(plan, ExponentialPlan)
-        known = concrete(problem.ts)
-        return _run(problem, None if known is None else equally_spaced(np.diff(known)))
+from ..schroedinger import SchroedingerEquation
 
 
 def constant_only(problem: Problem) -> str | None:
     """Why a method for constant generators cannot solve a problem."""
-    if not isinstance(problem.model, MasterEquation):
-        return "be one that fits: this one wants a generator of density matrices"
+    if not isinstance(problem.model, MasterEquation | SchroedingerEquation):
+        return "be one that fits: this one wants a generator of density matrices or a Hamiltonian"
     if not problem.model.law.is_constant or problem.discontinuities is not None:
         return "be a diffrax solver where the equation depends on time"
     return None
 
 
 @eqx.filter_jit
-def _run(problem: Problem, uniform: bool | None) -> Solution:
+def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     model, ts = problem.model, problem.ts
     assert isinstance(model, MasterEquation)
     n, rho = model.law.n, problem.y0
@@ -91,7 +42,7 @@ def _run(problem: Problem, uniform: bool | None) -> Solution:
     moved = jax.vmap(lambda b: field(0.0, b, None))(basis)
     generator = _coordinates(basis, moved, model.hermitian).T
     start = _coordinates(basis, rho[None], model.hermitian)[0]
-    found = jnp.concatenate([start[None], _moved(generator, start, jnp.diff(ts), uniform)])
+    found = jnp.concatenate([start[None], moved(generator, start, jnp.diff(ts), uniform)])
     states = jnp.tensordot(found, basis, 1, precision="highest")
     records = jax.vmap(problem.recorder())(ts, states)
     rounding = jnp.finfo(ts.dtype).eps * (1 + (ts[-1] - ts[0]) * jnp.linalg.norm(generator))
@@ -101,7 +52,7 @@ def _run(problem: Problem, uniform: bool | None) -> Solution:
     return as_solution(records, ts, stats, jax.lax.stop_gradient(diagnostics), limits, jnp.array(True))
 
 
-def _moved(generator: Array, start: Array, durations: Array, uniform: bool | None) -> Array:
+def moved(generator: Array, start: Array, durations: Array, uniform: bool | None) -> Array:
     """The state after each interval, (T - 1, n^2)."""
 
     def shared(_: None) -> Array:

@@ -30,8 +30,10 @@ from ..rhs.blocked import BlockPlan
 from ..rhs.bounds import spectral_ellipse
 from ..rhs.sectors import Blocks, blocks, distances
 from ..rhs.whole import WholeMatrix
+from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
+from . import ket
 from .exponential import constant_only
 
 # A window is tried where more states than these are reached, and none is nearer than this to the farthest.
@@ -71,6 +73,16 @@ class FaberPlan(AbstractPlan):
         return f"{self.levels} levels ({self.form.layout}); {self.terms} terms a macro step; macro steps {steps}"
 
 
+class KetPlan(AbstractPlan):
+    """For kets nothing has to be chosen: terms and steps are counted inside the program."""
+
+    bound: int = eqx.field(static=True)
+
+    def describe(self) -> str:
+        """The most terms."""
+        return f"up to {faber.TRACED_TERMS} terms a macro step, as many steps as the numbers ask for"
+
+
 class Faber(AbstractMethod):
     """exp(h L) rho by Faber polynomials of L, for Lindbladians that do not depend on time.
 
@@ -93,8 +105,10 @@ class Faber(AbstractMethod):
             return "be jt.MatrixExponential() or a diffrax solver for this generator: an expansion wants a Lindbladian"
         return found
 
-    def plan(self, problem: Problem) -> FaberPlan:
+    def plan(self, problem: Problem) -> AbstractPlan:
         """The first window, and the terms that its spectrum asks for; structure alone where numbers are traced."""
+        if isinstance(problem.model, SchroedingerEquation):
+            return KetPlan(problem.max_steps or 0)
         if problem.traced:
             return self._unknown(problem)
         return self._known(problem, 0, 1.0)
@@ -130,9 +144,11 @@ class Faber(AbstractMethod):
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """Macro steps from output to output."""
-        assert isinstance(plan, FaberPlan)
         known = concrete(problem.ts)
         uniform = None if known is None else stepping.equally_spaced(np.diff(known))
+        if isinstance(plan, KetPlan):
+            return ket.by_expansion(problem, uniform, plan.bound)
+        assert isinstance(plan, FaberPlan)
         with progress_bar.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
@@ -141,8 +157,7 @@ class Faber(AbstractMethod):
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
         """A larger window where population arrived at its edge, more terms where the last ones are not small."""
-        assert isinstance(plan, FaberPlan)
-        if plan.window is None:
+        if not isinstance(plan, FaberPlan) or plan.window is None:
             return None
         coarse = not float(solution.diagnostics["time_error"]) <= problem.rtol
         leaks = plan.edge is not None and not float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol
@@ -153,7 +168,8 @@ class Faber(AbstractMethod):
 
     def settled(self, plan: AbstractPlan) -> AbstractPlan:
         """With static numbers of terms and steps, rounded up so that other numbers seldom compile anew."""
-        assert isinstance(plan, FaberPlan) and plan.used is not None and plan.counts is not None
+        if not isinstance(plan, FaberPlan) or plan.used is None or plan.counts is None:
+            return plan
         terms = -(-int(plan.used) // TERMS_STEP) * TERMS_STEP
         bound = 2 ** int(np.ceil(np.log2(max(1, int(np.max(plan.counts))))))
         return dataclasses.replace(plan, used=None, terms=terms, bound=bound)

@@ -1,0 +1,49 @@
+"""`SchroedingerEquation`: a Hamiltonian that moves kets, with what to record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from ..dynamics.model import AbstractModel, VectorField
+from .lindbladian import Lindbladian
+from .measured import Measured
+
+
+class SchroedingerEquation(AbstractModel):
+    """i d psi/dt = H(t) psi; neither phase nor norm is touched."""
+
+    closes_over: ClassVar[bool] = False
+    law: Lindbladian  # without jumps
+    operators: Measured
+    norm: Array
+
+    @property
+    def observables(self) -> dict[str, Callable[[Array], Array]]:
+        """Expectation values, recorded by `measured` at their times."""
+        return {"expects": lambda psi: self.operators(0.0, psi)} if self.operators.count else {}
+
+    def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
+        """<psi|O(t)|psi>."""
+        return {name: self.operators(t, y) for name in names}
+
+    def diagnostics(self, y: Array) -> dict[str, Array]:
+        """How far the norm drifted."""
+        return {"norm_error": jnp.abs(jnp.sum(jnp.abs(y) ** 2) - self.norm)}
+
+    @property
+    def diagnostic_limits(self) -> dict[str, float]:
+        return {"norm_error": 1e-5}
+
+    def generator(self, y0: Array) -> VectorField:
+        field = self.law.ket_generator()
+        return lambda t, psi, args=None: field(t, psi[:, None])[:, 0]
+
+    def vector_field(self, t: ArrayLike, y: Array, args: None = None) -> Array:
+        return self.generator(y)(t, y, args)
+
+    def stops(self, ts: Array) -> Array | None:
+        return self.law.stops(ts)
