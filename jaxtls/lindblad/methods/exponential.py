@@ -39,8 +39,8 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     known = _hermitian_basis(n) if model.hermitian else np.eye(n * n, dtype=complex).reshape(-1, n, n)
     basis = jnp.asarray(known, rho.dtype)
     field = model.generator(rho)
-    moved = jax.vmap(lambda b: field(0.0, b, None))(basis)
-    generator = _coordinates(basis, moved, model.hermitian).T
+    images = jax.vmap(lambda b: field(0.0, b, None))(basis)
+    generator = _coordinates(basis, images, model.hermitian).T
     start = _coordinates(basis, rho[None], model.hermitian)[0]
     found = jnp.concatenate([start[None], moved(generator, start, jnp.diff(ts), uniform)])
     states = jnp.tensordot(found, basis, 1, precision="highest")
