@@ -5,6 +5,8 @@ from importlib.metadata import version as _version
 from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
+from .analysis.traces import TraceFit as TraceFit
+from .analysis.traces import fit_trace as fit_trace
 from .dynamics import Lindbladian as Lindbladian
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
@@ -38,6 +40,7 @@ from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
+from .models import ResonatorTrace as ResonatorTrace
 from .models import SpinBathOscillator as SpinBathOscillator
 from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSGlass as TLSGlass
