@@ -5,6 +5,10 @@ from importlib.metadata import version as _version
 from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
+from .analysis.trace_files import Trace as Trace
+from .analysis.trace_files import read_trace as read_trace
+from .analysis.trace_table import TraceTable as TraceTable
+from .analysis.trace_table import fit_traces as fit_traces
 from .analysis.traces import TraceFit as TraceFit
 from .analysis.traces import fit_trace as fit_trace
 from .dynamics import Lindbladian as Lindbladian

@@ -53,8 +53,8 @@ def first_estimate(x: np.ndarray, z: np.ndarray, *, has_line: bool = True) -> St
     Example:
         >>> x = np.linspace(-0.5, 0.5, 201)
         >>> found = first_estimate(x, np.exp(-9j * x) * (1 - 0.06 / (0.1 + 2j * (x - 0.2))))
-        >>> f"{found.position:.3f} {found.width:.3f} {found.delay:.3f}"
-        '0.200 0.100 9.000'
+        >>> f"{found.position:.3f} {found.width:.3f} {found.delay:.1f}"
+        '0.200 0.100 9.0'
     """
     candidates = []
     for delay in _delays(x, z):
@@ -73,7 +73,7 @@ def line_misfit(x: np.ndarray, z: np.ndarray) -> float:
 
 
 def _delays(x: np.ndarray, z: np.ndarray) -> tuple[float, float]:
-    """Angle per unit of x: the mean slope, which a resonance may wind by a turn; and the typical one, which it may not."""
+    """Angle per unit of x: the mean slope, which a resonance may wind by a turn, and the median, which it may not."""
     steps = z[1:] * z[:-1].conj()
     mean = -float(np.angle(np.sum(steps))) * (len(x) - 1) / (x[-1] - x[0])
     lag = max(1, len(x) // 20)

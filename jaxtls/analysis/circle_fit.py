@@ -58,23 +58,27 @@ class Span:
     gain: float | None
     Q_coupling: float | None
 
-    @functools.cached_property
+    @property
     def middle(self) -> float:
         """[Hz]."""
         return float(self.frequencies[0] + self.frequencies[-1]) / 2
 
-    @functools.cached_property
+    @property
     def width(self) -> float:
         """[Hz]."""
         return float(self.frequencies[-1] - self.frequencies[0])
 
-    @functools.cached_property
+    @property
     def x(self) -> np.ndarray:
         """(n,) in [-1/2, 1/2]."""
         x = (self.frequencies - self.middle) / self.width
         even = np.linspace(-0.5, 0.5, len(x))
         # Even grids become one and the same, so that traces of a sweep share their compiled fit.
         return even if np.max(np.abs(x - even)) * len(x) < 1e-5 else x
+
+    def where(self, keep: np.ndarray) -> Span:
+        """The span of some of the points."""
+        return dataclasses.replace(self, frequencies=self.frequencies[keep])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,8 +140,9 @@ class Circle:
                 errors[f"Q_{key}"] = abs(values[f"Q_{key}"] / share) * self.error(key)
         values["Q_loaded"] = f_r / (span.width * self.linewidth)
         rows = [fit.names.index(key) for key in ("internal", "coupling") if key in fit.names]
-        variance = float(np.sum(np.asarray(fit.covariance, float)[np.ix_(rows, rows)]))
-        errors["Q_loaded"] = abs(values["Q_loaded"] / self.linewidth) * np.sqrt(max(variance, 0.0))
+        block = np.asarray(fit.covariance, float)[np.ix_(rows, rows)]
+        variance = max(float(np.sum(block)), 0.0) if np.all(np.isfinite(block)) else np.inf
+        errors["Q_loaded"] = abs(values["Q_loaded"] / self.linewidth) * np.sqrt(variance)
         if span.form != "transmission":
             values["asymmetry"] = float(np.arctan(self.value("skew")))
             errors["asymmetry"] = self.error("skew") / (1 + self.value("skew") ** 2)
@@ -162,7 +167,7 @@ class Circle:
         )
 
 
-def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool) -> tuple[Circle | None, str]:
+def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool = False) -> tuple[Circle | None, str]:
     """The fit from a start, or None and why the start cannot be one.
 
     Arguments:

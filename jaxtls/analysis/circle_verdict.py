@@ -6,8 +6,10 @@ import numpy as np
 
 from .circle_fit import Circle
 
+NOISE = "no resonance stands out of the noise"
 LEAST_GAIN = 40.0  # of chi2 by the resonance: the best of some 1e4 places in pure noise does not reach it
 LEAST_IN_LINE = 4  # points within the full width at half depth
+FAR = 7.0  # standard errors of one part, robust
 MOST_STRUCTURE = 0.05  # of the circle's diameter
 MOST_ERROR = 1 / 3  # relative, of Q_internal and Q_coupling: beyond it errors of Q are far from Gaussian
 
@@ -32,6 +34,17 @@ def structure_of(circle: Circle) -> float:
     return float(max(smooth)) / max(circle.diameter, 1e-300)
 
 
+def spikes(circle: Circle) -> np.ndarray:
+    """(n,) which points stand alone, far from the circle: a glitch of the analyser. None where they are many."""
+    size = np.abs(circle.residuals)
+    sigma = np.sqrt(np.median(size**2) / (2 * np.log(2)))
+    sides = np.maximum(np.append(size[1:], 0.0), np.append(0.0, size[:-1]))
+    # A resonance that is not a circle leaves runs of large residuals, which are no glitch.
+    alone = (size > FAR * sigma) & (sides < 0.35 * size)
+    few = np.sum(alone) <= max(1, len(size) // 100)
+    return alone if few and circle.diameter > FAR * sigma / 2 else np.zeros_like(alone)
+
+
 def _correlation(residuals: np.ndarray, errors: float = 3.0) -> float:
     """Lag-one autocorrelation if it is above so many standard errors 1/sqrt(2 n); else 0."""
     power = float(np.sum(np.abs(residuals) ** 2))
@@ -41,21 +54,22 @@ def _correlation(residuals: np.ndarray, errors: float = 3.0) -> float:
     return rho if rho > errors / np.sqrt(2 * len(residuals)) else 0.0
 
 
-def fault_of(circle: Circle, flat: float) -> str:
-    """What is wrong with the circle, or "".
+def fault_of(circle: Circle) -> str:
+    """What is wrong with a circle that is there, or ""."""
+    return _badly_seen(circle) or _bad_values(circle)
+
+
+def no_resonance(circle: Circle, flat: float) -> str:
+    """Why there is no circle, or "".
 
     Arguments:
         circle: as fitted.
         flat: sum of squared residuals without a resonance.
     """
-    return _no_resonance(circle, flat) or _badly_seen(circle) or _bad_values(circle)
-
-
-def _no_resonance(circle: Circle, flat: float) -> str:
     fit = circle.fit
     chi2 = float(fit.chi2)
     if not np.isfinite(chi2) or flat - chi2 <= LEAST_GAIN * chi2 / max(fit.dof, 1):
-        return "no resonance stands out of the noise"
+        return NOISE
     if not fit.success:
         return f"the fit of the circle did not converge ({fit.message})"
     return ""

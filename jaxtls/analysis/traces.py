@@ -1,4 +1,4 @@
-"""One resonance from a network analyser: Q_internal, Q_coupling and f_r with errors, or the reason why there are none."""
+"""One resonance from a network analyser: Q_internal, Q_coupling and f_r with errors, or why there are none."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ from .._checks import require
 from ..fitting import FitResult
 from ..fitting.result import with_error
 from ..models.resonator_trace import ResonatorTrace, check_form
-from .circle import first_estimate, line_misfit
-from .circle_fit import Span, fit_circle
-from .circle_verdict import correlation, error_scale, fault_of, structure_of
+from .circle import Start, first_estimate, line_misfit
+from .circle_fit import Circle, Span, fit_circle
+from .circle_verdict import (
+    LEAST_GAIN,
+    NOISE,
+    correlation,
+    error_scale,
+    fault_of,
+    no_resonance,
+    spikes,
+    structure_of,
+)
 
 LEAST_POINTS = 10
 
@@ -27,7 +36,7 @@ class TraceFit:
         success: whether the numbers can be trusted.
         reason: why not, where they cannot; else "".
         notes: what was done to the trace that is not usual.
-        frequencies: (n,) [Hz], ascending.
+        frequencies: (n,) [Hz], ascending, of the points that were fitted.
         s21: (n,) complex, as fitted (see `notes` where it is the conjugate of what was measured).
         model: a `ResonatorTrace`; None where no circle was found, or the trace cannot tell Q_internal.
         values: f_r [Hz], Q_internal, Q_coupling, Q_loaded, asymmetry [rad], delay [s].
@@ -35,6 +44,11 @@ class TraceFit:
         noise: root mean square of the residuals' real and imaginary parts, over the line's amplitude at the middle of
             the span (over the peak's, for transmission).
         fit: the `FitResult` behind, in units of the span.
+
+    Example:
+        >>> f = 5e9 + np.linspace(-5e5, 5e5, 101)
+        >>> jt.fit_trace(f, 1 + 0.1 * np.exp(2j * np.pi * np.random.default_rng(0).random(101)), name="nothing")
+        TraceFit nothing: REFUSED: no resonance stands out of the noise
     """
 
     name: str
@@ -51,7 +65,7 @@ class TraceFit:
 
     def __repr__(self) -> str:
         state = "success" if self.success else f"REFUSED: {self.reason}"
-        lines = [f"TraceFit {self.name}: {state}".replace("  ", " ")]
+        lines = [f"TraceFit{' ' * bool(self.name)}{self.name}: {state}"]
         if self.success:
             width = max(map(len, self.values))
             lines += [f"  {key:<{width}}  {with_error(self.values[key], self.stderr[key])}" for key in self.values]
@@ -85,8 +99,8 @@ def fit_trace(
         name: for messages.
 
     Returns:
-        A `TraceFit`. A circle that cannot be trusted does not raise: `success` is False, and `reason` names the noise, a
-        resonance at the edge of the span or too narrow for its points, a negative or undetermined Q_internal, or
+        A `TraceFit`. A circle that cannot be trusted does not raise: `success` is False, and `reason` names the noise,
+        a resonance at the edge of the span or too narrow for its points, a negative or undetermined Q_internal, or
         residuals with structure (two resonances, a bifurcated one, a drift).
 
     Raises:
@@ -104,15 +118,7 @@ def fit_trace(
     (2012). The start: C. K. Sanathanan and J. Koerner, IEEE Trans. Autom. Control 8, 56 (1963).
     """
     f, z = _checked(frequencies, s21)
-    form = check_form(form)
-    given = [key for key, value in (("gain", gain), ("Q_coupling", Q_coupling)) if value is not None]
-    for key, value in (("gain", gain), ("Q_coupling", Q_coupling)):
-        good = value is None or (isinstance(value, int | float) and np.isfinite(value) and value > 0)
-        require(good, key, "be a finite number > 0", repr(value))
-        remedy = 'It is fitted; give it for form="transmission" only.'
-        require(value is None or form == "transmission", key, f"be None for form={form!r}", value, remedy)
-    require(len(given) < 2, "gain", "be None where Q_coupling is given", gain, "One of them is enough.")
-
+    _check_options(check_form(form), gain, Q_coupling)
     scale = float(np.median(np.abs(z))) if form != "transmission" else float(np.max(np.abs(z)))
     require(scale > 0, "s21", "be other than zero", scale)
     span = Span(f, form, scale, None if gain is None else gain / scale, Q_coupling)
@@ -123,26 +129,52 @@ def fit_trace(
         y, z = y.conj(), z.conj()
         notes.append("time runs as e^{-i w t} in this trace: its complex conjugate was fitted")
     flat = line_misfit(span.x, y) if form != "transmission" else float(np.sum(np.abs(y) ** 2))
-    circle, problem = fit_circle(span, y, start, with_tilt=False)
-    if circle is None:
-        seen = flat - start.misfit > 40 * start.misfit / (2 * len(f) - 7)
-        reason = problem if seen else "no resonance stands out of the noise"
-        return TraceFit(name, False, reason, tuple(notes), f, z)
-    if structure_of(circle):
-        tilted, _ = fit_circle(span, y, start, with_tilt=True)
-        if tilted is not None and structure_of(tilted) < 0.7 * structure_of(circle):
-            circle = tilted
-            notes.append("the gain of the line is tilted over the span: its slope was fitted too")
-    widened = error_scale(circle)
-    if widened > 1.05:
-        notes.append(
-            f"neighbouring residuals hang together ({correlation(circle):.2f}): errors widened {widened:.2g} times"
+    if flat - start.misfit <= LEAST_GAIN * start.misfit / (2 * len(f) - 7):
+        return TraceFit(name, False, NOISE, (), f, z)
+    circle, problem = fit_circle(span, y, start)
+    if circle is None or (problem := no_resonance(circle, flat)):
+        return TraceFit(name, False, problem, () if problem == NOISE else tuple(notes), f, z)
+
+    circle, kept, more = _improved(circle, y, start)
+    scaled = error_scale(circle)
+    if scaled > 1.05:
+        more.append(
+            f"neighbouring residuals hang together ({correlation(circle):.2f}): errors widened {scaled:.2g} times"
         )
-    fault = fault_of(circle, flat)
-    values, stderr = circle.physical(widened)
+    fault = fault_of(circle)
+    values, stderr = circle.physical(scaled)
     model = None if circle.is_undetermined or circle.internal <= 0 else circle.model()
     noise = float(np.sqrt(np.mean(np.abs(circle.residuals) ** 2) / 2) / circle.level)
-    return TraceFit(name, not fault, fault, tuple(notes), f, z, model, values, stderr, noise, circle.fit)
+    found = (values, stderr, noise, circle.fit)
+    return TraceFit(name, not fault, fault, (*notes, *more), f[kept], z[kept], model, *found)
+
+
+def _improved(circle: Circle, y: np.ndarray, start: Start) -> tuple[Circle, np.ndarray, list[str]]:
+    """The circle without glitches, and with a tilted line where that takes structure off the residuals."""
+    notes, kept = [], np.ones(len(y), bool)
+    alone = spikes(circle)
+    if np.any(alone):
+        again, _ = fit_circle(circle.span.where(~alone), y[~alone], start)
+        if again is not None and again.fit.success:
+            where = ", ".join(f"{f:.9g}" for f in circle.span.frequencies[alone])
+            notes.append(f"points far from the circle and from their neighbours were left out, at {where} Hz")
+            circle, kept = again, ~alone
+    structure = structure_of(circle)
+    if structure:
+        tilted, _ = fit_circle(circle.span, y[kept], start, with_tilt=True)
+        if tilted is not None and tilted.fit.success and structure_of(tilted) < 0.7 * structure:
+            notes.append("the gain of the line is tilted over the span: its slope was fitted too")
+            circle = tilted
+    return circle, kept, notes
+
+
+def _check_options(form: str, gain: float | None, Q_coupling: float | None) -> None:
+    for key, value in (("gain", gain), ("Q_coupling", Q_coupling)):
+        good = value is None or (isinstance(value, int | float) and np.isfinite(value) and value > 0)
+        require(good, key, "be a finite number > 0", repr(value))
+        remedy = 'It is fitted; give it for form="transmission" only.'
+        require(value is None or form == "transmission", key, f"be None for form={form!r}", value, remedy)
+    require(gain is None or Q_coupling is None, "gain", "be None where Q_coupling is given", gain, "One is enough.")
 
 
 def _checked(frequencies: ArrayLike, s21: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -37,8 +37,8 @@ class ResonatorTrace(eqx.Module):
         tilt: t [1], slope of the logarithm of the gain against f/f_r.
         form: "notch", "reflection" or "transmission" (static).
 
-    All but `form` may be arrays that broadcast with the frequencies. Single precision holds 5 GHz to 300 Hz only: enable
-    x64 for resonances that are narrower than some 10 kHz.
+    All but `form` may be arrays that broadcast with the frequencies. Single precision holds 5 GHz to 300 Hz only:
+    enable x64 for resonances narrower than some 10 kHz.
 
     Raises:
         ValueError: if an argument is out of range, or `form` is none of the three.
@@ -48,8 +48,8 @@ class ResonatorTrace(eqx.Module):
         >>> [round(float(abs(s)), 3) for s in trace.response(jnp.array([5e9, 5.1e9]))]  # Q_c/(Q_i + Q_c) on resonance
         [0.333, 1.0]
 
-    Source: S. Probst et al., Rev. Sci. Instrum. 86, 024706 (2015), Eqs. 1-2 (notch, delay); M. S. Khalil et al., J. Appl.
-    Phys. 111, 054510 (2012) (complex Q_c, 1/Q_i = 1/Q_l - Re 1/Q_c).
+    Source: S. Probst et al., Rev. Sci. Instrum. 86, 024706 (2015) (notch, delay); M. S. Khalil et al., J. Appl. Phys.
+    111, 054510 (2012) (complex Q_c, 1/Q_i = 1/Q_l - Re 1/Q_c).
     """
 
     f_r: Array
