@@ -15,6 +15,9 @@ from ..fitting import FitResult, Positive, Real, fit
 from ..models.resonator_trace import DIPS, ResonatorTrace
 from .circle import Start
 
+# Stands for a coupling that nothing tells: only its sum with the internal loss is fitted then.
+UNKNOWN = 0.1
+
 
 class ScaledCircle(eqx.Module):
     """A `ResonatorTrace` in x = (f - middle)/span: losses are linewidths in spans, so that they may come out negative.
@@ -48,14 +51,14 @@ class Span:
         frequencies: (n,) [Hz], ascending.
         form: of the trace.
         scale: unit of the trace's amplitude.
-        gain: of the line in that unit, where known.
+        has_gain: whether that unit is the known gain of the line.
         Q_coupling: where known.
     """
 
     frequencies: np.ndarray
     form: str
     scale: float
-    gain: float | None
+    has_gain: bool
     Q_coupling: float | None
 
     @property
@@ -96,7 +99,7 @@ class Circle:
     @property
     def is_undetermined(self) -> bool:
         """Whether only the sum of internal loss and coupling is known."""
-        return self.span.form == "transmission" and self.span.gain is None and self.span.Q_coupling is None
+        return self.span.form == "transmission" and not self.span.has_gain and self.span.Q_coupling is None
 
     def value(self, name: str) -> float:
         """A parameter of `ScaledCircle`."""
@@ -176,22 +179,30 @@ def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool = Fal
         start: what `first_estimate` found.
         with_tilt: whether the gain's slope is free.
     """
+    if abs(start.position) > 0.5:
+        return None, outside(span, start.position)
     model = _first_model(span, start)
     if model is None:
         return None, (
-            f"its circle points away from that of a {span.form} resonance: check the form, and that the trace is "
-            "complex S21 (S11 for reflection), not an impedance"
+            f"its circle points away from that of a {span.form} resonance: the resonance lies outside the span, or the "
+            "form is another (reflection needs S11)"
         )
     free: dict[str, Positive | Real] = {"position": Real(), "internal": Real(), "phase": Real(), "delay": Real()}
     if span.form != "transmission":
         free |= {"coupling": Positive(), "skew": Real(), "log_gain": Real()}
-    elif span.gain is not None:
+    elif span.has_gain:
         free |= {"coupling": Positive()}
     else:
         free |= {"log_gain": Real()}
     if with_tilt:
         free["tilt"] = Real()
-    return Circle(span, fit(_predictor(span.x.tobytes(), span.form), model, y, free=free)), ""
+    predict = _predictor(span.x.tobytes(), span.form, str(jnp.result_type(float)))
+    return Circle(span, fit(predict, model, y, free=free)), ""
+
+
+def outside(span: Span, position: float) -> str:
+    """The sentence on a resonance that was not measured."""
+    return f"its resonance, {span.middle + span.width * position:.9g} Hz, lies outside the span"
 
 
 def _first_model(span: Span, start: Start) -> ScaledCircle | None:
@@ -199,11 +210,11 @@ def _first_model(span: Span, start: Start) -> ScaledCircle | None:
     common = {"position": start.position, "delay": start.delay, "tilt": 0.0}
     if span.form == "transmission":
         peak, f_r = abs(start.strength), span.middle + span.width * start.position
-        if span.Q_coupling is not None:
-            coupling = f_r / (span.Q_coupling * span.width)
-        else:
-            coupling = peak / span.gain if span.gain is not None else start.width / 2
-        line = {"log_gain": float(np.log(peak / coupling)), "phase": float(np.angle(start.strength)), "skew": 0.0}
+        known = None if span.Q_coupling is None else f_r / (span.Q_coupling * span.width)
+        # What is not fitted is the same for all traces where it can be: they share what was compiled.
+        coupling = peak if span.has_gain else UNKNOWN if known is None else known
+        log_gain = 0.0 if span.has_gain else float(np.log(peak / coupling))
+        line = {"log_gain": log_gain, "phase": float(np.angle(start.strength)), "skew": 0.0}
         return ScaledCircle(coupling=coupling, internal=start.width - coupling, **line, **common)
     turned = -start.strength / start.off / DIPS[span.form]
     if not (np.isfinite(turned) and turned.real > 0):
@@ -214,9 +225,9 @@ def _first_model(span: Span, start: Start) -> ScaledCircle | None:
 
 
 @functools.lru_cache(maxsize=4)
-def _predictor(x_bytes: bytes, form: str) -> Callable[[ScaledCircle], Array]:
+def _predictor(x_bytes: bytes, form: str, precision: str) -> Callable[[ScaledCircle], Array]:
     """Model -> trace at the x of the bytes. One function a grid: `jt.fit` keeps what it compiled for it."""
-    x = np.frombuffer(x_bytes)
+    x = np.frombuffer(x_bytes).astype(precision)
 
     def predict(m: ScaledCircle) -> Array:
         line = jnp.exp(m.log_gain + 1j * m.phase + (m.tilt - 1j * m.delay) * x)

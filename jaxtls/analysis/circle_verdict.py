@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .circle_fit import Circle
+from .circle_fit import Circle, outside
 
 NOISE = "no resonance stands out of the noise"
 LEAST_GAIN = 40.0  # of chi2 by the resonance: the best of some 1e4 places in pure noise does not reach it
@@ -79,7 +79,7 @@ def _badly_seen(circle: Circle) -> str:
     span, width, position = circle.span, circle.linewidth, circle.value("position")
     f_r, hertz = span.middle + span.width * position, span.width * width
     if not abs(position) < 0.5:
-        return f"its resonance, {f_r:.9g} Hz, lies outside the span"
+        return outside(span, position)
     if not width > 0:
         return "its linewidth comes out negative"
     if abs(position) + width / 2 > 0.5:

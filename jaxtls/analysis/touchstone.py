@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +62,7 @@ def read_touchstone(name: str, text: str, n_ports: int, parameter: str) -> tuple
 def _lines(name: str, text: str, n_ports: int) -> tuple[Options, str, list[str], list[np.ndarray]]:
     """Options, order of two-port data, comments, and the numbers line by line."""
     options: Options | None = None
-    order = "21_12"
+    order, has_keywords = "21_12", False
     comments: list[str] = []
     rows: list[np.ndarray] = []
     for number, line in enumerate(text.splitlines(), 1):
@@ -74,7 +73,7 @@ def _lines(name: str, text: str, n_ports: int) -> tuple[Options, str, list[str],
             options = options or _options(f"{name}, line {number}", data)
         elif data.startswith("["):
             key, _, value = data[1:].partition("]")
-            key, value = key.strip().lower(), value.strip().upper()
+            key, value, has_keywords = key.strip().lower(), value.strip().upper(), True
             if key in ("noise data", "end"):
                 break
             if key == "two-port data order":
@@ -86,7 +85,7 @@ def _lines(name: str, text: str, n_ports: int) -> tuple[Options, str, list[str],
                 row = np.array([float(cell) for cell in data.split()])
             except ValueError:
                 # Keywords of version 2 may run over several lines, before any data.
-                if not rows and re.match(r"[A-Za-z]", data):
+                if has_keywords and not rows:
                     continue
                 raise ValueError(f"{name}, line {number}: {data[:40]!r} is not a row of numbers.") from None
             # Noise figures follow the two-port data, five numbers a line from a lower frequency on.

@@ -12,7 +12,7 @@ from .._checks import require
 from .touchstone import read_touchstone
 from .trace_columns import from_array, read_columns
 
-NUMBER = r"(?<![\w.])(?:(?P<minus>m|minus|neg)_?)?(?P<value>[-+]?\d+(?:[.p]\d+)?(?:e[-+]?\d+)?)"
+NUMBER = r"(?:(?P<minus>m|minus|neg)_?)?(?P<value>[-+]?\d+(?:[.p]\d+)?(?:e[-+]?\d+)?)"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -126,10 +126,10 @@ def in_name(part: str, unit: str) -> float | None:
         >>> in_name("r3_T100mK_m45dBm", "K"), in_name("r3_T100mK_m45dBm", "dBm"), in_name("sweep-30dBm", "dBm")
         (0.1, -45.0, -30.0)
     """
-    pieces = re.sub(r"(?<=[\w.])-(?=\d)", " -", part.replace("_", " "))
+    pieces = re.sub(r"-(?=[A-Za-z])", " ", re.sub(r"(?<=[\w.])-(?=\d)", " -", part.replace("_", " ")))
     units = r"\s*(?P<unit>dBm)(?![A-Za-z])" if unit == "dBm" else r"\s*(?P<unit>mK|K)(?![A-Za-z])"
     lead = r"(?:(?<=\s)|^)(?:T|P|temp|temperature|power|pow)?\s*=?\s*"
-    found = [m for m in re.finditer(lead + NUMBER.replace(r"(?<![\w.])", "") + units, pieces)]
+    found = list(re.finditer(lead + NUMBER + units, pieces))
     return _value(found[-1]) if found else None
 
 
@@ -138,8 +138,8 @@ def _in_comment(line: str, unit: str) -> float | None:
     key = r"(?i:power|pow|level)" if unit == "dBm" else r"(?i:temperature|temp\b|\bT\b|\bT(?=_))"
     units = r"(?P<unit>dBm)" if unit == "dBm" else r"(?P<unit>mK|K)"
     value = r"(?P<value>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-    before = re.search(rf"{key}[^\d\n]*?[\s_(\[]{units}[)\]]?\s*[:=,]?\s*{value}", line)
-    after = re.search(rf"{key}[^\d\n]*?[\s:=,]{value}\s*{units}(?![A-Za-z])", line)
+    before = re.search(rf"{key}[^\d\n]*?[\s_(\[]{units}[)\]]?\s*[:=,;]?\s*{value}", line)
+    after = re.search(rf"{key}[^\d\n]*?[\s:=,;]{value}\s*{units}(?![A-Za-z])", line)
     found = before or after
     return _value(found) if found else None
 

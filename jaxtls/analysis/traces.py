@@ -119,9 +119,9 @@ def fit_trace(
     """
     f, z = _checked(frequencies, s21)
     _check_options(check_form(form), gain, Q_coupling)
-    scale = float(np.median(np.abs(z))) if form != "transmission" else float(np.max(np.abs(z)))
-    require(scale > 0, "s21", "be other than zero", scale)
-    span = Span(f, form, scale, None if gain is None else gain / scale, Q_coupling)
+    require(bool(np.any(z != 0)), "s21", "be other than zero", 0.0)
+    scale = gain or float(np.max(np.abs(z)) if form == "transmission" else np.sqrt(np.mean(np.abs(z) ** 2)))
+    span = Span(f, form, scale, gain is not None, Q_coupling)
     y = z / scale
     start = first_estimate(span.x, y, has_line=form != "transmission")
     notes = []
