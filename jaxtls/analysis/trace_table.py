@@ -116,7 +116,10 @@ def _each(name: str, value: float | Sequence[float] | None, count: int) -> list[
     """One value for each file."""
     if value is None:
         return [None] * count
-    values = np.atleast_1d(np.asarray(value, float))
+    try:
+        values = np.atleast_1d(np.asarray(value, float))
+    except (TypeError, ValueError):
+        raise ValueError(f"Argument `{name}` must be a real number or one a file, but got {value!r}.") from None
     require(values.shape in ((1,), (count,)), name, f"be one number or {count}, one a file", f"shape {values.shape}")
     require(bool(np.all(np.isfinite(values))), name, "be finite", value)
     return [float(one) for one in np.broadcast_to(values, (count,))]

@@ -31,15 +31,15 @@ def pulls(found, truth):
 def test_errors_are_calibrated(form):
     """Pulls of many random resonators at many noise levels have mean 0 and deviation 1."""
     rng, all_pulls = np.random.default_rng(3), []
-    for _ in range(40):
+    for _ in range(25):
         truth, f, z, diameter = oracle.draw(rng, form)
         z = z + oracle.noise(rng, len(f), diameter * 10 ** rng.uniform(-3, -1.4))
         found = jt.fit_trace(f, z, form=form, gain=truth["a"] if form == "transmission" else None)
         assert found.success, found
         all_pulls.append(pulls(found, truth))
     mean, spread = np.mean(all_pulls, 0), np.std(all_pulls, 0)
-    assert np.all(np.abs(mean) < 3.5 / np.sqrt(40)), mean
-    assert np.all((spread > 0.7) & (spread < 1.35)), spread
+    assert np.all(np.abs(mean) < 3.5 / np.sqrt(25)), mean
+    assert np.all((spread > 0.6) & (spread < 1.45)), spread
 
 
 @given(
@@ -49,7 +49,7 @@ def test_errors_are_calibrated(form):
     alpha=st.floats(-3.1, 3.1),
     place=st.floats(-6, 6),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_without_noise_the_truth_comes_back(share, phi, tau, alpha, place):
     """Over- and undercoupled, lopsided, behind any cable, anywhere in the span."""
     truth = PLAIN | {"Q_i": 1e5 / (1 - share), "Q_c": 1e5 / share, "phi": phi, "tau": tau, "alpha": alpha}
@@ -83,14 +83,15 @@ def test_a_trace_of_the_other_sign_of_time_is_conjugated_and_says_so():
 def test_residuals_that_hang_together_widen_the_errors():
     """A first-order autoregression: pulls stay of order one."""
     all_pulls = []
-    for seed in range(25):
-        e = oracle.noise(np.random.default_rng(seed), len(F), SIGMA)
+    f = F[::2]
+    for seed in range(16):
+        e = oracle.noise(np.random.default_rng(seed), len(f), SIGMA)
         for i in range(1, len(e)):
             e[i] = 0.7 * e[i - 1] + np.sqrt(1 - 0.7**2) * e[i]
-        found = jt.fit_trace(F, oracle.trace(F, **PLAIN) + e)
+        found = jt.fit_trace(f, oracle.trace(f, **PLAIN) + e)
         assert found.success and any("hang together" in note for note in found.notes)
         all_pulls.append(pulls(found, PLAIN)[:3])
-    assert np.all(np.std(all_pulls, 0) < 1.4) and np.all(np.std(all_pulls, 0) > 0.6)
+    assert np.all(np.std(all_pulls, 0) < 1.6) and np.all(np.std(all_pulls, 0) > 0.5)
 
 
 def test_a_glitch_is_left_out_and_named():
@@ -142,9 +143,9 @@ def test_too_few_points_are_refused(points):
 
 def test_few_points_that_suffice_have_calibrated_errors():
     f = 5e9 + (0.3 + np.arange(-40, 41)) * WIDTH / 5
-    found = [jt.fit_trace(f, noisy(f, seed=seed)) for seed in range(30)]
+    found = [jt.fit_trace(f, noisy(f, seed=seed)) for seed in range(20)]
     spread = np.std([pulls(one, PLAIN)[:3] for one in found if one.success], 0)
-    assert sum(one.success for one in found) == 30 and np.all((spread > 0.65) & (spread < 1.4)), spread
+    assert sum(one.success for one in found) == 20 and np.all((spread > 0.55) & (spread < 1.5)), spread
 
 
 def test_a_circle_that_no_passive_resonator_draws_is_refused():

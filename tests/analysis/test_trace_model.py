@@ -34,7 +34,7 @@ def test_it_is_the_papers_formula(form, phi):
     phi=st.floats(-1.2, 1.2),
     form=st.sampled_from(["notch", "reflection"]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_resonance_is_a_circle_through_the_point_of_the_line(Q_i, Q_c, phi, form):
     """All points lie on one circle through 1, whose diameter is Q_l / |Q_c|, twice that in reflection."""
     model = jt.ResonatorTrace(f_r=6e9, Q_internal=Q_i, Q_coupling=Q_c, asymmetry=phi, form=form)
@@ -47,7 +47,7 @@ def test_the_resonance_is_a_circle_through_the_point_of_the_line(Q_i, Q_c, phi, 
 
 
 @given(Q_i=st.floats(1e3, 1e7), Q_c=st.floats(1e3, 1e7), u=st.floats(-5, 5), form=st.sampled_from(FORMS))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_without_asymmetry_it_is_passive(Q_i, Q_c, u, form):
     model = jt.ResonatorTrace(f_r=6e9, Q_internal=Q_i, Q_coupling=Q_c, form=form)
     assert abs(complex(model.resonance(6e9 * (1 + u / Q_i)))) <= 1 + 1e-12
