@@ -14,7 +14,8 @@ def test_data_lie_on_the_circle_and_residuals_are_what_was_added():
     plane, size, _, rest = jt.plot.resonance(F, z, MODEL, title="r1").axes
     data, curve, mark = (line.get_xydata() @ [1, 1j] for line in plane.lines)
     np.testing.assert_allclose(data, np.asarray(MODEL.resonance(F)) + extra, rtol=1e-9)
-    assert np.ptp(np.abs(curve - np.mean([curve.real.max(), curve.real.min()]))) < 1.0 and len(mark) == 1
+    np.testing.assert_allclose(mark, [complex(MODEL.resonance(MODEL.f_r))])
+    assert np.min(np.abs(curve - mark)) < 1e-9
     # The curve shows the resonance itself, however narrow.
     narrow = jt.ResonatorTrace(f_r=5e9, Q_internal=2e8, Q_coupling=1e8)
     curve = jt.plot.resonance(F, z, narrow).axes[0].lines[1].get_xydata()
