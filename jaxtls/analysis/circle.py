@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 # The matched filter sees at most so many points; its cost grows with their square.
 MOST_POINTS = 800
@@ -57,11 +58,13 @@ def first_estimate(x: np.ndarray, z: np.ndarray, *, has_line: bool = True) -> St
         '0.200 0.100 9.0'
     """
     candidates = []
-    for delay in _delays(x, z):
-        position, width, conjugated = _matched(x, z * np.exp(1j * delay * x), has_line)
-        sign = -1 if conjugated else 1
-        candidates.append(_refined(x, z.conj() if conjugated else z, position, width, sign * delay, has_line))
-        candidates[-1] = candidates[-1]._replace(conjugated=conjugated)
+    # The matrices are small: on a busy machine threads would wait for each other ten times as long as they work.
+    with threadpool_limits(1, user_api="blas"):
+        for delay in _delays(x, z):
+            position, width, conjugated = _matched(x, z * np.exp(1j * delay * x), has_line)
+            sign = -1 if conjugated else 1
+            found = _refined(x, z.conj() if conjugated else z, position, width, sign * delay, has_line)
+            candidates.append(found._replace(conjugated=conjugated))
     return min(candidates, key=lambda found: found.misfit)
 
 
