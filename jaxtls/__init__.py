@@ -5,6 +5,12 @@ from importlib.metadata import version as _version
 from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
+from .analysis.trace_files import Trace as Trace
+from .analysis.trace_files import read_trace as read_trace
+from .analysis.trace_table import TraceTable as TraceTable
+from .analysis.trace_table import fit_traces as fit_traces
+from .analysis.traces import TraceFit as TraceFit
+from .analysis.traces import fit_trace as fit_trace
 from .dynamics import AbstractModel as AbstractModel
 from .dynamics import Plan as Plan
 from .dynamics import Solution as Solution
@@ -46,6 +52,7 @@ from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
+from .models import ResonatorTrace as ResonatorTrace
 from .models import SpinBathOscillator as SpinBathOscillator
 from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSGlass as TLSGlass

@@ -13,6 +13,8 @@ SZ, SM, SX = np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.array(
 TS, RHO, RHO4 = np.linspace(0.0, 1.0, 3), np.diag([0.6, 0.4]), np.diag([0.4, 0.3, 0.2, 0.1])
 BLOCH = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
 COUPLINGS = np.ones((3, 3)) - np.eye(3)
+FREQUENCIES = 5e9 + np.linspace(-5e5, 5e5, 51)
+TRACE = 1 - 0.4 / (1 + 2j * (FREQUENCIES - 5e9) / 1e5)
 NUMBERS = {"omega": 1.0, "splitting": 1.0, "gamma": 1.0, "beta": 1.0, "n_spins": 3, "omega_0": 0.5, "mass": 1.0}
 
 
@@ -54,6 +56,24 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"frequencies": [1.0, 1.2], "betas": [1.0, 2.0], "rates": [0.1, 0.1], "incoherent": 0.1 * SX},
         ),
         "ResonatorLoss": (jt.ResonatorLoss, {"frequency": 5e9, "loss_tangent": 1e-6, "critical_power": 1.0}),
+        "ResonatorTrace": (
+            jt.ResonatorTrace,
+            {
+                "f_r": 5e9,
+                "Q_internal": 2e5,
+                "Q_coupling": 1e5,
+                "asymmetry": 0.2,
+                "gain": 1.0,
+                "phase": 1.0,
+                "delay": 4e-8,
+                "tilt": 0.1,
+            },
+        ),
+        "fit_trace": (
+            lambda **k: jax.tree.map(np.asarray, jt.fit_trace(**k).values),
+            {"frequencies": FREQUENCIES, "s21": TRACE, "form": "notch"},
+        ),
+        "fit_traces": (lambda **k: jt.fit_traces(["lost.s2p"], **k), {"temperature": 0.1, "power_dBm": -40.0}),
         "TLSGlass": (
             jt.TLSGlass,
             {

@@ -21,6 +21,7 @@ CONSTRUCTORS = {
     jt.DampedOscillator: ("omega", "damping", "mass", "hbar"),
     jt.TunnellingSolid: ("gamma_l", "gamma_t", "v_l", "v_t", "density", "p_bar"),
     jt.ResonatorLoss: ("frequency", "loss_tangent", "critical_power"),
+    jt.ResonatorTrace: ("f_r", "Q_internal", "Q_coupling", "asymmetry", "gain", "phase", "delay", "tilt"),
     jt.PhaseQubit: ("resistance", "capacitance", "critical_current", "bias_current"),
 }
 

@@ -1,0 +1,1 @@
+"""From measured files to fitted models: what the command line says, as functions."""
