@@ -19,6 +19,7 @@ from .dynamics import steady_state as steady_state
 from .dynamics import trajectories as trajectories
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
+from .ensemble import merge as merge
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval

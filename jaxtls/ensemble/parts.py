@@ -1,0 +1,273 @@
+"""An ensemble in parts that know nothing of each other: their ranges, their folders, and `merge`.
+
+    STORE/parts/00003/      a store of its own, as of a plain run: rows n*3//K .. n*4//K - 1 of the whole
+
+There is no file of the whole, so nothing is shared by two writers, and copying the folders of several machines into
+one makes their store. Each part's manifest says of which run it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .._checks import require, size
+from .program import Program, planted, trace, unwritten
+from .result import EnsembleResult, averaged
+from .statistics import Stream, finite
+from .store import Manifest, Store, manifest, manifest_of, place, refusal
+
+FOLDER = "parts"
+FORMAT = 2
+SPAN = 4096  # realizations read at a time
+NAMED = 4  # parts in a message, of those that are missing
+
+Tell = Callable[[int, Stream], None]  # how many realizations are done, and their statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """n realizations in `parts` ranges that follow each other, equal to one."""
+
+    n: int
+    parts: int
+
+    def range(self, k: int) -> range:
+        """The realizations of part k."""
+        return range(self.n * k // self.parts, self.n * (k + 1) // self.parts)
+
+    def name(self, k: int) -> str:
+        """A part in messages."""
+        return f"part {k} of {self.parts}"
+
+
+def checked(
+    n: int,
+    store: str | os.PathLike | None,
+    target: float | None,
+    part: tuple[int, int] | None,
+    executor: Executor | None,
+    parts: int | None,
+) -> Cut | None:
+    """How a run is cut; None if it is not. ValueError for arguments that do not fit each other."""
+    if executor is None:
+        require(parts is None, "executor", "be given with `parts`", executor)
+    else:
+        kinds = "A ProcessPoolExecutor, Dask's client.get_executor(), ...; submitit runs part= by its map_array."
+        is_executor = isinstance(executor, Executor)
+        require(is_executor, "executor", "be a concurrent.futures.Executor", repr(executor), kinds)
+        require(part is None, "part", "be None with an executor, which runs all parts", part)
+        require(parts is not None, "parts", "be given with an executor", parts, "Several for each worker are good.")
+    if part is None and parts is None:
+        return None
+    if part is not None:
+        is_pair = isinstance(part, tuple | list) and len(part) == 2
+        whole = is_pair and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in part)
+        require(whole and 0 <= part[0] < part[1], "part", "be (k, K) with 0 <= k < K", repr(part))
+    name, count = ("parts", size("parts", parts)) if part is None else ("part", int(part[1]))
+    require(count <= n, name, f"cut n = {n} realizations into parts of one or more", count)
+    require(store is not None, "store", "be given for parts", store, "It is where they meet.")
+    place(store or "")
+    remedy = "One part does not know the others' errors: give parts= and executor=, or do all n."
+    require(target is None or part is None, "target_error", "be None for one part", target, remedy)
+    return Cut(n, count)
+
+
+def opened(store: Path, n: int, k: int | None, cut: Cut | None, program: Program, said: Manifest) -> Store:
+    """The store of part k, or for None of a plain run; ValueError if another run has written there."""
+    if k is None or cut is None:
+        remedy = "jt.merge(store) averages them; part= or executor= goes on."
+        require(not (store / FOLDER).is_dir(), "store", "not hold parts", store, remedy)
+        return Store.open(store, n, program, said)
+    mine = of_part(said, cut, k)
+    # One other part is looked at, not all: thousands of jobs start at once. `merge` looks at all.
+    for other in list(folders(store).values())[:1]:
+        same_run(other, mine)
+    return Store.open(store / FOLDER / f"{k:05d}", len(cut.range(k)), program, mine)
+
+
+def of_part(said: Manifest, cut: Cut, k: int) -> dict[str, Any]:
+    """The manifest of part k."""
+    whole = cut.range(k)
+    which = {"n": cut.n, "parts": cut.parts, "part": k, "low": whole.start, "high": whole.stop}
+    return {**said, "jaxtls_store": FORMAT, **which}
+
+
+def folders(store: Path) -> dict[int, Path]:
+    """The parts that are there, by number; ValueError for a place that is no store of parts and not empty."""
+    inside = store / FOLDER
+    if not inside.is_dir():
+        is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
+        require(is_new, "store", "be a new path or a store of parts", store, "Give a path where nothing is yet.")
+        return {}
+    found = {
+        int(path.name): path for path in inside.iterdir() if path.name.isdecimal() and (path / "zarr.json").exists()
+    }
+    return dict(sorted(found.items()))
+
+
+def same_run(other: Path, mine: Manifest) -> None:
+    """ValueError if a folder holds another run."""
+    why = refusal(manifest_of(other), mine)
+    remedy = "Give another path, or delete the store if its realizations are not needed any more."
+    require(why is None, "store", "hold the same run", f"{other}: {why}", remedy)
+
+
+class Gathering:
+    """Parts in the order of their number, through one stream: the sums of the single run, to the last bit.
+
+    Args:
+        leaves: (shape, dtype) of each leaf.
+        target: where the stream stops, or None.
+    """
+
+    def __init__(self, leaves: Sequence[tuple[tuple[int, ...], np.dtype]], target: float | None = None):
+        self.stream = Stream(leaves, target)
+        self.failed: list[int] = []
+
+    def take(self, part: Store, low: int) -> None:
+        """Take what a part has of the realizations from `low` on."""
+        for first in range(0, len(part.known), SPAN):
+            rows = np.flatnonzero(part.known[first : first + SPAN])
+            if not len(rows) or self.stream.reached:
+                continue
+            values = part.read(first, first + int(rows[-1]) + 1)
+            values = [value[rows] for value in values]
+            before, tried = len(self.stream.failed), self.stream.tried
+            self.stream.add(values, finite(values))
+            self.failed += [low + first + int(rows[i - tried]) for i in self.stream.failed[before:]]
+
+
+def merge(
+    store: str | os.PathLike, *, partial: bool = False, realization: Callable[[Array], PyTree] | None = None
+) -> EnsembleResult:
+    r"""The result of an ensemble whose parts were computed one by one, to the last bit that of a single run.
+
+    $$\bar x = \frac1n \sum_{k<K} \; \sum_{i = \lfloor nk/K \rfloor}^{\lfloor n(k+1)/K \rfloor - 1} x_i$$
+
+    summed in the order of i. It reads all values, a block at a time, and writes nothing; parts may still be running.
+
+    Args:
+        store: the path that `jt.ensemble(..., store=, part=)` or `executor=` was given; folders of several machines
+            copied into one are one store. That of a plain run will do as well.
+        partial: average what is there; the result says how much that is.
+        realization: the function that was averaged, for `r.realization(i)` and for pytrees that hold classes: a store
+            holds numbers and names alone. It is compared with the store's where the platform (CPU, GPU) is the same.
+
+    Returns:
+        An `EnsembleResult` with `batch_size` 0 and no devices.
+
+    Raises:
+        ValueError: if parts are missing, unfinished (without `partial`), or of another run, which it names; or if
+            nothing is there.
+        OSError: if a part's block cannot be read; it says which file to delete to have that block computed again.
+        ImportError: without zarr.
+
+    Example:
+        >>> folder = tempfile.mkdtemp()
+        >>> draw = lambda key: jax.random.normal(key, (2,))
+        >>> for k in (1, 0):
+        ...     r = jt.ensemble(draw, jax.random.key(0), 100, batch_size=10, store=folder, part=(k, 2))
+        >>> whole = jt.ensemble(draw, jax.random.key(0), 100, batch_size=10)
+        >>> bool(jnp.all(jt.merge(folder).mean == whole.mean))
+        True
+    """
+    root = place(store)
+    require(root.is_dir(), "store", "be the folder of an ensemble", root, "Nothing is there.")
+    there = folders(root) if (root / FOLDER).is_dir() else {0: root}
+    require(bool(there), "store", "hold parts of an ensemble", root, "None has been started.")
+    said = {k: manifest_of(path) for k, path in there.items()}
+    lowest = min(said)
+    first = said[lowest]
+    for k, other in said.items():
+        why = refusal(other, first) if other.get("part", 0) == k else f"its manifest is that of part {other['part']}"
+        # Which of the two is the foreign one, only the user knows.
+        fits = f"hold parts of one run: delete {there[k]} or the others"
+        require(why is None, "store", fits, f"part {k} beside part {lowest}: {why}")
+    names, leaves = _leaves(first)
+    is_cut = "parts" in first
+    cut = Cut(first["n"], first["parts"]) if is_cut else Cut(len(Store.view(root, names).known), 1)
+    program, key = None, unwritten(first["key"], bool(first["key_is_typed"]))
+    if realization is not None:
+        program = _compared(trace(realization, key), key, first)
+    require(
+        program is not None or first["tree"], "realization", "be given", realization, "It returns classes of its own."
+    )
+    gathering, lacking = Gathering(leaves), {}
+    for k in range(cut.parts):
+        part = Store.view(there[k], names) if k in there else None
+        found = 0 if part is None else int(part.known.sum())
+        if found < len(cut.range(k)):
+            lacking[k] = found
+        if part is not None and (partial or not lacking):
+            gathering.take(part, cut.range(k).start)
+    remedy = f"The store is {root}; partial=True takes what is there."
+    require(partial or not lacking, "store", "be complete", _listed(lacking, cut), remedy)
+    return result(gathering, cut.n, None, root, key, names, program, first["tree"])
+
+
+def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...], np.dtype]]]:
+    rows = json.loads(said["leaves"])
+    return tuple(row[0] for row in rows), [(tuple(row[1]), np.dtype(row[2])) for row in rows]
+
+
+def _compared(program: Program, key: Array, first: Manifest) -> Program:
+    """The program, unless it is not that of the parts."""
+    mine = manifest(program, key)
+    mine = {**mine, **{name: first[name] for name in ("jaxtls_store", "n", "parts") if name in first}}
+    if mine["platform"] != first["platform"]:
+        mine["fingerprint"], mine["platform"] = first["fingerprint"], first["platform"]
+    why = refusal(first, mine)
+    require(why is None, "realization", "be the function of the store", why)
+    return program
+
+
+def _listed(lacking: dict[int, int], cut: Cut) -> str:
+    """The parts that are not complete, the first few by name."""
+    words = []
+    for k, found in list(lacking.items())[:NAMED]:
+        have = f" has {found} of {len(cut.range(k))}" if found else " is missing"
+        words.append(f"part {k} of {cut.parts}{have}")
+    more = f" and {len(lacking) - NAMED} more parts" if len(lacking) > NAMED else ""
+    return ", ".join(words) + more
+
+
+def result(
+    gathering: Gathering,
+    n: int,
+    target: float | None,
+    store: Path,
+    key: Array,
+    names: tuple[str, ...],
+    program: Program | None,
+    tree: str,
+) -> EnsembleResult:
+    """What was gathered, as a result."""
+    moments = gathering.stream.total()
+    mean, std, sem = averaged(moments, (lambda leaves: planted(tree, leaves)) if program is None else program.tree)
+    return EnsembleResult(
+        mean=mean,
+        std=std,
+        sem=sem,
+        count=moments.count,
+        failed_indices=tuple(gathering.failed),
+        target_error=target,
+        target_reached=gathering.stream.reached or (target is not None and moments.largest_sem() <= target),
+        batch_size=0,
+        memory=0,
+        devices=(),
+        n=n,
+        part=None,
+        store=store,
+        key=key,
+        names=names,
+        program=program,
+    )
