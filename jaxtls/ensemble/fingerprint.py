@@ -41,7 +41,7 @@ def fingerprint(program: ClosedJaxpr, key: Array) -> tuple[str, bool]:
         # A callback stands in the text with its address.
         told.update((re.sub(r"\d{6,}", "", line) if "callback" in line else line).encode())
     for primitive, function in _callbacks(program.jaxpr, set()):
-        if not function.__module__.startswith("equinox._errors"):
+        if not str(function.__module__).startswith("equinox._errors"):
             is_complete = False
             if not primitive.startswith("debug"):
                 for part in _python(function, {}):
@@ -56,7 +56,8 @@ def _callbacks(jaxpr: Jaxpr, seen: set[int]) -> Iterator[tuple[str, Callable]]:
         if "callback" in equation.params:
             found = equation.params["callback"]
             # JAX wraps the user's function, where it returns values, in a dataclass.
-            yield equation.primitive.name, vars(found)["callback_func"] if dataclasses.is_dataclass(found) else found
+            names = [field.name for field in dataclasses.fields(found)] if dataclasses.is_dataclass(found) else []
+            yield equation.primitive.name, found.callback_func if "callback_func" in names else found
         for value in jax.tree.leaves(list(equation.params.values()), is_leaf=lambda leaf: isinstance(leaf, inner)):
             if isinstance(value, inner):
                 yield from _callbacks(value.jaxpr if isinstance(value, ClosedJaxpr) else value, seen)

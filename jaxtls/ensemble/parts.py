@@ -50,35 +50,29 @@ class Cut:
 
 
 def checked(
-    n: int,
-    store: str | os.PathLike | None,
-    target: float | None,
-    part: tuple[int, int] | None,
-    executor: Executor | None,
-    parts: int | None,
-) -> Cut | None:
-    """How a run is cut; None if it is not. ValueError for arguments that do not fit each other."""
+    n: int, store: str | os.PathLike | None, target: float | None, part: Any, executor: Any, parts: int | None
+) -> tuple[Cut | None, tuple[int, int] | None]:
+    """How a run is cut, and which part of it is wanted; None if none is. ValueError for what does not fit together."""
     if executor is None:
         require(parts is None, "executor", "be given with `parts`", executor)
     else:
         kinds = "A ProcessPoolExecutor, Dask's client.get_executor(), ...; submitit runs part= by its map_array."
-        is_executor = isinstance(executor, Executor)
-        require(is_executor, "executor", "be a concurrent.futures.Executor", repr(executor), kinds)
+        require(isinstance(executor, Executor), "executor", "be a concurrent.futures.Executor", repr(executor), kinds)
         require(part is None, "part", "be None with an executor, which runs all parts", part)
         require(parts is not None, "parts", "be given with an executor", parts, "Several for each worker are good.")
     if part is None and parts is None:
-        return None
+        return None, None
     if part is not None:
         is_pair = isinstance(part, tuple | list) and len(part) == 2
         whole = is_pair and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in part)
         require(whole and 0 <= part[0] < part[1], "part", "be (k, K) with 0 <= k < K", repr(part))
-    name, count = ("parts", size("parts", parts)) if part is None else ("part", int(part[1]))
+        part = int(part[0]), int(part[1])
+    name, count = ("parts", size("parts", parts)) if part is None else ("part", part[1])
     require(count <= n, name, f"cut n = {n} realizations into parts of one or more", count)
     require(store is not None, "store", "be given for parts", store, "It is where they meet.")
-    place(store or "")
     remedy = "One part does not know the others' errors: give parts= and executor=, or do all n."
     require(target is None or part is None, "target_error", "be None for one part", target, remedy)
-    return Cut(n, count)
+    return Cut(n, count), part
 
 
 def opened(store: Path, n: int, k: int | None, cut: Cut | None, program: Program, said: Manifest) -> Store:

@@ -9,13 +9,12 @@ import math
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 from tqdm.auto import tqdm
 
 from .._checks import concrete, require, size
@@ -47,10 +46,10 @@ def ensemble(
     batch_size: int | str = "auto",
     devices: Any = None,
     store: str | os.PathLike | None = None,
-    target_error: ArrayLike | None = None,
+    target_error: Any = None,
     progress: bool | Callable[[int, int], object] = False,
-    part: tuple[int, int] | None = None,
-    executor: Executor | None = None,
+    part: Any = None,
+    executor: Any = None,
     parts: int | None = None,
 ) -> EnsembleResult:
     r"""Mean and standard error of a function of a random key over many keys.
@@ -123,7 +122,7 @@ def ensemble(
     if batch_size != "auto":
         batch_size = size("batch_size", batch_size)
     target = _target(target_error)
-    cut = _parts.checked(n, store, target, part, executor, parts)
+    cut, part = _parts.checked(n, store, target, part, executor, parts)
     chosen = _chosen(devices, part, executor)
     program = trace(realization, key)
     with _teller(progress, n if part is None or cut is None else len(cut.range(part[0]))) as tell:
@@ -309,7 +308,7 @@ class Books:
             self.store.close(self.stream.tried)
 
 
-def _chosen(devices: Any, part: tuple[int, int] | None, executor: Executor | None) -> tuple[jax.Device, ...]:
+def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[jax.Device, ...]:
     """The devices of this process; none where an executor's workers use theirs."""
     if executor is not None:
         remedy = "Each worker uses all of its own: hide some by CUDA_VISIBLE_DEVICES."
@@ -334,14 +333,14 @@ def _flags(wanted: dict[str, Any]) -> Iterator[None]:
             jax.config.update(name, value)
 
 
-def _target(value: ArrayLike | None) -> float | None:
+def _target(value: Any) -> float | None:
     if value is None:
         return None
     remedy = "It is the largest standard error of the mean that you accept; None does all n realizations."
     known = concrete(value)
-    is_number = known is not None and known.ndim == 0 and known.dtype.kind in "fiu"
-    require(is_number and 0 < float(known or 0.0) < math.inf, "target_error", "be a positive number", value, remedy)
-    return float(known or 0.0)
+    if known is None or known.ndim or known.dtype.kind not in "fiu" or not 0 < float(known) < math.inf:
+        raise ValueError(f"Argument `target_error` must be a positive number, but got {value}. {remedy}")
+    return float(known)
 
 
 @contextlib.contextmanager
