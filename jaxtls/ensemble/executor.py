@@ -9,45 +9,31 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 
-from jaxtyping import Array
-
-from .parts import Cut, Gathering, Tell, folders, of_part, result, same_run
-from .program import Program
+from .parts import Gathering, Plan, Tell, folder, folders, same_run
 from .result import EnsembleResult
-from .store import Store, manifest, mark
+from .store import Store, mark
 
 Job = Callable[[int, str, str], Exception | None]
 
 
-def spread(
-    executor: Executor,
-    job: Job,
-    program: Program,
-    key: Array,
-    cut: Cut,
-    store: Path,
-    target: float | None,
-    tell: Tell,
-) -> EnsembleResult:
+def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float | None, tell: Tell) -> EnsembleResult:
     """Run the parts that the store lacks, in order, and average the unbroken head of parts as it grows.
 
     Args:
         executor: where `job(k, caller, ticket)` runs.
         job: computes and stores part k; its answer is None or an error of its own.
-        program: what the parts compute, as traced here.
-        key: of the ensemble.
-        cut: into parts.
+        plan: what the parts do, as it looks in this process.
         store: their common folder.
         target: once the head meets it, parts that have not begun are taken back.
         tell: called when parts have come.
     """
-    said = manifest(program, key)
+    program, cut = plan.program, plan.cut
+    gathering = Gathering(program.leaves, target)
     done: set[int] = set()
     for k, path in folders(store).items():
-        same_run(path, of_part(said, cut, k))
+        same_run(path, plan.manifest(k))
         if Store.view(path, program.names).known.all():
             done.add(k)
-    gathering = Gathering(program.leaves, target)
     head = 0
 
     def came(*parts: int) -> bool:
@@ -55,40 +41,41 @@ def spread(
         nonlocal head
         done.update(parts)
         while head in done and not gathering.stream.reached:
-            part = _seen(store, program, cut, head)
-            gathering.take(part, cut.range(head).start)
+            gathering.take(_seen(store, plan, head), cut.range(head).start)
             head += 1
         tell(sum(len(cut.range(k)) for k in done), gathering.stream)
         return gathering.stream.reached
 
-    if not came():
-        waiting: dict[Future[Exception | None], int] = {}
-        try:
-            for k in [k for k in range(cut.parts) if k not in done]:
-                future = _submitted(executor, job, k, mark(said), store)
-                waiting[future] = k
-                if future.done():
-                    _answered(future, job, store)
-                    if came(waiting.pop(future)):
-                        break
-            else:
-                for future in as_completed(waiting):
-                    _answered(future, job, store)
-                    if came(waiting[future]):
-                        break
-        finally:
-            for future in waiting:
-                future.cancel()
-    return result(gathering, cut.n, target, store, key, program.names, program, program.outline)
+    todo = [] if came() else [k for k in range(cut.parts) if k not in done]
+    caller = mark(plan.manifest(None))
+    waiting: dict[Future[Exception | None], int] = {}
+    try:
+        for k in todo:
+            future = _submitted(executor, job, k, caller, store)
+            waiting[future] = k
+            if future.done():
+                _answered(future, store)
+                if came(waiting.pop(future)):
+                    break
+        else:
+            for future in as_completed(waiting):
+                _answered(future, store)
+                if came(waiting[future]):
+                    break
+    finally:
+        for future in waiting:
+            future.cancel()
+    rest = {"n": cut.n, "store": store, "key": plan.key, "names": program.names, "program": program}
+    return gathering.result(program.tree, **rest)
 
 
-def _seen(store: Path, program: Program, cut: Cut, k: int) -> Store:
+def _seen(store: Path, plan: Plan, k: int) -> Store:
     """A part that its worker says is done."""
-    path = folders(store).get(k)
-    part = None if path is None else Store.view(path, program.names)
+    path = folder(store, k)
+    part = Store.view(path, plan.program.names) if path.exists() else None
     if part is None or not part.known.all():
         remedy = "Workers need the store on a file system that they share with this process."
-        raise RuntimeError(f"{cut.name(k).capitalize()} was computed, but {store} does not show it here. {remedy}")
+        raise RuntimeError(f"Part {k} of {plan.cut.parts} was computed, but {store} does not show it here. {remedy}")
     return part
 
 
@@ -99,20 +86,20 @@ def _submitted(executor: Executor, job: Job, k: int, caller: str, store: Path) -
             # Dask gives equal calls one answer: the ticket makes each a new one.
             return executor.submit(job, k, caller, uuid.uuid4().hex)
     except Exception as error:
-        raise _engine_error(error, job, store) from error
+        raise _engine_error(error, store) from error
 
 
-def _answered(future: Future[Exception | None], job: Job, store: Path) -> None:
+def _answered(future: Future[Exception | None], store: Path) -> None:
     """Raise what went wrong in the part, or with the executor."""
     try:
         error = future.result()
     except Exception as failure:
-        raise _engine_error(failure, job, store) from failure
+        raise _engine_error(failure, store) from failure
     if error is not None:
         raise error
 
 
-def _engine_error(error: Exception, job: Job, store: Path) -> Exception:
+def _engine_error(error: Exception, store: Path) -> Exception:
     """An executor's own error: it could not send the function, or it lost its workers."""
     said = f"{type(error).__name__}: {error}"[:120]
     if isinstance(error, pickle.PicklingError | AttributeError | TypeError):

@@ -9,19 +9,22 @@ one makes their store. Each part's manifest says of which run it is.
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import require, size
 from .program import Program, planted, trace, unwritten
-from .result import EnsembleResult, averaged
+from .result import EnsembleResult, concluded
 from .statistics import Stream, finite
 from .store import Manifest, Store, manifest, manifest_of, place, refusal
 
@@ -44,15 +47,11 @@ class Cut:
         """The realizations of part k."""
         return range(self.n * k // self.parts, self.n * (k + 1) // self.parts)
 
-    def name(self, k: int) -> str:
-        """A part in messages."""
-        return f"part {k} of {self.parts}"
-
 
 def checked(
     n: int, store: str | os.PathLike | None, target: float | None, part: Any, executor: Any, parts: int | None
-) -> tuple[Cut | None, tuple[int, int] | None]:
-    """How a run is cut, and which part of it is wanted; None if none is. ValueError for what does not fit together."""
+) -> tuple[Cut, int | None]:
+    """How a run is cut, and which part of it is wanted, if one is. ValueError for what does not fit together."""
     if executor is None:
         require(parts is None, "executor", "be given with `parts`", executor)
     else:
@@ -61,51 +60,92 @@ def checked(
         require(part is None, "part", "be None with an executor, which runs all parts", part)
         require(parts is not None, "parts", "be given with an executor", parts, "Several for each worker are good.")
     if part is None and parts is None:
-        return None, None
+        return Cut(n, 1), None
     if part is not None:
         is_pair = isinstance(part, tuple | list) and len(part) == 2
         whole = is_pair and all(isinstance(i, int | np.integer) and not isinstance(i, bool) for i in part)
         require(whole and 0 <= part[0] < part[1], "part", "be (k, K) with 0 <= k < K", repr(part))
-        part = int(part[0]), int(part[1])
-    name, count = ("parts", size("parts", parts)) if part is None else ("part", part[1])
+    name, count = ("parts", size("parts", parts)) if part is None else ("part", int(part[1]))
     require(count <= n, name, f"cut n = {n} realizations into parts of one or more", count)
     require(store is not None, "store", "be given for parts", store, "It is where they meet.")
     remedy = "One part does not know the others' errors: give parts= and executor=, or do all n."
     require(target is None or part is None, "target_error", "be None for one part", target, remedy)
-    return Cut(n, count), part
+    return Cut(n, count), None if part is None else int(part[0])
 
 
-def opened(store: Path, n: int, k: int | None, cut: Cut | None, program: Program, said: Manifest) -> Store:
-    """The store of part k, or for None of a plain run; ValueError if another run has written there."""
-    if k is None or cut is None:
-        remedy = "jt.merge(store) averages them; part= or executor= goes on."
-        require(not (store / FOLDER).is_dir(), "store", "not hold parts", store, remedy)
-        return Store.open(store, n, program, said)
-    mine = of_part(said, cut, k)
-    # One other part is looked at, not all: thousands of jobs start at once. `merge` looks at all.
-    for other in list(folders(store).values())[:1]:
-        same_run(other, mine)
-    return Store.open(store / FOLDER / f"{k:05d}", len(cut.range(k)), program, mine)
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a run is to do.
+
+    Args:
+        program: the traced realization.
+        key: of the ensemble.
+        cut: into parts; one for a plain run.
+        part: number of the part, or None for all of a plain run.
+        batch_size: a number, or "auto".
+        devices: of this process.
+        store: a folder, or None.
+        caller: mark of the function in the process that submitted the part; "" where none did.
+    """
+
+    program: Program
+    key: Array
+    cut: Cut
+    part: int | None
+    batch_size: int | str
+    devices: tuple[jax.Device, ...]
+    store: Path | None
+    caller: str = ""
+
+    @property
+    def whole(self) -> range:
+        """The realizations."""
+        return self.cut.range(self.part or 0)
+
+    def manifest(self, k: int | None) -> dict[str, Any]:
+        """What the store of part k says, or for None that of a plain run."""
+        said = manifest(self.program, self.key, self.caller)
+        if k is None:
+            return said
+        rows = self.cut.range(k)
+        which = {"n": self.cut.n, "parts": self.cut.parts, "part": k, "low": rows.start, "high": rows.stop}
+        return {**said, "jaxtls_store": FORMAT, **which}
+
+    def opened(self) -> Store | None:
+        """The store, to write; ValueError if another run has written there."""
+        if self.store is None:
+            return None
+        said = self.manifest(self.part)
+        if self.part is None:
+            remedy = "jt.merge(store) averages them; part= or executor= goes on."
+            require(not (self.store / FOLDER).is_dir(), "store", "not hold parts", self.store, remedy)
+            return Store.open(self.store, self.cut.n, self.program, said)
+        # One other part is looked at, not all: thousands of jobs start at once. `merge` looks at all.
+        for _, other in itertools.islice(_there(self.store), 1):
+            same_run(other, said)
+        return Store.open(folder(self.store, self.part), len(self.whole), self.program, said)
 
 
-def of_part(said: Manifest, cut: Cut, k: int) -> dict[str, Any]:
-    """The manifest of part k."""
-    whole = cut.range(k)
-    which = {"n": cut.n, "parts": cut.parts, "part": k, "low": whole.start, "high": whole.stop}
-    return {**said, "jaxtls_store": FORMAT, **which}
+def folder(store: Path, k: int) -> Path:
+    """Where part k is."""
+    return store / FOLDER / f"{k:05d}"
 
 
 def folders(store: Path) -> dict[int, Path]:
-    """The parts that are there, by number; ValueError for a place that is no store of parts and not empty."""
+    """The parts that are there, by number."""
+    return dict(sorted(_there(store)))
+
+
+def _there(store: Path) -> Iterator[tuple[int, Path]]:
+    """Numbers and folders of parts; ValueError for a place that is no store of parts and not empty."""
     inside = store / FOLDER
-    if not inside.is_dir():
-        is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
-        require(is_new, "store", "be a new path or a store of parts", store, "Give a path where nothing is yet.")
-        return {}
-    found = {
-        int(path.name): path for path in inside.iterdir() if path.name.isdecimal() and (path / "zarr.json").exists()
-    }
-    return dict(sorted(found.items()))
+    if inside.is_dir():
+        for path in inside.iterdir():
+            if path.name.isdecimal() and (path / "zarr.json").exists():
+                yield int(path.name), path
+        return
+    is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
+    require(is_new, "store", "be a new path or a store of parts", store, "Give a path where nothing is yet.")
 
 
 def same_run(other: Path, mine: Manifest) -> None:
@@ -138,6 +178,10 @@ class Gathering:
             before, tried = len(self.stream.failed), self.stream.tried
             self.stream.add(values, finite(values))
             self.failed += [low + first + int(rows[i - tried]) for i in self.stream.failed[before:]]
+
+    def result(self, grown: Callable[[Sequence[Array]], PyTree[Array]], **rest: Any) -> EnsembleResult:
+        """What was taken. It was computed elsewhere: no devices, no batches."""
+        return concluded(self.stream, self.failed, grown, batch_size=0, memory=0, devices=(), part=None, **rest)
 
 
 def merge(
@@ -192,9 +236,8 @@ def merge(
     program, key = None, unwritten(first["key"], bool(first["key_is_typed"]))
     if realization is not None:
         program = _compared(trace(realization, key), key, first)
-    require(
-        program is not None or first["tree"], "realization", "be given", realization, "It returns classes of its own."
-    )
+    is_known = program is not None or bool(first["tree"])
+    require(is_known, "realization", "be given", realization, "It returns classes, which a store does not hold.")
     gathering, lacking = Gathering(leaves), {}
     for k in range(cut.parts):
         part = Store.view(there[k], names) if k in there else None
@@ -205,7 +248,8 @@ def merge(
             gathering.take(part, cut.range(k).start)
     remedy = f"The store is {root}; partial=True takes what is there."
     require(partial or not lacking, "store", "be complete", _listed(lacking, cut), remedy)
-    return result(gathering, cut.n, None, root, key, names, program, first["tree"])
+    grown = program.tree if program is not None else functools.partial(planted, first["tree"])
+    return gathering.result(grown, n=cut.n, store=root, key=key, names=names, program=program)
 
 
 def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...], np.dtype]]]:
@@ -232,36 +276,3 @@ def _listed(lacking: dict[int, int], cut: Cut) -> str:
         words.append(f"part {k} of {cut.parts}{have}")
     more = f" and {len(lacking) - NAMED} more parts" if len(lacking) > NAMED else ""
     return ", ".join(words) + more
-
-
-def result(
-    gathering: Gathering,
-    n: int,
-    target: float | None,
-    store: Path,
-    key: Array,
-    names: tuple[str, ...],
-    program: Program | None,
-    tree: str,
-) -> EnsembleResult:
-    """What was gathered, as a result."""
-    moments = gathering.stream.total()
-    mean, std, sem = averaged(moments, (lambda leaves: planted(tree, leaves)) if program is None else program.tree)
-    return EnsembleResult(
-        mean=mean,
-        std=std,
-        sem=sem,
-        count=moments.count,
-        failed_indices=tuple(gathering.failed),
-        target_error=target,
-        target_reached=gathering.stream.reached or (target is not None and moments.largest_sem() <= target),
-        batch_size=0,
-        memory=0,
-        devices=(),
-        n=n,
-        part=None,
-        store=store,
-        key=key,
-        names=names,
-        program=program,
-    )

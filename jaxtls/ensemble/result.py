@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from jaxtyping import Array, PyTree
 
 from .._checks import require
 from .program import MOST, Program
-from .statistics import Moments
+from .statistics import Stream
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -127,16 +128,25 @@ class EnsembleResult:
         return "\n".join(lines)
 
 
-def averaged(
-    moments: Moments, planted: Callable[[Sequence[Array]], PyTree[Array]]
-) -> tuple[PyTree[Array], PyTree[Array], PyTree[Array]]:
-    """Mean, standard deviation and standard error in the user's pytree and the session's precision."""
+def concluded(
+    stream: Stream, failed: Sequence[int], planted: Callable[[Sequence[Array]], PyTree[Array]], **rest: Any
+) -> EnsembleResult:
+    """The result of what a stream took, in the user's pytree and the session's precision."""
+    moments = stream.total()
     kinds = {"f": jnp.result_type(float), "c": jnp.result_type(complex)}
     means = moments.mean if moments.count else [np.full_like(mean, np.nan) for mean in moments.mean]
-    found = [
-        [jnp.asarray(leaf, kinds[leaf.dtype.kind]) for leaf in row] for row in (means, moments.std(), moments.sem())
-    ]
-    return planted(found[0]), planted(found[1]), planted(found[2])
+    rows = (means, moments.std(), moments.sem())
+    mean, std, sem = (planted([jnp.asarray(leaf, kinds[leaf.dtype.kind]) for leaf in row]) for row in rows)
+    return EnsembleResult(
+        mean=mean,
+        std=std,
+        sem=sem,
+        count=moments.count,
+        failed_indices=tuple(failed),
+        target_error=stream.target,
+        target_reached=stream.reached or (stream.target is not None and moments.largest_sem() <= stream.target),
+        **rest,
+    )
 
 
 def _summary(mean: np.ndarray, error: np.ndarray) -> str:

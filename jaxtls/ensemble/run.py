@@ -19,17 +19,16 @@ from tqdm.auto import tqdm
 
 from .._checks import concrete, require, size
 from . import devices as _devices
-from . import executor as _executor
 from . import parts as _parts
 from . import program as _program
-from .parts import Cut, Tell
-from .program import Batch, Program, trace
-from .result import EnsembleResult, averaged
+from .executor import spread
+from .parts import SPAN, Cut, Plan, Tell
+from .program import Batch, trace
+from .result import EnsembleResult, concluded
 from .statistics import Stream, finite
-from .store import Store, manifest, place
+from .store import Store, place
 
 IMPORTED_IN = os.getpid()
-SPAN = 4096  # realizations read from the store at a time
 FLAGS = (
     "jax_enable_x64",
     "jax_threefry_partitionable",
@@ -122,15 +121,17 @@ def ensemble(
     if batch_size != "auto":
         batch_size = size("batch_size", batch_size)
     target = _target(target_error)
-    cut, part = _parts.checked(n, store, target, part, executor, parts)
+    cut, k = _parts.checked(n, store, target, part, executor, parts)
+    where = None if store is None else place(store)
     chosen = _chosen(devices, part, executor)
-    program = trace(realization, key)
-    with _teller(progress, n if part is None or cut is None else len(cut.range(part[0]))) as tell:
-        if executor is not None and cut is not None and store is not None:
-            flags = {name: getattr(jax.config, name) for name in FLAGS}
-            job = _Job(realization, _program.packed(key), n, batch_size, place(store), cut.parts, flags)
-            return _executor.spread(executor, job, program, key, cut, place(store), target, tell)
-        return _run(program, key, n, cut, part, batch_size, chosen, store, target, tell)
+    plan = Plan(trace(realization, key), key, cut, k, batch_size, chosen, where)
+    if executor is None or where is None:
+        with _teller(progress, len(plan.whole)) as tell:
+            return _run(plan, target, tell)
+    flags = {name: getattr(jax.config, name) for name in FLAGS}
+    job = _Job(realization, _program.packed(key), cut, batch_size, where, flags)
+    with _teller(progress, n) as tell:
+        return spread(executor, job, plan, where, target, tell)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,10 +140,9 @@ class _Job:
 
     realization: Callable[[Array], PyTree]
     key: tuple[str, np.ndarray]
-    n: int
+    cut: Cut
     batch_size: int | str
     store: Path
-    parts: int
     flags: dict[str, Any]
 
     def __call__(self, k: int, caller: str, ticket: str) -> Exception | None:
@@ -153,86 +153,56 @@ class _Job:
             require(os.getpid() == IMPORTED_IN, "executor", "start fresh processes", "a fork of this one", remedy)
             with _flags(self.flags):
                 key = _program.unpacked(*self.key)
-                program, cut = trace(self.realization, key), _parts.Cut(self.n, self.parts)
-                options = (self.batch_size, _devices.chosen(None), self.store, None, lambda *_: None, caller)
-                _run(program, key, self.n, cut, (k, self.parts), *options)
+                program, devices = trace(self.realization, key), _devices.chosen(None)
+                plan = Plan(program, key, self.cut, k, self.batch_size, devices, self.store, caller)
+                _run(plan, None, lambda *_: None)
         except Exception as error:
-            error.add_note(f"In part {k} of {self.parts}:\n{traceback.format_exc()}")
+            error.add_note(f"In part {k} of {self.cut.parts}:\n{traceback.format_exc()}")
             return error
         return None
 
 
-def _run(
-    program: Program,
-    key: Array,
-    n: int,
-    cut: Cut | None,
-    part: tuple[int, int] | None,
-    batch_size: int | str,
-    devices: tuple[jax.Device, ...],
-    store: str | os.PathLike | None,
-    target: float | None,
-    tell: Tell,
-    caller: str = "",
-) -> EnsembleResult:
+def _run(plan: Plan, target: float | None, tell: Tell) -> EnsembleResult:
     """All realizations, or those of one part, in this process."""
-    whole = range(n) if cut is None or part is None else cut.range(part[0])
+    program, whole = plan.program, plan.whole
     with contextlib.ExitStack() as stack:
-        kept = None
+        store = plan.opened()
         if store is not None:
-            said = manifest(program, key, caller)
-            kept = _parts.opened(place(store), n, None if part is None else part[0], cut, program, said)
-            stack.callback(kept.close)
+            stack.callback(store.close)
         stream = Stream(program.leaves, target)
-        books = Books(stream, len(whole), kept, tell)
-        batch = (
-            None if books.advance(books.head) else _computed(books, program, key, n, whole.start, batch_size, devices)
-        )
+        books = Books(stream, len(whole), store, tell)
+        batch = None if books.advance(books.head) else _computed(books, plan)
         books.finish()
-    moments = stream.total()
-    mean, std, sem = averaged(moments, program.tree)
-    return EnsembleResult(
-        mean=mean,
-        std=std,
-        sem=sem,
-        count=moments.count,
-        failed_indices=tuple(whole.start + i for i in stream.failed),
-        target_error=target,
-        target_reached=stream.reached or (target is not None and moments.largest_sem() <= target),
+    return concluded(
+        stream,
+        [whole.start + i for i in stream.failed],
+        program.tree,
         batch_size=0 if batch is None else batch.size,
         memory=0 if batch is None else batch.memory,
-        devices=devices,
+        devices=plan.devices,
         n=len(whole),
-        part=part,
-        store=None if store is None else Path(store),
-        key=key,
+        part=None if plan.part is None else (plan.part, plan.cut.parts),
+        store=plan.store,
+        key=plan.key,
         names=program.names,
         program=program,
     )
 
 
-def _computed(
-    books: Books,
-    program: Program,
-    key: Array,
-    n: int,
-    low: int,
-    batch_size: int | str,
-    devices: tuple[jax.Device, ...],
-) -> Batch:
+def _computed(books: Books, plan: Plan) -> Batch:
     """Compute what the books lack, in batches of one program."""
-    compile = functools.partial(Batch, program, key, devices)
-    if isinstance(batch_size, str):
-        earlier = None if books.store is None else books.store.batch_size(n)
-        batch = _devices.sized(compile, books.n, devices, earlier)
+    n, store, size = plan.cut.n, books.store, plan.batch_size
+    compile = functools.partial(Batch, plan.program, plan.key, plan.devices)
+    if isinstance(size, str):
+        batch = _devices.sized(compile, books.n, plan.devices, None if store is None else store.batch_size(n))
     else:
-        batch = compile(math.ceil(min(batch_size, n) / len(devices)))
+        batch = compile(math.ceil(min(size, n) / len(plan.devices)))
     starts: Sequence[int] = range(0, books.n, batch.size)
     if books.known is not None:
         starts = (np.flatnonzero(np.logical_or.reduceat(~books.known, starts)) * batch.size).tolist()
-    if books.store is not None:
-        books.store.remember(n, batch.size)
-    for start, leaves in _ahead(lambda start: batch(low + start), starts):
+    if store is not None:
+        store.remember(n, batch.size)
+    for start, leaves in _ahead(lambda start: batch(plan.whole.start + start), starts):
         if books.advance(start) or books.take(start, [np.asarray(leaf) for leaf in leaves]):
             break
     return batch
@@ -347,7 +317,12 @@ def _target(value: Any) -> float | None:
 def _teller(progress: bool | Callable[[int, int], object], total: int) -> Iterator[Tell]:
     """Says how many realizations are done: to a bar, to the user's function, or to nobody."""
     if callable(progress):
-        yield lambda done, stream: progress(done, total) and None
+        call = progress
+
+        def hand_on(done: int, stream: Stream) -> None:
+            call(done, total)
+
+        yield hand_on
         return
     with tqdm(total=total, desc="realizations", leave=False, disable=not progress) as bar:
 
