@@ -24,6 +24,7 @@ from .fingerprint import fingerprint
 
 AXIS = "realization"
 MOST = 2**32  # fold_in takes 32 bits of the index
+BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap uses one
 
 
 def checked(key: Any) -> Array:
@@ -32,11 +33,15 @@ def checked(key: Any) -> Array:
     require(isinstance(key, jax.Array | np.ndarray), "key", "be a JAX random key", repr(key), remedy)
     if is_typed(key):
         require(key.shape == (), "key", "be a single key", f"keys of shape {key.shape}", "Use key[0], or split less.")
-        return key
-    bits = np.shape(jax.random.key_data(jax.random.key(0)))
-    fits = key.dtype == jnp.uint32 and key.shape == bits
-    require(fits, "key", "be a JAX random key", f"an array of {key.dtype}, shape {key.shape}", remedy)
-    return jnp.asarray(key)
+    else:
+        bits = np.shape(jax.random.key_data(jax.random.key(0)))
+        fits = key.dtype == jnp.uint32 and key.shape == bits
+        require(fits, "key", "be a JAX random key", f"an array of {key.dtype}, shape {key.shape}", remedy)
+        key = jnp.asarray(key)
+    generator = written(key).partition(":")[0]
+    remedy = 'Under vmap all draw from the first of their keys: use jax.random.key(seed, impl="threefry2x32").'
+    require(generator not in BATCHED, "key", "draw a realization the same in any batch", f"{generator} keys", remedy)
+    return key
 
 
 def written(key: Array) -> str:
