@@ -29,6 +29,8 @@ BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap
 
 def checked(key: Any) -> Array:
     """One key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
+    outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
+    require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
     remedy = "Make one with jax.random.key(seed)."
     require(isinstance(key, jax.Array | np.ndarray), "key", "be a JAX random key", repr(key), remedy)
     if is_typed(key):
@@ -141,7 +143,6 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
     """Trace `realization(key)`; ValueError for what cannot be averaged."""
     require(callable(realization), "realization", "be a function of a key", repr(realization))
     outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
-    require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
     closed, shapes = jax.make_jaxpr(realization, return_shape=True)(key)
     require(not is_traced(closed.consts), "realization", "close over values, not tracers", "a tracer", outside)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.experimental
 import numpy as np
 from jaxtyping import Array, PyTree
 from tqdm.auto import tqdm
@@ -29,12 +30,14 @@ from .statistics import Stream, finite
 from .store import Store, place
 
 IMPORTED_IN = os.getpid()
-FLAGS = (
-    "jax_enable_x64",
-    "jax_threefry_partitionable",
-    "jax_default_prng_impl",
-    "jax_default_matmul_precision",
-)  # which change numbers, and go with a part to a worker
+X64 = vars(jax)["enable_x64"] if "enable_x64" in vars(jax) else vars(jax.experimental)["enable_x64"]  # JAX before 0.8
+# What changes numbers, and goes with a part to a worker. Each is a context of one thread.
+FLAGS: dict[str, Callable[[Any], contextlib.AbstractContextManager[None]]] = {
+    "jax_enable_x64": X64,
+    "jax_threefry_partitionable": jax.threefry_partitionable,
+    "jax_default_prng_impl": jax.default_prng_impl,
+    "jax_default_matmul_precision": jax.default_matmul_precision,
+}
 
 
 def ensemble(
@@ -115,7 +118,7 @@ def ensemble(
 
     Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983), for merging means and variances.
     """
-    key = _program.checked(key) if not isinstance(key, jax.core.Tracer) else key
+    key = _program.checked(key)
     n = size("n", n)
     require(n <= _program.MOST, "n", f"be at most {_program.MOST}", n)
     if batch_size != "auto":
@@ -151,7 +154,9 @@ class _Job:
         try:
             remedy = 'ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) does; a fork of JAX hangs.'
             require(os.getpid() == IMPORTED_IN, "executor", "start fresh processes", "a fork of this one", remedy)
-            with _flags(self.flags):
+            with contextlib.ExitStack() as stack:
+                for name, value in self.flags.items():
+                    stack.enter_context(FLAGS[name](value))
                 key = _program.unpacked(*self.key)
                 program, devices = trace(self.realization, key), _devices.chosen(None)
                 plan = Plan(program, key, self.cut, k, self.batch_size, devices, self.store, caller)
@@ -288,19 +293,6 @@ def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[
     remedy = "Each takes part=(jax.process_index(), jax.process_count()) of one store; then jt.merge(store)."
     require(alone, "part", "be given where jax.distributed joins several processes", part, remedy)
     return _devices.chosen(devices)
-
-
-@contextlib.contextmanager
-def _flags(wanted: dict[str, Any]) -> Iterator[None]:
-    """Flags of another process in this one, for a while; nothing is touched where they are the same."""
-    changed = {name: getattr(jax.config, name) for name in wanted if getattr(jax.config, name) != wanted[name]}
-    try:
-        for name in changed:
-            jax.config.update(name, wanted[name])
-        yield
-    finally:
-        for name, value in changed.items():
-            jax.config.update(name, value)
 
 
 def _target(value: Any) -> float | None:
