@@ -96,7 +96,7 @@ def start(store, n, order):
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_processes_that_run_parts(tmp_path, kills):
     store, n = tmp_path / "s", EACH * kills
     watch = Watch(store, n, kills)
@@ -120,7 +120,8 @@ def ensemble(store, n, executor):
     return jt.ensemble(slow, jax.random.key(KEY), n, batch_size=4, store=store, executor=executor, parts=PARTS)
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [10])
 def test_workers_of_a_pool(tmp_path, kills):
     store, n = tmp_path / "s", EACH * kills
     watch, result = Watch(store, n, kills), None
@@ -136,14 +137,14 @@ def test_workers_of_a_pool(tmp_path, kills):
 
 
 @pytest.mark.filterwarnings("ignore:::distributed", "ignore:::dask", "ignore::ResourceWarning")
-@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_workers_of_dask(tmp_path, kills):
     """Its scheduler runs the part again elsewhere; the call does not notice. Closures go by cloudpickle."""
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     store, n, factor = tmp_path / "s", EACH * kills, 1.0
     closure = lambda key: jax.tree.map(lambda x: x * factor, slow(key))
     watch = Watch(store, n, kills)
-    settings = {"distributed.scheduler.allowed-failures": 1000, "distributed.worker.daemon": True}
+    settings = {"distributed.scheduler.allowed-failures": 1000}
     with (
         dask.config.set(settings),
         distributed.LocalCluster(
