@@ -210,6 +210,7 @@ def merge(
         ImportError: without zarr.
 
     Example:
+        >>> import tempfile
         >>> folder = tempfile.mkdtemp()
         >>> draw = lambda key: jax.random.normal(key, (2,))
         >>> for k in (1, 0):
