@@ -20,6 +20,7 @@ from .dynamics import evolve as evolve
 from .dynamics import plan as plan
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
+from .ensemble import merge as merge
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval

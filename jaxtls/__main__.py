@@ -1,4 +1,4 @@
-"""`python -m jaxtls`: fits, published figures and versions from the command line, a thin face over public names."""
+"""`python -m jaxtls`: fits, figures, ensembles and versions from the command line, a thin face over public names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .cli import fit, info, reproduce
+from .cli import ensemble, fit, info, reproduce
 from .cli.tables import InputError
 
 
@@ -18,7 +18,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"jaxtls {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (fit, reproduce, info):
+    for command in (fit, reproduce, ensemble, info):
         command.add(commands)
     return top
 

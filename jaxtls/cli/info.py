@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "lineax", "optax", "optimistix", "numpy", "scipy")
-OPTIONAL = ("matplotlib", "xarray", "zarr", "dynamiqs", "qutip")
+OPTIONAL = ("matplotlib", "xarray", "zarr", "distributed", "dynamiqs", "qutip")
 FLAGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_disable_jit")
 ENVIRONMENT = ("JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_PREALLOCATE")
 

@@ -1,4 +1,5 @@
-"""Averages over disorder: realization i from its key alone, in batches on all devices, stored and resumed."""
+"""Averages over disorder: realization i from its key alone, in batches, in parts anywhere, stored and resumed."""
 
+from .parts import merge as merge
 from .result import EnsembleResult as EnsembleResult
 from .run import ensemble as ensemble

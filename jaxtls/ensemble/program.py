@@ -1,9 +1,13 @@
-"""One realization, traced once; and the compiled program that makes a batch of them on several devices."""
+"""One realization, traced once; and the compiled program that makes a batch of them on several devices.
+
+Realization i depends on `jax.random.fold_in(key, i)` and on nothing else.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,6 +23,58 @@ from .._checks import is_traced, require
 from .fingerprint import fingerprint
 
 AXIS = "realization"
+MOST = 2**32  # fold_in takes 32 bits of the index
+BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap uses one
+
+
+def checked(key: Any) -> Array:
+    """One key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
+    outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
+    require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
+    remedy = "Make one with jax.random.key(seed)."
+    require(isinstance(key, jax.Array | np.ndarray), "key", "be a JAX random key", repr(key), remedy)
+    if is_typed(key):
+        require(key.shape == (), "key", "be a single key", f"keys of shape {key.shape}", "Use key[0], or split less.")
+    else:
+        bits = np.shape(jax.random.key_data(jax.random.key(0)))
+        fits = key.dtype == jnp.uint32 and key.shape == bits
+        require(fits, "key", "be a JAX random key", f"an array of {key.dtype}, shape {key.shape}", remedy)
+        key = jnp.asarray(key)
+    generator = written(key).partition(":")[0]
+    remedy = 'Under vmap all draw from the first of their keys: use jax.random.key(seed, impl="threefry2x32").'
+    require(generator not in BATCHED, "key", "draw a realization the same in any batch", f"{generator} keys", remedy)
+    return key
+
+
+def written(key: Array) -> str:
+    """The generator and the bits in hexadecimal, equal for equal keys."""
+    typed = key if is_typed(key) else jax.random.wrap_key_data(key)
+    words = np.asarray(jax.random.key_data(typed)).ravel()
+    return f"{jax.random.key_impl(typed)}:" + "".join(f"{int(word):08x}" for word in words)
+
+
+def packed(key: Array) -> tuple[str, np.ndarray]:
+    """A key for another process: its generator, or "" for raw bits, and the bits."""
+    if not is_typed(key):
+        return "", np.asarray(key)
+    return str(jax.random.key_impl(key)), np.asarray(jax.random.key_data(key))
+
+
+def unpacked(generator: str, bits: np.ndarray) -> Array:
+    """The key that was packed."""
+    return jax.random.wrap_key_data(jnp.asarray(bits), impl=generator) if generator else jnp.asarray(bits)
+
+
+def unwritten(text: str, is_typed: bool) -> Array:
+    """The key that was written."""
+    generator, _, bits = text.rpartition(":")
+    words = np.array([int(bits[at : at + 8], 16) for at in range(0, len(bits), 8)], np.uint32)
+    return unpacked(generator if is_typed else "", words)
+
+
+def is_typed(key: Any) -> bool:
+    """Whether it is of `jax.random.key`."""
+    return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,12 +106,43 @@ class Program:
         """The leaves in the user's pytree."""
         return jax.tree.unflatten(self.structure, leaves)
 
+    @property
+    def outline(self) -> str:
+        """The pytree's shape as JSON, for `planted`; "" if it holds more than dicts, lists, tuples and None."""
+        try:
+            return json.dumps(_outlined(self.tree(range(len(self.names)))))
+        except TypeError:  # a class of the user's: a store holds no code
+            return ""
+
+
+def planted(outline: str, leaves: Sequence[Any]) -> PyTree:
+    """Leaves in the pytree of an outline."""
+
+    def grown(node: Any) -> Any:
+        if node is None or isinstance(node, int):
+            return node if node is None else leaves[node]
+        ((kind, inside),) = node.items()
+        if kind == "dict":
+            return {name: grown(part) for name, part in inside}
+        return tuple(map(grown, inside)) if kind == "tuple" else list(map(grown, inside))
+
+    return grown(json.loads(outline))
+
+
+def _outlined(tree: PyTree) -> Any:
+    if tree is None or type(tree) is int:
+        return tree
+    if type(tree) is dict and all(type(name) in (str, int) for name in tree):
+        return {"dict": [[name, _outlined(part)] for name, part in tree.items()]}
+    if type(tree) in (list, tuple):
+        return {type(tree).__name__: [_outlined(part) for part in tree]}
+    raise TypeError(type(tree))
+
 
 def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
     """Trace `realization(key)`; ValueError for what cannot be averaged."""
     require(callable(realization), "realization", "be a function of a key", repr(realization))
     outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
-    require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
     closed, shapes = jax.make_jaxpr(realization, return_shape=True)(key)
     require(not is_traced(closed.consts), "realization", "close over values, not tracers", "a tracer", outside)
     paths, structure = jax.tree_util.tree_flatten_with_path(shapes)
@@ -69,7 +156,7 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
     def run(key: Array) -> list[Array]:
         return [jnp.asarray(leaf).astype(kind) for leaf, kind in zip(whole(key), kinds)]
 
-    digest, is_transparent = fingerprint(closed)
+    digest, is_transparent = fingerprint(closed, key)
     leaves = tuple((leaf.shape, kind) for (_, leaf), kind in zip(paths, kinds))
     return Program(run, structure, leaves, _names([path for path, _ in paths]), digest, is_transparent)
 

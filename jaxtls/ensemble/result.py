@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import require
-from .keys import MOST
-from .program import Program
+from .program import MOST, Program
+from .statistics import Stream
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -33,12 +34,15 @@ class EnsembleResult:
         failed_indices: those with a value that is not finite, left out of the average.
         target_error: the target, or None.
         target_reached: whether the largest `sem` met it.
-        batch_size: realizations computed at a time, by all devices of one process together; 0 if all were in the store.
+        batch_size: realizations computed at a time, by all devices together; 0 if all were in the store.
         memory: bytes that such a batch takes on one device.
-        devices: of this process.
-        processes: number of processes that shared the work.
+        devices: that computed them here; () where other processes did.
+        n: number of realizations asked for; of the part, where it is one.
+        part: (k, K) where these are the realizations of part k of K alone, or None.
         store: where the values of every realization are, or None.
         key: the key of the ensemble.
+        names: of the leaves, from their paths in the pytree.
+        program: the traced realization; None where `jt.merge` was not given it.
 
     Example:
         >>> r = jt.ensemble(lambda key: {"x": jax.random.normal(key)}, jax.random.key(0), 1000, batch_size=250)
@@ -58,10 +62,12 @@ class EnsembleResult:
     batch_size: int
     memory: int
     devices: tuple[jax.Device, ...]
-    processes: int
+    n: int
+    part: tuple[int, int] | None
     store: Path | None
-    key: Any
-    program: Program = dataclasses.field(repr=False)
+    key: Array
+    names: tuple[str, ...]
+    program: Program | None = dataclasses.field(repr=False)
 
     @property
     def failed(self) -> int:
@@ -81,17 +87,25 @@ class EnsembleResult:
 
         Returns:
             What the user's function returns for `jax.random.fold_in(key, i)`.
+
+        Raises:
+            ValueError: for a bad index, or where `jt.merge` was not given the function.
         """
+        if self.program is None:
+            raise ValueError(
+                "A store holds no functions: jt.merge(store, realization=...) makes r.realization(i) work."
+            )
         is_index = isinstance(i, int | np.integer) and not isinstance(i, bool) and 0 <= i < MOST
         require(is_index, "i", f"be an index, 0 <= i < {MOST}", repr(i))
         return self.program.tree(self.program.one(self.key, jnp.uint32(i)))
 
     def __repr__(self) -> str:
         left_out = f", {self.failed} left out (not finite)" if self.failed else ""
-        lines = [f"EnsembleResult: {self.count} realizations{left_out}"]
+        some = f"; {self.tried} of {self.n} asked for" if self.tried < self.n else ""
+        lines = [f"EnsembleResult: {self.count} realizations{left_out}{some}"]
         errors, means = jax.tree.leaves(self.sem), jax.tree.leaves(self.mean)
-        width = max(len(name) for name in self.program.names)
-        for name, mean, error in list(zip(self.program.names, means, errors))[:20]:
+        width = max(len(name) for name in self.names)
+        for name, mean, error in list(zip(self.names, means, errors))[:20]:
             lines.append(f"  {name:<{width}}  {_summary(np.asarray(mean), np.asarray(error))}")
         if len(means) > 20:
             lines.append(f"  ... {len(means) - 20} more")
@@ -102,17 +116,40 @@ class EnsembleResult:
             met = "reached" if self.target_reached else "NOT reached: raise n"
             lines.append(f"  target       sem {self.target_error:.3g} {met}")
         if self.batch_size:
-            kind, apart = self.devices[0].platform, f", {self.processes} processes" if self.processes > 1 else ""
+            kind = self.devices[0].platform
             lines.append(
                 f"  batches      of {self.batch_size} on {len(self.devices)} {kind} device"
-                f"{'s' if len(self.devices) > 1 else ''}{apart}; {self.memory / 2**20:.3g} MiB a device"
+                f"{'s' if len(self.devices) > 1 else ''}; {self.memory / 2**20:.3g} MiB a device"
             )
+        if self.part is not None:
+            lines.append(f"  part         {self.part[0]} of {self.part[1]}, counted from 0")
         if self.store is not None:
             lines.append(f"  store        {self.store}")
         return "\n".join(lines)
 
 
-def _summary(mean: np.ndarray, error: np.ndarray) -> Any:
+def concluded(
+    stream: Stream, failed: Sequence[int], planted: Callable[[Sequence[Array]], PyTree[Array]], **rest: Any
+) -> EnsembleResult:
+    """The result of what a stream took, in the user's pytree and the session's precision."""
+    moments = stream.total()
+    kinds = {"f": jnp.result_type(float), "c": jnp.result_type(complex)}
+    means = moments.mean if moments.count else [np.full_like(mean, np.nan) for mean in moments.mean]
+    rows = (means, moments.std(), moments.sem())
+    mean, std, sem = (planted([jnp.asarray(leaf, kinds[leaf.dtype.kind]) for leaf in row]) for row in rows)
+    return EnsembleResult(
+        mean=mean,
+        std=std,
+        sem=sem,
+        count=moments.count,
+        failed_indices=tuple(failed),
+        target_error=stream.target,
+        target_reached=stream.reached or (stream.target is not None and moments.largest_sem() <= stream.target),
+        **rest,
+    )
+
+
+def _summary(mean: np.ndarray, error: np.ndarray) -> str:
     if mean.ndim == 0:
         return f"{mean:.6g} ± {error:.2g}"
     if mean.size == 0:

@@ -4,28 +4,35 @@
     PATH/<leaf>/...         one array for each leaf, dimensions ("realization", "<leaf>_0", ...)
     PATH/status/...         0 not computed, 1 computed, 2 computed and not finite
 
-All arrays are cut into the same blocks of realizations, whose length depends on the shapes alone. A block's values
-are on the disk before its status says so, and every file is replaced whole: what a killed run leaves is valid, and at
-most unfinished.
+All arrays are cut into the same blocks of realizations, whose length depends on the shapes alone. Zarr replaces every
+file whole, and a block's values are on the disk before its status says so: what a killed run leaves is valid, and at
+most unfinished. A checksum in every block tells if it was damaged.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import jax
 import numpy as np
+from jaxtyping import Array
 
 from .._checks import require
-from . import files
-from .manifest import refusal
+from .program import Program, is_typed, written
 
+FORMAT = 1
+PARTIAL = ".partial"  # the end of the names under which Zarr writes files
 STATUS = "status"
 UNKNOWN, GOOD, BAD = 0, 1, 2
 BLOCK_BYTES = 2**21
@@ -33,87 +40,146 @@ MOST_ROWS = 4096
 ROOM = "What was written before is whole: make room and run again."
 WRITING = 0.05  # share of the time that goes into writing blocks that are not full yet
 
+Leaves = Sequence[tuple[tuple[int, ...], np.dtype]]
+Manifest = Mapping[str, Any]
 
-def block_rows(leaves: Sequence[tuple[tuple[int, ...], np.dtype]]) -> int:
+
+def manifest(program: Program, key: Array, caller: str = "") -> dict[str, Any]:
+    """What a store says about the run that wrote it: flat, of numbers and strings, so that xarray can write it.
+
+    `caller` is the mark of the function where the run was submitted to an executor, perhaps on another platform.
+    """
+    leaves = [[name, list(shape), str(kind)] for name, (shape, kind) in zip(program.names, program.leaves)]
+    return {
+        "jaxtls_store": FORMAT,
+        "jaxtls": version("jaxtls"),
+        "jax": jax.__version__,
+        "platform": jax.default_backend(),
+        "key": written(key),
+        "key_is_typed": int(is_typed(key)),
+        "fingerprint": program.fingerprint,
+        "caller": caller,
+        "leaves": json.dumps(leaves),
+        "tree": program.outline,
+    }
+
+
+def mark(manifest: Manifest) -> str:
+    """The function on its platform."""
+    return f"{manifest['platform']}:{manifest['fingerprint']}"
+
+
+def refusal(old: Manifest, new: Manifest) -> str | None:
+    """Why a run must not go on with a store, or with a part of one; None if it may."""
+    if old["jaxtls_store"] != new["jaxtls_store"]:
+        return f"it has format {old['jaxtls_store']} and this needs {new['jaxtls_store']}"
+    if old["key"] != new["key"]:
+        return f"its key is {old['key']}, not {new['key']}"
+    if old["leaves"] != new["leaves"]:
+        return f"its arrays [name, shape, dtype] are {old['leaves']}, not {new['leaves']}"
+    if [old.get(name) for name in ("n", "parts")] != [new.get(name) for name in ("n", "parts")] and "parts" in new:
+        return f"it is cut for n = {old['n']} in {old['parts']} parts, not n = {new['n']} in {new['parts']}"
+    if not ({mark(new), new["caller"]} & {mark(old), old.get("caller", "")}) - {""}:
+        names = ("jaxtls", "jax", "platform")
+        changed = [f"{name} {old[name]} (now {new[name]})" for name in names if old[name] != new[name]]
+        why = f"; it was written with {', '.join(changed)}" if changed else ""
+        return f"its realizations were computed by another function or with other parameters{why}"
+    return None
+
+
+def place(store: str | os.PathLike) -> Path:
+    """The folder that a user means."""
+    text = os.fspath(store)
+    remedy = "Copy the finished store there, or mount it."
+    require("://" not in text, "store", "be a path of this machine's file system", repr(text), remedy)
+    return Path(text).absolute()
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """The manifest of a store, without opening it; ValueError if it is not one of ours."""
+    remedy = "Give a path where nothing is yet."
+    try:
+        with plainly(f"Cannot open the store {folder}"):
+            found = json.loads((folder / "zarr.json").read_text())["attributes"]
+    except OSError as error:
+        if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError | KeyError):
+            found = {}
+        else:
+            raise
+    require("jaxtls_store" in found, "store", "be a new path or a store of jt.ensemble", folder, remedy)
+    return dict(found)
+
+
+def block_rows(leaves: Leaves) -> int:
     """Realizations in a block: a power of two, of about `BLOCK_BYTES` for all leaves together."""
     row = sum(int(np.prod(shape)) * kind.itemsize for shape, kind in leaves)
     return int(2 ** int(np.log2(np.clip(BLOCK_BYTES / max(row, 1), 1, MOST_ROWS))))
 
 
 class Store:
-    """An open store, locked against other processes.
+    """An open store: one run's or one part's, locked against other processes unless it is only read.
 
     Args:
         path: a folder of this machine's file system.
         group: the Zarr group in it.
         names: of the leaves.
-        n: realizations that the run asks for.
         guard: descriptor of the lock.
     """
 
-    def __init__(self, path: Path, group: Any, names: Sequence[str], n: int, guard: int | None):
-        self.path, self.names, self.n = path, tuple(names), n
-        self._group = group
-        self._guard = guard
-        self._arrays = _zarr().arrays(group, (*self.names, STATUS))
+    def __init__(self, path: Path, group: Any, names: Sequence[str], guard: int | None = None):
+        self.path = path
+        self._group, self._guard = group, guard
+        with _zarr().config.set({"array.write_empty_chunks": True}):  # a missing file means not computed
+            self._arrays = [group[name] for name in (*names, STATUS)]
         self._rows = int(self._arrays[-1].chunks[0])
         self._block = -1
         self._values: list[np.ndarray] = []
         self._is_dirty = False
         self._written, self._cost = 0.0, 0.0
-        files.sweep(path)
-        self._grow()
         self.known = self._known()
 
     @classmethod
-    def open(
-        cls,
-        path: str | os.PathLike,
-        n: int,
-        names: Sequence[str],
-        leaves: Sequence[tuple[tuple[int, ...], np.dtype]],
-        manifest: Mapping[str, Any],
-    ) -> Store:
-        """Open a store, or make it; ValueError if another run wrote it."""
+    def open(cls, path: Path, length: int, program: Program, manifest: Manifest) -> Store:
+        """Open a store of at least `length` realizations, or make it; ValueError if another run wrote it."""
         _zarr()
-        text = os.fspath(path)
-        remedy = "Copy the finished store there, or mount it."
-        require("://" not in text, "store", "be a path of this machine's file system", repr(text), remedy)
-        place = Path(text).absolute()
-        if not place.exists() or (place.is_dir() and not any(place.iterdir())):
-            _create(place, n, names, leaves, manifest)
-        remedy = "Give a path where nothing is yet."
-        is_ours = (place / "zarr.json").is_file()
-        require(is_ours, "store", "be a new path or a store of jt.ensemble", text, remedy)
+        if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+            _create(path, length, program, manifest)
+        why = refusal(manifest_of(path), manifest)
+        remedy = "Give another path, or delete the store if its realizations are not needed any more."
+        require(why is None, "store", "hold the same run", f"{path}: {why}", remedy)
+        guard = _lock(path)
         try:
-            guard = files.lock(place)
-        except BlockingIOError:
-            raise ValueError(f"Argument `store` must not be in use, but another run is writing {text}.") from None
-        try:
-            with _plainly(f"Cannot open the store {text}"):
-                group = _zarr().open_group(place)
-            old = dict(group.attrs)
-            require("jaxtls_store" in old, "store", "be a new path or a store of jt.ensemble", text, remedy)
-            why = refusal(old, manifest)
-            remedy = "Give another path, or delete the store if its realizations are not needed any more."
-            require(why is None, "store", "hold the same run", f"{text}: {why}", remedy)
-            return cls(place, group, names, n, guard)
+            for leftover in path.rglob(f"*{PARTIAL}"):
+                leftover.unlink(missing_ok=True)
+            with plainly(f"Cannot open the store {path}"):
+                group = _zarr().open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+            store = cls(path, group, program.names, guard)
+            have = max(array.shape[0] for array in store._arrays)
+            if length > have or any(array.shape[0] != have for array in store._arrays):  # a kill may have left these
+                store._resize(max(length, have))
+                store.known = store._known()
+            return store
         except BaseException:
             _release(guard)
             raise
 
-    @property
-    def batch_size(self) -> int | None:
+    @classmethod
+    def view(cls, path: Path, names: Sequence[str]) -> Store:
+        """Open a store to read it, also while another process writes it; nothing is changed."""
+        with plainly(f"Cannot open the store {path}"):
+            return cls(path, _zarr().open_group(path, mode="r", zarr_format=3), names)
+
+    def batch_size(self, n: int) -> int | None:
         """The batch size of an earlier run with the same n."""
         found = dict(self._group.attrs)
-        return int(found["batch_size"]) if found.get("n") == self.n and "batch_size" in found else None
+        return int(found["batch_size"]) if found.get("n") == n and "batch_size" in found else None
 
-    def remember(self, batch_size: int) -> None:
+    def remember(self, n: int, batch_size: int) -> None:
         """Note n and the batch size of this run; a resumed run with the same batches is the same to the last bit."""
-        if (self.batch_size, self._group.attrs.get("n")) != (batch_size, self.n):
-            with _plainly(f"Cannot write to the store {self.path}", ROOM):
-                self._group = _zarr().consolidate(self.path)
-                self._group.attrs.update({"n": self.n, "batch_size": batch_size})
+        if self.batch_size(n) != batch_size:
+            with plainly(f"Cannot write to the store {self.path}", ROOM):
+                self._group = _consolidated(self.path)
+                self._group.attrs.update({"n": n, "batch_size": batch_size})
 
     def read(self, low: int, high: int) -> list[np.ndarray]:
         """Values of the realizations low .. high - 1, one array for each leaf; what is not known is arbitrary."""
@@ -142,16 +208,18 @@ class Store:
             self.flush()
 
     def flush(self) -> None:
-        """Bring everything to the disk."""
+        """Bring everything to the disk, the status last."""
         if not self._is_dirty:
             return
         started = time.monotonic()
         self._is_dirty = False  # a write that failed is not tried again on the way out
         first = self._block * self._rows
         stop = min(first + self._rows, len(self.known))
-        with _plainly(f"Cannot write to the store {self.path}", ROOM):
+        with plainly(f"Cannot write to the store {self.path}", ROOM):
             for array, values in zip(self._arrays, self._values):
                 array[first:stop] = values[: stop - first]
+                if array.size:
+                    _settle([self._file(array, self._block)])
         self._written = time.monotonic()
         self._cost = self._written - started
 
@@ -204,23 +272,17 @@ class Store:
     def _reading(self, array: Any, block: int) -> contextlib.AbstractContextManager[None]:
         file = self._file(array, block)
         remedy = f"Delete {file} to have the realizations of this block computed again; the others stay."
-        return _plainly(f"Cannot read a block of the store {self.path}", remedy)
+        return plainly(f"Cannot read a block of the store {self.path}", remedy)
 
-    def _grow(self) -> None:
-        """Make all arrays at least `n` and equally long; a kill may have left them otherwise."""
-        have = max(array.shape[0] for array in self._arrays)
-        if self.n > have or any(array.shape[0] != have for array in self._arrays):
-            self._resize(max(self.n, have))
-
-    def _resize(self, n: int) -> None:
-        with _plainly(f"Cannot write to the store {self.path}", ROOM):
+    def _resize(self, length: int) -> None:
+        with plainly(f"Cannot write to the store {self.path}", ROOM):
             for array in self._arrays:
-                array.resize((n, *array.shape[1:]))
-            _zarr().consolidate(self.path)
+                array.resize((length, *array.shape[1:]))
+            _consolidated(self.path)
 
 
 @contextlib.contextmanager
-def _plainly(what: str, remedy: str = "") -> Iterator[None]:
+def plainly(what: str, remedy: str = "") -> Iterator[None]:
     """Errors of disks and decoders as one OSError that says what failed and what to do."""
     try:
         yield
@@ -231,42 +293,88 @@ def _plainly(what: str, remedy: str = "") -> Iterator[None]:
         raise (OSError(message) if number is None else OSError(number, message)) from error
 
 
+def _zarr() -> ModuleType:
+    """Zarr takes a second to import and is an extra."""
+    try:
+        import zarr
+    except ImportError as error:
+        raise ImportError("store= needs zarr 3.1.3 or newer: pip install 'jaxtls[store]'.") from error
+    return zarr
+
+
+def _consolidated(path: Path) -> Any:
+    """Copy all shapes into the group's own file: readers open one file, and see one state of all arrays. The group."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # zarr says that not every other implementation reads the copy
+        return _zarr().consolidate_metadata(_zarr().storage.LocalStore(path), zarr_format=3)
+
+
+def _settle(files: Iterable[Path]) -> None:
+    """Wait until the disk has these files."""
+    for file in files:
+        descriptor = os.open(file, os.O_RDWR)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _lock(folder: Path) -> int | None:
+    """Hold the folder until the descriptor is closed or the process dies; None where the system has no such locks."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ValueError(f"Argument `store` must not be in use, but another run is writing {folder}.") from None
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def _release(guard: int | None) -> None:
     if guard is not None:
         os.close(guard)
 
 
-def _zarr() -> Any:
-    """zarr takes a second to import and is an extra."""
-    from . import _zarr as module
-
-    return module
-
-
-def _create(
-    place: Path,
-    n: int,
-    names: Sequence[str],
-    leaves: Sequence[tuple[tuple[int, ...], np.dtype]],
-    manifest: Mapping[str, Any],
-) -> None:
+def _create(path: Path, length: int, program: Program, manifest: Manifest) -> None:
     """Make an empty store beside its place and move it there whole."""
-    beside = place.with_name(f".{place.name}.{uuid.uuid4().hex}{files.PARTIAL}")
-    rows = block_rows(leaves)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
-        with _plainly(f"Cannot make the store {place}"):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            group = _zarr().make_group(beside, manifest)
-            for name, (shape, kind) in zip(names, leaves):
-                _zarr().make_array(group, name, (n, *shape), rows, kind)
-            flags = {"flag_values": [UNKNOWN, GOOD, BAD], "flag_meanings": "not_computed computed not_finite"}
-            _zarr().make_array(group, STATUS, (n,), rows, np.dtype(np.uint8), flags)
-            _zarr().consolidate(beside)
+        with plainly(f"Cannot make the store {path}"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            group = _zarr().create_group(beside, zarr_format=3, attributes=dict(manifest))
+            rows = block_rows(program.leaves)
+            for name, (shape, kind) in zip(program.names, program.leaves):
+                _make_array(group, name, (length, *shape), rows, kind)
+            _make_array(group, STATUS, (length,), rows, np.dtype(np.uint8))
+            meanings = "not_computed computed not_finite"
+            group[STATUS].attrs.update({"flag_values": [UNKNOWN, GOOD, BAD], "flag_meanings": meanings})
+            _consolidated(beside)
+            _settle(beside.rglob("zarr.json"))
             try:
-                os.rename(beside, place)
+                os.rename(beside, path)
             except OSError:
-                if not (place / "zarr.json").exists():  # another process made the store first: its lock decides
+                if not (path / "zarr.json").exists():  # another process made the store first: its lock decides
                     raise
-            files.sync_folder(place.parent)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+
+
+def _make_array(group: Any, name: str, shape: tuple[int, ...], rows: int, kind: np.dtype) -> None:
+    """A new array in blocks of `rows`, with a checksum in every block."""
+    codecs = _zarr().codecs
+    group.create_array(
+        name,
+        shape=shape,
+        chunks=(rows, *(max(length, 1) for length in shape[1:])),
+        dtype=kind,
+        fill_value=np.asarray(np.nan if kind.kind in "fc" else 0).astype(kind)[()],
+        compressors=[codecs.ZstdCodec(level=1), codecs.Crc32cCodec()],
+        dimension_names=("realization", *(f"{name}_{axis}" for axis in range(len(shape) - 1))),
+    )

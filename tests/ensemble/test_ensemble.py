@@ -191,6 +191,16 @@ def test_bad_arguments_are_named(name, options):
         jt.ensemble(**good | options)
 
 
+@pytest.mark.parametrize("generator", ["rbg", "unsafe_rbg"])
+def test_generators_that_draw_otherwise_in_a_batch_are_refused(generator):
+    key = jax.random.key(0, impl=generator)
+    keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(jnp.arange(4))
+    together = jax.vmap(jax.random.uniform)(keys)
+    assert not np.array_equal(together, [jax.random.uniform(k) for k in keys])  # the fault that this is about
+    with pytest.raises(ValueError, match="`key` must draw a realization the same in any batch"):
+        jt.ensemble(draw, key, 10)
+
+
 def test_traced_use_is_refused():
     key = jax.random.key(0)
     for call in (

@@ -4,6 +4,7 @@ import functools
 import os
 import subprocess
 import sys
+import threading
 
 import equinox as eqx
 import jax
@@ -66,6 +67,62 @@ def test_globals_read_by_a_callback_matter(monkeypatch):
     before = mark(through_numpy(1.0))
     monkeypatch.setitem(globals(), "LEVEL", 2.0)
     assert mark(through_numpy(1.0)) != before
+
+
+def helper(x):
+    return x + 1.0
+
+
+def called_by_a_callback(function):
+    def f(key):
+        shape = jax.ShapeDtypeStruct((), float)
+        return jax.pure_callback(function, shape, jax.random.normal(key), vmap_method="sequential")
+
+    return f
+
+
+def test_functions_that_a_callback_calls_matter(monkeypatch):
+    outer = lambda x: helper(np.asarray(x))
+    before = mark(called_by_a_callback(outer))
+    assert mark(called_by_a_callback(outer)) == before
+    monkeypatch.setitem(globals(), "helper", lambda x: x + 2.0)
+    assert mark(called_by_a_callback(outer)) != before
+
+
+class Scale(eqx.Module):
+    by: float
+
+    def __call__(self, x):
+        return np.asarray(x) * self.by
+
+    def twice(self, x):
+        return 2 * self(x)
+
+
+def test_callables_of_every_kind_are_known_by_their_numbers():
+    kinds = (
+        lambda by: Scale(by),
+        lambda by: Scale(by).twice,
+        lambda by: functools.partial(np.multiply, by),
+        lambda by: lambda x, table={"by": (by, frozenset("ab"))}: np.asarray(x) * table["by"][0],
+        lambda by: functools.lru_cache(lambda x: np.asarray(x) * by),
+    )
+    for kind in kinds:
+        marks = [mark(called_by_a_callback(kind(by))) for by in (1.0, 1.0, 2.0)]
+        assert marks[0] == marks[1] != marks[2]
+
+
+def test_what_cannot_be_compared_is_never_equal():
+    lock = threading.Lock()
+    f = called_by_a_callback(lambda x: np.asarray(x) if lock else None)
+    assert mark(f) != mark(f)
+
+
+def test_a_program_without_callbacks_or_with_checks_alone_is_the_whole_truth():
+    free = lambda key: jax.random.normal(key)
+    checked = lambda key: eqx.error_if(free(key), free(key) > 1e9, "large")
+    assert trace(free, KEY).is_transparent and trace(checked, KEY).is_transparent
+    assert not trace(called_by_a_callback(helper), KEY).is_transparent
 
 
 def test_checks_and_prints_do_not_matter():

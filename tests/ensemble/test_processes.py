@@ -1,13 +1,13 @@
-"""In processes of their own: killed and resumed, several devices, several processes."""
+"""In processes of their own: killed and resumed, several devices."""
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
 
 import jax
 import numpy as np
+import pytest
 
 import jaxtls as jt
 
@@ -33,20 +33,22 @@ print(r.count, r.failed_indices, *(np.asarray(leaf).tobytes().hex() for leaf in 
 KILLED = (
     HEAD
     + """
+import pathlib
 from importlib import import_module
-files, store = import_module("jaxtls.ensemble.files"), import_module("jaxtls.ensemble.store")
+store = import_module("jaxtls.ensemble.store")
 store.MOST_ROWS = 16
 store.WRITING = float("inf")
-left, before, replace = int(sys.argv[2]), sys.argv[3] == "before", os.replace
+left, before, replace = int(sys.argv[2]), sys.argv[3] == "before", pathlib.Path.replace
 def counting(a, b):
     global left
     left -= 1
     if left == 0 and before:
         os.kill(os.getpid(), signal.SIGKILL)
-    replace(a, b)
+    found = replace(a, b)
     if left == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-files.os.replace = counting
+    return found
+pathlib.Path.replace = counting
 """
     + REALIZATION
     + """
@@ -118,40 +120,7 @@ def test_four_devices_are_one():
     assert finished(start(DEVICES, devices=4)) == "done"
 
 
-HOSTS = (
-    """
-import jax, sys
-rank, port = int(sys.argv[1]), sys.argv[2]
-jax.distributed.initialize(coordinator_address=f"127.0.0.1:{port}", num_processes=2, process_id=rank)
-"""
-    + HEAD
-    + REALIZATION
-    + """
-assert jax.process_count() == 2 and len(jax.local_devices()) == 2
-path = sys.argv[3]
-for n, target in ((50, None), (101, None), (101, 0.2)):  # made, extended, and stopped early
-    r = jt.ensemble(draw, jax.random.key(1), n, batch_size=8, devices=jax.devices(), store=path, target_error=target)
-    assert r.processes == 2 and len(r.devices) == 2
-"""
-    + PRINT
-    + """
-for options, word in ((dict(key=jax.random.key(1 + rank)), "key"), (dict(key=jax.random.key(9), store=path), "store")):
-    try:
-        jt.ensemble(**{"realization": draw, "n": 20, "batch_size": 8, **options})
-    except (ValueError, RuntimeError) as error:
-        assert word in str(error), error
-    else:
-        raise AssertionError("not refused")
-"""
-)
-
-
-def test_two_processes_are_one(tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    pair = [start(HOSTS, rank, port, tmp_path / "s", devices=2) for rank in (0, 1)]
-    first, second = (finished(process) for process in pair)
-    alone = jt.ensemble(draw, jax.random.key(1), 101, batch_size=8, devices=2, target_error=0.2)  # noqa: F821
-    assert first == second == printed(alone)
-    assert alone.tried < 101 and alone.failed > 0
+def test_a_process_among_several_is_told_to_take_a_part(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 4)
+    with pytest.raises(ValueError, match=r"`part` must be given.*jax.process_index\(\).*jt.merge"):
+        jt.ensemble(draw, jax.random.key(1), 20)  # noqa: F821

@@ -13,7 +13,6 @@ import xarray
 
 import jaxtls as jt
 
-files = importlib.import_module("jaxtls.ensemble.files")
 store_module = importlib.import_module("jaxtls.ensemble.store")
 KEY = jax.random.key(4)
 
@@ -56,7 +55,7 @@ def counted(monkeypatch):
 def test_holds_every_realization(tmp_path, whole, small_blocks):
     r = run(tmp_path / "s")
     same_to_the_last_bit(r, whole)
-    data = xarray.open_zarr(tmp_path / "s")
+    data = xarray.open_zarr(tmp_path / "s", chunks=None)
     assert data.x.dims == ("realization", "x_0") and data.z.dims == ("realization",) and data.n.dtype.kind == "i"
     assert data.attrs["n"] == 90 and data.attrs["batch_size"] == 10 and "jax" in data.attrs and data.attrs["key"]
     for i in (0, 17, 89):
@@ -82,7 +81,7 @@ def test_finished_run_computes_nothing_again(tmp_path, whole, counted):
 @pytest.mark.parametrize("write", [4, 9, 10, 23, 31])
 def test_full_disk_loses_nothing_and_goes_on(tmp_path, whole, small_blocks, counted, monkeypatch, write):
     run(tmp_path / "s", n=10)
-    left, fsync = [write], files.os.fsync
+    left, fsync = [write], store_module.os.fsync
 
     def full(descriptor):
         left[0] -= 1
@@ -91,11 +90,11 @@ def test_full_disk_loses_nothing_and_goes_on(tmp_path, whole, small_blocks, coun
         fsync(descriptor)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(store_module.os, "fsync", full)
         with pytest.raises(OSError, match=r"No space left.*What was written before is whole") as raised:
             run(tmp_path / "s")
     assert raised.value.errno == errno.ENOSPC
-    assert not list((tmp_path / "s").rglob(f"*{files.PARTIAL}"))
+    assert not list((tmp_path / "s").rglob(f"*{store_module.PARTIAL}"))
     data = xarray.open_zarr(tmp_path / "s")
     done = int((data.status != 0).sum())
     assert done >= 10
@@ -109,15 +108,15 @@ def test_full_disk_at_the_beginning_leaves_nothing(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "replace", full)
+        patch.setattr(pathlib.Path, "replace", full)  # with which Zarr ends each write
         with pytest.raises(OSError, match=r"Cannot make the store.*No space left"):
             run(tmp_path / "s")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_interrupt_keeps_what_was_computed(tmp_path, whole, counted, monkeypatch):
-    ledger = importlib.import_module("jaxtls.ensemble.ledger")
-    take = ledger.Ledger.take
+    books = importlib.import_module("jaxtls.ensemble.run").Books
+    take = books.take
 
     def interrupted(self, low, values):
         if low == 60:
@@ -125,7 +124,7 @@ def test_interrupt_keeps_what_was_computed(tmp_path, whole, counted, monkeypatch
         return take(self, low, values)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.Ledger, "take", interrupted)
+        patch.setattr(books, "take", interrupted)
         with pytest.raises(KeyboardInterrupt):
             run(tmp_path / "s")
     counted.clear()
@@ -226,12 +225,12 @@ def test_places_that_are_no_store_are_refused_and_left_alone(tmp_path):
 
 def test_two_runs_do_not_write_one_store(tmp_path):
     run(tmp_path / "s", n=5)
-    guard = files.lock(tmp_path / "s")
+    guard = store_module._lock(tmp_path / "s")
     try:
         with pytest.raises(ValueError, match="`store` must not be in use"):
             run(tmp_path / "s", n=5)
     finally:
-        files.os.close(guard)
+        store_module.os.close(guard)
     run(tmp_path / "s", n=5)
 
 
@@ -253,10 +252,6 @@ def test_names_and_kinds_of_every_leaf(tmp_path):
 def test_without_zarr_says_what_to_install(tmp_path, monkeypatch):
     import sys
 
-    monkeypatch.delitem(sys.modules, "jaxtls.ensemble._zarr", raising=False)
-    monkeypatch.delattr(
-        sys.modules["jaxtls.ensemble.store"].__package__ and sys.modules["jaxtls.ensemble"], "_zarr", False
-    )
     monkeypatch.setitem(sys.modules, "zarr", None)
     with pytest.raises(ImportError, match=r"jaxtls\[store\]"):
         run(tmp_path / "s")
@@ -270,14 +265,17 @@ def test_blocks_do_not_depend_on_the_run():
     assert 2**20 < rows([((60,), np.dtype(float)), ((40,), np.dtype(float))]) * 800 <= 2**21
 
 
-def test_files_are_replaced_whole(tmp_path, monkeypatch):
-    path = pathlib.Path(tmp_path / "a" / "file")
-    files.write(path, b"old")
-
-    def broken(*_):
-        raise OSError(errno.EIO, "broken")
-
-    monkeypatch.setattr(files.os, "replace", broken)
-    with pytest.raises(OSError):
-        files.write(path, b"new")
-    assert path.read_bytes() == b"old" and len(list(path.parent.iterdir())) == 1
+def test_a_write_that_stops_in_the_middle_leaves_the_block_as_it_was(tmp_path, whole):
+    """A true limit of the system's on the length of a file, as a quota or a full disk sets it."""
+    resource = pytest.importorskip("resource")
+    run(tmp_path / "s", n=10)
+    block = tmp_path / "s" / "x" / "c" / "0" / "0"
+    before, limits = block.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="What was written before is whole"):
+            run(tmp_path / "s")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert block.read_bytes() == before and not list((tmp_path / "s").rglob(f"*{store_module.PARTIAL}"))
+    same_to_the_last_bit(run(tmp_path / "s"), whole)

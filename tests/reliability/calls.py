@@ -1,5 +1,8 @@
 """Public functions with good arguments: what the table of `tests/README.md` spoils one by one."""
 
+import functools
+import os
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +19,17 @@ COUPLINGS = np.ones((3, 3)) - np.eye(3)
 FREQUENCIES = 5e9 + np.linspace(-5e5, 5e5, 51)
 TRACE = 1 - 0.4 / (1 + 2j * (FREQUENCIES - 5e9) / 1e5)
 NUMBERS = {"omega": 1.0, "splitting": 1.0, "gamma": 1.0, "beta": 1.0, "n_spins": 3, "omega_0": 0.5, "mass": 1.0}
+
+
+@functools.cache
+def _folder() -> str:
+    return os.path.join(tempfile.mkdtemp(), "store")
+
+
+def _merged(store: str) -> Any:
+    if store == _folder():
+        jt.ensemble(jax.random.normal, jax.random.key(0), 4, store=store, part=(0, 1))
+    return jt.merge(store)
 
 
 def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
@@ -170,6 +184,11 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             jt.ensemble,
             {"realization": lambda k: jax.random.normal(k), "key": key, "n": 4, "batch_size": 2},
         ),
+        "ensemble in parts": (
+            functools.partial(jt.ensemble, jax.random.normal, key, 4, store=_folder()),
+            {"part": (0, 1)},
+        ),
+        "merge": (_merged, {"store": _folder()}),
         "fit": (
             jt.fit,
             {**fitted, "sigma": {"R_S": 0.01}, "free": {"splitting": jt.Positive()}, "n_starts": 1},

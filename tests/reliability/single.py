@@ -14,7 +14,8 @@ from .calls import calls
 # By design: 1e45 needs double precision, and says so.
 REFUSED = {"TunnellingSolid": "jax_enable_x64"}
 # Draws differ between the precisions.
-RANDOM = ("TLSGlass.sample", "random_bloch_vectors", "TLSGlass.half_system_entropy", "trajectories", "ensemble")
+RANDOM = ("TLSGlass.sample", "random_bloch_vectors", "TLSGlass.half_system_entropy", "trajectories")
+RANDOM += ("ensemble", "ensemble in parts", "merge")
 SMALL = 1e-3
 
 

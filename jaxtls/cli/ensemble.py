@@ -1,0 +1,156 @@
+"""`jaxtls ensemble` and `jaxtls merge`: an ensemble, or one part of it, from a script; what a job array calls."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pathlib
+import runpy
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .tables import InputError
+
+SBATCH = """\
+#!/bin/bash
+#SBATCH --array=0-63 --gres=gpu:1 --cpus-per-task=8 --time=02:00:00 --requeue
+srun python -m jaxtls ensemble glass.py:one --n 1000000 --store glass --part $SLURM_ARRAY_TASK_ID/64
+"""
+ARRAY = f"""\
+A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone; one that died goes on where it
+was, by itself (--requeue) or by `sbatch --array=17 parts.sbatch`. K is written out: it stays 64 then.
+
+{SBATCH}
+sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) --wrap="python -m jaxtls merge glass --out glass.npz"
+"""
+
+
+def add(commands: Any) -> None:
+    """Add both commands to argparse's subparsers."""
+    one = commands.add_parser(
+        "ensemble",
+        help="average a function of a random key, in parts on a cluster",
+        description="Average a function of a random key over n realizations, or compute part k of K of them.",
+        epilog=ARRAY,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    one.add_argument("function", metavar="SCRIPT.py:NAME", help="the realization; or PACKAGE.MODULE:NAME")
+    one.add_argument("--n", type=int, required=True, help="number of realizations in all")
+    one.add_argument("--store", required=True, help="folder for the values, common to all parts")
+    one.add_argument("--part", type=_part, metavar="k/K", help="compute this part alone, 0 <= k < K")
+    one.add_argument("--seed", type=int, default=0, help="of jax.random.key (default 0)")
+    one.add_argument("--batch-size", type=_batch, default="auto", help="realizations at a time (default auto)")
+    one.add_argument("--target-error", type=float, help="stop at this standard error of the mean; not with --part")
+    one.add_argument("--single", action="store_true", help="single precision")
+    one.set_defaults(run=run)
+
+    merged = commands.add_parser(
+        "merge",
+        help="average the parts of an ensemble",
+        description="Average the parts of an ensemble: the numbers of a single run, to the last bit.",
+    )
+    merged.add_argument("store", help="the folder that the parts were given")
+    merged.add_argument("--partial", action="store_true", help="average what is there")
+    merged.add_argument("--out", metavar="FILE.npz", help="write NAME, NAME_std, NAME_sem, count and failed_indices")
+    merged.set_defaults(run=run_merge)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute what the store lacks and print the result."""
+    import jax
+
+    # A program may choose its precision; a library may not.
+    jax.config.update("jax_enable_x64", not options.single)
+
+    from .. import ensemble
+
+    realization = _function(options.function)
+    found = _plainly(
+        lambda: ensemble(
+            realization,
+            jax.random.key(options.seed),
+            options.n,
+            store=options.store,
+            part=options.part,
+            batch_size=options.batch_size,
+            target_error=options.target_error,
+            progress=sys.stderr.isatty(),
+        )
+    )
+    print(found)
+    return 0
+
+
+def run_merge(options: argparse.Namespace) -> int:
+    """Average the parts, print the result and write it."""
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+
+    from .. import merge
+
+    found = _plainly(lambda: merge(options.store, partial=options.partial))
+    print(found)
+    if options.out is not None:
+        arrays: dict[str, Any] = {
+            "count": np.asarray(found.count),
+            "failed_indices": np.asarray(found.failed_indices, dtype=np.int64),
+        }
+        for ending, tree in (("", found.mean), ("_std", found.std), ("_sem", found.sem)):
+            arrays |= {f"{name}{ending}": np.asarray(x) for name, x in zip(found.names, jax.tree.leaves(tree))}
+        with _writable(options.out) as file:
+            np.savez(file, **arrays)
+    return 0
+
+
+def _plainly(work: Callable[[], Any]) -> Any:
+    """Faults of the arguments and of the disk as one sentence; what the script itself raises as it is."""
+    try:
+        return work()
+    except (ValueError, OSError, ImportError) as error:
+        is_ours = isinstance(error, OSError) or str(error).startswith(("Argument `", "store= needs"))
+        if not is_ours:
+            raise
+        raise InputError(str(error)) from None
+
+
+def _writable(path: str) -> Any:
+    try:
+        return open(path, "wb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.") from None
+
+
+def _function(text: str) -> Callable[..., Any]:
+    """The function of SCRIPT.py:NAME or MODULE:NAME."""
+    where, _, name = text.rpartition(":")
+    if not where or not name.isidentifier():
+        raise InputError(f"{text!r} must be SCRIPT.py:NAME or PACKAGE.MODULE:NAME.")
+    if where.endswith(".py"):
+        path = pathlib.Path(where)
+        if not path.is_file():
+            raise InputError(f"{where} is not a file.")
+        sys.path.insert(0, str(path.absolute().parent))  # as for a script that is run
+        names = runpy.run_path(str(path), run_name="__jaxtls__")
+    else:
+        sys.path.insert(0, "")
+        names = vars(importlib.import_module(where))
+    if name not in names:
+        raise InputError(f"{where} defines no {name}.")
+    return names[name]
+
+
+def _part(text: str) -> tuple[int, int]:
+    k, _, parts = text.partition("/")
+    if not (k.isdecimal() and parts.isdecimal() and int(k) < int(parts)):
+        raise argparse.ArgumentTypeError(f"{text!r} must be k/K with 0 <= k < K, as 3/64")
+    return int(k), int(parts)
+
+
+def _batch(text: str) -> int | str:
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number or auto")
+    return text if text == "auto" else int(text)
