@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 
 from .._checks import concrete, finite, is_traced, require, size, times, tolerances
 from .methods import diffrax as diffrax_method
@@ -22,28 +22,27 @@ from .problem import Problem
 from .solution import Solution
 from .user_model import as_model
 
-Observables = Mapping[str, Callable] | Sequence[str]
 Recorded = tuple[str, ...] | dict[str, Callable]
 
 
 def evolve(
-    model: eqx.Module,
+    model: PyTree,
     y0: PyTree,
-    ts: ArrayLike,
+    ts: PyTree,
     *,
-    observables: Observables | None = None,
+    observables: PyTree = None,
     save_states: bool = False,
-    method: AbstractMethod | diffrax_method.Solver | str = "auto",
+    method: PyTree = "auto",
     plan: Plan | None = None,
-    solver: diffrax_method.Solver | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
-    max_steps: int | None = None,
-    max_step: float | None = None,
-    adjoint: diffrax_method.Adjoint | None = None,
-    stepsize_controller: diffrax_method.StepSizeController | None = None,
-    dt0: ArrayLike | None = None,
-    discontinuities: ArrayLike | None = None,
+    solver: PyTree = None,
+    rtol: PyTree = 1e-6,
+    atol: PyTree = 1e-8,
+    max_steps: PyTree = None,
+    max_step: PyTree = None,
+    adjoint: PyTree = None,
+    stepsize_controller: PyTree = None,
+    dt0: PyTree = None,
+    discontinuities: PyTree = None,
     progress: bool = False,
     throw: bool = True,
 ) -> Solution:
@@ -114,19 +113,19 @@ def evolve(
 
 
 def posed(
-    model: eqx.Module,
+    model: PyTree,
     y0: PyTree,
-    ts: ArrayLike,
+    ts: PyTree,
     *,
-    observables: Observables | None = None,
+    observables: PyTree = None,
     save_states: bool = False,
-    method: AbstractMethod | diffrax_method.Solver | str = "auto",
+    method: PyTree = "auto",
     plan: Plan | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
-    max_steps: int | None = None,
-    max_step: float | None = None,
-    discontinuities: ArrayLike | None = None,
+    rtol: PyTree = 1e-6,
+    atol: PyTree = 1e-8,
+    max_steps: PyTree = None,
+    max_step: PyTree = None,
+    discontinuities: PyTree = None,
     progress: bool = False,
     **of_diffrax: PyTree,
 ) -> tuple[Problem, AbstractMethod, AbstractPlan | None]:
@@ -134,6 +133,8 @@ def posed(
     ts = times("ts", ts)
     tolerances(rtol, atol)
     max_steps = None if max_steps is None else size("max_steps", max_steps)
+    good = max_step is None or (isinstance(max_step, int | float) and max_step > 0)
+    require(good, "max_step", "be a positive Python number", repr(max_step))
     whole, y0 = as_model(model, _state(y0))
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     # Steps in double precision would turn a state in single precision into double on the way.
@@ -194,7 +195,7 @@ def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Rec
     return any(any(isinstance(c, jax.core.Tracer) for c in jax.make_jaxpr(f)(y0).consts) for f in functions)
 
 
-def plan(model: eqx.Module, y0: PyTree, ts: ArrayLike, **options: PyTree) -> Plan:
+def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
     """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
 
     Arguments:
@@ -255,7 +256,7 @@ def _state(y0: PyTree) -> PyTree:
     return arrays
 
 
-def _chosen_observables(model: AbstractModel, observables: Observables | None) -> Recorded:
+def _chosen_observables(model: AbstractModel, observables: PyTree) -> Recorded:
     if isinstance(observables, Mapping):
         for name, f in observables.items():
             require(callable(f), "observables", "map names to functions of the state", f"{name}: {f!r}")

@@ -58,7 +58,7 @@ class MasterEquation(AbstractModel):
         return self.law.stops(ts)
 
 
-def master_equation(law: AbstractGenerator, state: Array, operators: Measured) -> tuple[MasterEquation, Array]:
+def master_equation(law: AbstractGenerator, state: ArrayLike, operators: Measured) -> tuple[MasterEquation, ArrayLike]:
     """The equation and the density matrix of a ket or a density matrix."""
     rho = state if state.ndim == 2 else state[:, None] * state.conj()
     rho = rho.astype(jnp.result_type(rho.dtype, law.dtype))

@@ -6,7 +6,7 @@ import warnings
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 
 from .._checks import finite, require, times
 from ..dynamics.evolve import evolve
@@ -70,14 +70,14 @@ class MasterSolution(eqx.Module):
 def mesolve(
     hamiltonian: PyTree,
     jump_ops: PyTree,
-    rho0: ArrayLike,
-    tsave: ArrayLike,
+    rho0: PyTree,
+    tsave: PyTree,
     exp_ops: PyTree = (),
     *,
-    rates: ArrayLike | None = None,
-    discontinuities: ArrayLike | None = None,
+    rates: PyTree = None,
+    discontinuities: PyTree = None,
     save_states: bool = True,
-    layout: str = "auto",
+    layout: PyTree = "auto",
     **evolve_options: PyTree,
 ) -> MasterSolution:
     r"""Solve a Lindblad master equation, hbar = 1.
@@ -134,7 +134,7 @@ def mesolve(
 
 
 def as_generator(
-    hamiltonian: PyTree, jump_ops: PyTree, rates: ArrayLike | None = None, layout: str = "auto"
+    hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto"
 ) -> AbstractGenerator:
     """A generator as it is, or a Lindbladian made from its parts."""
     if isinstance(hamiltonian, AbstractGenerator):
@@ -144,9 +144,7 @@ def as_generator(
     return Lindbladian(hamiltonian, jump_ops, rates, layout)
 
 
-def as_lindbladian(
-    hamiltonian: PyTree, jump_ops: PyTree, rates: ArrayLike | None = None, layout: str = "auto"
-) -> Lindbladian:
+def as_lindbladian(hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto") -> Lindbladian:
     """A `Lindbladian` as it is, or one made from its parts."""
     found = as_generator(hamiltonian, jump_ops, rates, layout)
     require(isinstance(found, Lindbladian), "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
@@ -154,7 +152,7 @@ def as_lindbladian(
     return found
 
 
-def known_edges(law: AbstractGenerator, discontinuities: ArrayLike | None, ts: Array) -> Array | None:
+def known_edges(law: AbstractGenerator, discontinuities: PyTree, ts: Array) -> Array | None:
     """The user's discontinuities and those that the generator knows, as one array of the times' type."""
     edges = [*law.discontinuities]
     if discontinuities is not None:

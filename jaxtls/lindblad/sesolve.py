@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 
 from .._checks import concrete, require, times
 from ..dynamics.evolve import evolve
@@ -18,13 +18,13 @@ from .schroedinger import SchroedingerEquation
 
 def sesolve(
     hamiltonian: PyTree,
-    psi0: ArrayLike,
-    tsave: ArrayLike,
+    psi0: PyTree,
+    tsave: PyTree,
     exp_ops: PyTree = (),
     *,
-    discontinuities: ArrayLike | None = None,
+    discontinuities: PyTree = None,
     save_states: bool = True,
-    layout: str = "auto",
+    layout: PyTree = "auto",
     **evolve_options: PyTree,
 ) -> MasterSolution:
     r"""Solve Schroedinger's equation, hbar = 1; neither phase nor norm of the ket is touched.

@@ -117,13 +117,13 @@ def test_terms_that_depend_on_time(layout):
     y = y + y.conj().T
     want = (superoperator(plain, plain_jumps, rates) @ y.reshape(-1)).reshape(3, 3)
     assert_allclose(lindbladian.generator(hermitian=True)(t, jnp.asarray(y)), want, atol=1e-12)
-    assert_allclose(lindbladian.hamiltonian_at(t), plain, atol=1e-13)
+    assert_allclose(lindbladian.hamiltonian(t), plain, atol=1e-13)
     losses = sum(r * op.conj().T @ op for r, op in zip(rates, plain_jumps))
     psi = some_matrix(3)
     want = (-1j * plain - losses / 2) @ psi
     assert_allclose(lindbladian.ket_generator()(t, jnp.asarray(psi)), want, atol=1e-12)
-    found = lindbladian.jumps_at(t)
-    assert_allclose(jnp.einsum("kji,kjl->il", found.conj(), found), losses, atol=1e-12)
+    weights, found = lindbladian.jump_channels(t)
+    assert_allclose(jnp.einsum("k,kji,kjl->il", weights, found.conj(), found), losses, atol=1e-12)
 
 
 SX3 = np.array([[0, 1, 0], [1, 0, 1j], [0, -1j, 0]])

@@ -213,13 +213,13 @@ def test_n_spins_may_be_data_below_the_levels_kept():
 
 
 def test_other_numbers_of_spins_take_the_same_program():
-    from jaxtls.dynamics.evolve import _run_splitting
+    from jaxtls.dynamics.methods.splitting import _run
 
     ts = jnp.linspace(0.0, 0.5, 3)
-    before = _run_splitting._cached._cache_size()
+    before = _run._cached._cache_size()
     found = []
     for n in (4, 30, 10**6):
         spring = jt.EntropicSpring(**FIG1, n_spins=n, n_levels=16, n_modes=3)
         found.append(jt.evolve(spring, spring.coherent_state(0.2), ts).observables["x2"][-1])
-    assert _run_splitting._cached._cache_size() - before == 1
+    assert _run._cached._cache_size() - before == 1
     assert found[0] != found[1] != found[2]

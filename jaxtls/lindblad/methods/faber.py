@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, is_traced, require
 from ...dynamics import faber, stepping
@@ -114,7 +114,7 @@ class Faber(AbstractMethod):
         return self._known(problem, 0, 1.0)
 
     def _known(self, problem: Problem, window: int, widen: float) -> FaberPlan:
-        model, rho, ts = jax.tree.map(np.asarray, (problem.model, problem.y0, problem.ts))
+        model, rho, ts = jax.tree.map(_known, (problem.model, problem.y0, problem.ts))
         law, filled = _lindbladian(model), _filled(problem.y0)
         skeletons = law.terms.skeleton, law.jumps.skeleton
         form, found, edge, levels = _structure(*skeletons, filled, window)
@@ -152,7 +152,7 @@ class Faber(AbstractMethod):
         with progress_bar.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
-            model, rho = jax.tree.map(np.asarray, (problem.model, problem.y0))
+            model, rho = jax.tree.map(_known, (problem.model, problem.y0))
             return _run(_prepare(model, rho, plan, plan.ellipse), problem, plan, uniform)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
@@ -178,6 +178,11 @@ class Faber(AbstractMethod):
 def _lindbladian(model: MasterEquation) -> Lindbladian:
     assert isinstance(model.law, Lindbladian)
     return model.law
+
+
+def _known(leaf: PyTree) -> PyTree:
+    """NumPy's numbers; functions of time, which observables may hold, are left alone."""
+    return leaf if callable(leaf) else np.asarray(leaf)
 
 
 def _filled(rho: Array) -> Pattern:
