@@ -124,7 +124,8 @@ def trajectories(
     Example:
         >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
         >>> ts, up = jnp.linspace(0.0, 2.0, 3), jnp.array([1.0, 0.0])
-        >>> tr = trajectories(jnp.zeros((2, 2)), [lower], up, ts, 200, jax.random.key(0), [lower.T @ lower], record=True)
+        >>> h, key, excited = jnp.zeros((2, 2)), jax.random.key(0), lower.T @ lower
+        >>> tr = jt.trajectories(h, [lower], up, ts, 200, key, [excited], record=True)
         >>> bool(jnp.all(jnp.abs(tr.mean[0].real - jnp.exp(-ts)) <= 5 * tr.sem[0])), tr.jump_times.shape
         (True, (200, 1))
 

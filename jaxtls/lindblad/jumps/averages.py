@@ -41,7 +41,9 @@ class Averages(NamedTuple):
 
 
 @eqx.filter_jit
-def averages(problem: Problem, start: Start, key: Array, count: int, batch: int, width: int, improved: bool) -> Averages:
+def averages(
+    problem: Problem, start: Start, key: Array, count: int, batch: int, width: int, improved: bool
+) -> Averages:
     """`count` trajectories in batches of `batch`; the first `width` jumps of each are recorded."""
     motion = Motion.build(problem)
     weights, hazards, rest = start.weights, None, None
@@ -76,7 +78,10 @@ def averages(problem: Problem, start: Start, key: Array, count: int, batch: int,
     if rest is not None:
         mean = share * mean + jnp.tensordot(start.weights - weights, rest.values, 1)
         sem = jnp.where(share > 0, share * sem, 0)
-        success, broken = success & jnp.all(rest.finished | (start.weights == 0)), jnp.minimum(broken, jnp.min(rest.broken))
+        success, broken = (
+            success & jnp.all(rest.finished | (start.weights == 0)),
+            jnp.minimum(broken, jnp.min(rest.broken)),
+        )
     skipped = jnp.sum(start.weights - weights)
     return Averages(mean, sem, flat.jumps, flat.steps, success, broken, flat.jump_times, flat.jump_channels, skipped)
 

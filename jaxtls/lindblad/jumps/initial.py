@@ -51,6 +51,8 @@ class Start(eqx.Module):
         if self.kets.shape[0] == 1:
             return jnp.zeros(seeds.shape, int)
         sums = jnp.cumsum(weights)
-        draw = lambda s: jax.random.uniform(jax.random.fold_in(s, WHICH), (), sums.dtype, minval=jnp.finfo(sums.dtype).tiny)
+        draw = lambda s: jax.random.uniform(
+            jax.random.fold_in(s, WHICH), (), sums.dtype, minval=jnp.finfo(sums.dtype).tiny
+        )
         drawn = jnp.searchsorted(sums, jax.vmap(draw)(seeds) * sums[-1], side="left")
         return jnp.clip(drawn, 0, self.kets.shape[0] - 1)

@@ -173,7 +173,8 @@ class Motion(eqx.Module):
             kept = jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
         psi, slope, rate, threshold, channel = kept
 
-        held = accurate & (dt < lane.h) & (lane.h <= cap)
+        # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
+        held = accurate & (dt < lane.h) & (dt < cap)
         h = jnp.where(locating | ~active, lane.h, jnp.where(held, jnp.maximum(lane.h, dt * factor), dt * factor))
         after = Lane(
             t=t,
