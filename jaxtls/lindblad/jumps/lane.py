@@ -66,7 +66,7 @@ class Lane(eqx.Module):
     low: Array
     high: Array
     trial: Array
-    # Where a slope was not finite; inf else.
+    # Where even the shortest step was not finite; inf else.
     broken: Array
 
 
@@ -123,6 +123,8 @@ class Motion(eqx.Module):
         slope, zero, none = self.field(t, psi), jnp.zeros((), self.problem.ts.dtype), jnp.zeros((), int)
         span = jnp.maximum(p.ts[-1] - p.start, jnp.finfo(self.problem.ts.dtype).tiny)
         h = jnp.minimum(span, 0.1 / jnp.maximum(jnp.linalg.norm(slope), 0.1 / span))
+        # Not finite from the start: a step of no length finds that out.
+        h = jnp.where(jnp.isfinite(h), h, 0)
         rate = self.loss(t[None], psi[None])[0]
         infinite = jnp.full((), jnp.inf, self.problem.ts.dtype)
         return Lane(t, psi, slope, rate, h, zero, threshold, none, none, none, zero, zero, zero, infinite)
@@ -147,7 +149,10 @@ class Motion(eqx.Module):
 
         over = lane.hazard + gain - lane.threshold
         crossed = over > 0
-        broken = jnp.where(active, made.broken, lane.broken)
+        # A step that is far too long may overflow; one that is not finite however short meets no number there.
+        shortest = jnp.sqrt(jnp.finfo(dt.dtype).eps) * (p.ts[-1] - p.start)
+        lost = active & jnp.isinf(ratio) & (dt <= shortest)
+        broken = jnp.where(lost, lane.t + dt, lane.broken)
         accurate = active & (locating | (ratio <= 1)) & jnp.isinf(broken)
         low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
         guess = crossing(gain, lane.rate, rates[-1], dt, lane.threshold - lane.hazard)
