@@ -95,7 +95,7 @@ class Motion(eqx.Module):
     def build(cls, problem: Problem) -> Motion:
         model = problem.model
         # A number added to H moves no observable; with levels on both sides of 0 steps are longest and err alike.
-        diagonal = jnp.diagonal(model.hamiltonian_at(problem.start)).real
+        diagonal = jnp.diagonal(model.terms.dense()[0]).real
         centre = (0.5j * (jnp.max(diagonal) + jnp.min(diagonal))).astype(model.dtype)
         generator = model.ket_generator()
         skipped = int(problem.starts_at_output)
