@@ -1,46 +1,31 @@
-"""Quantum jumps: kets that move without jumps until a drawn norm is reached, at a time that is solved for.
-
-Between jumps d psi/dt = A psi, and |psi|^2 is the probability that none happened. A jump comes when |psi|^2 falls to a
-uniform random number. Each turn of the loop makes one Runge-Kutta step for every trajectory, whatever it is at: an
-ordinary step under error control; or, once a step has crossed the drawn norm, a shorter step from the same start whose
-length is Newton's guess (held in its bracket) for the crossing. So a jump costs three or four steps, and a batch
-never waits for a branch.
-
-Source: J. Dalibard, Y. Castin, K. Mølmer, Phys. Rev. Lett. 68, 580 (1992).
-"""
+"""`trajectories`: averages over quantum jumps, which need kets where the master equation needs matrices."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
-import equinox.internal as eqxi
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, require, size, times
-from . import foreign
+from .._checks import concrete, positive, require, size, tolerances
+from .jumps.averages import Averages, averages
+from .jumps.initial import Start
+from .jumps.lane import Problem
+from .jumps.stops import output_times
 from .lindbladian import Lindbladian
-from .mesolve import as_lindbladian, known_edges, stack_operators
-from .rhs.fields import HIGHEST
+from .measured import Measured, listed
+from .mesolve import as_lindbladian, known_edges
 
-# Dormand & Prince, J. Comput. Appl. Math. 6, 19 (1980): nodes, stages, and weights of the error estimate.
-NODES = (0.0, 1 / 5, 3 / 10, 4 / 5, 8 / 9, 1.0, 1.0)
-STAGES = (
-    (1 / 5,),
-    (3 / 40, 9 / 40),
-    (44 / 45, -56 / 15, 32 / 9),
-    (19372 / 6561, -25360 / 2187, 64448 / 6561, -212 / 729),
-    (9017 / 3168, -355 / 33, 46732 / 5247, 49 / 176, -5103 / 18656),
-    (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),
-)
-ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
 MAX_STEPS = 2**20
 # Most complex numbers that a batch of trajectories keeps.
 BATCH_ELEMENTS = 2**24
+# Jumps of one trajectory that there is room for at first, where their number is not said.
+FIRST_WIDTH = 32
+OUT_OF_STEPS = "Where a trajectory ran out of steps raise max_steps, shorten the run, or pass throw=False."
+TOO_MANY = "Where a record did not fit raise max_jumps, or pass throw=False for the first jumps of each."
+NOT_FINITE = "Where a function of time is not finite shorten the run or mend the function."
 
 
 class TrajectoriesResult(eqx.Module):
@@ -48,11 +33,14 @@ class TrajectoriesResult(eqx.Module):
 
     Attributes:
         ts: (T,) times.
-        mean: (n_ops, T) complex averages of the expectation values.
-        sem: (n_ops, T) real standard errors of the means.
+        mean: (n_ops, T) complex averages of the expectation values, in the order of `exp_ops`.
+        sem: (n_ops, T) real standard errors of the means; inf where n = 1, which shows no spread.
         jumps: (n,) number of jumps of each trajectory.
         steps: (n,) Runge-Kutta steps of each trajectory.
-        success: True where all trajectories reached the last time.
+        success: True where all trajectories reached the last time, and their records fit.
+        jump_times: (n, K) ascending, inf behind the last jump; None without `record`.
+        jump_channels: (n, K) places in `jump_ops`, -1 behind the last jump; None without `record`.
+        no_jump_probability: share of the average that was computed rather than sampled; 0 without `improved_sampling`.
     """
 
     ts: Array
@@ -61,6 +49,9 @@ class TrajectoriesResult(eqx.Module):
     jumps: Array
     steps: Array
     success: Array
+    jump_times: Array | None = None
+    jump_channels: Array | None = None
+    no_jump_probability: ArrayLike = 0.0
 
     @property
     def count(self) -> int:
@@ -69,239 +60,140 @@ class TrajectoriesResult(eqx.Module):
 
 
 def trajectories(
-    hamiltonian: Any,
-    jump_ops: Any,
-    psi0: Any,
-    tsave: Any,
-    n: int,
-    key: Any,
-    exp_ops: Any = (),
+    hamiltonian: PyTree,
+    jump_ops: PyTree,
+    psi0: PyTree,
+    tsave: PyTree,
+    n: PyTree,
+    key: PyTree,
+    exp_ops: PyTree = (),
     *,
-    rates: Any = None,
-    discontinuities: Any = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
-    max_steps: int = MAX_STEPS,
-    batch_size: int | None = None,
-    layout: Any = "auto",
+    rates: PyTree = None,
+    discontinuities: PyTree = None,
+    t0: PyTree = None,
+    record: bool = False,
+    max_jumps: PyTree = None,
+    improved_sampling: bool = False,
+    rtol: PyTree = 1e-6,
+    atol: PyTree = 1e-8,
+    max_step: PyTree = None,
+    max_steps: PyTree = MAX_STEPS,
+    batch_size: PyTree = None,
+    layout: PyTree = "auto",
     throw: bool = True,
 ) -> TrajectoriesResult:
     r"""Average expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).
 
         d psi/dt = (-i H - (1/2) sum_k r_k L_k† L_k) psi,  with jumps psi -> L_k psi at the rates r_k |L_k psi|^2
 
-    Jump times are solved for, so they depend neither on the output times nor on a step size. Trajectory i draws from
-    jax.random.fold_in(key, i): results do not depend on the batch size, and more trajectories extend fewer. Not
-    differentiable in reverse mode, nor usefully forward: jumps are random events.
+    Jump times are solved for, so they depend neither on the output times nor on a step size. The rates are integrated
+    beside psi, never read off its norm, which an integrator's error moves, too: where no channel is open nothing jumps.
+    Trajectory i draws from jax.random.fold_in(key, i): results do not depend on the batch size, and more trajectories
+    extend fewer. Not differentiable in reverse mode, nor usefully forward: jumps are random events.
+
+    Functions of time are sampled at 4096 times of the run: steps end where one starts to move after it rested. What is
+    narrower has to be named by `discontinuities` or `max_step`.
 
     Arguments:
-        hamiltonian, jump_ops, rates, layout, discontinuities: as in `mesolve`.
-        psi0: (n_levels,) ket; it is normalised.
-        tsave: (T,) ascending times.
+        hamiltonian, jump_ops, rates, layout, discontinuities: as in `mesolve`; one jump operator or a dict will do.
+        psi0: (n_levels,) ket, or (n_levels, n_levels) density matrix, of which each trajectory draws an eigenvector;
+            normalised.
+        tsave: (T,) ascending times, or one time.
         n: number of trajectories, static.
         key: a JAX random key.
-        exp_ops: list of (n_levels, n_levels) operators.
+        exp_ops: list or dict of (n_levels, n_levels) operators, or one; those of time are taken at their times.
+        t0: time of psi0, tsave[0] by default.
+        record: keep the times and channels of jumps.
+        max_jumps: most jumps of a record, K: required inside jit; else records are as wide as the longest.
+        improved_sampling: run the trajectory without a jump once, weigh it by its probability, and spend all n on those
+            that jump at least once. No bias, and a smaller `sem` where jumps are rare. `.jumps` and records are then of
+            trajectories that jump. Off by default, so that these are fair samples.
         rtol, atol: of the steps.
+        max_step: longest step.
         max_steps: most steps of one trajectory.
         batch_size: trajectories side by side; None fits them into memory.
-        throw: raise where a trajectory runs out of steps.
+        throw: raise where a trajectory runs out of steps, meets a number that is not finite, or jumps too often.
 
     Returns:
-        TrajectoriesResult: `.mean`, `.sem` (n_ops, T), `.jumps`.
+        TrajectoriesResult: `.mean`, `.sem` (n_ops, T), `.jumps`; with `record` `.jump_times`, `.jump_channels` (n, K).
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
-        RuntimeError: a trajectory ran out of steps and `throw` is True.
+        RuntimeError: a trajectory did not finish, or its record did not fit, and `throw` is True.
 
     Example:
         >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
         >>> ts, up = jnp.linspace(0.0, 2.0, 3), jnp.array([1.0, 0.0])
-        >>> tr = trajectories(jnp.zeros((2, 2)), [lower], up, ts, 200, jax.random.key(0), [lower.T @ lower])
-        >>> bool(jnp.all(jnp.abs(tr.mean[0].real - jnp.exp(-ts)) <= 5 * tr.sem[0]))
-        True
+        >>> h, key, excited = jnp.zeros((2, 2)), jax.random.key(0), lower.T @ lower
+        >>> tr = jt.trajectories(h, [lower], up, ts, 200, key, [excited], record=True)
+        >>> bool(jnp.all(jnp.abs(tr.mean[0].real - jnp.exp(-ts)) <= 5 * tr.sem[0])), tr.jump_times.shape
+        (True, (200, 1))
 
     Source: J. Dalibard, Y. Castin, K. Mølmer, Phys. Rev. Lett. 68, 580 (1992).
     """
-    ts = times("tsave", tsave)
-    count, limit = size("n", n, least=2), size("max_steps", max_steps)
-    for name, value in (("rtol", rtol), ("atol", atol)):
-        require(isinstance(value, int | float) and value > 0, name, "be a positive Python number", repr(value))
-    model = as_lindbladian(hamiltonian, jump_ops, rates, layout)
-    psi = foreign.as_state("psi0", psi0, model.n, ket=True)
-    psi = psi.astype(jnp.result_type(psi.dtype, model.terms.values.dtype))
-    known = concrete(psi)
-    good = known is None or bool(np.all(np.isfinite(known)) and np.any(known != 0))
-    require(good, "psi0", "be finite and not 0", psi0)
-    ts = ts.astype(psi.real.dtype)
-    operators = stack_operators("exp_ops", exp_ops, model.n).astype(psi.dtype)
-    wanted = operators.shape[0]
-    # jax.lax.map cannot stack empty arrays.
-    operators = operators if wanted else jnp.zeros((1, model.n, model.n), psi.dtype)
-    edges = known_edges(model, discontinuities, ts)
-    room = model.n * 16 + operators.shape[0] * ts.shape[0] * 2
+    ts, start = output_times(tsave, t0)
+    count, limit = size("n", n), size("max_steps", max_steps)
+    tolerances(rtol, atol)
+    longest = jnp.inf if max_step is None else positive("max_step", max_step)
+    require(record or max_jumps is None, "max_jumps", "be left out without record=True", max_jumps)
+    width = FIRST_WIDTH if max_jumps is None else size("max_jumps", max_jumps)
+    jumps = jump_ops if isinstance(hamiltonian, Lindbladian) else listed("jump_ops", jump_ops)[1]
+    model = as_lindbladian(hamiltonian, jumps, rates, layout)
+    begin = Start.read("psi0", psi0, model.n, model.dtype)
+    measured = Measured.read("exp_ops", exp_ops, model.n).astype(begin.kets.dtype)
+    kind = begin.kets.real.dtype
+    problem = Problem(
+        model=model,
+        measured=measured,
+        ts=ts.astype(kind),
+        start=start.astype(kind),
+        edges=known_edges(model, discontinuities, ts.astype(kind)),
+        rtol=jnp.asarray(rtol, kind),
+        atol=jnp.asarray(atol, kind),
+        max_step=jnp.asarray(longest, kind),
+        limit=limit,
+        starts_at_output=t0 is None,
+    )
+    room = model.n * 16 + max(measured.count, 1) * ts.shape[0] * 2
     batch = min(count, max(1, BATCH_ELEMENTS // room)) if batch_size is None else size("batch_size", batch_size)
-    problem = _Problem(model, operators, ts, edges, jnp.asarray(rtol, ts.dtype), jnp.asarray(atol, ts.dtype))
-    found, jumps, steps, success = _run(problem, psi / jnp.linalg.norm(psi), key, count, batch, limit)
-    remedy = "A trajectory ran out of steps. Raise max_steps, shorten the run, or pass throw=False."
-    found = found[:, :wanted]
-    mean, sem = _mean_and_sem(found)
-    result = TrajectoriesResult(ts, mean, sem, jumps, steps, jnp.all(success))
-    if throw and concrete(result.success) is None:
-        return eqx.error_if(result, ~result.success, remedy)
-    if throw and not bool(np.all(np.asarray(result.success))):
-        raise RuntimeError(remedy)
+    # No batch is nearly empty.
+    batch = -(-count // -(-count // batch))
+    run = lambda width: averages(problem, begin, key, count, batch, width, bool(improved_sampling))
+    found = run(width if record and (model.order or max_jumps is not None) else 0)
+    return _result(problem.ts, found, record, max_jumps, run, throw)
+
+
+def _result(
+    ts: Array, found: Averages, record: bool, max_jumps: int | None, run: Callable[[int], Averages], throw: bool
+) -> TrajectoriesResult:
+    """What was found, run again where the records of jumps had too little room, and refused where it failed."""
+    times, channels = (found.jump_times, found.jump_channels) if record else (None, None)
+    if record and max_jumps is None and found.jump_times.shape[1]:
+        jumps = concrete(found.jumps)
+        remedy = "Inside jit a shape cannot depend on how often a trajectory jumps."
+        if jumps is None:
+            require(False, "max_jumps", "be given with record=True inside jit and vmap", max_jumps, remedy)
+            raise AssertionError
+        longest = int(np.max(jumps))
+        if longest > found.jump_times.shape[1]:
+            found = run(2 ** (longest - 1).bit_length())
+        times, channels = found.jump_times[:, :longest], found.jump_channels[:, :longest]
+    result = TrajectoriesResult(
+        ts, found.mean, found.sem, found.jumps, found.steps, found.success, times, channels, found.no_jump
+    )
+    if not throw:
+        return result
+    if concrete(result.success) is None:
+        return eqx.error_if(result, ~result.success, f"{OUT_OF_STEPS} {TOO_MANY} {NOT_FINITE}")
+    if not bool(np.all(np.asarray(result.success))):
+        raise RuntimeError(_reason(found, max_jumps))
     return result
 
 
-@jax.jit
-def _mean_and_sem(found: Array) -> tuple[Array, Array]:
-    count = found.shape[0]
-    mean = jnp.mean(found, 0)
-    return mean, jnp.sqrt(jnp.sum(jnp.abs(found - mean) ** 2, 0) / (count - 1)) / np.sqrt(count)
-
-
-class _Problem(eqx.Module):
-    model: Lindbladian
-    operators: Array
-    ts: Array
-    edges: Array | None
-    rtol: Array
-    atol: Array
-
-
-class _Lane(eqx.Module):
-    """One trajectory on its way."""
-
-    t: Array
-    psi: Array
-    h: Array
-    # Index of the next stop; the drawn norm; jumps so far; steps so far.
-    stop: Array
-    threshold: Array
-    jumps: Array
-    steps: Array
-    # Step lengths known to end before and behind the jump that is being located, and the next to try; high = 0: none.
-    low: Array
-    high: Array
-    trial: Array
-    values: Array
-
-
-@eqx.filter_jit
-def _run(problem: _Problem, psi: Array, key: Any, count: int, batch: int, limit: int) -> tuple[Array, ...]:
-    model, ts = problem.model, problem.ts
-    field = model.ket_generator()
-    step = _stepper(lambda t, y: field(t, y[:, None])[:, 0])
-    stops, output, is_edge = _stops(ts, problem.edges)
-    close = jnp.maximum(1e-4 * problem.rtol, 8 * jnp.finfo(ts.dtype).eps)
-
-    def draw(seed: Any, jumps: Array) -> Array:
-        tiny = jnp.finfo(ts.dtype).tiny
-        return jax.random.uniform(jax.random.fold_in(seed, jumps), (2,), ts.dtype, minval=tiny)
-
-    def expects(y: Array) -> Array:
-        norm = jnp.sum(jnp.abs(y) ** 2)
-        return jnp.einsum("i,kij,j->k", y.conj(), problem.operators, y, precision=HIGHEST) / norm
-
-    def jumped(seed: Any, t: Array, y: Array, jumps: Array) -> Array:
-        weights, operators = model.jump_channels(t)
-        after = jnp.einsum("kij,j->ki", operators, y, precision=HIGHEST)
-        chances = jnp.cumsum(weights * jnp.sum(jnp.abs(after) ** 2, 1))
-        # The draw that set this jump's time also names its channel, by its second number.
-        channel = jnp.searchsorted(chances, draw(seed, jumps)[1] * chances[-1], side="left")
-        y = after[jnp.clip(channel, 0, weights.shape[0] - 1)]
-        return y / jnp.linalg.norm(y)
-
-    def turn(seed: Any, lane: _Lane) -> _Lane:
-        locating = lane.high > 0
-        remaining = jnp.maximum(stops[lane.stop] - lane.t, 0)
-        dt = jnp.where(locating, lane.trial, jnp.minimum(lane.h, remaining))
-        y, slope, error = step(lane.t, lane.psi, dt)
-        ratio = error / (problem.atol + problem.rtol * jnp.linalg.norm(lane.psi))
-        factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
-        accurate = locating | (ratio <= 1)
-        excess = jnp.sum(jnp.abs(y) ** 2) - lane.threshold
-        # Newton's guess of the crossing from where this step ended.
-        decay = 2 * jnp.sum(y.conj() * slope).real
-        low = jnp.where(excess > 0, dt, lane.low)
-        high = jnp.where(excess > 0, lane.high, dt)
-        guess = dt - excess / jnp.where(decay < 0, decay, -1.0)
-        guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
-        narrow = (high - low) <= 4 * jnp.finfo(ts.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
-        jump = locating & ((jnp.abs(excess) <= close) | narrow)
-        search = accurate & ~jump & (locating | (excess < 0))
-        forward = accurate & ~locating & (excess >= 0)
-        arrived = forward & (dt >= remaining)
-
-        t = jnp.where(arrived, stops[lane.stop], jnp.where(forward | jump, lane.t + dt, lane.t))
-        t = jnp.where(arrived & is_edge[lane.stop], eqxi.nextafter(t), t)
-        if model.rates.shape[0]:
-            # A real branch where no trajectory of the batch jumps: the predicate is one for all.
-            leap = lambda y: jumped(seed, lane.t + dt, y, lane.jumps)
-            after = jax.lax.cond(eqxi.unvmap_any(jump), leap, lambda y: y, y)
-        else:
-            after = y
-        psi = jnp.where(jump, after, jnp.where(forward, y, lane.psi))
-        h = jnp.where(accurate & (dt < lane.h), jnp.maximum(lane.h, dt * factor), dt * factor)
-        jumps = lane.jumps + jump
-        column = jnp.where(arrived, output[lane.stop], -1)
-        kept = jnp.where(column >= 0, expects(y), lane.values[:, column])
-        return _Lane(
-            t=t,
-            psi=psi,
-            h=jnp.where(locating, lane.h, h),
-            stop=lane.stop + arrived,
-            threshold=jnp.where(jump, draw(seed, jumps)[0], lane.threshold),
-            jumps=jumps,
-            steps=lane.steps + 1,
-            low=jnp.where(search, low, 0.0),
-            high=jnp.where(search, high, 0.0),
-            trial=jnp.where(search, guess, 0.0),
-            values=lane.values.at[:, column].set(kept),
-        )
-
-    def one(index: Array) -> tuple[Array, ...]:
-        seed = jax.random.fold_in(key, index)
-        zero = jnp.zeros((), ts.dtype)
-        rate = jnp.linalg.norm(field(ts[0], psi[:, None]))
-        h = jnp.minimum(ts[-1] - ts[0], 0.1 / jnp.maximum(rate, 0.1 / (ts[-1] - ts[0])))
-        values = jnp.zeros((problem.operators.shape[0], ts.shape[0]), psi.dtype).at[:, 0].set(expects(psi))
-        whole = jnp.zeros((), int)
-        lane = _Lane(ts[0], psi, h, whole, draw(seed, whole)[0], whole, whole, zero, zero, zero, values)
-        if problem.edges is not None:
-            begin = jnp.where(jnp.any(problem.edges == ts[0]), eqxi.nextafter(ts[0]), ts[0])
-            lane = eqx.tree_at(lambda x: x.t, lane, begin)
-        wanted = lambda lane: (lane.stop < stops.shape[0]) & (lane.steps < limit)
-        lane = jax.lax.while_loop(wanted, lambda lane: turn(seed, lane), lane)
-        return lane.values, lane.jumps, lane.steps, lane.stop >= stops.shape[0]
-
-    return jax.lax.map(one, jnp.arange(count), batch_size=batch)
-
-
-def _stops(ts: Array, edges: Array | None) -> tuple[Array, Array, Array]:
-    """Times at which steps end: outputs but the first, and edges. For each its column among the outputs (or -1), and
-    whether it is an edge."""
-    later = ts[1:]
-    column = jnp.arange(1, ts.shape[0])
-    if edges is None:
-        return later, column, jnp.zeros(later.shape, bool)
-    inside = jnp.clip(edges, ts[0], ts[-1])
-    stops = jnp.concatenate([later, inside])
-    order = jnp.argsort(stops, stable=True)
-    columns = jnp.concatenate([column, jnp.full(edges.shape, -1)])
-    flags = jnp.concatenate([jnp.zeros(later.shape, bool), inside == edges])
-    return stops[order], columns[order], flags[order]
-
-
-def _stepper(field: Callable[[Array, Array], Array]) -> Callable[[Array, Array, Array], tuple[Array, Array, Array]]:
-    """A step of Dormand & Prince: (t, y, dt) -> y(t + dt), its slope, and the norm of the error estimate."""
-
-    def step(t: Array, y: Array, dt: Array) -> tuple[Array, Array, Array]:
-        slopes, end = [field(t, y)], y
-        for node, row in zip(NODES[1:], STAGES):
-            end = y + dt * sum((a * k for a, k in zip(row, slopes) if a), jnp.zeros_like(y))
-            slopes.append(field(t + node * dt, end))
-        error = dt * sum((e * k for e, k in zip(ERROR, slopes) if e), jnp.zeros_like(y))
-        return end, slopes[-1], jnp.linalg.norm(error)
-
-    return step
+def _reason(found: Averages, max_jumps: int | None) -> str:
+    broken, longest = float(np.min(np.asarray(found.broken))), int(np.max(np.asarray(found.jumps)))
+    if np.isfinite(broken):
+        return f"The Hamiltonian or a jump operator is not finite (NaN or infinite) at t = {broken:.6g}. {NOT_FINITE}"
+    if max_jumps is not None and longest > max_jumps:
+        return f"A trajectory jumped {longest} times, max_jumps = {max_jumps}. {TOO_MANY}"
+    return f"A trajectory ran out of steps. {OUT_OF_STEPS}"

@@ -66,10 +66,16 @@ def test_jumps_that_depend_on_time():
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        ({"psi0": np.eye(2)}, "psi0"),
+        ({"psi0": SM}, "psi0"),
+        ({"psi0": SZ}, "psi0"),
+        ({"psi0": np.eye(3)}, "psi0"),
         ({"psi0": np.zeros(2)}, "psi0"),
         ({"tsave": [1.0, 0.0]}, "tsave"),
-        ({"n": 1}, "n"),
+        ({"n": 0}, "n"),
+        ({"t0": 0.5}, "t0"),
+        ({"max_step": 0.0}, "max_step"),
+        ({"max_jumps": 3}, "max_jumps"),
+        ({"record": True, "max_jumps": 0}, "max_jumps"),
         ({"rtol": 0.0}, "rtol"),
         ({"batch_size": 0}, "batch_size"),
         ({"exp_ops": [np.eye(3)]}, r"exp_ops\[0\]"),

@@ -178,6 +178,9 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
                 "n": 4,
                 "key": key,
                 "exp_ops": [SZ],
+                "rtol": 1e-6,
+                "atol": 1e-8,
+                "max_step": 0.5,
             },
         ),
         "ensemble": (

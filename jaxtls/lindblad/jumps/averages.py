@@ -1,0 +1,131 @@
+"""Many trajectories: batches side by side, sums that are merged, and records of jumps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array
+
+from .initial import Start
+from .lane import Lane, Motion, Problem
+
+
+class Batch(NamedTuple):
+    """What a batch of B trajectories leaves behind."""
+
+    values: Array  # (B, K, T)
+    jumps: Array  # (B,)
+    steps: Array  # (B,)
+    hazard: Array  # (B,) since the last jump
+    finished: Array  # (B,)
+    broken: Array  # (B,)
+    jump_times: Array  # (B, J)
+    jump_channels: Array  # (B, J)
+
+
+class Averages(NamedTuple):
+    """Averages over all trajectories, and what is known of each."""
+
+    mean: Array  # (K, T)
+    sem: Array  # (K, T)
+    jumps: Array  # (n,)
+    steps: Array  # (n,)
+    success: Array
+    broken: Array  # earliest time at which something was not finite; inf where nothing was
+    jump_times: Array  # (n, J)
+    jump_channels: Array  # (n, J)
+    no_jump: Array  # probability that was not sampled but computed
+
+
+@eqx.filter_jit
+def averages(
+    problem: Problem, start: Start, key: Array, count: int, batch: int, width: int, improved: bool
+) -> Averages:
+    """`count` trajectories in batches of `batch`; the first `width` jumps of each are recorded."""
+    motion = Motion.build(problem)
+    weights, hazards, rest = start.weights, None, None
+    if improved:
+        # Each initial ket once without a jump, by a hazard that is never reached.
+        never = jnp.full(weights.shape, jnp.inf, problem.ts.dtype)
+        seeds = jax.vmap(lambda k: jax.random.fold_in(key, k))(jnp.arange(weights.shape[0]))
+        rest = _together(motion, seeds, start.kets, never, weights > 0, 0)
+        hazards = rest.hazard
+        weights = weights * -jnp.expm1(-hazards)
+    share = jnp.sum(weights)
+
+    def one_batch(total: tuple[Array, Array, Array], first: Array) -> tuple[tuple[Array, Array, Array], Batch]:
+        index = first + jnp.arange(batch)
+        valid = index < count
+        seeds = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+        drawn = jax.vmap(lambda s: motion.draw(s, 0)[0])(seeds)
+        which = start.pick(seeds, weights)
+        threshold = -jnp.log(drawn) if hazards is None else -jnp.log1p(jnp.expm1(-hazards[which]) * drawn)
+        made = _together(motion, seeds, start.kets[which], threshold, valid, width)
+        return _merged(total, made.values, valid), made._replace(values=jnp.zeros((batch, 0)))
+
+    shape = (problem.measured.count, problem.ts.shape[0])
+    empty = jnp.zeros(shape, start.kets.dtype)
+    begin = (jnp.zeros((), problem.ts.dtype), empty, empty.real)
+    starts = jnp.arange(0, count, batch)
+    (_, mean, spread), each = jax.lax.scan(one_batch, begin, starts)
+    flat = Batch(*(x.reshape(x.shape[0] * batch, *x.shape[2:])[:count] for x in each))
+    sem = jnp.sqrt(spread / max(count - 1, 1) / count) if count > 1 else jnp.full(shape, jnp.inf, spread.dtype)
+    success = jnp.all(flat.finished) & jnp.all(flat.jumps <= width if width else True)
+    broken = jnp.min(flat.broken)
+    if rest is not None:
+        mean = share * mean + jnp.tensordot(start.weights - weights, rest.values, 1)
+        sem = jnp.where(share > 0, share * sem, 0)
+        success, broken = (
+            success & jnp.all(rest.finished | (start.weights == 0)),
+            jnp.minimum(broken, jnp.min(rest.broken)),
+        )
+    skipped = jnp.sum(start.weights - weights)
+    return Averages(mean, sem, flat.jumps, flat.steps, success, broken, flat.jump_times, flat.jump_channels, skipped)
+
+
+def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid: Array, width: int) -> Batch:
+    """Trajectories side by side until the last has arrived; those that have stand still."""
+    problem, count = motion.problem, kets.shape[0]
+    lanes = jax.vmap(motion.start)(kets, threshold)
+    # What is not wanted has arrived.
+    lanes = eqx.tree_at(lambda x: x.stop, lanes, jnp.where(valid, lanes.stop, motion.stops.shape[0]))
+    values = jnp.zeros((count, problem.measured.count, problem.ts.shape[0]), kets.dtype)
+    if problem.starts_at_output:
+        values = values.at[:, :, 0].set(jax.vmap(lambda psi: problem.measured(problem.start, psi))(kets))
+    times = jnp.full((count, width), jnp.inf, problem.ts.dtype)
+    channels = jnp.full((count, width), -1)
+    here = jnp.arange(count)
+
+    def body(state: tuple[Lane, Array, Array, Array]) -> tuple[Lane, Array, Array, Array]:
+        lanes, values, times, channels = state
+        after, event = jax.vmap(motion.turn)(seeds, lanes)
+        if problem.measured.count:
+            values = values.at[here, :, event.column].set(event.values, mode="drop")
+        if width:
+            place = jnp.where(event.jumped, lanes.jumps, width)
+            times = times.at[here, place].set(event.time, mode="drop")
+            channels = channels.at[here, place].set(event.channel, mode="drop")
+        return after, values, times, channels
+
+    wanted = lambda state: jnp.any(jax.vmap(motion.active)(state[0]))
+    if motion.stops.shape[0]:
+        lanes, values, times, channels = jax.lax.while_loop(wanted, body, (lanes, values, times, channels))
+    finished = (lanes.stop >= motion.stops.shape[0]) & jnp.isinf(lanes.broken)
+    return Batch(values, lanes.jumps, lanes.steps, lanes.hazard, finished, lanes.broken, times, channels)
+
+
+def _merged(total: tuple[Array, Array, Array], values: Array, valid: Array) -> tuple[Array, Array, Array]:
+    """Count, mean and summed squares with a batch more.
+
+    Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983).
+    """
+    count, mean, spread = total
+    here = jnp.sum(valid).astype(count.dtype)
+    kept = valid[:, None, None]
+    own = jnp.sum(jnp.where(kept, values, 0), 0) / here
+    scatter = jnp.sum(jnp.where(kept, jnp.abs(values - own) ** 2, 0), 0)
+    apart, both = own - mean, count + here
+    return both, mean + apart * here / both, spread + scatter + jnp.abs(apart) ** 2 * count * here / both

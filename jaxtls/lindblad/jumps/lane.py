@@ -1,0 +1,223 @@
+"""One trajectory on its way: a step under error control, or a step towards the jump that is being located.
+
+Between jumps d psi/dt = A psi, normalised after each step, and the hazard, the integral of the rate of jumps since the
+last one, grows beside it under the same error control. A jump comes when the hazard reaches -log of a uniform random
+number. Each turn makes one Runge-Kutta step, whatever a trajectory is at: an ordinary one; or, once a step has crossed
+the drawn hazard, a shorter one from the same start whose length is where the cubic through both ends crosses it, held
+in a bracket. So a jump costs two or three steps, and a batch never waits for a branch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike
+
+from ..lindbladian import Lindbladian
+from ..measured import Measured
+from ..rhs.fields import HIGHEST
+from .loss import Loss
+from .onsets import Onsets
+from .runge_kutta import crossing, integral, step
+from .stops import stops
+
+
+class Problem(eqx.Module):
+    """What all trajectories share."""
+
+    model: Lindbladian
+    measured: Measured
+    ts: Array  # (T,)
+    start: Array
+    edges: Array | None
+    rtol: Array
+    atol: Array
+    max_step: Array
+    limit: int = eqx.field(static=True)
+    # Whether the first output is the start.
+    starts_at_output: bool = eqx.field(static=True)
+
+    @property
+    def close(self) -> Array:
+        """The hazard at a jump may miss the drawn one by this."""
+        return jnp.maximum(1e-3 * self.rtol, 8 * jnp.finfo(self.ts.dtype).eps)
+
+
+class Lane(eqx.Module):
+    """One trajectory on its way."""
+
+    t: Array
+    psi: Array
+    slope: Array
+    rate: Array  # of jumps, now
+    h: Array
+    hazard: Array
+    threshold: Array
+    # Index of the next stop; jumps so far; steps so far.
+    stop: Array
+    jumps: Array
+    steps: Array
+    # Step lengths known to end before and behind the jump that is being located, and the next to try; high = 0: none.
+    low: Array
+    high: Array
+    trial: Array
+    # Where even the shortest step was not finite; inf else.
+    broken: Array
+
+
+class Event(NamedTuple):
+    """What a turn has to write down: places past the end mean nothing."""
+
+    column: Array
+    values: Array  # (K,)
+    jumped: Array
+    time: Array
+    channel: Array
+
+
+class Motion(eqx.Module):
+    """Everything that is made once for a run."""
+
+    problem: Problem
+    loss: Loss
+    field: Callable[[Array, Array], Array]
+    stops: Array  # times at which steps end
+    output: Array  # column among the outputs of each stop, or one past them
+    is_edge: Array  # of each stop
+    onsets: Onsets | None
+
+    @classmethod
+    def build(cls, problem: Problem) -> Motion:
+        model = problem.model
+        # A number added to H moves no observable; with levels on both sides of 0 steps are longest and err alike.
+        diagonal = jnp.diagonal(model.terms.dense()[0]).real
+        centre = (0.5j * (jnp.max(diagonal) + jnp.min(diagonal))).astype(model.dtype)
+        generator = model.ket_generator()
+        skipped = int(problem.starts_at_output)
+        return cls(
+            problem,
+            Loss.build(model),
+            lambda t, psi: generator(t, psi[:, None])[:, 0] + centre * psi,
+            *stops(problem.start, problem.ts[skipped:], problem.edges, skipped),
+            Onsets.find(model, problem.start, problem.ts[-1]),
+        )
+
+    def draw(self, seed: Array, jumps: ArrayLike) -> Array:
+        """The draw that sets a jump's time also names its channel, by its second number."""
+        dtype = self.problem.ts.dtype
+        return jax.random.uniform(jax.random.fold_in(seed, jumps), (2,), dtype, minval=jnp.finfo(dtype).tiny)
+
+    def active(self, lane: Lane) -> Array:
+        left = (lane.stop < self.stops.shape[0]) & (lane.steps < self.problem.limit)
+        return left & jnp.isinf(lane.broken)
+
+    def start(self, psi: Array, threshold: Array) -> Lane:
+        """At the first time; just behind it where that is an edge."""
+        p = self.problem
+        t = jnp.where(jnp.any(self.is_edge & (self.stops == p.start)), eqxi.nextafter(p.start), p.start)
+        slope, zero, none = self.field(t, psi), jnp.zeros((), self.problem.ts.dtype), jnp.zeros((), int)
+        span = jnp.maximum(p.ts[-1] - p.start, jnp.finfo(self.problem.ts.dtype).tiny)
+        h = jnp.minimum(span, 0.1 / jnp.maximum(jnp.linalg.norm(slope), 0.1 / span))
+        # Not finite from the start: a step of no length finds that out.
+        h = jnp.where(jnp.isfinite(h), h, 0)
+        rate = self.loss(t[None], psi[None])[0]
+        infinite = jnp.full((), jnp.inf, self.problem.ts.dtype)
+        return Lane(t, psi, slope, rate, h, zero, threshold, none, none, none, zero, zero, zero, infinite)
+
+    def turn(self, seed: Array, lane: Lane) -> tuple[Lane, Event]:
+        p = self.problem
+        active, locating = self.active(lane), lane.high > 0
+        place = jnp.minimum(lane.stop, self.stops.shape[0] - 1)
+        remaining = jnp.maximum(self.stops[place] - lane.t, 0)
+        cap = p.max_step if self.onsets is None else jnp.minimum(p.max_step, self.onsets.cap(lane.t))
+        ordinary = jnp.minimum(jnp.minimum(lane.h, cap), remaining)
+        dt = jnp.where(locating, lane.trial, jnp.where(active, ordinary, 0))
+        made = step(self.field, lane.t, lane.psi, lane.slope, dt)
+        rates = self.loss(made.times, made.states)
+        gain, doubt = integral(lane.rate, rates, dt)
+        gain = jnp.maximum(gain, 0)
+        ratio = jnp.linalg.norm(made.error) / (p.atol + p.rtol)
+        if not self.loss.is_empty:
+            ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
+        ratio = jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+        factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
+
+        over = lane.hazard + gain - lane.threshold
+        crossed = over > 0
+        # A step that is far too long may overflow; one that is not finite however short meets no number there.
+        shortest = jnp.sqrt(jnp.finfo(dt.dtype).eps) * (p.ts[-1] - p.start)
+        lost = active & jnp.isinf(ratio) & (dt <= shortest)
+        broken = jnp.where(lost, lane.t + dt, lane.broken)
+        accurate = active & (locating | (ratio <= 1)) & jnp.isinf(broken)
+        low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
+        guess = crossing(gain, lane.rate, rates[-1], dt, lane.threshold - lane.hazard)
+        guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
+        narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
+        jump = active & locating & ((jnp.abs(over) <= p.close) | narrow)
+        search = accurate & ~jump & (locating | crossed)
+        forward = accurate & ~locating & ~crossed
+        arrived = forward & (dt >= remaining)
+        behind = arrived & self.is_edge[place]
+
+        end = jnp.where(arrived, self.stops[place], lane.t + dt)
+        t = jnp.where(forward | jump, jnp.where(behind, eqxi.nextafter(end), end), lane.t)
+        size = jnp.linalg.norm(made.end)
+        size = jnp.where(size > 0, size, 1.0)
+        psi = jnp.where(forward | jump, made.end / size, lane.psi)
+        slope = jnp.where(forward, made.slope / size, lane.slope)
+        rate = jnp.where(forward, rates[-1], lane.rate)
+        kept = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
+        if not self.loss.is_empty or p.edges is not None:
+            # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all.
+            anew = lambda: self.anew(seed, lane.jumps, jump, behind, t, kept)
+            kept = jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
+        psi, slope, rate, threshold, channel = kept
+
+        # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
+        held = accurate & (dt < lane.h) & (dt < cap)
+        h = jnp.where(locating | ~active, lane.h, jnp.where(held, jnp.maximum(lane.h, dt * factor), dt * factor))
+        after = Lane(
+            t=t,
+            psi=psi,
+            slope=slope,
+            rate=rate,
+            h=h,
+            hazard=jnp.where(jump, 0, jnp.where(forward, lane.hazard + gain, lane.hazard)),
+            threshold=threshold,
+            stop=lane.stop + arrived,
+            jumps=lane.jumps + jump,
+            steps=lane.steps + active,
+            low=jnp.where(search, low, 0.0),
+            high=jnp.where(search, high, 0.0),
+            trial=jnp.where(search, guess, 0.0),
+            broken=broken,
+        )
+        column = jnp.where(arrived, self.output[place], p.ts.shape[0])
+        return after, Event(column, self.problem.measured(end, psi), jump, end, channel)
+
+    def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
+        """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
+        psi, slope, rate, threshold, channel = kept
+        model = self.problem.model
+        if not self.loss.is_empty:
+            weights, operators = model.jump_channels(t)
+            moved = jnp.einsum("kij,j->ki", operators, psi, precision=HIGHEST)
+            chances = jnp.cumsum(weights * jnp.sum(jnp.abs(moved) ** 2, 1))
+            # The first whose sum reaches a positive number has a share of its own: a closed channel is never taken.
+            drawn = jnp.searchsorted(chances, self.draw(seed, jumps)[1] * chances[-1], side="left")
+            drawn = jnp.clip(drawn, 0, weights.shape[0] - 1)
+            after = moved[drawn]
+            size = jnp.linalg.norm(after)
+            happens = jump & (size > 0)
+            psi = jnp.where(happens, after / jnp.where(size > 0, size, 1.0), psi)
+            threshold = jnp.where(jump, -jnp.log(self.draw(seed, jumps + 1)[0]), threshold)
+            channel = jnp.where(jump, jnp.asarray(model.order)[drawn], channel)
+        fresh = jump | behind
+        slope = jnp.where(fresh, self.field(t, psi), slope)
+        rate = jnp.where(fresh, self.loss(t[None], psi[None])[0], rate)
+        return psi, slope, rate, threshold, channel

@@ -1,0 +1,82 @@
+"""`Loss`: the rate at which jumps happen, as sums of squares, so that it is 0 where nothing dissipates."""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from ..lindbladian import Lindbladian
+from ..rhs.fields import HIGHEST
+
+
+class Loss(eqx.Module):
+    r"""The total rate of jumps in a ket.
+
+        lambda(t, psi) = sum_k r_k(t) |L_k psi|^2 / |psi|^2
+
+    It is never read off the norm of psi: what an integrator's norm drifts by is no jump. Operators with at most one
+    element in each row act on |psi_i|^2 alone; constant ones are else folded into one triangular matrix.
+    """
+
+    model: Lindbladian
+    squares: Array | None  # (K, n), or (n,) where constant: sum_i |L_ij|^2
+    rows: Array | None  # (K, n, n), or (m, n) where constant
+    constant: bool = eqx.field(static=True)
+
+    @classmethod
+    def build(cls, model: Lindbladian) -> Loss:
+        jumps = model.jumps
+        constant = model.is_constant
+        if jumps.count == 0:
+            return cls(model, None, None, constant)
+        dense, rates = jumps.dense(), model.rates[: jumps.count]
+        entries = jumps.entries()
+        places = np.stack([entries.owner, entries.row], 1)
+        if len(np.unique(places, axis=0)) == len(places):
+            squares = jnp.sum(jnp.abs(dense) ** 2, 1)
+            # A product of the two would be rounded, and a channel that is closed must give 0 exactly: it does.
+            return cls(model, rates @ squares if constant else squares, None, constant)
+        if not constant:
+            return cls(model, None, dense, constant)
+        rows = (jnp.sqrt(rates)[:, None, None] * dense).reshape(-1, model.n)
+        return cls(model, None, jnp.linalg.qr(rows, mode="r") if jumps.count > 1 else rows, constant)
+
+    @property
+    def is_empty(self) -> bool:
+        """True where there are no jump operators."""
+        return len(self.model.order) == 0
+
+    def __call__(self, times: Array, states: Array) -> Array:
+        """(S,) rates at the times (S,) in the kets (S, n)."""
+        found = jnp.zeros(times.shape, times.dtype)
+        if self.is_empty:
+            return found
+        chances = jnp.abs(states) ** 2
+        norm = jnp.sum(chances, 1)
+        if self.constant:
+            if self.squares is not None:
+                found = chances @ self.squares
+            elif self.rows is not None:
+                found = jnp.sum(jnp.abs(jnp.matmul(states, self.rows.T, precision=HIGHEST)) ** 2, 1)
+        else:
+            found = jax.vmap(self._moving)(times, states)
+        return found / jnp.where(norm > 0, norm, 1.0)
+
+    def _moving(self, t: Array, psi: Array) -> Array:
+        weights, operators = self.model.jump_channels(t)
+        if self.squares is not None:
+            # The operators that are no functions of time are not made: their squares are known.
+            each, functions = self.squares @ jnp.abs(psi) ** 2, operators[self.squares.shape[0] :]
+        elif self.rows is not None:
+            each, functions = _lengths(self.rows, psi), operators[self.rows.shape[0] :]
+        else:
+            each, functions = jnp.zeros((0,), weights.dtype), operators
+        return jnp.sum(weights * jnp.concatenate([each, _lengths(functions, psi)]))
+
+
+def _lengths(operators: Array, psi: Array) -> Array:
+    """(K,) |L_k psi|^2."""
+    return jnp.sum(jnp.abs(jnp.einsum("kij,j->ki", operators, psi, precision=HIGHEST)) ** 2, 1)
