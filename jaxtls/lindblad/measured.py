@@ -90,13 +90,13 @@ class Measured(eqx.Module):
             def expect(matrices: Array) -> Array:
                 return jnp.einsum("kij,ji->k", matrices, state, precision=HIGHEST)
 
-        return self._summed(t, expect)
+        return jnp.asarray(self._summed(t, expect))
 
-    def at(self, t: ArrayLike) -> Array:
+    def at(self, t: ArrayLike) -> ArrayLike:
         """The dense operators at time t, (K, n, n)."""
         return self._summed(t, lambda matrices: matrices)
 
-    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> Array:
+    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> ArrayLike:
         values = expect(self.matrices)
         if self.is_constant and self.owners == tuple(range(self.count)):
             return values

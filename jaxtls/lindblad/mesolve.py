@@ -175,4 +175,4 @@ def stack_operators(name: str, ops: PyTree, n: int) -> Array:
     """(K, n, n) dense operators that do not depend on time."""
     found = Measured.read(name, ops, n)
     require(found.is_constant, name, "not depend on time here", "an operator that does")
-    return found.at(0.0)
+    return jnp.asarray(found.at(0.0))

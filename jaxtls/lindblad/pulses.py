@@ -34,11 +34,12 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
     length = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.sum(share, 1))])
     length = length / jnp.maximum(length[-1], jnp.finfo(length.dtype).tiny)
     marks = jnp.interp(jnp.linspace(0.0, 1.0, STOPS + 2)[1:-1], length, grid)
-    # A jump between two samples is no pulse: marks that fall into one interval are one.
     gap = jnp.diff(jnp.concatenate([ts[:1], marks, ts[-1:]]))
     even = (ts[-1] - ts[0]) / (STOPS + 1)
     dense = jnp.minimum(gap[:-1], gap[1:]) < DENSE * even
-    resolved = jnp.maximum(gap[:-1], gap[1:]) > 0
+    # A jump between two samples is no pulse: of the marks that fall into one interval one is kept.
+    interval = jnp.searchsorted(grid, marks)
+    resolved = jnp.concatenate([jnp.array([True]), jnp.diff(interval) > 0])
     moves = jnp.any(steps > 0)
     kept = dense & resolved & moves
     return eqxi.nondifferentiable(jnp.sort(jnp.where(kept, marks, ts[-1])), name="stops")

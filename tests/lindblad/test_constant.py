@@ -186,7 +186,7 @@ def test_the_ellipse_holds_the_spectrum(seed, scale):
 
 def test_too_few_steps_are_refused_with_the_number_needed():
     with pytest.raises(ValueError, match=r"`max_steps` must be at least the \d+ macro steps"):
-        jt.mesolve(1e3 * SZ, [SM], [1.0, 0.0], [0.0, 100.0], max_steps=3)
+        jt.mesolve(1e3 * SZ, [SM], [1.0, 0.0], [0.0, 100.0], max_steps=3, method=jt.Faber())
 
 
 def test_nothing_moves_without_operators():
