@@ -33,12 +33,14 @@ from .interop import save as save
 from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring
+from .models import Fluctuators as Fluctuators
 from .models import FluxQubit as FluxQubit
 from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
 from .models import SpinBathOscillator as SpinBathOscillator
+from .models import TelegraphRecord as TelegraphRecord
 from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator
