@@ -22,10 +22,12 @@ from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval
+from .fitting import LikelihoodFit as LikelihoodFit
 from .fitting import Positive as Positive
 from .fitting import PowerLaw as PowerLaw
 from .fitting import Real as Real
 from .fitting import fit as fit
+from .fitting import fit_likelihood as fit_likelihood
 from .fitting import fit_power_law as fit_power_law
 from .fitting import propagate as propagate
 from .interop import load as load
