@@ -8,8 +8,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-# Elements of one chunk's arrays (fluctuators times points): few kernels on a GPU, 4 MB a temporary in double precision.
-_ELEMENTS = 2**19
+
+def _elements() -> int:
+    """Of one chunk's arrays (fluctuators times points): what a core's cache holds, or few kernels on a GPU."""
+    return 2**16 if jax.default_backend() == "cpu" else 2**22
 
 
 def total(
@@ -46,7 +48,7 @@ def _reduce(
 ) -> Array:
     """`part` of chunks of fluctuators, joined; reverse mode computes a chunk again rather than keep it."""
     n = parameters[0].shape[0]
-    count = -(-n // max(1, _ELEMENTS // max(n_points, 1)))
+    count = -(-n // max(1, _elements() // max(n_points, 1)))
     if count == 1:
         return part(*parameters)
     size = -(-n // count)

@@ -74,7 +74,5 @@ def _square(z: Array) -> Array:
 @eqx.filter_jit
 def coherence(amplitudes: Array, up: Array, down: Array, ts: Array, pulses: int) -> Array:
     """Product of all factors, (K,) and (T,) -> (T,), complex."""
-    value = product(
-        lambda a, u, d: factors(a, u, d, ts, pulses), (amplitudes, up, down), (0.0, 1.0, 1.0), ts.size
-    )
+    value = product(lambda a, u, d: factors(a, u, d, ts, pulses), (amplitudes, up, down), (0.0, 1.0, 1.0), ts.size)
     return value + 0j

@@ -55,6 +55,12 @@ def _log(p: Array) -> Array:
     return jnp.where(p > 0, jnp.log(jnp.where(p > 0, p, 1.0)), _NEVER)
 
 
+def _lifted(up: Array, down: Array) -> tuple[Array, Array]:
+    """Rates off zero by what no value shows: the derivative by a rate that is 0 is then that of its only switching."""
+    least = math.sqrt(float(jnp.finfo(up.dtype).tiny)) * (up + down)
+    return up + least, down + least
+
+
 def _step(log_p: Array, up: tuple[Array, Array], down: tuple[Array, Array]) -> Array:
     """One step of all fluctuators; up = (P(- to +), P(+ to +)), down = (P(- to -), P(+ to -)), (K,) each."""
     shape = log_p.shape
@@ -88,6 +94,7 @@ def log_likelihood(
 ) -> Array:
     """ln L of a record, () ; sigma is (T,)."""
     xi = levels(amplitudes)
+    up, down = _lifted(up, down)
 
     def emissions(rows: tuple[Array, Array]) -> Array:
         y, s = rows
@@ -103,6 +110,7 @@ def posterior(
 ) -> Float[Array, "T K"]:
     """<s_k> at every time given the whole record: ln L by the emissions' logarithms is the states' probability."""
     xi = levels(amplitudes)
+    up, down = _lifted(up, down)
     e = normal_log_density(signal[:, None] - offset - xi, sigma[:, None])
     p = jax.grad(log_likelihood_of_emissions, argnums=3)(up, down, jnp.diff(ts), e)
     sign = jnp.stack([levels(jnp.eye(up.size, dtype=xi.dtype)[k]) for k in range(up.size)], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,8 @@ from . import statistics
 from .coherence import coherence
 from .likelihood import MOST_JOINT, log_likelihood, posterior
 from .sampling import bath_rates, trajectory
+
+Numbers = ArrayLike | Sequence[float]
 
 
 class Fluctuators(eqx.Module):
@@ -41,7 +45,7 @@ class Fluctuators(eqx.Module):
     rates_up: Float[Array, " K"]
     rates_down: Float[Array, " K"]
 
-    def __init__(self, amplitudes: ArrayLike, rates_up: ArrayLike, rates_down: ArrayLike):
+    def __init__(self, amplitudes: Numbers, rates_up: Numbers, rates_down: Numbers):
         self.amplitudes = _checks.finite("amplitudes", amplitudes)
         shape = self.amplitudes.shape
         one = len(shape) == 1 and shape[0] >= 1
@@ -62,7 +66,7 @@ class Fluctuators(eqx.Module):
         *,
         slowest: ArrayLike,
         fastest: ArrayLike,
-        amplitude: ArrayLike,
+        amplitude: Numbers,
         temperature: ArrayLike | None = None,
         max_energy: ArrayLike | None = None,
     ) -> Fluctuators:
@@ -125,7 +129,7 @@ class Fluctuators(eqx.Module):
         """a² (1 - m²) of each fluctuator [unit of xi squared]."""
         return statistics.variances(self.amplitudes, self.rates_up, self.rates_down)
 
-    def autocovariance(self, taus: ArrayLike) -> Array:
+    def autocovariance(self, taus: Numbers) -> Array:
         """<xi(t + tau) xi(t)> - <xi>² = sum a² (1 - m²) e^(-Gamma |tau|).
 
         Arguments:
@@ -147,7 +151,7 @@ class Fluctuators(eqx.Module):
         lags = _checks.finite("taus", taus)
         return statistics.autocovariance(self.variances, self.total_rates, lags.ravel()).reshape(lags.shape)
 
-    def spectrum(self, omegas: ArrayLike) -> Array:
+    def spectrum(self, omegas: Numbers) -> Array:
         """S(w) = int C(tau) e^(-i w tau) dtau = sum a² (1 - m²) 2 Gamma/(Gamma² + w²): two-sided, without the mean.
 
         Arguments:
@@ -169,7 +173,7 @@ class Fluctuators(eqx.Module):
         w = _checks.finite("omegas", omegas)
         return statistics.spectrum(self.variances, self.total_rates, w.ravel()).reshape(w.shape)
 
-    def allan_variance(self, taus: ArrayLike) -> Array:
+    def allan_variance(self, taus: Numbers) -> Array:
         """Half the variance of the difference of adjacent means over tau; one fluctuator peaks at Gamma tau = 1.89.
 
             sum a² (1 - m²) (2x - 3 + 4 e^-x - e^-2x)/x²,   x = Gamma tau
@@ -193,7 +197,7 @@ class Fluctuators(eqx.Module):
         windows = _checks.positive("taus", taus, zero=True)
         return statistics.allan_variance(self.variances, self.total_rates, windows.ravel()).reshape(windows.shape)
 
-    def sample(self, key: Array, ts: ArrayLike, *, initial: ArrayLike | None = None) -> Float[Array, "T K"]:
+    def sample(self, key: Array, ts: Numbers, *, initial: Numbers | None = None) -> Float[Array, "T K"]:
         """States s_k = ±1 at given times, exact at any spacing; `sample(key, ts) @ amplitudes` is xi.
 
         Arguments:
@@ -224,7 +228,7 @@ class Fluctuators(eqx.Module):
             _checks.require(known is None or bool(np.all(np.abs(known) == 1)), "initial", "hold +1 and -1", initial)
         return trajectory(key, self.rates_up, self.rates_down, times, first)
 
-    def coherence(self, ts: ArrayLike, *, pulses: int = 0) -> Array:
+    def coherence(self, ts: Numbers, *, pulses: int = 0) -> Array:
         r"""D(t) = <exp(i int_0^t y xi dt')>, exact: the product over fluctuators of 2x2 transfer matrices.
 
         y = ±1 starts at +1 and flips at t (j - 1/2)/pulses: 0 pulses are Ramsey's sequence, 1 Hahn's echo, more are
@@ -254,9 +258,7 @@ class Fluctuators(eqx.Module):
         flat = coherence(self.amplitudes, self.rates_up, self.rates_down, times.ravel(), n)
         return flat.reshape(times.shape)
 
-    def log_likelihood(
-        self, ts: ArrayLike, signal: ArrayLike, sigma: ArrayLike, offset: ArrayLike = 0.0
-    ) -> Float[Array, ""]:
+    def log_likelihood(self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike = 0.0) -> Float[Array, ""]:
         """ln of the probability density of a record, signal_i = offset + xi(t_i) + sigma_i N(0, 1), summed over paths.
 
         Exact for uneven and equal times, by the forward algorithm over 2^K joint states, K <= 16. Permuted fluctuators
@@ -285,7 +287,7 @@ class Fluctuators(eqx.Module):
         return log_likelihood(*self._parameters(), *self._record(ts, signal, sigma, offset))
 
     def posterior_mean(
-        self, ts: ArrayLike, signal: ArrayLike, sigma: ArrayLike, offset: ArrayLike = 0.0
+        self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike = 0.0
     ) -> Float[Array, "T K"]:
         """<s_k(t_i)> given the whole record, in (-1, 1): where each fluctuator was. Arguments as of `log_likelihood`.
 
@@ -303,7 +305,7 @@ class Fluctuators(eqx.Module):
         return self.amplitudes, self.rates_up, self.rates_down
 
     def _record(
-        self, ts: ArrayLike, signal: ArrayLike, sigma: ArrayLike, offset: ArrayLike
+        self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike
     ) -> tuple[Array, Array, Array, Array]:
         """A checked record: times, signal, sigma at each of them, offset."""
         k = self.amplitudes.shape[0]
@@ -318,7 +320,7 @@ class Fluctuators(eqx.Module):
         return times, y, jnp.broadcast_to(s, shape), _scalar("offset", _checks.finite("offset", offset))
 
 
-def _rates(name: str, value: ArrayLike, shape: tuple[int, ...]) -> Array:
+def _rates(name: str, value: Numbers, shape: tuple[int, ...]) -> Array:
     rates = _checks.positive(name, value, zero=True)
     _checks.require(rates.shape == shape, name, f"have the shape of amplitudes, {shape}", f"shape {rates.shape}")
     return rates
@@ -329,7 +331,7 @@ def _scalar(name: str, value: Array) -> Array:
     return value
 
 
-def _ascending(name: str, value: ArrayLike) -> Array:
+def _ascending(name: str, value: Numbers) -> Array:
     """Times (T,), T >= 1, that do not descend."""
     times = _checks.finite(name, value)
     good = times.ndim == 1 and times.size >= 1

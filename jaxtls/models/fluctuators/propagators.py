@@ -80,8 +80,7 @@ def _propagate_jvp(
     """S answers a change of its equation as -S * (S dn + S' dGamma); P' = -n S."""
     rate, n, tau = primals
     drate, dn, dtau = tangents
-    _, _, r, dr = _solve(rate, n, tau)
-    p, s = propagate(rate, n, tau)
+    p, s, r, dr = _solve(rate, n, tau)
     dp = -(dr + rate * r) * dn + n * r * drate - n * s * dtau
     ds = -r * dn - dr * drate + (p - rate * s) * dtau
     return (p, s), (dp, ds)

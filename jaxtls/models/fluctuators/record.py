@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float
 
 from ... import _checks
-from .model import Fluctuators
+from .model import Fluctuators, Numbers
 
 
 class TelegraphRecord(eqx.Module):
@@ -44,16 +44,16 @@ class TelegraphRecord(eqx.Module):
         for name, value in (("offset", self.offset), ("sigma", self.sigma)):
             _checks.require(value.ndim == 0, name, "be a number", f"shape {value.shape}")
 
-    def log_likelihood(self, ts: ArrayLike, signal: ArrayLike) -> Float[Array, ""]:
+    def log_likelihood(self, ts: Numbers, signal: Numbers) -> Float[Array, ""]:
         """ln L of readings (T,) [unit of the signal] at times ts (T,); see `Fluctuators.log_likelihood`."""
         return self.source.log_likelihood(ts, signal, self.sigma, self.offset)
 
-    def expected_signal(self, ts: ArrayLike, signal: ArrayLike) -> Float[Array, " T"]:
+    def expected_signal(self, ts: Numbers, signal: Numbers) -> Float[Array, " T"]:
         """offset + <xi(t_i)> given the whole record: the signal without its read-out noise."""
         states = self.source.posterior_mean(ts, signal, self.sigma, self.offset)
         return self.offset + states @ self.source.amplitudes
 
-    def sample(self, key: Array, ts: ArrayLike) -> Float[Array, " T"]:
+    def sample(self, key: Array, ts: Numbers) -> Float[Array, " T"]:
         """A record drawn at times ts (T,) [unit of the signal]."""
         states, noise = jax.random.split(key)
         xi = self.source.sample(states, ts) @ self.source.amplitudes
