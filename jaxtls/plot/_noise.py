@@ -29,10 +29,12 @@ class Noise(Protocol):
 
 
 def _single(f: Noise) -> list[tuple[float, float]]:
-    """Variance and total rate of the strongest fluctuators, slow ones first."""
+    """Variance and total rate of fluctuators, slow ones first; of many some, evenly spread over the order."""
     variances, rates = np.asarray(f.variances), np.asarray(f.total_rates)
-    strongest = np.argsort(-variances)[:_PARTS]
-    return sorted(((float(variances[k]), float(rates[k])) for k in strongest), key=lambda part: part[1])
+    order = np.argsort(rates)
+    if len(order) > _PARTS:
+        order = order[np.linspace(0, len(order) - 1, _PARTS).astype(int)]
+    return [(float(variances[k]), float(rates[k])) for k in order]
 
 
 def allan_deviation(
@@ -96,7 +98,7 @@ def noise_spectrum(
     labels: tuple[str, str] = (r"angular frequency $\omega$", r"$S(\omega)$"),
     ax: Axes | None = None,
 ) -> Axes:
-    r"""S(omega) of fluctuators, the Lorentzians of the strongest, and a guide that falls as 1/omega.
+    r"""S(omega) of fluctuators, the Lorentzians of some, and a guide that falls as 1/omega.
 
     Arguments:
         omegas: (W,) angular frequencies, > 0.
@@ -208,7 +210,7 @@ def telegraph_fit(
     ax.set_xlim(t[0], t[-1])
     ax.set_xlabel("time")
     ax.set_ylabel("signal")
-    ax.legend(frameon=False, fontsize=8, loc="upper right", ncols=2)
+    ax.legend(frameon=False, fontsize=8, loc="upper right", ncols=2, markerscale=3)
     counts.hist(y, bins=40, color="0.8", label="record")
     grid = np.linspace(y.min(), y.max(), 300)
     width = (y.max() - y.min()) / 40

@@ -148,6 +148,11 @@ def test_many_states_are_refused():
         f.log_likelihood(TS, Y, 1.0)
 
 
+def bath(**over):
+    options = {"slowest": 0.1, "fastest": 1.0, "amplitude": 1.0, **over}
+    return jt.Fluctuators.sample_bath(jax.random.key(0), 3, **options)
+
+
 @pytest.mark.parametrize(
     "name, call",
     [
@@ -156,10 +161,10 @@ def test_many_states_are_refused():
         ("sigma", lambda: jt.TelegraphRecord(jt.Fluctuators(A, U, D), 0.0, -1.0)),
         ("offset", lambda: jt.TelegraphRecord(jt.Fluctuators(A, U, D), np.ones(2), 1.0)),
         ("sigma", lambda: jt.Fluctuators(A, U, D).log_likelihood(TS, Y, np.ones(2))),
-        ("temperature", lambda: jt.Fluctuators.sample_bath(jax.random.key(0), 3, slowest=0.1, fastest=1.0, amplitude=1.0, max_energy=1.0)),
-        ("amplitude", lambda: jt.Fluctuators.sample_bath(jax.random.key(0), 3, slowest=0.1, fastest=1.0, amplitude=np.ones(2))),
+        ("temperature", lambda: bath(max_energy=1.0)),
+        ("amplitude", lambda: bath(amplitude=np.ones(2))),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_named(name, call):
     with pytest.raises(ValueError, match=name):
         call()

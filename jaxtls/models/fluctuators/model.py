@@ -249,9 +249,9 @@ class Fluctuators(eqx.Module):
             >>> bool(jnp.allclose(f.coherence(1.0), 2 * jnp.exp(-1.0)))
             True
 
-        Source: E. Paladino, L. Faoro, G. Falci, R. Fazio, Phys. Rev. Lett. 88, 228304 (2002); J. Bergli, Y. M. Galperin,
-        B. L. Altshuler, New J. Phys. 11, 025002 (2009), arXiv:0904.4597; CPMG: L. Faoro, L. Viola, Phys. Rev. Lett. 92,
-        117905 (2004).
+        Source: E. Paladino, L. Faoro, G. Falci, R. Fazio, Phys. Rev. Lett. 88, 228304 (2002); J. Bergli,
+        Y. M. Galperin, B. L. Altshuler, New J. Phys. 11, 025002 (2009), arXiv:0904.4597; CPMG: L. Faoro, L. Viola,
+        Phys. Rev. Lett. 92, 117905 (2004).
         """
         times = _checks.positive("ts", ts, zero=True)
         n = _checks.size("pulses", pulses, 0)
