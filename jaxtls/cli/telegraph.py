@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._progress import Progress
-from ..fitting import propagate
+from ..fitting import LikelihoodFit, propagate
 from ..plot import telegraph_fit
 from .report import Quantity, Report
 from .tables import InputError, Table, read_table
@@ -100,7 +100,7 @@ def _described(name: str) -> tuple[str, str]:
     return DESCRIBE[field]
 
 
-def _derived(table: Table, f) -> dict[str, Quantity]:
+def _derived(table: Table, f: LikelihoodFit) -> dict[str, Quantity]:
     span = float(table["time"][-1] - table["time"][0])
     derived = {}
     for k in range(len(f.model.source.amplitudes)):
@@ -109,7 +109,7 @@ def _derived(table: Table, f) -> dict[str, Quantity]:
         wanted = {
             "total rate": (lambda m, u=u, d=d: u(m) + d(m), "1/time", "Gamma: correlations fall as e^(-Gamma t)"),
             "share above": (lambda m, u=u, d=d: u(m) / (u(m) + d(m)), "", "of the time, in the upper level"),
-            "E/T": (lambda m, u=u, d=d: jnp.log(d(m) / u(m)), "", "energy of the upper level over temperature: ln(d/u)"),
+            "E/T": (lambda m, u=u, d=d: jnp.log(d(m) / u(m)), "", "upper level's energy over temperature, ln(d/u)"),
             "switchings": (
                 lambda m, u=u, d=d: 2 * u(m) * d(m) / (u(m) + d(m)) * span, "", "expected within the record",
             ),
@@ -124,12 +124,12 @@ def _verdict(gain: float) -> str:
     if gain > 6:
         return f"verdict: telegraph noise. Without a fluctuator the AIC is {gain:.3g} worse."
     return (
-        f"verdict: no telegraph noise is seen. Independent normal readings describe the record as well (AIC {gain:+.2g} "
-        "from them, where 6 would be a sign); take the values below for nothing."
+        f"verdict: no telegraph noise is seen. Independent normal readings describe the record as well (AIC "
+        f"{gain:+.2g} from them, where 6 would be a sign); take the values below for nothing."
     )
 
 
-def _notes(table: Table, f, aic: dict[str, float], chosen: str) -> list[str]:
+def _notes(table: Table, f: LikelihoodFit, aic: dict[str, float], chosen: str) -> list[str]:
     """What the record cannot say."""
     notes = []
     away, error = propagate(lambda m: jnp.log(m.source.rates_down[0] / m.source.rates_up[0]), f)
@@ -144,9 +144,9 @@ def _notes(table: Table, f, aic: dict[str, float], chosen: str) -> list[str]:
     second = aic["one fluctuator"] - aic["two fluctuators"]
     if chosen == "one fluctuator":
         notes.append(
-            f"A second fluctuator is not called for (AIC {second:+.2g} in its favour, where 6 would be a sign). One that "
-            "is weaker than the noise of a reading, faster than the sampling or slower than the record would hide in "
-            "sigma or the offset."
+            f"A second fluctuator is not called for (AIC {second:+.2g} in its favour, where 6 would be a sign). One "
+            "that is weaker than the noise of a reading, faster than the sampling or slower than the record would hide "
+            "in sigma or the offset."
         )
     else:
         notes.append("Which of two fluctuators is called the first is a matter of name: the likelihood is the same.")
@@ -154,13 +154,13 @@ def _notes(table: Table, f, aic: dict[str, float], chosen: str) -> list[str]:
     rate = np.asarray(f.model.source.total_rates)
     if np.any(rate * step > 1):
         notes.append(
-            f"A total rate of {float(rate.max()):.3g} is beyond the sampling, one reading each {step:.3g}: readings are "
-            "taken as of one moment, and a defect that switches within a reading would look weaker than it is."
+            f"A total rate of {float(rate.max()):.3g} is beyond the sampling, one reading each {step:.3g}: readings "
+            "are taken as of one moment, and a defect that switches within a reading would look weaker than it is."
         )
     if np.any(rate * span < 10):
         notes.append(
-            f"A total rate of {float(rate.min()):.3g} leaves few switchings in a record of {span:.3g}: its errors, from "
-            "the curvature of ln L, are rough."
+            f"A total rate of {float(rate.min()):.3g} leaves few switchings in a record of {span:.3g}: its errors, "
+            "from the curvature of ln L, are rough."
         )
     a = np.abs(np.asarray(f.model.source.amplitudes))
     if len(a) > 1 and a.min() < 0.3 * float(f.model.sigma) / math.sqrt(max(1.0, 1 / (float(rate.max()) * step))):

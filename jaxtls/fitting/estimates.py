@@ -8,7 +8,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from .identifiability import Identifiability
 from .parameters import Parameters
@@ -87,7 +87,7 @@ def plain(value: Any) -> Any:
     return value if math.isfinite(value) else None
 
 
-def short(number: ArrayLike) -> str:
+def short(number: Array | float) -> str:
     """Four digits; 0 for what is only rounding."""
     return "0" if abs(float(number)) < 1e-12 else f"{float(number):.4g}"
 

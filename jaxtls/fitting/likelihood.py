@@ -94,8 +94,8 @@ def fit_likelihood(
         progress: show a tqdm bar.
 
     Returns:
-        A `LikelihoodFit`. A search that fails does not raise: see `success` and `message`. A likelihood may have several
-        equal maxima (permuted fluctuators): one of them is returned, with errors of its own neighbourhood.
+        A `LikelihoodFit`. A search that fails does not raise: see `success` and `message`. A likelihood may have
+        several equal maxima (permuted fluctuators): one of them is returned, with errors of its own neighbourhood.
 
     Raises:
         ValueError: an argument does not fit the model, or `log_likelihood` does not return one real number.

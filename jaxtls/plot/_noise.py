@@ -23,9 +23,9 @@ class Noise(Protocol):
     variances: Array
     total_rates: Array
 
-    def spectrum(self, omegas: Array) -> Array: ...
-    def allan_variance(self, taus: Array) -> Array: ...
-    def coherence(self, ts: Array, *, pulses: int = 0) -> Array: ...
+    def spectrum(self, omegas: ArrayLike) -> Array: ...
+    def allan_variance(self, taus: ArrayLike) -> Array: ...
+    def coherence(self, ts: ArrayLike, *, pulses: int = 0) -> Array: ...
 
 
 def _single(f: Noise) -> list[tuple[float, float]]:
@@ -221,7 +221,7 @@ def telegraph_fit(
     counts.legend(frameon=False, fontsize=8)
     windows = step * np.unique(np.geomspace(1, max(2, len(y) // 6), 16).astype(int))
     fine = np.geomspace(windows[0], windows[-1], 100)
-    measured = windows, [measured_allan(y, round(w / step)) for w in windows]
+    measured = windows, np.array([measured_allan(y, round(w / step)) for w in windows])
     allan_deviation(fine, fluctuators, measured=measured, sigma=sigma, step=step, ax=allan)
     for axes in (ax, counts, allan):
         tidy(axes)

@@ -14,7 +14,15 @@ from .calls import calls
 # By design: 1e45 needs double precision, and says so.
 REFUSED = {"TunnellingSolid": "jax_enable_x64"}
 # Draws differ between the precisions.
-RANDOM = ("TLSGlass.sample", "random_bloch_vectors", "TLSGlass.half_system_entropy", "trajectories", "ensemble")
+RANDOM = (
+    "TLSGlass.sample",
+    "Fluctuators.sample",
+    "Fluctuators.sample_bath",
+    "random_bloch_vectors",
+    "TLSGlass.half_system_entropy",
+    "trajectories",
+    "ensemble",
+)
 SMALL = 1e-3
 
 

@@ -11,11 +11,12 @@ Source: L. R. Rabiner, Proc. IEEE 77, 257 (1989).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 MOST_JOINT = 16  # fluctuators whose joint states are still followed: 65536 states
 _NEVER = -1e30  # ln 0: finite, so that differences and derivatives are
@@ -122,18 +123,20 @@ def normal_log_density(deviation: Array, sigma: Array) -> Array:
     return -0.5 * (deviation / sigma) ** 2 - jnp.log(sigma) - 0.5 * math.log(2 * math.pi)
 
 
-def _blocks(up: Array, down: Array, dt: Array, rows, emissions, log_p: Array) -> Array:
+def _blocks(
+    up: Array, down: Array, dt: Array, rows: PyTree[Array], emissions: Callable[[PyTree[Array]], Array], log_p: Array
+) -> Array:
     """log_p after all steps, in blocks that reverse mode computes again."""
     rate = up + down
 
-    def run(log_p: Array, block: tuple) -> tuple[Array, None]:
+    def run(log_p: Array, block: tuple[Array, PyTree[Array], Array]) -> tuple[Array, None]:
         dt, rows, is_real = block
         x = rate * dt[:, None]
         keep, forget = jnp.exp(-x), -jnp.expm1(-x)
         rise, fall = up / rate * forget, down / rate * forget
         e = jnp.where(is_real[:, None], emissions(rows), 0.0)
 
-        def one(log_p: Array, now: tuple) -> tuple[Array, None]:
+        def one(log_p: Array, now: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:
             rise, fall, keep, e = now
             return _step(log_p, (rise, rise + keep), (fall + keep, fall)) + e, None
 

@@ -70,7 +70,7 @@ class Fluctuators(eqx.Module):
         temperature: ArrayLike | None = None,
         max_energy: ArrayLike | None = None,
     ) -> Fluctuators:
-        r"""A bath with 1/f noise: Gamma log-uniform, S(w) = n a² <1 - m²> pi / (w ln(fastest/slowest)) between the ends.
+        r"""A bath with 1/f noise: Gamma log-uniform, and S(w) = n a² <1 - m²> pi / (w ln(fastest/slowest)) between.
 
         With a temperature E is uniform in (0, max_energy), and <1 - m²> = (2T/E_max) tanh(E_max/2T); without one u = d.
 
