@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Array, ArrayLike
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PARTS = 12  # fluctuators drawn one by one
 
 
+@runtime_checkable
 class Noise(Protocol):
     """What `Fluctuators` offer to a picture."""
 

@@ -26,7 +26,7 @@ DECADES, STRENGTH = 6, 0.01
 
 
 def gaussian_echo(f: Fluctuators, ts: np.ndarray) -> np.ndarray:
-    """exp(-<phi²>/2): phi is t/2 times the difference of adjacent means, so <phi²>/2 is (t/2)² times Allan's variance."""
+    """exp(-<phi²>/2); phi is t/2 times the difference of adjacent means: <phi²>/2 is (t/2)² times Allan's variance."""
     return np.exp(-((ts / 2) ** 2) * np.asarray(f.allan_variance(ts / 2)))
 
 

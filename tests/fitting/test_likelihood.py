@@ -24,9 +24,9 @@ def test_exponential_waiting_times():
     x = jnp.asarray(np.random.default_rng(0).exponential(2.0, 50))
     f = jt.fit_likelihood(lambda m: jnp.sum(jnp.log(m.a) - m.a * x), PAIR, free={"a": jt.Positive()})
     assert f.success and f.message == ""
-    np.testing.assert_allclose(f.values["a"], 1 / x.mean(), rtol=1e-7)
-    np.testing.assert_allclose(f.stderr["a"], 1 / x.mean() / np.sqrt(50), rtol=1e-6)
-    np.testing.assert_allclose(f.log_likelihood, jnp.sum(-jnp.log(x.mean()) - x / x.mean()), rtol=1e-12)
+    np.testing.assert_allclose(f.values["a"], 1 / x.mean(), rtol=1e-5)
+    np.testing.assert_allclose(f.stderr["a"], 1 / x.mean() / np.sqrt(50), rtol=1e-4)
+    np.testing.assert_allclose(f.log_likelihood, jnp.sum(-jnp.log(x.mean()) - x / x.mean()), rtol=1e-8)
     assert float(f.aic) == pytest.approx(2 - 2 * float(f.log_likelihood))
 
 
