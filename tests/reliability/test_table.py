@@ -32,7 +32,7 @@ def test_the_table_names_every_public_function():
     # Results, transforms and operators are made by functions of the table or checked where they are built.
     others = {"EnsembleResult", "FitResult", "PowerLaw", "Solution", "NetworkBalance", "StrangSolver"}
     others |= {"Fixed", "Interval", "Positive", "Real", "local", "modulated", "piecewise_constant"}
-    others |= {"interop", "plot", "quantum", "save", "load", "propagate"}
+    others |= {"LikelihoodFit", "interop", "plot", "quantum", "save", "load", "propagate"}
     # Functions of a model or of results, whose arguments the model has checked.
     others |= {"constant_rate_moments", "discretize", "exact_bath_moments"}
     others |= {"fit_random_states", "random_state_concurrence"}
