@@ -38,11 +38,11 @@ class LikelihoodFit(AbstractFit):
         >>> import equinox as eqx, jax.numpy as jnp, jaxtls as jt
         >>> class Decay(eqx.Module):
         ...     rate: float
-        >>> waited = jnp.array([0.2, 0.5, 0.1, 0.8])
+        >>> waited = jnp.array([0.3, 0.5, 0.2])
         >>> log_likelihood = lambda m: jnp.sum(jnp.log(m.rate) - m.rate * waited)
         >>> jt.fit_likelihood(log_likelihood, Decay(1.0), free={"rate": jt.Positive()})
-        LikelihoodFit: success, ln L -0.3658, 5 steps
-          rate  2.5 ± 1.2
+        LikelihoodFit: success, ln L 0.2958, 7 steps
+          rate  3.0 ± 1.7
     """
 
     log_likelihood: Float[Array, ""]
