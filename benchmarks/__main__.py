@@ -25,6 +25,7 @@ CASES = {
     "heated": "the TLS-heated oscillator against its peers",
     "engine": "Lindblad equations of the user's own: solving, gradients, batches, steady states, trajectories",
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
+    "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
     "measures": "states and measures: first calls beside those of the peers",
 }

@@ -24,10 +24,12 @@ from .ensemble import merge as merge
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval
+from .fitting import LikelihoodFit as LikelihoodFit
 from .fitting import Positive as Positive
 from .fitting import PowerLaw as PowerLaw
 from .fitting import Real as Real
 from .fitting import fit as fit
+from .fitting import fit_likelihood as fit_likelihood
 from .fitting import fit_power_law as fit_power_law
 from .fitting import propagate as propagate
 from .interop import load as load
@@ -48,6 +50,7 @@ from .lindblad import trajectories as trajectories
 from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring
+from .models import Fluctuators as Fluctuators
 from .models import FluxQubit as FluxQubit
 from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
@@ -55,6 +58,7 @@ from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
 from .models import ResonatorTrace as ResonatorTrace
 from .models import SpinBathOscillator as SpinBathOscillator
+from .models import TelegraphRecord as TelegraphRecord
 from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator

@@ -33,6 +33,7 @@ SHORTER = {
         "late), jax.random.key(0), 96": "late), jax.random.key(0), 16",
     },
     "spin_bath": {"np.geomspace(2e-4, 6e-2, 8)": "np.geomspace(2e-3, 6e-2, 2)"},
+    "telegraph": {"jax.random.key(1), 12": "jax.random.key(1), 2"},
 }
 
 

@@ -24,9 +24,11 @@ def add(commands: Any) -> None:
     fit.add_argument(
         "data", nargs="?", metavar="DATA.csv", help="measured data; each model brings an example of its own"
     )
-    fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
+    fit.add_argument(
+        "--model", choices=["spring", "resonator", "telegraph"], required=True, help="what the data are of"
+    )
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
-    fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, resonator 4)")
+    fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
     spring = fit.add_argument_group("spring: columns time, x, x_error, x2, x2_error; frees gamma, splitting, omega")
@@ -59,6 +61,11 @@ def add(commands: Any) -> None:
     )
     resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
+
+    telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
+    telegraph.add_argument(
+        "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
+    )
     fit.set_defaults(run=run)
 
 
@@ -70,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     jax.config.update("jax_enable_x64", True)
 
     from .._progress import Progress
-    from . import resonator, resonator_shift, spring
+    from . import resonator, resonator_shift, spring, telegraph
 
     progress = Progress(quiet=options.quiet)
     if options.model == "resonator":
@@ -91,6 +98,10 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
         )
         picture: Callable[..., Any] = functools.partial(resonator.picture, shift=shift)
+    elif options.model == "telegraph":
+        table = telegraph.read(options.data or telegraph.BUNDLED)
+        report = telegraph.run(table, fluctuators=options.fluctuators, n_starts=options.starts or 4, progress=progress)
+        picture = telegraph.picture
     else:
         table = spring.read(options.data or spring.BUNDLED)
         report = spring.run(

@@ -7,13 +7,15 @@ import math
 import pathlib
 import platform
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from ..fitting.result import with_error
+from ..fitting import LikelihoodFit
+from ..fitting.estimates import with_error
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Report:
     Arguments:
         title: what was fitted to what.
         model: the command's model name.
-        fit: the result of `jt.fit`.
+        fit: the result of `jt.fit` or `jt.fit_likelihood`.
         describe: unit and meaning of each free parameter.
         source: name, sha256 and rows of the data.
         derived: quantities computed from the fit, with errors.
@@ -67,10 +69,10 @@ class Report:
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
         return {
-            name: Quantity(
-                float(self.fit.values[name]), float(self.fit.stderr[name]), *self.describe.get(name, ("", ""))
+            name: Quantity(float(value), float(error), *self.describe.get(name, ("", "")))
+            for name, value, error in zip(
+                self.fit.names, _scalars(self.fit.values), _scalars(self.fit.stderr), strict=True
             )
-            for name in self.fit.names
         }
 
     def blind_spots(self) -> list[str]:
@@ -108,8 +110,7 @@ class Report:
         if self.verdict:
             lines += [self.verdict, ""]
         lines += ["fitted", *_quantities(self.parameters()), "", "derived", *_quantities(self.derived), ""]
-        reduced = f", chi²/dof = {float(fit.chi2) / int(fit.dof):.3g}" if int(fit.dof) > 0 else ""
-        lines.append(f"chi² = {float(fit.chi2):.4g}, {int(fit.dof)} degrees of freedom{reduced}")
+        lines.append(_judged(fit))
         state = "converged" if bool(fit.success) else "NOT CONVERGED"
         lines.append(f"{state}: {fit.message}" if fit.message else state)
         lines += ["", "what the data cannot determine", *_indent("\n".join(self.blind_spots()))]
@@ -132,8 +133,11 @@ class Report:
             "stderr": {name: quantity.stderr for name, quantity in parameters.items()},
             "units": {name: quantity.unit for name, quantity in parameters.items()},
             "covariance": np.asarray(fit.covariance).tolist(),
-            "chi2": float(fit.chi2),
-            "dof": int(fit.dof),
+            **(
+                {"log_likelihood": float(fit.log_likelihood)}
+                if isinstance(fit, LikelihoodFit)
+                else {"chi2": float(fit.chi2), "dof": int(fit.dof)}
+            ),
             "success": bool(fit.success),
             "message": str(fit.message),
             "derived": {
@@ -163,6 +167,19 @@ class Report:
         )
         figure.savefig(picture)
         return [text, data, picture]
+
+
+def _scalars(fields: Mapping[str, Any]) -> np.ndarray:
+    """Values of all fields, one after another."""
+    return np.concatenate([np.ravel(np.asarray(value)) for value in fields.values()])
+
+
+def _judged(fit: Any) -> str:
+    """How well the fit describes the data."""
+    if isinstance(fit, LikelihoodFit):
+        return f"ln L = {float(fit.log_likelihood):.6g}, {len(fit.names)} free, AIC {float(fit.aic):.6g}"
+    reduced = f", chi²/dof = {float(fit.chi2) / int(fit.dof):.3g}" if int(fit.dof) > 0 else ""
+    return f"chi² = {float(fit.chi2):.4g}, {int(fit.dof)} degrees of freedom{reduced}"
 
 
 def versions() -> dict[str, str]:

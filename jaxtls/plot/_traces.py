@@ -161,8 +161,8 @@ def power_law(
         >>> ax.get_legend().get_texts()[0].get_text()
         '$t^{-2.0000 \\pm 0.0010}$'
     """
+    from ..fitting.estimates import with_error
     from ..fitting.power_law import fit_power_law
-    from ..fitting.result import with_error
 
     ts = np.asarray(ts)
     found, mean, sem = _curve(ts, r, name)

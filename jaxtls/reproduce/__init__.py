@@ -19,6 +19,7 @@ from . import (
     artiaco_fig09,
     artiaco_fig10,
     artiaco_fig11,
+    bergli_echo,
     blacker_tilbrook_fig1,
     blacker_tilbrook_fig2,
     blacker_tilbrook_fig3,
@@ -51,4 +52,5 @@ FIGURES: dict[str, ModuleType] = {
     "artiaco-9": artiaco_fig09,
     "artiaco-10": artiaco_fig10,
     "artiaco-11": artiaco_fig11,
+    "bergli-echo": bergli_echo,
 }

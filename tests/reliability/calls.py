@@ -15,6 +15,7 @@ import jaxtls as jt
 SZ, SM, SX = np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
 TS, RHO, RHO4 = np.linspace(0.0, 1.0, 3), np.diag([0.6, 0.4]), np.diag([0.4, 0.3, 0.2, 0.1])
 BLOCH = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+PAIR = np.array([0.5, 1.0])
 COUPLINGS = np.ones((3, 3)) - np.eye(3)
 FREQUENCIES = 5e9 + np.linspace(-5e5, 5e5, 51)
 TRACE = 1 - 0.4 / (1 + 2j * (FREQUENCIES - 5e9) / 1e5)
@@ -38,6 +39,7 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     spring = jt.EntropicSpring(**NUMBERS, n_levels=24, n_modes=2)
     qubit = jt.Lindbladian(SZ, [SM, SM.T], rates=[1.0, 0.2])
     glass = jt.TLSGlass([1.0, 2.0, 3.0], COUPLINGS, [0.1, 0.2, 0.3], 0.2)
+    pair = jt.Fluctuators(PAIR, PAIR, PAIR[::-1].copy())
     damped = jt.DampedOscillator(omega=1.0, damping=0.1)
     density = jt.OhmicSpectralDensity(gamma_0=0.05, cutoff=5.0)
     fitted = {"predict": lambda m: {"R_S": m.entropic_ratio}, "model": spring, "data": {"R_S": jnp.asarray(0.5)}}
@@ -138,6 +140,32 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             jt.TLSGlass.sample(key, 4).half_system_entropy,
             {"bloch": np.concatenate([BLOCH, BLOCH[:1]]), "ts": TS},
         ),
+        "Fluctuators": (jt.Fluctuators, {"amplitudes": PAIR, "rates_up": PAIR, "rates_down": PAIR}),
+        "Fluctuators.sample_bath": (
+            jt.Fluctuators.sample_bath,
+            {
+                "key": key,
+                "n": 4,
+                "slowest": 0.1,
+                "fastest": 10.0,
+                "amplitude": 0.1,
+                "temperature": 1.0,
+                "max_energy": 2.0,
+            },
+        ),
+        "Fluctuators.autocovariance": (pair.autocovariance, {"taus": TS}),
+        "Fluctuators.spectrum": (pair.spectrum, {"omegas": TS}),
+        "Fluctuators.allan_variance": (pair.allan_variance, {"taus": TS}),
+        "Fluctuators.coherence": (pair.coherence, {"ts": TS, "pulses": 2}),
+        "Fluctuators.sample": (pair.sample, {"key": key, "ts": TS, "initial": np.array([1.0, -1.0])}),
+        "Fluctuators.log_likelihood": (
+            pair.log_likelihood,
+            {"ts": TS, "signal": np.array([0.1, 1.0, -0.4]), "sigma": 0.3, "offset": 0.1},
+        ),
+        "TelegraphRecord": (
+            lambda offset, sigma: jt.TelegraphRecord(pair, offset, sigma),
+            {"offset": 0.1, "sigma": 0.3},
+        ),
         "random_bloch_vectors": (jt.random_bloch_vectors, {"key": key, "n_tls": 3}),
         "DampedOscillator.energies": (damped.energies, {"t": 1.0, "n": 2}),
         "DampedOscillator.wavefunction": (damped.wavefunction, {"n": 1, "x": TS, "t": 0.5}),
@@ -195,6 +223,17 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "fit": (
             jt.fit,
             {**fitted, "sigma": {"R_S": 0.01}, "free": {"splitting": jt.Positive()}, "n_starts": 1},
+        ),
+        "fit_likelihood": (
+            jt.fit_likelihood,
+            {
+                "log_likelihood": lambda m: -((m.omega - 2.0) ** 2),
+                "model": damped,
+                "free": {"omega": jt.Positive()},
+                "n_starts": 1,
+                "max_steps": 20,
+                "atol": 1e-4,
+            },
         ),
         "fit_power_law": (
             jt.fit_power_law,

@@ -16,6 +16,15 @@ REFUSED = {"TunnellingSolid": "jax_enable_x64"}
 # Draws differ between the precisions.
 RANDOM = ("TLSGlass.sample", "random_bloch_vectors", "TLSGlass.half_system_entropy", "trajectories")
 RANDOM += ("ensemble", "ensemble in parts", "merge")
+RANDOM = (
+    "TLSGlass.sample",
+    "Fluctuators.sample",
+    "Fluctuators.sample_bath",
+    "random_bloch_vectors",
+    "TLSGlass.half_system_entropy",
+    "trajectories",
+    "ensemble",
+)
 SMALL = 1e-3
 
 
