@@ -40,6 +40,7 @@ from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
 from .models import SpinBathOscillator as SpinBathOscillator
 from .models import ThermalNetwork as ThermalNetwork
+from .models import TLSBath as TLSBath
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator
 from .models import TunnellingSolid as TunnellingSolid
