@@ -39,6 +39,17 @@ def bounds(frequencies: Array, couplings: Array) -> tuple[Array, Array, Array]:
     return jnp.min(frequencies), jnp.max(frequencies), jnp.sqrt(jnp.sum(couplings**2))
 
 
+def blocks(frequencies: Array, couplings: Array, w: Array, ts: Array) -> int:
+    """Blocks of nodes for the widest strip over w (any shape), see `contour.blocks`."""
+    known = jax.lax.stop_gradient((frequencies, couplings, w, ts))
+    return contour.blocks(known[-1], _widest(*known[:-1]))
+
+
+@jax.jit
+def _widest(frequencies: Array, couplings: Array, w: Array) -> Array:
+    return jnp.max(strip(*bounds(frequencies, couplings), w)[1])
+
+
 @partial(jax.jit, static_argnames="most")
 def amplitudes(
     frequencies: Array, couplings: Array, half_widths: Array, w: Array, ts: Array, kappa: Array, most: int

@@ -1,4 +1,4 @@
-r"""Inverse Laplace transforms of functions whose singularities fill a horizontal strip, by one contour a window of times.
+r"""Inverse Laplace transforms of functions whose singularities fill a horizontal strip: a contour a window of times.
 
     f(t) = (1/2 pi i) int F(s) e^{st} ds,    singularities of F in  Re s <= 0, |Im s| <= H
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import equinox.internal as eqxi
@@ -84,9 +85,14 @@ def blocks(ts: Array, half_height: Array, folded: bool = False) -> int:
     if isinstance(ts, jax.core.Tracer) or isinstance(half_height, jax.core.Tracer):
         return MOST_BLOCKS
     with jax.ensure_compile_time_eval():
-        needed = -(-int(windows(ts, half_height, folded).ends[-1]) // NODES)
+        needed = -(-int(_count(ts, half_height, folded)) // NODES)
     # A power of two, and never few, so that other numbers compile nothing.
     return 2 ** max(4, math.ceil(math.log2(max(needed, 1))))
+
+
+@partial(jax.jit, static_argnames="folded")
+def _count(ts: Array, half_height: Array, folded: bool) -> Array:
+    return windows(ts, half_height, folded).ends[-1]
 
 
 def invert(

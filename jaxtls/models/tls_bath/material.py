@@ -14,18 +14,19 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from ..._checks import positive, require
 from .._constants import HBAR
 from ..solid.material import TunnellingSolid
-from . import sampling
+from . import checks, sampling
+from .checks import Numbers
 
 VACUUM = 8.8541878188e-12  # permittivity [F/m], CODATA 2022
 
 
 def loss_tangent(
-    solid: TunnellingSolid, dipole: ArrayLike, relative_permittivity: ArrayLike, min_tunnelling: ArrayLike = 0.0
+    solid: TunnellingSolid, dipole: Numbers, relative_permittivity: Numbers, min_tunnelling: Numbers = 0.0
 ) -> Array:
     r"""tan delta of a solid's TLSs, all in their ground states: cold (k T << hbar omega) and at low power.
 
@@ -57,9 +58,7 @@ def loss_tangent(
     return math.pi * (solid.p_bar * dipole) * dipole / (3 * VACUUM * relative) * jnp.sqrt(1 - least**2)
 
 
-def filling_factor(
-    fields: ArrayLike, volumes: ArrayLike, relative_permittivity: ArrayLike, frequency: ArrayLike
-) -> Array:
+def filling_factor(fields: Numbers, volumes: Numbers, relative_permittivity: Numbers, frequency: Numbers) -> Array:
     r"""Share of a mode's electric energy in a field map, 2 epsilon sum_k F_k² V_k/(hbar omega).
 
     Arguments:
@@ -84,7 +83,7 @@ def filling_factor(
     return 2 * VACUUM * relative * jnp.sum(f**2 * v) / HBAR / positive("frequency", frequency)
 
 
-def field_map(fields: ArrayLike, volumes: ArrayLike) -> tuple[Array, Array]:
+def field_map(fields: Numbers, volumes: Numbers) -> tuple[Array, Array]:
     """A histogram of field over volume, checked."""
     f, v = positive("fields", fields, zero=True), positive("volumes", volumes)
     require(f.ndim == 1, "fields", "have shape (B,), one field for each cell", f"shape {f.shape}")
@@ -92,10 +91,26 @@ def field_map(fields: ArrayLike, volumes: ArrayLike) -> tuple[Array, Array]:
     return f, v
 
 
-def expected_number(
-    solid: TunnellingSolid, volumes: Array, band: tuple[Array, Array], min_tunnelling: Array
+def expected_tls(
+    solid: TunnellingSolid,
+    *,
+    volumes: Numbers,
+    band: tuple[Numbers, Numbers],
+    min_tunnelling: Numbers = 1e-2,
 ) -> Array:
-    """Mean number of TLSs in the cells [m³] and the band [rad/s] with Delta_0/E above the cut: Pbar hbar dw V L."""
+    """Mean number of TLSs that cells of a solid hold in a band, Pbar hbar dw V L; arguments as `TLSBath.from_solid`.
+
+    Example:
+        >>> from jaxtls.models.tls_bath import expected_tls
+        >>> silica = jt.TunnellingSolid.preset("silica")
+        >>> print(f"{expected_tls(silica, volumes=[1e-16], band=(2.8e10, 3.4e10)):.3g}")  # 100 um² of 1 um
+        2.68e+05
+    """
+    low, high, least = checks.band_and_cut(band, min_tunnelling)
+    return _expected(solid, positive("volumes", volumes), (low, high), least)
+
+
+def _expected(solid: TunnellingSolid, volumes: Array, band: tuple[Array, Array], min_tunnelling: Array) -> Array:
     width = (band[1] - band[0]) * HBAR
     return solid.p_bar * width * jnp.sum(volumes) * sampling.logarithm(min_tunnelling)
 
@@ -117,7 +132,7 @@ def draw(
     # a cell is drawn by its share of the volume; the derivative by that share is carried by the weight
     weight = volumes / jnp.sum(volumes)
     weight = (weight / jax.lax.stop_gradient(weight))[cell]
-    each = expected_number(solid, volumes, band, min_tunnelling) / n * weight
+    each = _expected(solid, volumes, band, min_tunnelling) / n * weight
     couplings = dipole / HBAR * fields[cell] * drawn.shares * drawn.cosines * jnp.sqrt(each)
     low, high = band
     return low + (high - low) * drawn.energies, couplings, drawn.shares

@@ -5,11 +5,12 @@ from __future__ import annotations
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
-from ..._checks import concrete, finite, positive, require, size
+from ..._checks import concrete, finite, require, size
 from ..solid.material import TunnellingSolid
 from . import amplitude, checks, contour, material, populations, rates, sampling, traces
+from .checks import Numbers
 
 
 class TLSBath(eqx.Module):
@@ -18,8 +19,8 @@ class TLSBath(eqx.Module):
         H = w a^+a + sum_j w_j(t) n_j + sum_j g_j (a^+ s_j- + h.c.),    w_j(t) = w_j + sum_m shift_jm s_jm(t)
 
     Each TLS has its own frequency, coupling, relaxation and pure dephasing, and may be moved by M telegraph fluctuators
-    s = ±1 of its own. Frequencies, couplings, shifts and rates are all angular, in one unit (rad/s with times in s; with
-    times in us, 2 pi MHz). The state of the bath is never stored: 10^6 TLSs take some 50 MB.
+    s = ±1 of its own. All frequencies, couplings, shifts and rates are angular and in one unit: rad/s with times in s,
+    or 2 pi MHz with times in us.
 
     Arguments:
         frequencies: w_j, (J,), with every fluctuator at its mean of ±1 [angular frequency].
@@ -54,13 +55,13 @@ class TLSBath(eqx.Module):
 
     def __init__(
         self,
-        frequencies: ArrayLike,
-        couplings: ArrayLike,
-        relaxation: ArrayLike,
-        dephasing: ArrayLike = 0.0,
-        shifts: ArrayLike | None = None,
-        rates_up: ArrayLike | None = None,
-        rates_down: ArrayLike | None = None,
+        frequencies: Numbers,
+        couplings: Numbers,
+        relaxation: Numbers,
+        dephasing: Numbers = 0.0,
+        shifts: Numbers | None = None,
+        rates_up: Numbers | None = None,
+        rates_down: Numbers | None = None,
     ):
         self.frequencies = finite("frequencies", frequencies)
         shape = self.frequencies.shape
@@ -72,19 +73,17 @@ class TLSBath(eqx.Module):
         self.dephasing = checks.per_tls("dephasing", dephasing, shape[0])
         self.shifts, self.rates_up, self.rates_down = checks.fluctuators(shape[0], shifts, rates_up, rates_down)
 
-    # --- random baths ------------------------------------------------------------------------------------------------
-
     @classmethod
     def sample(
         cls,
         key: Array,
         n: int,
         *,
-        band: tuple[ArrayLike, ArrayLike],
-        max_coupling: ArrayLike,
-        relaxation: ArrayLike,
-        dephasing: ArrayLike = 0.0,
-        min_tunnelling: ArrayLike = 1e-2,
+        band: tuple[Numbers, Numbers],
+        max_coupling: Numbers,
+        relaxation: Numbers,
+        dephasing: Numbers = 0.0,
+        min_tunnelling: Numbers = 1e-2,
     ) -> TLSBath:
         r"""n TLSs of the standard tunnelling model: frequencies uniform in a band, g = g_max u |cos theta|.
 
@@ -114,7 +113,7 @@ class TLSBath(eqx.Module):
         Source: W. A. Phillips, J. Low Temp. Phys. 7, 351 (1972); J. M. Martinis et al., Phys. Rev. Lett. 95, 210503
         (2005).
         """
-        low, high, least = _band(band, min_tunnelling)
+        low, high, least = checks.band_and_cut(band, min_tunnelling)
         drawn = sampling.draw(key, size("n", n), least)
         g = checks.number("max_coupling", max_coupling, zero=False) * drawn.shares * drawn.cosines
         return cls(low + (high - low) * drawn.energies, g, relaxation, dephasing)
@@ -126,14 +125,14 @@ class TLSBath(eqx.Module):
         n: int,
         solid: TunnellingSolid,
         *,
-        dipole: ArrayLike,
-        fields: ArrayLike,
-        volumes: ArrayLike,
-        band: tuple[ArrayLike, ArrayLike],
-        temperature: ArrayLike = 0.02,
-        relaxation: ArrayLike | None = None,
-        dephasing: ArrayLike = 0.0,
-        min_tunnelling: ArrayLike = 1e-2,
+        dipole: Numbers,
+        fields: Numbers,
+        volumes: Numbers,
+        band: tuple[Numbers, Numbers],
+        temperature: Numbers = 0.02,
+        relaxation: Numbers | None = None,
+        dephasing: Numbers = 0.0,
+        min_tunnelling: Numbers = 1e-2,
     ) -> TLSBath:
         r"""The TLSs of a solid in the field of a mode, SI units: hbar g = p F u |cos theta|.
 
@@ -163,7 +162,7 @@ class TLSBath(eqx.Module):
         Example:
             >>> silica = jt.TunnellingSolid.preset("silica")
             >>> bath = TLSBath.from_solid(
-            ...     jax.random.key(0), 1000, silica, dipole=3.3e-30, fields=[1.0], volumes=[1e-16], band=(2.8e10, 3.4e10)
+            ...     jax.random.key(0), 1000, silica, dipole=3e-30, fields=[1.0], volumes=[1e-16], band=(2.8e10, 3.4e10)
             ... )
             >>> bath.couplings.shape
             (1000,)
@@ -171,7 +170,7 @@ class TLSBath(eqx.Module):
         Source: J. M. Martinis et al., Phys. Rev. Lett. 95, 210503 (2005); W. A. Phillips, J. Low Temp. Phys. 7, 351
         (1972) (rates).
         """
-        low, high, least = _band(band, min_tunnelling)
+        low, high, least = checks.band_and_cut(band, min_tunnelling)
         p, cells = checks.number("dipole", dipole, zero=False), material.field_map(fields, volumes)
         kelvin = checks.number("temperature", temperature, zero=False)
         w, g, u = material.draw(key, size("n", n), solid, p, cells, (low, high), least)
@@ -179,9 +178,7 @@ class TLSBath(eqx.Module):
             relaxation = material.phonon_relaxation(solid, w, u, kelvin)
         return cls(w, g, relaxation, dephasing)
 
-    # --- golden rule -------------------------------------------------------------------------------------------------
-
-    def relaxation_rate(self, frequency: ArrayLike, states: ArrayLike | None = None) -> Array:
+    def relaxation_rate(self, frequency: Numbers, states: Numbers | None = None) -> Array:
         r"""Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²), G_j = gamma_j/2 + gphi_j.
 
         Averaged over the stationary states of the fluctuators, or in given ones (valid while they switch slowly against
@@ -219,10 +216,10 @@ class TLSBath(eqx.Module):
         self._require_few("relaxation_rate needs the mean over 2^M states of each TLS; sample them by rate_trace.")
         return rates.averaged(*tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(w.shape)
 
-    def rate_autocovariance(self, frequency: ArrayLike, taus: ArrayLike) -> Array:
+    def rate_autocovariance(self, frequency: Numbers, taus: Numbers) -> Array:
         r"""<Gamma_1(t) Gamma_1(t + tau)> - <Gamma_1>² of stationary fluctuators: a sum of positive exponentials.
 
-            sum_j sum_A c_jA² e^{-Gamma_A |tau|},   A the non-empty sets of a TLS's fluctuators, Gamma_A = sum_A (up + down)
+            sum_j sum_A c_jA² e^{-Gamma_A |tau|},   A: non-empty sets of a TLS's fluctuators, Gamma_A = sum_A (u + d)
 
         Arguments:
             frequency: w, () or (W,) [angular frequency].
@@ -250,7 +247,7 @@ class TLSBath(eqx.Module):
         found = rates.autocovariance(*tls, *self._fluctuators, jnp.atleast_1d(w), tau.ravel())
         return found.reshape(w.shape + tau.shape)
 
-    def rate_trace(self, key: Array, ts: ArrayLike, frequency: ArrayLike) -> Array:
+    def rate_trace(self, key: Array, ts: Numbers, frequency: Numbers) -> Array:
         """Gamma_1 at each time while the fluctuators switch, started in their stationary states; exact at any times.
 
         Arguments:
@@ -277,9 +274,7 @@ class TLSBath(eqx.Module):
         tls = self.frequencies, self.couplings, self._widths
         return traces.trace(key, times, *tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(times.shape + w.shape)
 
-    # --- exact motion ------------------------------------------------------------------------------------------------
-
-    def amplitude(self, frequency: ArrayLike, ts: ArrayLike, relaxation: ArrayLike = 0.0) -> Array:
+    def amplitude(self, frequency: Numbers, ts: Numbers, relaxation: Numbers = 0.0) -> Array:
         r"""c(t) of one excitation that starts in the qubit at T = 0, exact among all TLSs, in the frame of w.
 
             c^(s) = 1/[s + kappa/2 + sum_j g_j²/(s + gamma_j/2 + i(w_j - w))]
@@ -315,7 +310,7 @@ class TLSBath(eqx.Module):
         found = amplitude.amplitudes(self.frequencies, self.couplings, halves, w, flat, kappa, most)
         return self._without_dephasing(found).reshape(times.shape)
 
-    def swap_map(self, frequency: ArrayLike, ts: ArrayLike, relaxation: ArrayLike = 0.0) -> Array:
+    def swap_map(self, frequency: Numbers, ts: Numbers, relaxation: Numbers = 0.0) -> Array:
         """|c(t)|² of `amplitude` at each qubit frequency: swap spectroscopy.
 
         Arguments:
@@ -340,20 +335,18 @@ class TLSBath(eqx.Module):
         for name, value in (("frequency", w), ("ts", times)):
             require(value.ndim == 1, name, "be one-dimensional", f"shape {value.shape}")
         flat, halves, most = self._prepare(w, times)
-        return self._without_dephasing(
-            amplitude.swaps(self.frequencies, self.couplings, halves, w, flat, kappa, most)
-        )
+        return self._without_dephasing(amplitude.swaps(self.frequencies, self.couplings, halves, w, flat, kappa, most))
 
     def populations(
         self,
-        frequency: ArrayLike,
-        ts: ArrayLike,
+        frequency: Numbers,
+        ts: Numbers,
         *,
-        relaxation: ArrayLike = 0.0,
-        dephasing: ArrayLike = 0.0,
-        excited: ArrayLike = 1.0,
-        tls_excited: ArrayLike | None = None,
-        thermal: ArrayLike = 0.0,
+        relaxation: Numbers = 0.0,
+        dephasing: Numbers = 0.0,
+        excited: Numbers = 1.0,
+        tls_excited: Numbers | None = None,
+        thermal: Numbers = 0.0,
     ) -> Array:
         r"""The qubit's excited population by the Solomon equations, in which the TLSs heat, cool and remember.
 
@@ -391,18 +384,15 @@ class TLSBath(eqx.Module):
         kappa, own = checks.number("relaxation", relaxation), checks.number("dephasing", dephasing)
         start, equilibrium = checks.probability("excited", excited), checks.probability("thermal", thermal)
         given = equilibrium if tls_excited is None else checks.probability("tls_excited", tls_excited, count)
-        g_rates = rates.exchange(self.couplings, self._widths + kappa / 2 + own, w - self.frequencies)
         gamma, excess = jnp.broadcast_to(self.relaxation, count), jnp.broadcast_to(given - equilibrium, count)
+        tls = w - self.frequencies, self.couplings, self._widths, gamma
         flat = times.ravel()
         most = contour.blocks(jax.lax.stop_gradient(flat), jnp.zeros((), flat.dtype), folded=True)
-        found = populations.qubit_excess(g_rates, gamma, excess, flat, kappa, start - equilibrium, most)
+        found = populations.qubit_excess(tls, excess, flat, kappa, kappa / 2 + own, start - equilibrium, most)
         return (equilibrium + found).reshape(times.shape)
-
-    # --- shared ------------------------------------------------------------------------------------------------------
 
     @property
     def _widths(self) -> Array:
-        """Half widths gamma/2 + gphi, (J,)."""
         return jnp.broadcast_to(self.relaxation / 2 + self.dephasing, self.frequencies.shape)
 
     @property
@@ -417,50 +407,15 @@ class TLSBath(eqx.Module):
         require(count <= most, "shifts", f"hold at most {most} fluctuators for each TLS here", count, why)
 
     def _prepare(self, w: Array, times: Array) -> tuple[Array, Array, int]:
-        """Times as a row, gamma/2 (J,), and the blocks of nodes that the widest strip over w needs."""
+        """What `amplitude` needs beside the parameters: times as a row, gamma/2 (J,), blocks of nodes."""
         known = concrete(self.dephasing)
-        require(
-            known is None or not known.any(), "dephasing", "be 0 for an amplitude", self.dephasing,
-            "No amplitude describes pure dephasing: use populations, or count it as relaxation.",
-        )  # fmt: skip
-        dtype = jnp.result_type(self.frequencies, self.couplings, w, times)
-        flat = times.ravel().astype(dtype)
-        extremes = amplitude.bounds(self.frequencies, self.couplings)
-        _, half_heights = amplitude.strip(*extremes, jax.lax.stop_gradient(jnp.atleast_1d(w)))
-        most = contour.blocks(jax.lax.stop_gradient(flat), jnp.max(half_heights))
+        remedy = "No amplitude describes pure dephasing: use populations, or count it as relaxation."
+        require(known is None or not known.any(), "dephasing", "be 0 for an amplitude", self.dephasing, remedy)
+        flat = times.ravel().astype(jnp.result_type(self.frequencies, self.couplings, w, times))
+        most = amplitude.blocks(self.frequencies, self.couplings, w, flat)
         return flat, jnp.broadcast_to(self.relaxation / 2, self.frequencies.shape), most
 
     def _without_dephasing(self, found: Array) -> Array:
         if concrete(self.dephasing) is not None:
             return found
         return jnp.where(jnp.any(self.dephasing != 0), jnp.nan, found)
-
-
-def expected_tls(
-    solid: TunnellingSolid,
-    *,
-    volumes: ArrayLike,
-    band: tuple[ArrayLike, ArrayLike],
-    min_tunnelling: ArrayLike = 1e-2,
-) -> Array:
-    """Mean number of TLSs that cells of a solid hold in a band, Pbar hbar dw V L; arguments as `TLSBath.from_solid`.
-
-    Example:
-        >>> from jaxtls.models.tls_bath import expected_tls
-        >>> silica = jt.TunnellingSolid.preset("silica")
-        >>> print(f"{expected_tls(silica, volumes=[1e-16], band=(2.8e10, 3.4e10)):.3g}")  # 100 um² of 1 um
-        2.68e+05
-    """
-    low, high, least = _band(band, min_tunnelling)
-    return material.expected_number(solid, positive("volumes", volumes), (low, high), least)
-
-
-def _band(band: tuple[ArrayLike, ArrayLike], min_tunnelling: ArrayLike) -> tuple[Array, Array, Array]:
-    ends = finite("band", jnp.stack([jnp.asarray(end) for end in band]) if isinstance(band, tuple | list) else band)
-    require(ends.shape == (2,), "band", "be a pair (lowest, highest)", band)
-    known = concrete(ends)
-    require(known is None or bool(known[0] < known[1]), "band", "ascend", band)
-    least = checks.number("min_tunnelling", min_tunnelling, zero=False)
-    known = concrete(least)
-    require(known is None or bool(known < 1), "min_tunnelling", "be below 1", min_tunnelling)
-    return ends[0], ends[1], least

@@ -19,22 +19,31 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from . import contour
+from . import contour, rates
 from .chunks import TLS, over_tls
 
 
 @partial(jax.jit, static_argnames="most")
 def qubit_excess(
-    exchange: Array, relaxation: Array, start: Array, ts: Array, kappa: Array, qubit_start: Array, most: int
+    tls: tuple[Array, Array, Array, Array],
+    start: Array,
+    ts: Array,
+    kappa: Array,
+    own_width: Array,
+    qubit_start: Array,
+    most: int,
 ) -> Array:
     """x_q(t) = p_q - pth, (T,).
 
     Arguments:
-        exchange, relaxation, start: G_j, gamma_j and x_j(0), (J,).
+        tls: w - w_j, g_j, half width gamma_j/2 + gphi_j and gamma_j of the TLSs, (J,) each.
+        start: x_j(0), (J,).
         ts: (T,) >= 0.
-        kappa, qubit_start: Gq and x_q(0).
+        kappa, own_width, qubit_start: Gq, the qubit's half width and x_q(0).
         most: see `contour.blocks` (static).
     """
+    detunings, couplings, widths, relaxation = tls
+    exchange = rates.exchange(couplings, widths + own_width, detunings)
 
     def transform(x: Array, y: Array) -> tuple[Array, Array]:
         def term(rows: tuple[Array, ...]) -> tuple[Array, ...]:

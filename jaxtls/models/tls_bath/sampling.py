@@ -1,7 +1,7 @@
 """Random TLSs of the standard tunnelling model.
 
-Sources: W. A. Phillips, J. Low Temp. Phys. 7, 351 (1972); P. W. Anderson, B. I. Halperin & C. M. Varma, Phil. Mag. 25, 1
-(1972); J. M. Martinis et al., Phys. Rev. Lett. 95, 210503 (2005).
+Sources: W. A. Phillips, J. Low Temp. Phys. 7, 351 (1972); P. W. Anderson, B. I. Halperin & C. M. Varma, Phil. Mag. 25,
+1 (1972); J. M. Martinis et al., Phys. Rev. Lett. 95, 210503 (2005).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 
 class Draws(NamedTuple):
-    """TLSs by their energies (uniform, (0, 1)), tunnelling shares u = Delta_0/E and dipole factors |cos theta|, (n,)."""
+    """TLSs by energies (uniform in (0, 1)), tunnelling shares u = Delta_0/E and dipole factors |cos theta|, (n,)."""
 
     energies: Array
     shares: Array
