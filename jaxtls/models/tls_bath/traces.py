@@ -55,5 +55,5 @@ def trace(
         return jnp.sum(exchange(g[:, None], width[:, None], w - moved[..., None]), axis=1)
 
     rows = frequencies, couplings, widths, shifts, up, down, numbers
-    fills = (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0)
+    fills = (0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0)
     return over_tls(term, rows, fills, chunk_for(ts.size * (w.size + 4 * shifts.shape[1])))
