@@ -46,8 +46,8 @@ def test_golden_rule_is_loss_tangent(n, cut):
 
 def test_exact_motion_decays_at_that_rate():
     """|c|² falls as exp(-omega F tan delta t): loss tangent to swap spectroscopy."""
-    cut = 0.5  # TLSs of nearly one coupling, so that few are as good as many
-    b = bath(40_000, cut=cut)
+    cut = 0.5
+    b = bath(400_000, cut=cut)
     tangent = loss_tangent(SILICA, DEBYE, PERMITTIVITY, cut)
     want = W * filling_factor(FIELDS, VOLUMES, PERMITTIVITY, W) * tangent
     # a time in which the band of 1 GHz is resolved
