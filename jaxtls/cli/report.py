@@ -66,11 +66,13 @@ class Report:
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
+        values, errors = (
+            np.concatenate([np.ravel(np.asarray(part, float)) for part in parts.values()])
+            for parts in (self.fit.values, self.fit.stderr)
+        )
         return {
-            name: Quantity(
-                float(self.fit.values[name]), float(self.fit.stderr[name]), *self.describe.get(name, ("", ""))
-            )
-            for name in self.fit.names
+            name: Quantity(float(value), float(error), *self.describe.get(name, ("", "")))
+            for name, value, error in zip(self.fit.names, values, errors, strict=True)
         }
 
     def blind_spots(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def swap_map(
     populations: ArrayLike,
     *,
     fitted: ArrayLike | None = None,
-    tls: ArrayLike = (),
+    tls: ArrayLike | Sequence[float] = (),
     labels: tuple[str, str] = ("qubit frequency", "swap time"),
     value_label: str = "excited population",
     ax: Axes | None = None,
@@ -127,7 +128,7 @@ def swap_fit(
     fitted: ArrayLike,
     residuals: ArrayLike,
     *,
-    tls: ArrayLike = (),
+    tls: ArrayLike | Sequence[float] = (),
     labels: tuple[str, str] = ("qubit frequency  [MHz]", "swap time  [us]"),
     title: str = "",
 ) -> Figure:
@@ -207,6 +208,8 @@ def rate_fit(
     noise = float(np.sqrt(2 * np.mean(np.square(np.asarray(centre_errors)))))
     curve = np.linspace(0, apart.max() * 1.05, 200)
     right.plot(curve, np.hypot(2 * diffusion * np.sqrt(curve), noise), color=VERMILION, label="diffusion and fit error")
+    low, high = np.hypot(_records(t, diffusion, len(lags)), noise)
+    right.fill_between(apart, low, high, color=VERMILION, alpha=0.15, lw=0, label="90 % of such records")
     right.axhline(noise, color="0.6", ls=":", lw=1.2, label="fit error alone")
     right.set_xlabel(f"apart in {labels[1]}")
     right.set_ylabel("moved by  [MHz]")
@@ -216,6 +219,14 @@ def rate_fit(
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
+
+
+def _records(t: np.ndarray, diffusion: float, lags: int) -> np.ndarray:
+    """5 % and 95 % of the root mean square moves of random records at these times, for each lag, (2, lags)."""
+    steps = np.random.default_rng(0).normal(size=(1000, len(t) - 1)) * 2 * diffusion * np.sqrt(np.diff(t))
+    paths = np.concatenate([np.zeros((1000, 1)), np.cumsum(steps, axis=1)], axis=1)
+    moves = [np.sqrt(np.mean((paths[:, k:] - paths[:, :-k]) ** 2, axis=1)) for k in range(1, lags + 1)]
+    return np.quantile(np.array(moves), [0.05, 0.95], axis=1)
 
 
 def _grid(xs: ArrayLike, ys: ArrayLike, values: ArrayLike, name: str) -> tuple[Any, Any, Any]:
