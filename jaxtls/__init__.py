@@ -22,10 +22,12 @@ from .ensemble import ensemble as ensemble
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval
+from .fitting import LikelihoodFit as LikelihoodFit
 from .fitting import Positive as Positive
 from .fitting import PowerLaw as PowerLaw
 from .fitting import Real as Real
 from .fitting import fit as fit
+from .fitting import fit_likelihood as fit_likelihood
 from .fitting import fit_power_law as fit_power_law
 from .fitting import propagate as propagate
 from .interop import load as load
@@ -33,12 +35,14 @@ from .interop import save as save
 from .models import DampedOscillator as DampedOscillator
 from .models import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .models import EntropicSpring as EntropicSpring
+from .models import Fluctuators as Fluctuators
 from .models import FluxQubit as FluxQubit
 from .models import NetworkBalance as NetworkBalance
 from .models import OhmicSpectralDensity as OhmicSpectralDensity
 from .models import PhaseQubit as PhaseQubit
 from .models import ResonatorLoss as ResonatorLoss
 from .models import SpinBathOscillator as SpinBathOscillator
+from .models import TelegraphRecord as TelegraphRecord
 from .models import ThermalNetwork as ThermalNetwork
 from .models import TLSBath as TLSBath
 from .models import TLSGlass as TLSGlass

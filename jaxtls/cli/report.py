@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting.result import with_error
+from ..fitting.estimates import with_error
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from .fit import fit as fit
 from .identifiability import Identifiability as Identifiability
+from .likelihood import LikelihoodFit as LikelihoodFit
+from .likelihood import fit_likelihood as fit_likelihood
 from .power_law import PowerLaw as PowerLaw
 from .power_law import fit_power_law as fit_power_law
 from .result import FitResult as FitResult

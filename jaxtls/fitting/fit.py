@@ -14,7 +14,6 @@ from jaxtyping import Array, PyTree
 
 from .._checks import is_traced, require, size
 from . import solvers
-from ._hypercube import hypercube
 from .data import Shapes, whitened_data
 from .evaluation import compiled
 from .identifiability import Identifiability, identify
@@ -94,9 +93,7 @@ def fit(
     shapes, d, w = whitened_data(predict, parameters, data, sigma)
 
     # Starts
-    v0 = np.concatenate([np.ravel(value) for value in parameters.start.values()])[None]
-    if n_starts > 1:
-        v0 = np.concatenate([v0, parameters.spread(hypercube(n_starts - 1, parameters.size, key))])
+    v0 = parameters.starts(n_starts, key)
     u0 = np.asarray(jax.vmap(parameters.inverse)(jnp.asarray(v0, float)), float)
 
     # Searches
@@ -149,7 +146,7 @@ def _result(
     values = np.asarray(v, float)
     known, covariance, dof = _covariance(parameters, problem, values, J, chi2, float(np.linalg.norm(prediction * w)))
     stderr = np.sqrt(np.diag(covariance))
-    known = dataclasses.replace(known, at_bound=_at_bound(parameters, values, stderr) if found else ())
+    known = dataclasses.replace(known, at_bound=parameters.at_bound(values, stderr) if found else ())
     success = search.code == solvers.CONVERGED
     if search.code == solvers.STALLED:
         success = problem.near_enough(search.decrease, search.chi2)
@@ -199,15 +196,6 @@ def _covariance(
         errors = known.errors * (true / spread) if true != 0 else np.where(np.isinf(known.errors), np.inf, 0.0)
         known = dataclasses.replace(known, errors=errors)
     return known, known.covariance_of(np.eye(n)), dof
-
-
-def _at_bound(parameters: Parameters, values: np.ndarray, error: np.ndarray) -> tuple[str, ...]:
-    """Names of the parameters that the search pushed against a bound of their range."""
-    lower, upper = parameters.bounds()
-    margin = np.where(np.isfinite(upper - lower), 1e-5 * (upper - lower), 0.0)
-    margin = np.maximum(margin, np.where(np.isfinite(error), 0.01 * error, 0.0))
-    at = (values - lower < margin) | (upper - values < margin)
-    return tuple(name for name, is_at in zip(parameters.names, at) if is_at)
 
 
 def _message(f: FitResult, search: Search, sigma_given: bool, error: str) -> str:

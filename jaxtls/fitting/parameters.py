@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._checks import real, require
+from ._hypercube import hypercube
 from .transforms import AbstractTransform, Fixed, Positive
 
 
@@ -144,6 +145,21 @@ class Parameters:
             for name, value in self.start.items()
         ]
         return np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends])
+
+    def at_bound(self, values: np.ndarray, error: np.ndarray) -> tuple[str, ...]:
+        """Names of the parameters that a search pushed against a bound of their range."""
+        lower, upper = self.bounds()
+        margin = np.where(np.isfinite(upper - lower), 1e-5 * (upper - lower), 0.0)
+        margin = np.maximum(margin, np.where(np.isfinite(error), 0.01 * error, 0.0))
+        at = (values - lower < margin) | (upper - values < margin)
+        return tuple(name for name, is_at in zip(self.names, at) if is_at)
+
+    def starts(self, count: int, key: Array | None) -> np.ndarray:
+        """Physical values (count, n): the given start, then points that fill the ranges evenly."""
+        v0 = np.concatenate([np.ravel(value) for value in self.start.values()])[None]
+        if count == 1:
+            return v0
+        return np.concatenate([v0, self.spread(hypercube(count - 1, self.size, key))])
 
     def spread(self, q: np.ndarray) -> np.ndarray:
         """Physical values (k, n) at the points q (k, n) of the unit cube."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from typing import Any
 
 import jax
@@ -11,12 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
-from .identifiability import Identifiability
-from .parameters import Parameters
+from .estimates import AbstractFit, plain, short
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class FitResult:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class FitResult(AbstractFit):
     r"""The fitted model, its parameters with standard errors, and what the data cannot say.
 
     Errors are those of the linearised model, $\mathrm{cov} = (J^T J)^{-1}$ with J the derivative of the residuals in
@@ -52,22 +50,11 @@ class FitResult:
           slope  2.99 ± 0.10
     """
 
-    model: Any
-    values: dict[str, Array]
-    stderr: dict[str, Array]
-    covariance: Float[Array, "n n"]
-    names: tuple[str, ...]
     chi2: Float[Array, ""]
     dof: int
     residuals: PyTree[Array]
     predicted: PyTree[Array]
-    success: bool
-    message: str
-    identifiability: Identifiability
-    n_steps: int
-    start_values: dict[str, Array]
     start_chi2: Float[Array, " n_starts"]
-    parameters: Parameters = dataclasses.field(repr=False)
 
     @property
     def reduced_chi2(self) -> Float[Array, ""]:
@@ -81,79 +68,15 @@ class FitResult:
             return jnp.full_like(self.chi2, jnp.nan)
         return jax.scipy.special.gammaincc(self.dof / 2, self.chi2 / 2)
 
-    @property
-    def correlation(self) -> Float[Array, "n n"]:
-        """Correlation matrix of the free scalars; nan in the rows of unidentified ones."""
-        covariance = np.asarray(self.covariance)
-        error = np.sqrt(np.diag(covariance))
-        known = np.isfinite(error) & (error > 0)
-        both, size = known[:, None] & known[None, :], np.where(known, error, 1.0)
-        return jnp.asarray(np.where(both, np.where(both, covariance, 0.0) / np.outer(size, size), np.nan))
-
     def to_dict(self) -> dict[str, Any]:
         """Everything but the model and the arrays of predictions, ready for `json.dumps`; null where not finite."""
-
-        def plain(value: Any) -> Any:
-            if isinstance(value, list):
-                return [plain(part) for part in value]
-            return value if math.isfinite(value) else None
-
-        def fields(values: dict[str, Array]) -> dict[str, Any]:
-            return {name: plain(np.asarray(value).tolist()) for name, value in values.items()}
-
-        return {
-            "success": self.success,
-            "message": self.message,
-            "values": fields(self.values),
-            "stderr": fields(self.stderr),
-            "names": list(self.names),
-            "covariance": plain(np.asarray(self.covariance).tolist()),
+        return self._plain() | {
             "chi2": plain(float(self.chi2)),
             "dof": self.dof,
             "reduced_chi2": plain(float(self.reduced_chi2)),
             "p_value": plain(float(self.p_value)),
-            "identifiability": str(self.identifiability),
-            "unidentified": list(self.identifiability.unidentified),
-            "n_steps": self.n_steps,
             "start_chi2": plain(np.asarray(self.start_chi2).tolist()),
         }
 
     def __repr__(self) -> str:
-        state = "success" if self.success else "FAILED"
-        lines = [f"FitResult: {state}, chi2 {_short(self.chi2)} / {self.dof} dof, {self.n_steps} steps"]
-        flat = np.concatenate([np.ravel(np.asarray(value)) for value in self.values.values()])
-        errors = np.concatenate([np.ravel(np.asarray(value)) for value in self.stderr.values()])
-        width = max(len(name) for name in self.names)
-        shown = list(zip(self.names, flat, errors))
-        lines += [f"  {name:<{width}}  {with_error(value, error)}" for name, value, error in shown[:40]]
-        if len(shown) > 40:
-            lines.append(f"  ... {len(shown) - 40} more")
-        correlation = np.asarray(self.correlation)
-        pairs = [(i, j) for i in range(len(self.names)) for j in range(i) if abs(correlation[i, j]) > 0.9]
-        lines += [
-            f"  correlation of {self.names[j]} and {self.names[i]}: {correlation[i, j]:+.3f}" for i, j in pairs[:10]
-        ]
-        if len(self.start_chi2) > 1:
-            finite = int(np.sum(np.isfinite(np.asarray(self.start_chi2))))
-            lines.append(f"  best of {len(self.start_chi2)} starts ({finite} finite)")
-        if self.message:
-            lines.append(f"  {self.message}")
-        return "\n".join(lines)
-
-
-def _short(number: Any) -> str:
-    return "0" if abs(float(number)) < 1e-12 else f"{float(number):.4g}"
-
-
-def with_error(value: float, error: float) -> str:
-    """A value and its standard error to two digits of the error: 10.31 ± 0.42."""
-    value, error = float(value), float(error)
-    if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
-        return f"{value:.6g} ± {error:.2g}"
-    digits = 1 - math.floor(math.log10(error))
-    if digits > 12 or digits < -3 or abs(value) >= 1e7 or max(abs(value), error) < 1e-3:
-        power = math.floor(math.log10(max(abs(value), error)))
-        places = min(max(digits + power, 0), 15)
-        return f"({value / 10.0**power:.{places}f} ± {error / 10.0**power:.{places}f})e{power:+d}"
-    places = max(digits, 0)
-    return f"{value:.{places}f} ± {error:.{places}f}"
+        return "\n".join(self._lines(f"chi2 {short(self.chi2)} / {self.dof} dof", self.start_chi2))

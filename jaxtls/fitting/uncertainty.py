@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .result import FitResult
+from .estimates import AbstractFit
 
 
-def propagate(function: Callable[[Any], PyTree], result: FitResult) -> tuple[PyTree, PyTree]:
+def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[PyTree, PyTree]:
     r"""A quantity derived from the fitted model, and its standard error.
 
     $$\sigma_q^2 = \nabla q \cdot \mathrm{cov} \cdot \nabla q$$
@@ -23,7 +23,7 @@ def propagate(function: Callable[[Any], PyTree], result: FitResult) -> tuple[PyT
 
     Args:
         function: model -> real number, array or pytree of them (dimension of the quantity).
-        result: what `fit` returned.
+        result: what `fit` or `fit_likelihood` returned.
 
     Returns:
         (value, standard error), each with the structure of `function(model)`.

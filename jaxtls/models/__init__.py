@@ -4,6 +4,8 @@ from ._thermal import thermal_occupation as thermal_occupation
 from .damped import DampedOscillator as DampedOscillator
 from .damped import FluxQubit as FluxQubit
 from .damped import PhaseQubit as PhaseQubit
+from .fluctuators import Fluctuators as Fluctuators
+from .fluctuators import TelegraphRecord as TelegraphRecord
 from .glass import TLSGlass as TLSGlass
 from .glass import fit_random_states as fit_random_states
 from .glass import random_bloch_vectors as random_bloch_vectors

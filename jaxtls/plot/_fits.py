@@ -123,7 +123,7 @@ def correlations(f: Any, *, ax: Axes | None = None) -> Axes:
         >>> [text.get_text() for text in correlations(f).texts]
         ['1', '-0.90', '-0.90', '1']
     """
-    from ..fitting.result import with_error
+    from ..fitting.estimates import with_error
 
     matrix, n = np.asarray(f.correlation, float), len(f.names)
     ax = new_axes(ax, 1.6 + 0.6 * n, 1.4 + 0.6 * n)

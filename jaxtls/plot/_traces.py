@@ -162,7 +162,7 @@ def power_law(
         '$t^{-2.0000 \\pm 0.0010}$'
     """
     from ..fitting.power_law import fit_power_law
-    from ..fitting.result import with_error
+    from ..fitting.estimates import with_error
 
     ts = np.asarray(ts)
     found, mean, sem = _curve(ts, r, name)
