@@ -69,7 +69,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     # from four samples on: a sample is an instant, the closed form is of averages
     sizes = np.unique(np.round(np.geomspace(4, len(ts) / 40, 30)).astype(int))
     near, far = (float(bath.relaxation_rate(0.0, states=[[s]])) for s in (1, -1))
-    telegraph = Fluctuators([(near - far) / 2], [UP], [DOWN])
+    telegraph = Fluctuators(*(np.array([x]) for x in ((near - far) / 2, UP, DOWN)))
     first = ts <= 2.0
     found = {
         "hour": ts[first],
