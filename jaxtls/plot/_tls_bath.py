@@ -192,7 +192,8 @@ def rate_fit(
 
     Example:
         >>> f, t = np.linspace(0.0, 3.0, 4), np.arange(3.0)
-        >>> fig = rate_fit(f, t, np.ones((3, 4)), [1.0, 1.5, 1.2], 0.1 * np.ones(3), diffusion=0.2)
+        >>> places = np.array([1.0, 1.5, 1.2])
+        >>> fig = rate_fit(f, t, np.ones((3, 4)), places, 0.1 * np.ones(3), diffusion=0.2)
         >>> len(fig.axes)
         3
     """

@@ -66,6 +66,7 @@ def test_unknown_dephasing_under_jit_is_nan():
     assert np.isnan(f(0.1)).all() and np.isfinite(f(0.0)).all()
 
 
+@pytest.mark.slow
 def test_compiled_as_uncompiled_and_chunks():
     """More TLSs than a chunk, an uneven last chunk, times in any order and shape."""
     n = 4099
@@ -88,7 +89,7 @@ def test_single_precision():
     close(c, oracle.amplitude(*(np.asarray(v, float) for v in a.values()), 5.1, ts, 0.1), atol=2e-5)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 1.2, 3.0])
+@pytest.mark.parametrize("gamma", [1.2, *(pytest.param(x, marks=pytest.mark.slow) for x in (0.0, 3.0))])
 def test_gradients(gamma):
     """Reverse and forward mode against finite differences, at an exceptional point (gamma = 4 g) and without loss."""
     ts = jnp.array([0.0, 1.0, 7.0])
@@ -113,6 +114,13 @@ def test_gradient_by_time():
     step = (b.amplitude(5.1, ts[1:] + 1e-5, relaxation=0.3) - b.amplitude(5.1, ts[1:] - 1e-5, relaxation=0.3)).real
     close(slope[0], -0.15, atol=1e-12)
     close(slope[1:], step / 2e-5, atol=1e-8)
+
+
+def test_nothing_asked_for():
+    b = jt.TLSBath([5.0], [0.1], 0.1)
+    assert b.amplitude(5.0, jnp.zeros(0)).shape == (0,)
+    assert b.swap_map(jnp.zeros(0), jnp.ones(2)).shape == (0, 2)
+    assert b.swap_map(jnp.ones(2), jnp.zeros(0)).shape == (2, 0)
 
 
 def test_swap_map_is_the_square_at_each_frequency():

@@ -33,7 +33,7 @@ def bath(n, key=0, solid=SILICA, dipole=DEBYE, cut=1e-2, volumes=VOLUMES):
     )
 
 
-@pytest.mark.parametrize("n, cut", [(200_000, 1e-2), (2_000, 0.3)])
+@pytest.mark.parametrize("n, cut", [pytest.param(200_000, 1e-2, marks=pytest.mark.slow), (2_000, 0.3)])
 def test_golden_rule_is_loss_tangent(n, cut):
     """1/T1 = omega F tan delta within the sampling error, however many TLSs stand for the solid's."""
     share = filling_factor(FIELDS, VOLUMES, PERMITTIVITY, W)
@@ -44,6 +44,7 @@ def test_golden_rule_is_loss_tangent(n, cut):
     assert error < 0.12 * want
 
 
+@pytest.mark.slow
 def test_exact_motion_decays_at_that_rate():
     """|c|² falls as exp(-omega F tan delta t): loss tangent to swap spectroscopy."""
     cut = 0.5

@@ -47,7 +47,7 @@ def blocks(frequencies: Array, couplings: Array, w: Array, ts: Array) -> int:
 
 @jax.jit
 def _widest(frequencies: Array, couplings: Array, w: Array) -> Array:
-    return jnp.max(strip(*bounds(frequencies, couplings), w)[1])
+    return jnp.max(strip(*bounds(frequencies, couplings), w)[1], initial=0.0)
 
 
 @partial(jax.jit, static_argnames="most")
