@@ -93,7 +93,7 @@ def swaps(
         c = amplitudes(frequencies, couplings, half_widths, w, ts, kappa, most)
         return c.real**2 + c.imag**2
 
-    if w.shape[0] == 0:
-        return jnp.zeros((0, ts.shape[0]), ts.dtype)
+    if w.shape[0] * ts.shape[0] == 0:
+        return jnp.zeros((w.shape[0], ts.shape[0]), ts.dtype)
     together = max(1, 4 * TLS // frequencies.shape[0])
     return jax.lax.map(jax.checkpoint(one), w, batch_size=min(together, w.shape[0]))
