@@ -28,6 +28,7 @@ CASES = {
     "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
     "measures": "states and measures: first calls beside those of the peers",
+    "baths_tls": "a qubit among 10^6 TLSs: exact amplitude, Solomon populations, golden rule; NumPy at smaller sizes",
 }
 
 

@@ -60,6 +60,7 @@ from .models import ResonatorTrace as ResonatorTrace
 from .models import SpinBathOscillator as SpinBathOscillator
 from .models import TelegraphRecord as TelegraphRecord
 from .models import ThermalNetwork as ThermalNetwork
+from .models import TLSBath as TLSBath
 from .models import TLSGlass as TLSGlass
 from .models import TLSHeatedOscillator as TLSHeatedOscillator
 from .models import TunnellingSolid as TunnellingSolid

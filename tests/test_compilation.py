@@ -77,8 +77,19 @@ def damped(x):
     return model.transition_probabilities(TS), model.transition_probabilities(TS, initial=2)
 
 
+def tls_bath(x):
+    """Other spreads of the TLSs and other times, too."""
+    still = jt.TLSBath([5.0, 5.0 + x], [0.1 * x, 0.2], 0.1 * x)
+    moving = jt.TLSBath([5.0, 5.0 + x], [0.1 * x, 0.2], 0.1, 0.1, [[x], [0.1]], x, 1.0)
+    rates = moving.relaxation_rate(5.0 * x), moving.rate_autocovariance(5.0, x * TS)
+    trace = moving.rate_trace(jax.random.key(0), x * TS, 5.0 * x)
+    return rates, trace, still.swap_map(x * TS, 3 * x * TS), moving.populations(5.0 * x, 10 * x * TS)
+
+
 @pytest.mark.parametrize(
-    "call", [glass, network, steady, delays, jumps, heated, springs, measures, damped], ids=lambda call: call.__name__
+    "call",
+    [glass, network, steady, delays, jumps, heated, springs, measures, damped, tls_bath],
+    ids=lambda call: call.__name__,
 )
 def test_other_numbers_compile_nothing(call):
     jax.block_until_ready(call(0.9))

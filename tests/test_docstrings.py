@@ -33,6 +33,7 @@ LONG = (
     "dynamics.evolve",
     "lindblad.correlation",
     "network.model",
+    "tls_bath.model",
 )
 SORTED = [pytest.param(n, marks=pytest.mark.slow) if n.endswith(LONG) else n for n in MODULES]
 

@@ -8,9 +8,15 @@ import functools
 import math
 import pathlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .tables import InputError
+
+if TYPE_CHECKING:
+    from .._progress import Progress
+    from .report import Report
+
+    Fitted = tuple[Report, Callable[[Report], Any]]
 
 
 def add(commands: Any) -> None:
@@ -27,6 +33,7 @@ def add(commands: Any) -> None:
     fit.add_argument(
         "--model", choices=["spring", "resonator", "telegraph"], required=True, help="what the data are of"
     )
+    fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
     fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -65,6 +72,14 @@ def add(commands: Any) -> None:
     telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
     telegraph.add_argument(
         "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
+    swap = fit.add_argument_group(
+        "swap: columns frequency_MHz, time_us, population, optional population_error; frees each TLS's frequency, "
+        "coupling and loss, the qubit's own loss, contrast and offset"
+    )
+    swap.add_argument("--max-tls", type=_count, default=4, metavar="N", help="most TLSs to look for")
+    fit.add_argument_group(
+        "t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, its "
+        "coupling and width, and a background; D of its diffusion is derived"
     )
     fit.set_defaults(run=run)
 
@@ -114,16 +129,79 @@ def run(options: argparse.Namespace) -> int:
             progress=progress,
         )
         picture = spring.picture
+    report, draw = MODELS[options.model](options, progress)
     report = dataclasses.replace(report, command=options.said)
     progress.stage("draw and write")
     try:
-        paths = report.write(options.out, picture(table, report))
+        paths = report.write(options.out, draw(report))
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
     progress.done()
     print(report.text())
     print("written: " + ", ".join(str(path) for path in paths))
     return 0 if report.fit.success else 1
+
+
+def _resonator(options: argparse.Namespace, progress: Progress) -> Fitted:
+    from . import resonator, resonator_shift
+
+    own = options.data is None
+    frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
+    if frequency is None:
+        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
+    table = resonator.read(options.data or str(resonator.BUNDLED), options.photon_number, options.max_temperature)
+    path = options.shift or (str(resonator.BUNDLED_SHIFT) if own else None)
+    shift = None if path is None else resonator_shift.read(path, options.max_temperature)
+    report = resonator.run(
+        table,
+        frequency,
+        shift=shift,
+        saturation=options.saturation,
+        n_starts=options.starts or 4,
+        bootstrap=options.bootstrap,
+        progress=progress,
+    )
+    return report, functools.partial(resonator.picture, table, shift=shift)
+
+
+def _spring(options: argparse.Namespace, progress: Progress) -> Fitted:
+    from . import spring
+
+    table = spring.read(options.data or spring.BUNDLED)
+    report = spring.run(
+        table,
+        n_spins=options.n_spins,
+        beta=options.beta,
+        alpha=options.alpha,
+        start={"gamma": options.gamma, "splitting": options.splitting, "omega": options.omega},
+        n_starts=options.starts or 1,
+        progress=progress,
+    )
+    return report, functools.partial(spring.picture, table)
+
+
+def _swap(options: argparse.Namespace, progress: Progress) -> Fitted:
+    from . import swap
+
+    table = swap.read(options.data or swap.BUNDLED)
+    report = swap.run(table, most=options.max_tls, progress=progress)
+    return report, functools.partial(swap.picture, table)
+
+
+def _t1(options: argparse.Namespace, progress: Progress) -> Fitted:
+    from . import t1
+
+    table = t1.read(options.data or t1.BUNDLED)
+    report = t1.run(table, progress=progress)
+    return report, functools.partial(t1.picture, table)
+
+
+MODELS: dict[str, Callable[[argparse.Namespace, Progress], Fitted]] = {
+    "spring": _spring,
+    "resonator": _resonator,
+    "swap": _swap,
+    "t1": _t1,
+}
 
 
 def _count(text: str) -> int:

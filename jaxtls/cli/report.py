@@ -68,11 +68,16 @@ class Report:
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
+        values, errors = (
+            np.concatenate([np.ravel(np.asarray(part, float)) for part in parts.values()])
+            for parts in (self.fit.values, self.fit.stderr)
+        )
         return {
             name: Quantity(float(value), float(error), *self.describe.get(name, ("", "")))
             for name, value, error in zip(
                 self.fit.names, _scalars(self.fit.values), _scalars(self.fit.stderr), strict=True
             )
+            for name, value, error in zip(self.fit.names, values, errors, strict=True)
         }
 
     def blind_spots(self) -> list[str]:

@@ -25,3 +25,4 @@ from .spin_bath import exact_bath_moments as exact_bath_moments
 from .spring import EntropicSpring as EntropicSpring
 from .spring import constant_rate_moments as constant_rate_moments
 from .spring import weak_coupling_rates as weak_coupling_rates
+from .tls_bath import TLSBath as TLSBath

@@ -28,6 +28,10 @@ from ._style import VERMILION as VERMILION
 from ._style import figure as figure
 from ._style import ramp as ramp
 from ._style import tidy as tidy
+from ._tls_bath import rate_fit as rate_fit
+from ._tls_bath import rate_waterfall as rate_waterfall
+from ._tls_bath import swap_fit as swap_fit
+from ._tls_bath import swap_map as swap_map
 from ._traces import band as band
 from ._traces import power_law as power_law
 from ._traces import traces as traces

@@ -23,6 +23,8 @@ from . import (
     blacker_tilbrook_fig1,
     blacker_tilbrook_fig2,
     blacker_tilbrook_fig3,
+    cho_t1,
+    klimov_t1,
     schlosshauer_fig2,
     schlosshauer_fig3,
     wang_taylor_fig1,
@@ -53,4 +55,6 @@ FIGURES: dict[str, ModuleType] = {
     "artiaco-10": artiaco_fig10,
     "artiaco-11": artiaco_fig11,
     "bergli-echo": bergli_echo,
+    "klimov-t1": klimov_t1,
+    "cho-t1": cho_t1,
 }

@@ -240,4 +240,40 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"ts": np.array([1.0, 2.0, 4.0, 8.0]), "mean": np.array([1.0, 2.1, 3.9, 8.2]), "sem": np.full(4, 0.1)},
         ),
     }
-    return found
+    return {**found, **_tls_bath(key)}
+
+
+def _tls_bath(key: Any) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
+    moving = {"shifts": np.full((2, 1), 0.1), "rates_up": np.ones((2, 1)), "rates_down": np.full((2, 1), 2.0)}
+    tls = {"frequencies": [5.0, 5.2], "couplings": [0.1, 0.2], "relaxation": 0.1, "dephasing": 0.2}
+    still, bath = jt.TLSBath([5.0, 5.2], [0.1, 0.2], 0.1), jt.TLSBath(**tls, **moving)
+    silica = jt.TunnellingSolid.preset("silica")
+    solid = {"dipole": 3e-30, "fields": [1.0, 2.0], "volumes": [1e-16, 1e-17], "band": (2.8e10, 3.4e10)}
+    return {
+        "TLSBath": (jt.TLSBath, {**tls, **moving}),
+        "TLSBath.sample": (
+            jt.TLSBath.sample,
+            {"key": key, "n": 3, "band": (4.0, 6.0), "max_coupling": 0.1, "relaxation": 0.1, "min_tunnelling": 0.01},
+        ),
+        "TLSBath.from_solid": (
+            lambda **k: jt.TLSBath.from_solid(key, 3, silica, **k),
+            {**solid, "temperature": 0.02, "min_tunnelling": 0.01},
+        ),
+        "TLSBath.relaxation_rate": (bath.relaxation_rate, {"frequency": 5.0, "states": np.ones((2, 1))}),
+        "TLSBath.rate_autocovariance": (bath.rate_autocovariance, {"frequency": 5.0, "taus": TS}),
+        "TLSBath.rate_trace": (lambda **k: bath.rate_trace(key, **k), {"ts": TS, "frequency": 5.0}),
+        "TLSBath.amplitude": (still.amplitude, {"frequency": 5.0, "ts": TS, "relaxation": 0.1}),
+        "TLSBath.swap_map": (still.swap_map, {"frequency": TS, "ts": TS, "relaxation": 0.1}),
+        "TLSBath.populations": (
+            bath.populations,
+            {
+                "frequency": 5.0,
+                "ts": TS,
+                "relaxation": 0.1,
+                "dephasing": 0.1,
+                "excited": 0.9,
+                "tls_excited": [0.1, 0.2],
+                "thermal": 0.1,
+            },
+        ),
+    }

@@ -1,0 +1,257 @@
+"""`python -m jaxtls fit [DATA.csv] --model swap`: single TLSs from swap spectroscopy."""
+
+from __future__ import annotations
+
+import math
+import pathlib
+from typing import TYPE_CHECKING
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .._progress import Progress
+from ..fitting import FitResult, Interval, Positive, Real, fit
+from ..models.tls_bath import TLSBath
+from ..plot import swap_fit
+from .report import Quantity, Report
+from .swap_search import next_tls, weakest_seen
+from .tables import InputError, Table, read_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BUNDLED = pathlib.Path(__file__).parent / "data" / "swap_map.csv"
+FREQUENCY, TIME, POPULATION, ERROR = "frequency_MHz", "time_us", "population", "population_error"
+GAIN = 10.0  # of the AIC, to believe in one TLS more
+
+DESCRIBE = {
+    "frequencies": ("MHz", "frequency of the TLS"),
+    "couplings": ("MHz", "g/2pi, half the splitting at resonance"),
+    "relaxation": ("1/us", "loss of the TLS (what dephasing it has is counted in)"),
+    "loss": ("1/us", "the qubit's own relaxation rate"),
+    "contrast": ("", "population at t = 0 less the offset"),
+    "offset": ("", "population read when the qubit is empty"),
+}
+
+
+class SwapMap(eqx.Module):
+    """What is fitted: TLSs, the qubit's loss and its read-out."""
+
+    frequencies: Array
+    couplings: Array
+    relaxation: Array
+    loss: Array
+    contrast: Array
+    offset: Array
+
+    def populations(self, frequencies: Array, ts: Array) -> Array:
+        """(W, T) at qubit frequencies [MHz] and times [us]."""
+        middle = jnp.mean(frequencies)  # taken off: 5000 MHz would cost digits
+        bath = TLSBath(2 * math.pi * (self.frequencies - middle), 2 * math.pi * self.couplings, self.relaxation)
+        return self.offset + self.contrast * bath.swap_map(2 * math.pi * (frequencies - middle), ts, self.loss)
+
+
+def read(path: str | pathlib.Path) -> Table:
+    """The table of frequency_MHz, time_us, population and, where given, population_error: a row for each point.
+
+    Arguments:
+        path: a CSV file, rows in any order; points may be missing.
+
+    Raises:
+        InputError: one sentence on the first fault.
+    """
+    table = read_table(
+        path, [FREQUENCY, TIME, POPULATION], [ERROR], positive=[ERROR], not_negative=[TIME], least_rows=20
+    )
+    for name, least in ((FREQUENCY, 4), (TIME, 4)):
+        if len(np.unique(table[name])) < least:
+            raise InputError(f"{table.name} holds fewer than {least} different values of {name}, too few for a map.")
+    return table
+
+
+def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Report:
+    """Add TLSs one at a time while the AIC falls by more than GAIN, each time fitting all of them exactly.
+
+    Arguments:
+        table: what `read` gave.
+        most: TLSs to look for.
+        progress: where to say what is being done.
+
+    Returns:
+        A Report.
+    """
+    progress = progress or Progress(quiet=True)
+    fits = [_fit(table, _empty(table), progress)]
+    aic = [_aic(table, fits[0])]
+    for count in range(1, most + 1):
+        progress.stage(f"look for TLS {count}")
+        start = _with_one_more(table, fits[-1].model)
+        progress.done(f"{float(start.frequencies[-1]):.6g} MHz")
+        fits.append(_fit(table, start, progress))
+        aic.append(_aic(table, fits[-1]))
+        if aic[-2] - aic[-1] < GAIN:
+            break
+    chosen = len(fits) - 1 if len(fits) == 1 or aic[-2] - aic[-1] >= GAIN else len(fits) - 2
+    comparison = [
+        {
+            "TLSs": k,
+            "free": len(f.names),
+            "chi2": float(f.chi2),
+            "AIC - best": round(aic[k] - min(aic), 2),
+            "used": k == chosen,
+        }
+        for k, f in enumerate(fits)
+    ]
+    best = fits[chosen]
+    return Report(
+        title=f"swap spectroscopy: {chosen} TLS{'' if chosen == 1 else 's'} beside a qubit",
+        model="swap",
+        fit=best,
+        describe={f"{name}[{k}]": value for name, value in DESCRIBE.items() for k in range(chosen)} | DESCRIBE,
+        source={"name": table.name, "sha256": table.sha256, "rows": len(table)},
+        derived=_derived(best),
+        inputs={"most TLSs": most},
+        comparison=comparison,
+        verdict=_verdict(table, best, chosen, aic, most),
+        notes=_notes(table, best),
+    )
+
+
+def picture(table: Table, report: Report) -> Figure:
+    """The map with the fit's contours, and what is left of it."""
+    frequencies, ts, places = _axes(table)
+    shape = len(frequencies), len(ts)
+    data, left = np.full(shape, np.nan), np.full(shape, np.nan)
+    data[places] = table[POPULATION]
+    left[places] = (table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit)
+    model = report.fit.model
+    fitted = np.asarray(model.populations(jnp.asarray(frequencies), jnp.asarray(ts)))
+    tls = np.asarray(model.frequencies)[: _count(model)]
+    return swap_fit(frequencies, ts, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
+
+
+def _axes(table: Table) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
+    frequencies, i = np.unique(table[FREQUENCY], return_inverse=True)
+    ts, j = np.unique(table[TIME], return_inverse=True)
+    return frequencies, ts, (i, j)
+
+
+def _empty(table: Table) -> SwapMap:
+    """No TLS: one of coupling 0, which stays fixed, keeps the shapes."""
+    middle = jnp.asarray([float(np.mean(table[FREQUENCY]))])
+    early = table[POPULATION][table[TIME] <= np.quantile(table[TIME], 0.1)]
+    least, span = float(np.quantile(table[POPULATION], 0.01)), table[TIME].max()
+    offset = min(least, 0.0) if least < 0.1 else least
+    contrast = max(float(np.quantile(early, 0.9)) - offset, 0.1)
+    loss, height, ground = (jnp.asarray(x) for x in (0.1 / span, contrast, offset))
+    return SwapMap(middle, jnp.zeros(1), jnp.ones(1), loss, height, ground)
+
+
+def _count(model: SwapMap) -> int:
+    return int(np.count_nonzero(np.asarray(model.couplings)))
+
+
+def _with_one_more(table: Table, model: SwapMap) -> SwapMap:
+    frequencies, ts, rows = _axes(table)
+    base = np.asarray(model.populations(jnp.asarray(frequencies), jnp.asarray(ts)))[rows]
+    found = next_tls(table[FREQUENCY], table[TIME], table[POPULATION], base, float(model.offset))
+    kept = _count(model)
+    tls = model.frequencies, model.couplings, model.relaxation
+    places, couplings, losses = (jnp.append(x[:kept], y) for x, y in zip(tls, found))
+    return SwapMap(places, couplings, losses, model.loss, model.contrast, model.offset)
+
+
+def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
+    frequencies, ts, places = _axes(table)
+    count = _count(start)
+    progress.stage(f"fit {count} TLSs to {len(table)} points")
+    w, times = jnp.asarray(frequencies), jnp.asarray(ts)
+
+    def predict(model: SwapMap) -> Array:
+        return model.populations(w, times)[places]
+
+    # A TLS outside the map is seen by the flank of its chevron alone.
+    margin = 0.25 * (frequencies[-1] - frequencies[0])
+    transforms = {"loss": Positive(), "contrast": Positive(), "offset": Real()}
+    if count:
+        reach = Interval(float(frequencies[0] - margin), float(frequencies[-1] + margin))
+        transforms = {"frequencies": reach, "couplings": Positive(), "relaxation": Positive(), **transforms}
+    sigma = jnp.asarray(table[ERROR]) if ERROR in table else None
+    f = fit(progress.count(predict), start, jnp.asarray(table[POPULATION]), sigma=sigma, free=transforms,
+            key=jax.random.key(0), max_steps=64)  # fmt: skip
+    progress.done(f"chi² {float(f.chi2):.4g}")
+    return f
+
+
+def _sigma(table: Table, f: FitResult) -> np.ndarray:
+    """Error bars, given or from the scatter about the fit."""
+    if ERROR in table:
+        return table[ERROR]
+    left = np.asarray(f.predicted) - table[POPULATION]
+    return np.full(len(table), float(np.sqrt(np.sum(left**2) / max(f.dof, 1))))
+
+
+def _aic(table: Table, f: FitResult) -> float:
+    rows = len(table)
+    misfit = float(f.chi2) if ERROR in table else rows * math.log(float(f.chi2) / rows)
+    return misfit + 2 * len(f.names)
+
+
+def _derived(f: FitResult) -> dict[str, Quantity]:
+    model, derived = f.model, {}
+    for k in range(_count(model)):
+        g, error = float(model.couplings[k]), float(f.stderr["couplings"][k])
+        meaning = "pi/2g: the qubit's quantum is in the TLS"
+        derived[f"swap time {k}"] = Quantity(1 / (4 * g), error / (4 * g**2), "us", meaning)
+        loss, bad = float(model.relaxation[k]), float(f.stderr["relaxation"][k])
+        derived[f"T1 of TLS {k}"] = Quantity(1 / loss, bad / loss**2, "us", "inverse of its loss")
+    loss, bad = float(model.loss), float(f.stderr["loss"])
+    derived["T1 of the qubit"] = Quantity(1 / loss, bad / loss**2, "us", "without the TLSs above")
+    return derived
+
+
+def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> str:
+    model = f.model
+    weakest = weakest_seen(
+        table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
+    )
+    unseen = f"A further TLS in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
+    if count == 0:
+        return f"verdict: no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
+    more = ""
+    if count == most:
+        more = f" More may be there: {most} were looked for (--max-tls)."
+    gain = aic[count - 1] - aic[count]
+    return (
+        f"verdict: {count} TLS{'' if count == 1 else 's'}. Without the last one the AIC is {gain:.3g} worse."
+        f"{more} {unseen}"
+    )
+
+
+def _notes(table: Table, f: FitResult) -> list[str]:
+    """Sentences on what limits the answer."""
+    model, notes = f.model, []
+    ts, frequencies = np.unique(table[TIME]), np.unique(table[FREQUENCY])
+    longest = ts[-1]
+    notes.append(
+        f"Two TLSs closer than {1 / longest:.2g} MHz (one over the longest time) look like one, g² = g_1² + g_2². The "
+        "sign of g does not show, and loss and dephasing of a TLS are not told apart."
+    )
+    for k in range(_count(model)):
+        place, g = float(model.frequencies[k]), float(model.couplings[k])
+        if not frequencies[0] <= place <= frequencies[-1]:
+            notes.append(f"TLS {k} lies outside the measured frequencies: its flank alone is seen.")
+        if 4 * g * longest < 1:
+            notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
+    reduced = float(f.chi2) / max(int(f.dof), 1)
+    if ERROR not in table:
+        notes.append("No error bars were given: the scatter about the fit scales the errors.")
+    elif reduced > 2:
+        notes.append(
+            f"chi²/dof = {reduced:.3g}: the model misses the data by more than their error bars; the errors are too "
+            f"small by about {math.sqrt(reduced):.2g} (a TLS that jumped between the scans would do this)."
+        )
+    return notes

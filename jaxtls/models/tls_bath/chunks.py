@@ -1,0 +1,38 @@
+"""Sums over up to 10^6 TLSs a chunk at a time: no array is as large as (TLSs, times) or (TLSs, frequencies)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+TLS = 4096  # beside 64 nodes: what fits into a core's cache
+
+
+def over_tls(
+    term: Callable[[tuple[Array, ...]], PyTree[Array]], arrays: tuple[Array, ...], fills: tuple[float, ...], size: int
+) -> PyTree[Array]:
+    """The sum of `term` over chunks of at most `size` TLSs.
+
+    Arguments:
+        term: arrays with a leading axis of a chunk's TLSs to sums over it; recomputed under reverse mode.
+        arrays: leading axis J.
+        fills: what stands for each array where the last chunk is not full; it must add nothing.
+        size: TLSs in a chunk (static).
+    """
+    count = arrays[0].shape[0]
+    size = max(1, min(size, count))
+    if size >= count:
+        return term(arrays)
+    short = -count % size
+    padded = [
+        jnp.concatenate([a, jnp.full((short, *a.shape[1:]), fill, a.dtype)]) if short else a
+        for a, fill in zip(arrays, fills, strict=True)
+    ]
+    rows = tuple(a.reshape(-1, size, *a.shape[1:]) for a in padded)
+    shapes = jax.eval_shape(term, tuple(jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in rows))
+    zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    step = jax.checkpoint(lambda total, row: (jax.tree.map(jnp.add, total, term(row)), None))
+    return jax.lax.scan(step, zero, rows)[0]

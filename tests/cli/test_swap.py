@@ -1,0 +1,77 @@
+"""`--model swap`: the bundled map's TLSs come back, a map without any says so, and files are checked."""
+
+import json
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+from jaxtls.__main__ import main
+from jaxtls.cli import swap, swap_search
+from jaxtls.cli.data import make_swap_map
+from jaxtls.cli.tables import InputError, Table
+
+
+def test_bundled_map_is_what_the_script_makes():
+    columns, table = make_swap_map.make(), swap.read(swap.BUNDLED)
+    for name, values in columns.items():
+        np.testing.assert_allclose(table[name], values, rtol=1e-6, atol=1e-6)
+
+
+def test_chevron_of_a_lossless_tls_is_exact():
+    t, detuning = np.linspace(0, 3, 7), np.array([[0.0], [0.4]])
+    bath = jt.TLSBath([0.0], [2 * np.pi * 0.3], 0.0)
+    exact = bath.swap_map(2 * np.pi * detuning.ravel(), t)
+    np.testing.assert_allclose(swap_search.chevron(detuning, t, 0.3, 0.0), exact, atol=1e-10)
+
+
+def test_weakest_coupling_that_is_seen():
+    """Its chevron lowers chi² by the gain asked for; half as strong does not."""
+    f, t = np.repeat(np.linspace(0, 4, 9), 11), np.tile(np.linspace(0, 2, 11), 9)
+    g = swap_search.weakest_seen(f, t, 0.9, np.full(99, 0.05), 16.0, 0.0)
+    gains = [np.sum(((0.9 * (1 - swap_search.chevron(f - 2.0, t, x, 0.0))) / 0.05) ** 2) for x in (g, g / 2)]
+    assert gains[0] > 16 > gains[1]
+    assert swap_search.weakest_seen(f, t, 0.9, np.full(99, 1e9), 16.0, 0.0) == np.inf
+
+
+def empty_map(noise=0.03):
+    f, t = np.repeat(np.linspace(5000, 5005, 11), 15), np.tile(np.linspace(0, 3, 15), 11)
+    p = 0.05 + 0.9 * np.exp(-0.1 * t) + noise * np.random.default_rng(1).normal(size=t.size)
+    columns = {"frequency_MHz": f, "time_us": t, "population": p, "population_error": np.full(t.size, noise)}
+    return Table("empty.csv", "0" * 64, columns)
+
+
+@pytest.mark.slow
+def test_a_map_without_tls_says_so():
+    report = swap.run(empty_map())
+    assert report.verdict.startswith("verdict: no TLS.") and "would go unseen" in report.verdict
+    assert abs(report.fit.values["loss"] - 0.1) < 4 * report.fit.stderr["loss"]
+
+
+@pytest.mark.slow
+def test_bundled_map_end_to_end(tmp_path, capsys):
+    assert main(["fit", "--model", "swap", "--quiet", "--out", str(tmp_path)]) == 0
+    assert "verdict: 2 TLSs" in capsys.readouterr().out
+    report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    for name, values in make_swap_map.TRUTH.items():
+        for k, value in enumerate(values):
+            key = f"{name}[{k}]" if len(values) > 1 else name
+            assert abs(report["values"][key] - value) < 3.5 * report["stderr"][key], key
+    assert 0.85 < report["chi2"] / report["dof"] < 1.15
+    assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_too_few_frequencies(tmp_path):
+    file = tmp_path / "short.csv"
+    rows = "\n".join(f"{5000 + k % 2},{k // 2},0.5" for k in range(40))
+    file.write_text(f"frequency_MHz,time_us,population\n{rows}\n")
+    with pytest.raises(InputError, match="fewer than 4 different values of frequency_MHz"):
+        swap.read(file)
+
+
+def test_populations_do_not_lose_digits_at_gigahertz():
+    model = swap.SwapMap(*(jnp.asarray(x) for x in ([5e6 + 0.2], [0.3], [0.1], 0.05, 1.0, 0.0)))
+    near = swap.SwapMap(*(jnp.asarray(x) for x in ([0.2], [0.3], [0.1], 0.05, 1.0, 0.0)))
+    w, ts = jnp.linspace(-1, 1, 5), jnp.linspace(0, 3, 4)
+    np.testing.assert_allclose(model.populations(5e6 + w, ts), near.populations(w, ts), atol=1e-7)

@@ -1,0 +1,66 @@
+"""Pictures of a qubit's TLSs hold what they were given, and refuse what does not fit."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import jaxtls as jt
+from jaxtls import plot
+
+F, T = np.linspace(4.0, 6.0, 5), np.linspace(0.0, 9.0, 4)
+MAP = np.asarray(jt.TLSBath([5.0], [0.3], 0.1).swap_map(F, T))
+
+
+def test_waterfall():
+    rates = np.arange(1.0, 21.0).reshape(4, 5)
+    rates[1, 2] = np.nan
+    ax = plot.rate_waterfall(F, T, rates, labels=("f", "t"), rate_label="rate")
+    shown = ax.collections[0].get_array()
+    assert_allclose(np.ma.filled(shown, np.nan).reshape(4, 5), rates)
+    assert ax.yaxis_inverted() and (ax.get_xlabel(), ax.get_ylabel()) == ("f", "t")
+    assert ax.collections[0].get_clim() == (1.0, 20.0)
+    ax.figure.canvas.draw()
+
+
+def test_waterfall_of_one_value_and_of_zeros():
+    plot.rate_waterfall(F, T, np.ones((4, 5))).figure.canvas.draw()
+    plot.rate_waterfall(F, T, np.zeros((4, 5)), log=False).figure.canvas.draw()
+    with pytest.raises(ValueError, match="rates"):
+        plot.rate_waterfall(F, T, np.zeros((4, 5)))
+
+
+def test_swap_map_with_a_fit_on_top():
+    ax = plot.swap_map(F, T, MAP, fitted=MAP, tls=[5.0, 5.5])
+    assert_allclose(ax.collections[0].get_array().reshape(4, 5), MAP.T)
+    levels = ax.collections[1].levels
+    assert_allclose(levels, MAP.min() + np.ptp(MAP) * np.array([0.25, 0.5, 0.75]))
+    assert [line.get_xdata()[0] for line in ax.lines] == [5.0, 5.5]
+    # a flat fit has no contours
+    assert len(plot.swap_map(F, T, MAP, fitted=np.ones_like(MAP)).collections) == 1
+
+
+def test_fits():
+    fig = plot.swap_fit(F, T, MAP, MAP, 0 * MAP, tls=[5.0], title="two")
+    assert len(fig.axes) == 4 and fig.get_suptitle() == "two"
+    fig.canvas.draw()
+    centres = np.array([5.0, 5.1, 4.9, 5.2])
+    fig = plot.rate_fit(F, T, np.ones((4, 5)), centres, 0.01 * np.ones(4), diffusion=0.05)
+    fig.canvas.draw()
+    moves = fig.axes[1].lines[0]
+    assert_allclose(moves.get_xdata(), [3.0])
+    assert_allclose(moves.get_ydata(), np.sqrt(np.mean(np.diff(centres) ** 2)))
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("frequencies", lambda: plot.swap_map(F[::-1], T, MAP)),
+        ("ts", lambda: plot.rate_waterfall(F, T[::-1], MAP.T)),
+        ("populations", lambda: plot.swap_map(F, T, MAP.T)),
+        ("rates", lambda: plot.rate_waterfall(F, T, MAP)),
+        ("fitted", lambda: plot.swap_map(F, T, MAP, fitted=MAP.T)),
+    ],
+)
+def test_bad_input_is_named(name, call):
+    with pytest.raises(ValueError, match=f"`{name}`"):
+        call()
