@@ -5,6 +5,10 @@ from importlib.metadata import version as _version
 from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
+from .analysis import ResonatorAnalysis as ResonatorAnalysis
+from .analysis import ResonatorGroup as ResonatorGroup
+from .analysis import analyse_resonator as analyse_resonator
+from .analysis import combine_resonators as combine_resonators
 from .dynamics import Lindbladian as Lindbladian
 from .dynamics import Solution as Solution
 from .dynamics import StrangSolver as StrangSolver
@@ -47,6 +51,7 @@ from .models import constant_rate_moments as constant_rate_moments
 from .models import discretize as discretize
 from .models import exact_bath_moments as exact_bath_moments
 from .models import fit_random_states as fit_random_states
+from .models import photon_number as photon_number
 from .models import random_bloch_vectors as random_bloch_vectors
 from .models import random_state_concurrence as random_state_concurrence
 from .models import thermal_occupation as thermal_occupation
