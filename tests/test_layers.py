@@ -18,10 +18,11 @@ ALLOWED = {
     "models": {"quantum", "dynamics"},
     "ensemble": set(),
     "fitting": set(),
-    "plot": {"quantum", "fitting"},
+    "analysis": {"models", "fitting"},
+    "plot": {"quantum", "fitting", "analysis"},
     "interop": {"quantum", "dynamics", "models", "ensemble", "fitting"},
     "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "interop"},
-    "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "reproduce"},
+    "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "analysis", "plot", "reproduce"},
 }
 SHARED = {"_checks", "_progress"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}

@@ -8,6 +8,7 @@ from ._fits import fit_report as fit_report
 from ._fits import trace_fit as trace_fit
 from ._maps import sweep as sweep
 from ._network import heat_flows as heat_flows
+from ._resonator import resonator_batch as resonator_batch
 from ._resonator import resonator_fit as resonator_fit
 from ._states import populations as populations
 from ._states import wigner as wigner

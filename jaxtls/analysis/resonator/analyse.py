@@ -90,7 +90,9 @@ def analyse_resonator(
     choice = choose(searcher, saturation, gap, fixed, size("n_starts", n_starts), tell)
     tell("profile likelihoods")
     best, profiles = _profiles(searcher, choice)
-    fit, scale = scaled(searcher, choice.chosen, choice.free[choice.chosen], best, size("bootstrap", bootstrap, 0), tell)
+    fit, scale = scaled(
+        searcher, choice.chosen, choice.free[choice.chosen], best, size("bootstrap", bootstrap, 0), tell
+    )
     tangent = float(fit.model.loss_tangent)
     require(
         tangent <= 1.0, "quality_factor", "give F tan delta below 1", f"{tangent:.3g}",
@@ -116,24 +118,27 @@ def _held(held: Mapping[str, float]) -> dict[str, float]:
 def _check_rows(m: Measured) -> None:
     least = 4
     many = len(m.data)
-    require(many >= least, "quality_factor", f"have at least {least} rows", many, "Measure other drives or temperatures.")
+    require(
+        many >= least, "quality_factor", f"have at least {least} rows", many, "Measure other drives or temperatures."
+    )
     loss_tells = len(set(m.photons.tolist())) > 1 or len(set(m.temperature.tolist())) > 1
     remedy = "Neither can tell TLSs from a constant loss: sweep the drive or the temperature."
-    require(loss_tells or bool(len(m.shift)), "photon_number", "differ between rows, or temperature", "one of each", remedy)
+    require(
+        loss_tells or bool(len(m.shift)), "photon_number", "differ between rows, or temperature", "one of each", remedy
+    )
 
 
 def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Profile]]:
     """Profiles of F and of the critical photon number, from the lowest optimum that they meet."""
     free, best = choice.free[choice.chosen], choice.best
     for _ in range(2):
-        fit = searcher.result(choice.chosen, free, best)
         dof = max(len(searcher.data) - len(free), 1)
         unit = max(1.0, best.chi2 / dof)
         found = {}
         for name in ("loss_tangent", "critical_power"):
             value = float(best.values[NAMES.index(name)])
             if name in free and value > 0:
-                error = float(fit.stderr[name]) / value * math.sqrt(unit)
+                error = searcher.relative_error(choice.chosen, free, best, name) * math.sqrt(unit)
                 found[name] = profile(searcher, choice.chosen, free, best, name, error, unit)
         better = [p.better for p in found.values() if p.better is not None]
         if not better:
@@ -152,8 +157,6 @@ def _verdict(searcher: Searcher, choice: Choice, best: Optimum, profiles: dict[s
     m = searcher.measured
     if limit is not None and len(m.quality):
         coldest = int(min(range(len(m.quality)), key=lambda i: (m.temperature[i], m.photons[i])))
-        model = searcher.result(choice.chosen, choice.free[choice.chosen], best).model
-        tls = float(model.tls_loss(m.temperature[coldest], m.photons[coldest]))
-        share = tls / max(tangent, 1e-300) * limit * float(m.quality[coldest])
+        share = searcher.tls_share(choice.chosen, best, coldest) / max(tangent, 1e-300) * limit
     explained = 1 - best.chi2 / without if without > 0 else 0.0
     return judge((without - best.chi2) / unit, unit, explained, tangent, limit, share)

@@ -11,6 +11,8 @@ from .measured import Measured
 from .search import NAMES, Optimum, Searcher
 from .starts import as_start_of, forms_for, freed, starts
 
+AS_GOOD = 6.0  # AIC within which forms describe the data as well: the most used of them is taken
+USUAL = ("none", "standard", "crowley", "earnest", "power", "logarithmic")
 GAP_GAIN = 9.0  # fall of chi2 that a gap term has to buy, in units of the scaled error
 
 
@@ -78,7 +80,9 @@ def _fit_all(
     dof = {name: max(len(m.data) - len(free[name]), 1) for name in names}
     excess = max(1.0, min(forms[name].chi2 / dof[name] for name in real))
     aic = {name: forms[name].chi2 / excess + 2 * len(free[name]) for name in names}
-    chosen = min(real, key=aic.__getitem__) if saturation == "auto" else saturation
+    least = min(aic[name] for name in real)
+    usual = [name for name in USUAL if name in real and aic[name] - least < AS_GOOD]
+    chosen = usual[0] if saturation == "auto" else saturation
     return Choice(forms, free, aic, chosen, gap)
 
 
@@ -138,6 +142,8 @@ def _estimate_errors(
         best = _lowest(searcher.run(richest, free, seeds))
         misfit = searcher.predict(richest, best.values[None])[0][0] - m.data
         widen = np.sqrt(len(m.data) / max(len(m.data) - len(free), 1))
-        parts = [max(float(np.sqrt(np.mean(p**2))) * widen, 1e-12) if len(p) else 1.0 for p in np.split(misfit, [n_loss])]
+        parts = [
+            max(float(np.sqrt(np.mean(p**2))) * widen, 1e-12) if len(p) else 1.0 for p in np.split(misfit, [n_loss])
+        ]
         searcher.sigma = m.errors(max(parts[0], 1e-6), parts[1])
         seeds = np.concatenate([best.values[None], seeds[:1]])

@@ -71,7 +71,9 @@ def combine_resonators(analyses: Mapping[str, ResonatorAnalysis]) -> ResonatorGr
     logs = np.array([math.log(q.value) for q in numbers])
     errors = np.array([(q.stderr or 0.0) / q.value for q in numbers])
     mu, mu_error, tau, tau_error = random_effects(logs, errors)
-    mean = Quantity(math.exp(mu), math.exp(mu) * mu_error, "", f"F tan delta of a typical one of {len(used)} resonators")
+    mean = Quantity(
+        math.exp(mu), math.exp(mu) * mu_error, "", f"F tan delta of a typical one of {len(used)} resonators"
+    )
     spread = Quantity(tau, tau_error, "", "standard deviation of ln F tan delta between them, beyond their errors")
     return ResonatorGroup(dict(analyses), used, mean, spread)
 

@@ -110,7 +110,9 @@ def _check_sizes(m: Measured) -> None:
     if m.sigma is not None:
         share = float(np.median(m.sigma / m.quality))
         remedy = "Are they relative errors? Multiply them by Q. Are they far too small? Leave the column out."
-        require(share >= LEAST_ERROR, "sigma", f"be errors of Q, above {LEAST_ERROR:g} of it", f"{share:.2g} of Q", remedy)
+        require(
+            share >= LEAST_ERROR, "sigma", f"be errors of Q, above {LEAST_ERROR:g} of it", f"{share:.2g} of Q", remedy
+        )
     if len(m.shift):
         largest = float(np.ptp(m.shift))
         remedy = "Is it in Hz or in parts per million? Divide by the frequency, or by 1e6; f_r_Hz is taken as it is."

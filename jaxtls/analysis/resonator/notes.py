@@ -8,11 +8,9 @@ import numpy as np
 
 from ...fitting import FitResult
 from ..quantity import Quantity
-from .choice import Choice
+from .choice import AS_GOOD, Choice
 from .measured import Measured, drives_of, levels_of
 from .search import Searcher
-
-AS_GOOD = 6.0  # AIC within which forms describe the data as well
 
 
 def notes_of(

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ...fitting import FitResult
 from ...models._constants import BOLTZMANN, ELECTRONVOLT
-from ...models.resonator import GAP_RATIO, ResonatorLoss
+from ...models.resonator import GAP_RATIO, PLANCK, ResonatorLoss
+from ...models.resonator.saturation import half_power_photons
 from ..quantity import Quantity
 from .choice import Choice
 from .profile import Profile
 from .result import FormRow
-from .search import NAMES, Searcher
+from .search import Searcher
 
 
 def derived_of(
@@ -25,8 +31,9 @@ def derived_of(
     found = {"F tan delta": _parameter("loss_tangent", fit, profiles, unit, "filling factor times loss tangent")}
     if len(m.quality):
         cold = float(m.temperature.min())
-        weak = float(m.photons[m.temperature == cold].min())
-        share = float(model.tls_loss(cold, weak) / model.loss(cold, weak))
+        row = int(np.lexsort((m.photons, m.temperature))[0])
+        weak = float(m.photons[row])
+        share = searcher.tls_share(choice.chosen, choice.best, row)
         found["TLS share"] = Quantity(share, None, "", f"of the loss at {cold:g} K, {weak:.3g} photons")
         if "critical_power" in names:
             found |= _critical(model, fit, profiles, unit, cold)
@@ -60,30 +67,34 @@ def _critical(
     """log10 of the photon number that lowers the TLS loss by sqrt(2), with the error of the linearised model."""
     levels = [cold, 1.0] if model.saturation == "crowley" and cold < 1.0 else [cold]
     meaning = "photon number n_c that lowers the TLS loss by sqrt(2)"
+    law = jnp.stack([model.critical_power, model.temperature_exponent, model.photon_exponent])
+    values, slopes = _half_power(model.saturation)(law, jnp.asarray(levels), model.frequency)
     found = {}
-    for level in levels:
-        value = math.log10(float(model.critical_photon_number(level)))
-        gradient = np.array([_slope(model, name, level) for name in fit.names])
-        variance = float(gradient @ np.where(gradient[:, None] * gradient == 0, 0.0, fit.covariance) @ gradient)
-        error = math.sqrt(variance) if math.isfinite(variance) and variance >= 0 else math.inf
-        found[f"log10 n_c({level:g} K)"] = Quantity(value, error, "", meaning)
+    columns = {"critical_power": 0, "temperature_exponent": 1, "photon_exponent": 2}
+    for level, value, slope in zip(levels, np.asarray(values), np.asarray(slopes)):
+        gradient = np.array([slope[columns[name]] if name in columns else 0.0 for name in fit.names])
+        used = gradient != 0
+        part = np.asarray(fit.covariance)[np.ix_(used, used)]
+        variance = float(gradient[used] @ part @ gradient[used]) if np.all(np.isfinite(part)) else math.inf
+        error = math.sqrt(max(variance, 0.0))
+        found[f"log10 n_c({level:g} K)"] = Quantity(float(value), error, "", meaning)
     if model.saturation != "crowley":
         found["n_c"] = _parameter("critical_power", fit, profiles, unit, "n_c of the form used")
     return found
 
 
-def _slope(model: ResonatorLoss, name: str, level: float) -> float:
-    """d log10 n_c(T) / d parameter by central differences."""
-    if name not in ("critical_power", "temperature_exponent", "photon_exponent"):
-        return 0.0
-    value = float(np.asarray(model.__dict__[name]))
-    step = 1e-4 * (abs(value) or 1.0)
-    ends = []
-    for moved in (value + step, value - step):
-        fields = {other: model.__dict__[other] for other in NAMES} | {name: moved}
-        changed = ResonatorLoss(frequency=model.frequency, saturation=model.saturation, **fields)
-        ends.append(math.log10(float(changed.critical_photon_number(level))))
-    return (ends[0] - ends[1]) / (2 * step)
+@functools.cache
+def _half_power(form: str) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+    """(law (3,), temperatures (L,), frequency) -> log10 n_c (L,) and its derivatives (L, 3)."""
+
+    def one(law: Array, temperature: Array, frequency: Array) -> Array:
+        seen = jnp.tanh(PLANCK / (2 * BOLTZMANN) * frequency / temperature)
+        return jnp.log10(half_power_photons(form, temperature, seen, law[0], law[1], law[2]))
+
+    compiled: Callable[[Array, Array, Array], tuple[Array, Array]] = jax.jit(
+        jax.vmap(jax.value_and_grad(one), (None, 0, None))
+    )
+    return compiled
 
 
 def _alone(searcher: Searcher, choice: Choice) -> dict[str, Quantity]:

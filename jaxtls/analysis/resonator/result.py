@@ -77,6 +77,8 @@ class ResonatorAnalysis:
 
     def __repr__(self) -> str:
         dof = int(self.fit.dof)
-        lines = [f"ResonatorAnalysis: {self.verdict.word}, saturation {self.form}, chi2 {self.fit.chi2:.4g} / {dof} dof"]
+        lines = [
+            f"ResonatorAnalysis: {self.verdict.word}, saturation {self.form}, chi2 {self.fit.chi2:.4g} / {dof} dof"
+        ]
         lines += [f"  {name}  {value}" for name, value in self.derived.items()]
         return "\n".join([*lines, f"  {self.verdict.text}"])

@@ -126,13 +126,17 @@ class Searcher:
         self.rows = tuple(jnp.asarray(np.pad(c, (0, -len(c) % PAD), constant_values=1.0)) for c in columns)
 
     def predict(self, form: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions (K, N) and derivatives (K, N, 8) at values (K, 8)."""
+        """Predictions (K, N) and derivatives (K, N, 8) at values (K, 8), K up to the size of a batch."""
+        given = len(values)
+        values = np.concatenate([values, np.repeat(values[:1], BATCH - given, axis=0)])
         index = FORMS.index("none" if form == "no TLS" else form)
         arguments = jnp.asarray(values), jnp.asarray(index), jnp.asarray(self.measured.frequency), self.rows
         prediction, jacobian = _program(*arguments, quasiparticles=self.quasiparticles)
-        return np.asarray(prediction)[:, self.keep], np.asarray(jacobian)[:, self.keep]
+        return np.asarray(prediction)[:given, self.keep], np.asarray(jacobian)[:given, self.keep]
 
-    def run(self, form: str, free: tuple[str, ...], starts: np.ndarray, sigma: np.ndarray | None = None) -> list[Optimum]:
+    def run(
+        self, form: str, free: tuple[str, ...], starts: np.ndarray, sigma: np.ndarray | None = None
+    ) -> list[Optimum]:
         """Search from every start (S, 8) over the free columns; what is not free keeps each start's value.
 
         Arguments:
@@ -173,9 +177,25 @@ class Searcher:
         values, _ = fill(best)
         return [Optimum(v, float(s.chi2), s) for v, s in zip(values, searches)]
 
-    def result(
-        self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None
-    ) -> FitResult:
+    def relative_error(self, form: str, free: tuple[str, ...], optimum: Optimum, name: str) -> float:
+        """The standard error of a free positive parameter over its value, by the linearised model; inf if unseen."""
+        _, jacobian = self.predict(form, optimum.values[None])
+        columns = [NAMES.index(other) for other in free]
+        scaled = jacobian[0][:, columns] / self.sigma[:, None] * (np.abs(optimum.values[columns]) + 1e-300)
+        size = np.linalg.norm(scaled, axis=0)
+        inverse = np.linalg.pinv(scaled / np.where(size > 0, size, 1.0), rcond=1e-9)
+        at = free.index(name)
+        return float(np.linalg.norm(inverse[at]) / size[at]) if size[at] > 0 else np.inf
+
+    def tls_share(self, form: str, optimum: Optimum, row: int) -> float:
+        """The share of a row's loss that TLSs make."""
+        without = optimum.values.copy()
+        without[0] = 0.0
+        logs = self.predict(form, np.stack([optimum.values, without]))[0][:, row]
+        # without TLSs, quasiparticles and a constant there is no loss at all
+        return float(-np.expm1(logs[0] - logs[1])) if np.isfinite(logs[1]) else 1.0
+
+    def result(self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None) -> FitResult:
         """The optimum as a `FitResult` of a `ResonatorLoss`."""
         bars = self.sigma if sigma is None else sigma
         fields = {name: float(value) for name, value in zip(NAMES, optimum.values)}
@@ -186,9 +206,7 @@ class Searcher:
         ranges = transforms(self.measured.hottest)
         parameters = collect(model, {name: ranges[name] for name in free})
         space = Space(free, self.measured.hottest)
-        problem = solvers.Problem(
-            self.data, 1 / bars, space.longest, True, 1e-6, 1e-4, np.finfo(float).eps
-        )
+        problem = solvers.Problem(self.data, 1 / bars, space.longest, True, 1e-6, 1e-4, np.finfo(float).eps)
         prediction, jacobian = self.predict(form, optimum.values[None])
         u = space.inverse(optimum.values[None, space.columns])[0]
         point = solvers.Point(u, prediction[0], jacobian[0][:, space.columns], space.forward(u)[1])
