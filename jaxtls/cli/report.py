@@ -162,10 +162,11 @@ def versions() -> dict[str, str]:
 def _quantities(quantities: dict[str, Quantity]) -> list[str]:
     width = max((len(name) for name in quantities), default=0)
     column = max((len(str(quantity)) for quantity in quantities.values()), default=0)
-    return [
-        f"  {name:<{width}}  {quantity!s:<{column}}  {'; '.join(filter(None, (quantity.meaning, quantity.range_text())))}".rstrip()
-        for name, quantity in quantities.items()
-    ]
+    lines = []
+    for name, quantity in quantities.items():
+        words = "; ".join(filter(None, (quantity.meaning, quantity.range_text())))
+        lines.append(f"  {name:<{width}}  {quantity!s:<{column}}  {words}".rstrip())
+    return lines
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:

@@ -116,7 +116,7 @@ def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> 
         raise InputError(
             f"{table.name} gives power_dBm, from which photon numbers need --frequency or a column f_r_Hz."
         )
-    outer = table["Q_coupling"] if "Q_coupling" in table else how.coupling_quality
+    outer = table.columns.get("Q_coupling", how.coupling_quality)
     powers = photons_of_power(
         table["power_dBm"], found["Q_internal"], outer, frequency, attenuation=how.attenuation, coupling=how.coupling
     )

@@ -84,9 +84,9 @@ def read_table(
         >>> import pathlib, tempfile
         >>> file = pathlib.Path(tempfile.mkdtemp(), "q.csv")
         >>> _ = file.write_text("T_K,Q_internal\\n0.1,2e6\\n0.2,oops\\n")
-        >>> read_table(file, ["T_K", "Q_internal"])
+        >>> read_table(file, ["T_K", "Q_internal"])  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        jaxtls.cli.faults.InputError: q.csv, line 3, column `Q_internal`: 'oops' is not a number; --skip-bad leaves it out.
+        jaxtls.cli.faults.InputError: q.csv, line 3, column `Q_internal`: 'oops' is not a number; --skip-bad ...
         >>> len(read_table(file, ["T_K", "Q_internal"], skip_bad=True))
         1
     """
@@ -146,7 +146,8 @@ def names_in(header: Sequence[str], known: Sequence[str], mapping: Mapping[str, 
     for ours, theirs in (mapping or {}).items():
         if theirs not in cells:
             raise InputError(
-                f"{file} has no column {theirs!r} for --column {ours}={theirs}; its header reads: {', '.join(cells)[:200]}."
+                f"{file} has no column {theirs!r} for --column {ours}={theirs}; "
+                f"its header reads: {', '.join(cells)[:200]}."
             )
         # a column of the file that bears our name by chance makes room
         names = [f"{name} (theirs)" if name == ours else name for name in names]

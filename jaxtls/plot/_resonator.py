@@ -161,15 +161,16 @@ def _quality_panels(
 
 def _sparse_ticks(ax: Axes, values: np.ndarray) -> None:
     """Labels that do not overlap where a logarithmic axis spans less than a decade or two."""
-    from matplotlib.ticker import FuncFormatter, LogFormatterSciNotation, MaxNLocator, NullFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     decades = np.log10(values.max() / values.min()) if values.min() > 0 else 9.0
     if decades < 1.0:
         ax.yaxis.set_major_locator(MaxNLocator(5))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
         ax.yaxis.set_minor_locator(NullLocator())
-    else:
-        ax.yaxis.set_major_formatter(LogFormatterSciNotation())
+    elif decades < 2.5:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
     ax.yaxis.set_minor_formatter(NullFormatter())
 
 

@@ -65,8 +65,8 @@ def _of_forms(choice: Choice, word: str) -> list[str]:
     tangents = [float(choice.forms[name].values[0]) for name in good]
     low, high = min(tangents), max(tangents)
     return [
-        f"The forms {', '.join(good)} describe the data about as well (AIC within {AS_GOOD:g}); between them F tan delta "
-        f"goes from {low:.3g} to {high:.3g}."
+        f"The forms {', '.join(good)} describe the data about as well (AIC within {AS_GOOD:g}); between them "
+        f"F tan delta goes from {low:.3g} to {high:.3g}."
     ]
 
 

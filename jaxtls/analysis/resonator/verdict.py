@@ -43,12 +43,15 @@ def judge(
             "TLSs nor how few: look at the residuals, and at what else loses energy here.",
         )
     if rise > SEEN:
-        text = f"There is a TLS signature: F tan delta stands {away:.2g} standard errors off zero, by its profile likelihood."
-        return Verdict("TLS", text)
+        return Verdict(
+            "TLS",
+            f"There is a TLS signature: F tan delta stands {away:.2g} standard errors off zero, by its profile "
+            "likelihood.",
+        )
     if rise < UNSEEN and limit is not None and share is not None and share < 0.5:
         text = (
-            f"There is no TLS signature: a loss without TLSs describes the data as well ({away:.2g} standard errors), and "
-            f"F tan delta < {limit:.2g} (95 %), at most {100 * share:.2g} % of the loss at the coldest, weakest row."
+            f"There is no TLS signature: a loss without TLSs describes the data as well ({away:.2g} standard errors), "
+            f"and F tan delta < {limit:.2g} (95 %), at most {100 * share:.2g} % of the loss at the coldest, weakest row."
         )
         return Verdict("no TLS", text, limit)
     if rise < UNSEEN:
@@ -60,6 +63,6 @@ def judge(
         )
     return Verdict(
         "cannot tell",
-        f"These data hint at TLSs without proof: F tan delta = {tangent:.2g} stands {away:.2g} standard errors off zero, "
-        "where four would be a signature.",
+        f"These data hint at TLSs without proof: F tan delta = {tangent:.2g} stands {away:.2g} standard errors off "
+        "zero, where four would be a signature.",
     )

@@ -72,7 +72,8 @@ class ResonatorLoss(eqx.Module):
         (True, True)
 
     Source: K. D. Crowley et al., Phys. Rev. X 13, 041005 (2023) ("crowley", and the three terms); D. P. Pappas et al.,
-    IEEE Trans. Appl. Supercond. 21, 871 (2011) ("standard"); `saturation.py` for the others; J. Gao, PhD thesis, Caltech (2008) (Mattis-Bardeen, pull).
+    IEEE Trans. Appl. Supercond. 21, 871 (2011) ("standard"); `saturation.py` for the others; J. Gao, PhD thesis,
+    Caltech (2008) (Mattis-Bardeen, pull).
     """
 
     frequency: Array
