@@ -160,7 +160,7 @@ def test_control_without_tls_is_told_apart(tmp_path, capsys):
     assert report["verdict"] == "no TLS" and 0 < report["upper_limit"] < 1e-6
 
 
-# --- files as people have them -----------------------------------------------------------------------------------------
+# --- files as people have them ---------------------------------------------------------------------------------
 
 SWEEP = [(n, 2e5 * (1 + n / 3) ** 0.4) for n in (0.05, 0.5, 2, 10, 100, 1e3, 1e4, 1e6)]
 PLAIN = "T_K,mean_photon_number,Q_internal,sigma_Q_internal\n" + "".join(

@@ -51,7 +51,8 @@ def judge(
     if rise < UNSEEN and limit is not None and share is not None and share < 0.5:
         text = (
             f"There is no TLS signature: a loss without TLSs describes the data as well ({away:.2g} standard errors), "
-            f"and F tan delta < {limit:.2g} (95 %), at most {100 * share:.2g} % of the loss at the coldest, weakest row."
+            f"and F tan delta < {limit:.2g} (95 %), at most {100 * share:.2g} % of the loss at the coldest, weakest "
+            "row."
         )
         return Verdict("no TLS", text, limit)
     if rise < UNSEEN:
