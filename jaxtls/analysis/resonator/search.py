@@ -200,6 +200,9 @@ class Searcher:
         bars = self.sigma if sigma is None else sigma
         fields = {name: float(value) for name, value in zip(NAMES, optimum.values)}
         saturation = "none" if form == "no TLS" else form
+        if "shift_offset" in free:
+            # where the zero lies near 0, its size is that of the shift, not its own
+            fields["shift_offset"] = max(abs(fields["shift_offset"]), float(np.ptp(self.measured.shift)))
         model = ResonatorLoss(
             frequency=self.measured.frequency, saturation=saturation, quasiparticles=self.quasiparticles, **fields
         )

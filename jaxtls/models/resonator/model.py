@@ -251,7 +251,8 @@ def _quasiparticle_shift(model: ResonatorLoss, temperature: Array) -> Array:
     if model.quasiparticles == "mattis-bardeen":
         w = 2 * x * temperature
         now = conductivity(w, _gap(model, temperature), temperature)[1]
-        full = conductivity(w, jnp.maximum(gap, 0.51 * w), jnp.full_like(temperature, _CRYOGENIC) * gap)[1]
+        whole = jnp.maximum(gap, 0.51 * w)
+        full = conductivity(w, whole, _CRYOGENIC * whole)[1]
         return np.pi / 8 * model.quasiparticle_amplitude * (now / full - 1)
     # sqrt(T/gap) has no value at gap = 0, where there is no superconductor to be measured: the loss's amplitude is 0.
     known = gap > 0
