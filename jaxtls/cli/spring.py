@@ -86,7 +86,11 @@ def run(
         derived[name] = Quantity(float(value), float(stderr), unit, meaning)
     reduced = float(f.chi2) / max(int(f.dof), 1)
     notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
-    if reduced > 2:
+    if "x2" not in table:
+        notes.append(
+            f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); measure x2 to fit it."
+        )
+    if reduced > 2 and "x_error" in table:
         notes.append(
             f"chi²/dof = {reduced:.3g}: the model misses the data by more than the error bars; check the known inputs "
             f"(n_spins, beta, alpha), and take the errors as too small by about {np.sqrt(reduced):.2g}."
@@ -167,15 +171,18 @@ def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progre
         model = dataclasses.replace(values, n_levels=n_levels, n_modes=n_modes)
         progress.stage(f"search {len(table)} times, {auto.n_spins} TLSs, {n_levels} levels, {n_modes} excitations")
         trial = Trial(model, model.gamma, model.splitting, model.effective_frequency)
-        free = {name: Positive() for name in ("gamma", "splitting", "frequency")}
+        free = {
+            name: Positive() for name in ("gamma", "splitting", "frequency") if name != "splitting" or "x2" in names
+        }
         f = fit(
             progress.count(lambda trial: predict(trial.build())), trial, data, sigma=sigma, free=free,
             n_starts=n_starts, key=jax.random.key(0),
         )  # fmt: skip
         progress.done(f"chi² {float(f.chi2):.4g}")
-        progress.stage("fit gamma, splitting and omega from there")
+        last = {name: Positive() for name in DESCRIBE if name != "splitting" or "x2" in names}
+        progress.stage(f"fit {', '.join(last)} from there")
         model = f.model.build()
-        f = fit(progress.count(predict), model, data, sigma=sigma, free={name: Positive() for name in DESCRIBE})
+        f = fit(progress.count(predict), model, data, sigma=sigma, free=last)
         progress.done(f"chi² {float(f.chi2):.4g} of {int(f.dof)}")
 
         progress.stage("check the basis")
