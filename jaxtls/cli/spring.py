@@ -88,7 +88,8 @@ def run(
     notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
     if "x2" not in table:
         notes.append(
-            f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); measure x2 to fit it."
+            f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); "
+            "measure x2 to fit it."
         )
     if reduced > 2 and "x_error" in table:
         notes.append(
