@@ -280,8 +280,11 @@ def resonator_batch(
     if mean is not None:
         right.axvline(mean[0], color=BLACK, lw=1, label="typical one")
         if mean[1] is not None:
-            right.axvspan(mean[0] - mean[1], mean[0] + mean[1], color="0.85", lw=0)
+            width = np.exp(mean[1] / mean[0])
+            right.axvspan(mean[0] / width, mean[0] * width, color="0.85", lw=0)
         right.legend(frameon=False, fontsize=8)
+    if all(value > 0 for value, _ in tangents.values()):
+        right.set_xscale("log")
     right.set_xlabel(r"$F\,\tan\delta$")
     for axes in (ax, right):
         tidy(axes)
