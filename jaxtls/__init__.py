@@ -13,6 +13,10 @@ from .analysis.traces import TraceFit as TraceFit
 from .analysis.traces import fit_trace as fit_trace
 from .dynamics import AbstractModel as AbstractModel
 from .dynamics import Plan as Plan
+from .analysis import ResonatorAnalysis as ResonatorAnalysis
+from .analysis import ResonatorGroup as ResonatorGroup
+from .analysis import analyse_resonator as analyse_resonator
+from .analysis import combine_resonators as combine_resonators
 from .dynamics import Solution as Solution
 from .dynamics import Splitting as Splitting
 from .dynamics import StrangSolver as StrangSolver
@@ -68,6 +72,7 @@ from .models import constant_rate_moments as constant_rate_moments
 from .models import discretize as discretize
 from .models import exact_bath_moments as exact_bath_moments
 from .models import fit_random_states as fit_random_states
+from .models import photon_number as photon_number
 from .models import random_bloch_vectors as random_bloch_vectors
 from .models import random_state_concurrence as random_state_concurrence
 from .models import thermal_occupation as thermal_occupation

@@ -1,1 +1,7 @@
 """From measured files to fitted models: what the command line says, as functions."""
+"""From measured numbers to an answer with errors and a verdict: models and fitting brought together."""
+
+from .resonator import ResonatorAnalysis as ResonatorAnalysis
+from .resonator import ResonatorGroup as ResonatorGroup
+from .resonator import analyse_resonator as analyse_resonator
+from .resonator import combine_resonators as combine_resonators

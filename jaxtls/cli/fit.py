@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import functools
+import json
 import math
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .tables import InputError
+
+# the names of `models.resonator`, said here so that --help needs no JAX
+FORMS = ("crowley", "standard", "earnest", "power", "logarithmic", "none")
 
 if TYPE_CHECKING:
     from .._progress import Progress
@@ -34,11 +37,15 @@ def add(commands: Any) -> None:
         "--model", choices=["spring", "resonator", "telegraph"], required=True, help="what the data are of"
     )
     fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
+    fit.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read, and count them")
+    fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
     fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
-    spring = fit.add_argument_group("spring: columns time, x, x_error, x2, x2_error; frees gamma, splitting, omega")
+    spring = fit.add_argument_group(
+        "spring: columns time, x, optional x_error, x2, x2_error; frees gamma, splitting, omega"
+    )
     spring.add_argument("--n-spins", type=_count, default=10, help="number of TLSs, known")
     spring.add_argument("--beta", type=_positive, default=0.01, help="inverse temperature, known")
     spring.add_argument("--alpha", type=_finite, default=1.0, help="coherent amplitude of the start, known")
@@ -49,20 +56,39 @@ def add(commands: Any) -> None:
     )
 
     resonator = fit.add_argument_group(
-        "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal"
+        "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal; or T_mK, power_dBm with "
+        "Q_coupling, inverse_Q_internal, sigma_inverse_Q_internal, f_r_Hz"
     )
-    resonator.add_argument("--frequency", type=_positive, help="resonance frequency [Hz], needed")
+    resonator.add_argument("--frequency", type=_positive, help="resonance frequency [Hz]; needed without f_r_Hz")
     resonator.add_argument(
         "--saturation",
-        choices=["auto", "crowley", "standard", "none"],
+        choices=["auto", *FORMS],
         default="auto",
         help="form of the TLS loss; auto compares them",
     )
     resonator.add_argument(
         "--shift",
         metavar="SHIFT.csv",
-        help="fit the shift too: columns T_K, fractional_frequency_shift or f_r_Hz",
+        help="fit the shift too, or alone without DATA.csv: columns T_K, fractional_frequency_shift or f_r_Hz",
     )
+    resonator.add_argument(
+        "--column", action="append", type=_pair, default=[], metavar="OURS=THEIRS", help="T_mK=temp and the like"
+    )
+    resonator.add_argument(
+        "--hold", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="keep a parameter at a value"
+    )
+    resonator.add_argument("--tc", type=_positive, help="keep the critical temperature at this [K]")
+    resonator.add_argument("--group", metavar="COLUMN", help="a column that tells several resonators apart")
+    resonator.add_argument(
+        "--attenuation", type=_finite, default=0.0, help="dB between the source of power_dBm and the resonator"
+    )
+    resonator.add_argument(
+        "--coupling",
+        choices=["notch", "reflection", "transmission"],
+        default="notch",
+        help="n = g Ql^2 P / (Qc hbar omega^2), g = 4 by reflection, else 2 (McRae et al., RSI 91, 091101)",
+    )
+    resonator.add_argument("--q-coupling", type=_positive, help="Q_c, for a file without the column Q_coupling")
     resonator.add_argument(
         "--bootstrap", type=_whole, default=40, metavar="N", help="draws for the errors of data without any; 0 for none"
     )
@@ -134,6 +160,10 @@ def run(options: argparse.Namespace) -> int:
     progress.stage("draw and write")
     try:
         paths = report.write(options.out, draw(report))
+    if options.model == "resonator" and options.group:
+        return _run_group(options, progress)
+    report, picture = (_resonator if options.model == "resonator" else _spring)(options, progress)
+        paths = report.write(options.out, picture)
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
     progress.done()
@@ -168,6 +198,83 @@ def _spring(options: argparse.Namespace, progress: Progress) -> Fitted:
     from . import spring
 
     table = spring.read(options.data or spring.BUNDLED)
+def _reading(options: argparse.Namespace) -> Any:
+    from .resonator_table import Reading
+    return Reading(
+        columns=dict(options.column),
+        photon_number=options.photon_number,
+        max_temperature=options.max_temperature,
+        frequency=options.frequency,
+        attenuation=options.attenuation,
+        coupling=options.coupling,
+        coupling_quality=options.q_coupling,
+        group=options.group,
+        skip_bad=options.skip_bad,
+def _choices(options: argparse.Namespace) -> dict[str, Any]:
+    held = {}
+    for name, text in options.hold:
+        try:
+            held[name] = float(text)
+        except ValueError:
+            raise InputError(f"--hold {name}={text}: {text!r} is not a number.") from None
+    if options.tc is not None:
+        held["critical_temperature"] = options.tc
+    return {
+        "saturation": options.saturation,
+        "held": held,
+        "n_starts": options.starts or 4,
+        "bootstrap": options.bootstrap,
+    }
+def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
+    import numpy as np
+    from . import resonator
+    from .resonator_table import read, read_shift
+    reading, choices = _reading(options), _choices(options)
+    # the example is used whole or not at all: a file of the user's is never mixed with it
+    own = options.data is None and options.shift is None
+    table = shift = None
+    if options.data is not None or own:
+        table = read(str(resonator.BUNDLED) if own else options.data, reading)
+    if options.shift is not None or own:
+        shift = read_shift(str(resonator.BUNDLED_SHIFT) if own else options.shift, reading)
+    if frequency is None and table is not None and "f_r_Hz" in table:
+        frequency = float(np.median(table["f_r_Hz"]))
+    found = resonator.analyse(table, frequency, shift=shift, progress=progress, **choices)
+    report = resonator.report_of(found, table, shift, options.saturation, choices["n_starts"])
+    return report, resonator.picture(found, report.source["name"])
+def _run_group(options: argparse.Namespace, progress: Progress) -> int:
+    from . import resonator
+    from .report import finite, versions
+    from .resonator_table import read
+    if options.data is None:
+        raise InputError("--group needs DATA.csv, a file with several resonators.")
+    table = read(options.data, _reading(options))
+    choices = _choices(options)
+    group = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)
+    text = resonator.group_text(group)
+    parts = {
+        name: resonator.report_of(found, table, None, options.saturation, choices["n_starts"]).to_dict()
+        for name, found in group.analyses.items()
+    }
+    joint = {
+        label: None if q is None else {"value": q.value, "stderr": q.stderr, "meaning": q.meaning}
+        for label, q in (("F tan delta", group.mean), ("spread", group.spread))
+    }
+    whole = {"model": "resonator", "command": options.said, "group": options.group, "used": group.used, "joint": joint}
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "report.txt").write_text(text, encoding="utf-8")
+        content = finite({**whole, "resonators": parts, "versions": versions()})
+        (options.out / "report.json").write_text(
+            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+        resonator.group_picture(group, table.name).savefig(options.out / "fit.png")
+    except OSError as error:
+        raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
+    print(text)
+    return 0 if all(found.fit.success for found in group.analyses.values()) else 1
+def _spring(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
+    table = spring.read(options.data or spring.BUNDLED, options.skip_bad)
     report = spring.run(
         table,
         n_spins=options.n_spins,
@@ -202,6 +309,12 @@ MODELS: dict[str, Callable[[argparse.Namespace, Progress], Fitted]] = {
     "swap": _swap,
     "t1": _t1,
 }
+    return report, spring.picture(table, report)
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (equals and name.strip() and value.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} must read NAME=VALUE")
+    return name.strip(), value.strip()
 
 
 def _count(text: str) -> int:

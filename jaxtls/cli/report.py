@@ -34,6 +34,7 @@ class Quantity:
     def mathtext(self) -> str:
         """The same for a picture's title, with a proper power of ten."""
         return re.sub(r"\)e\+?(-?\d+)", r") $\\times 10^{\1}$", str(self))
+from ..analysis.quantity import Quantity as Quantity
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ class Report:
         comparison: one line for each variant tried (dicts with the same keys), the chosen one marked.
         notes: sentences a reader must not miss.
         command: how it was called.
-        verdict: one sentence that answers the question a reader came with, where there is one.
+        verdict: a word that answers the question a reader came with, where there is one.
+        verdict_text: its sentence.
+        upper_limit: a limit where the verdict comes with one.
     """
 
     title: str
@@ -65,6 +68,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     command: str = ""
     verdict: str = ""
+    verdict_text: str = ""
+    upper_limit: float | None = None
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
@@ -112,8 +117,8 @@ class Report:
         ]
         if self.comparison:
             lines += [*_table(self.comparison), ""]
-        if self.verdict:
-            lines += [self.verdict, ""]
+        if self.verdict_text:
+            lines += [f"verdict: {self.verdict_text}", ""]
         lines += ["fitted", *_quantities(self.parameters()), "", "derived", *_quantities(self.derived), ""]
         lines.append(_judged(fit))
         state = "converged" if bool(fit.success) else "NOT CONVERGED"
@@ -151,12 +156,15 @@ class Report:
                     "stderr": quantity.stderr,
                     "unit": quantity.unit,
                     "meaning": quantity.meaning,
+                    **({} if quantity.interval is None else {"interval_68": list(quantity.interval)}),
                 }
                 for name, quantity in self.derived.items()
             },
             "identifiability": "; ".join(self.blind_spots()),
             "comparison": self.comparison,
             "verdict": self.verdict,
+            "verdict_text": self.verdict_text,
+            "upper_limit": self.upper_limit,
             "notes": self.notes,
             "versions": versions(),
         }
@@ -168,7 +176,7 @@ class Report:
         text.write_text(self.text(), encoding="utf-8")
         # JSON has no NaN or infinity: what is not a finite number becomes null.
         data.write_text(
-            json.dumps(_finite(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+            json.dumps(finite(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
         figure.savefig(picture)
         return [text, data, picture]
@@ -196,10 +204,11 @@ def versions() -> dict[str, str]:
 def _quantities(quantities: dict[str, Quantity]) -> list[str]:
     width = max((len(name) for name in quantities), default=0)
     column = max((len(str(quantity)) for quantity in quantities.values()), default=0)
-    return [
-        f"  {name:<{width}}  {quantity!s:<{column}}  {quantity.meaning}".rstrip()
-        for name, quantity in quantities.items()
-    ]
+    lines = []
+    for name, quantity in quantities.items():
+        words = "; ".join(filter(None, (quantity.meaning, quantity.range_text())))
+        lines.append(f"  {name:<{width}}  {quantity!s:<{column}}  {words}".rstrip())
+    return lines
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
@@ -220,9 +229,10 @@ def _indent(text: str) -> list[str]:
     return ["  " + line for line in text.splitlines()]
 
 
-def _finite(tree: Any) -> Any:
+def finite(tree: Any) -> Any:
+    """The same tree with what is not a finite number as None."""
     if isinstance(tree, dict):
-        return {key: _finite(value) for key, value in tree.items()}
+        return {key: finite(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):
-        return [_finite(value) for value in tree]
+        return [finite(value) for value in tree]
     return None if isinstance(tree, float) and not math.isfinite(tree) else tree

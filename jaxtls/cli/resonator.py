@@ -1,304 +1,197 @@
-"""`python -m jaxtls fit DATA.csv --model resonator`: TLS loss of a resonator from its quality factor."""
+"""`python -m jaxtls fit DATA.csv --model resonator`: a report and a picture of what `analyse_resonator` finds."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import pathlib
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import jax.numpy as jnp
 import numpy as np
 
 from .._progress import Progress
-from ..fitting import propagate
-from ..models._constants import BOLTZMANN, ELECTRONVOLT
-from ..models.resonator import GAP_RATIO
-from ..plot import resonator_fit
-from . import resonator_shift
-from .bootstrap import Bootstrap
-from .report import Quantity, Report
-from .resonator_fit import BACKGROUND, VARIANTS, fit_variant, forms_for, memory_of, rms
-from .tables import InputError, Table, read_table
+from ..analysis import ResonatorAnalysis, ResonatorGroup, analyse_resonator, combine_resonators
+from ..plot import resonator_batch, resonator_fit
+from .report import Report
+from .resonator_table import SHIFT, SIGMA
+from .tables import InputError, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DATA = pathlib.Path(__file__).parent / "data"
 BUNDLED, BUNDLED_SHIFT, BUNDLED_FREQUENCY = DATA / "resonator_loss.csv", DATA / "resonator_shift.csv", 6e9
 
 DESCRIBE = {
     "loss_tangent": ("", "F tan delta, filling factor times loss tangent of the TLSs"),
-    "critical_power": ("", "D of n^beta2 tanh(x) / (D T^beta1), T in K"),
+    "critical_power": ("", "critical photon number n_c"),
     "temperature_exponent": ("", "beta1, how the critical power grows with temperature"),
     "photon_exponent": ("", "beta2, how the loss saturates with photon number"),
     "critical_temperature": ("K", "Tc of the quasiparticle term"),
-    "quasiparticle_amplitude": ("", "A of A exp(-1.76 Tc/T) sinh(x) K0(x)"),
+    "quasiparticle_amplitude": ("", "A of the quasiparticle term, 4/pi times the kinetic fraction"),
     "constant_loss": ("", "loss that neither temperature nor power moves"),
     "shift_offset": ("", "zero of the measured frequency shift"),
 }
 
 
-def read(path: str, photon_number: float | None = None, max_temperature: float | None = None) -> Table:
-    """The table of T_K, mean_photon_number, Q_internal and, where given, sigma_Q_internal.
-
-    Arguments:
-        path: a CSV file; further columns are ignored.
-        photon_number: one photon number for all rows of a file without that column.
-        max_temperature: keep rows up to this temperature [K].
-
-    Raises:
-        InputError: one sentence on the first fault.
-    """
-    drive = "mean_photon_number"
-    table = read_table(
-        path,
-        ["T_K", "Q_internal"] if photon_number is not None else ["T_K", drive, "Q_internal"],
-        ["sigma_Q_internal", drive] if photon_number is not None else ["sigma_Q_internal"],
-        positive=["T_K", "Q_internal", "sigma_Q_internal"],
-        not_negative=[drive],
-    )
-    if photon_number is not None:
-        columns = {**table.columns, drive: np.full(len(table), float(photon_number))}
-        table = dataclasses.replace(table, columns=columns)
-    if max_temperature is not None:
-        table = table.where(table["T_K"] <= max_temperature)
-    least = len(BACKGROUND) + len(VARIANTS[forms_for(table)[0]]) + 1
-    if len(table) < least:
-        where = "" if max_temperature is None else f" up to {max_temperature:g} K"
-        raise InputError(f"{table.name} has {len(table)} rows of data{where}, but this fit needs at least {least}.")
-    if len(np.unique(table["T_K"])) < 4:
-        raise InputError(f"{table.name} holds fewer than four temperatures, too few to tell TLSs from a constant loss.")
-    return table
-
-
-def run(
-    table: Table,
+def analyse(
+    table: Table | None,
     frequency: float,
     *,
     shift: Table | None = None,
     saturation: str = "auto",
+    held: Mapping[str, float] | None = None,
     n_starts: int = 4,
     bootstrap: int = 40,
     progress: Progress | None = None,
-) -> Report:
-    """Fit every variant that the data can bear, choose by AIC (or take `saturation`), and report.
+) -> ResonatorAnalysis:
+    """`analyse_resonator` on tables.
 
     Arguments:
-        table: what `read` gave.
+        table: T_K, mean_photon_number, Q_internal and perhaps sigma_Q_internal; None to fit the shift alone.
         frequency: of the resonance [Hz].
-        shift: what `resonator_shift.read` gave, to be fitted jointly with the loss.
-        saturation: "auto", "crowley", "standard" or "none".
-        n_starts: starting points of each fit.
-        bootstrap: draws for the errors of data that have none; 0 keeps the errors of the linearised model.
+        shift: T_K, fractional_frequency_shift and perhaps its sigma.
+        saturation, held, n_starts, bootstrap: as there.
         progress: where to say what is being done.
 
-    Returns:
-        A Report.
+    Raises:
+        InputError: what `analyse_resonator` refuses, in its words.
     """
-    progress = progress or Progress(quiet=True)
-    variants = list(dict.fromkeys([*forms_for(table), *([] if saturation == "auto" else [saturation]), "no TLS"]))
-    known = "sigma_Q_internal" in table and (shift is None or resonator_shift.SIGMA in shift)
-    rows, problems, sigma = len(table), None, None
-    if shift is None:
-        fits = {name: fit_variant(table, frequency, name, n_starts, progress) for name in variants}
-        misfits = {n: float(f.chi2) if known else rows * math.log(float(f.chi2) / rows) for n, f in fits.items()}
-    else:
-        fits, problems, sigma = resonator_shift.fit_jointly(table, shift, frequency, variants, n_starts, progress)
-        misfits = {name: float(f.chi2) for name, f in fits.items()}
-    aic = {name: misfits[name] + 2 * len(f.names) for name, f in fits.items()}
-    forms = [name for name in fits if name != "no TLS"]
-    chosen = min(forms, key=aic.__getitem__) if saturation == "auto" else saturation
-    comparison = [
-        {
-            "form": name,
-            "free": len(f.names),
-            "rms in ln Q [%]": round(100 * rms(table, f.model), 3),
-            **({} if shift is None else {"rms of shift": float(f"{_shift_rms(shift, f.model):.3g}")}),
-            "chi2": float(f.chi2),
-            "AIC - best": round(aic[name] - min(aic.values()), 2),
-            "used": name == chosen,
-        }
-        for name, f in fits.items()
-    ]
-    best, draws = fits[chosen], None
-    if bootstrap and not known:
-        draws = _bootstrap(table, shift, frequency, chosen, best, problems, sigma, bootstrap, progress)
-        best = best if draws is None else draws.applied(best)
-    derived = _derived(table, best, draws)
-    # where the form misses the data by more than their error bars, neither AIC nor errors count for what they say
-    excess = max(1.0, float(best.chi2) / max(int(best.dof), 1)) if known else 1.0
-    gain = (aic["no TLS"] - aic[chosen]) / excess
-    notes = _notes(table, best, known, draws is not None)
-    verdict = _verdict(derived["F tan delta"], gain, math.sqrt(excess))
-    if shift is not None and sigma is not None and "no TLS" not in verdict:
-        notes += _agreement(table, shift, frequency, chosen, best, sigma, derived, n_starts, progress)
+    loss = (None, None, None) if table is None else (table["T_K"], table["mean_photon_number"], table["Q_internal"])
+    bars = None if table is None else table.columns.get("sigma_Q_internal")
+    moved = None if shift is None else (shift["T_K"], shift[SHIFT], shift.columns.get(SIGMA))
+    try:
+        found = analyse_resonator(
+            *loss,
+            frequency=frequency,
+            sigma=bars,
+            shift=moved,
+            saturation=saturation,
+            held=held,
+            n_starts=n_starts,
+            bootstrap=bootstrap,
+            say=None if progress is None else progress.stage,
+        )
+    except ValueError as error:
+        raise InputError(str(error).replace("Argument ", "The data are refused: argument ", 1)) from None
+    if progress is not None:
+        progress.done()
+    return found
+
+
+def report_of(
+    found: ResonatorAnalysis, table: Table | None, shift: Table | None, saturation: str, n_starts: int
+) -> Report:
+    """The analysis as a report."""
+    source = table if table is not None else shift
+    assert source is not None
+    moved = shift if table is not None else None
+    extra = {} if moved is None else {"shift": moved.name, "shift_sha256": moved.sha256, "shift_rows": len(moved)}
+    notes = [*found.notes]
+    for read in filter(None, (table, shift)):
+        if read.skipped:
+            notes.append(f"{read.skipped} bad row{'s' * (read.skipped > 1)} of {read.name} left out (--skip-bad).")
+    describe = dict(DESCRIBE)
+    if found.form == "crowley":
+        describe["critical_power"] = ("", "D of n^beta2 tanh(x) / (D T^beta1), T in K")
+    m = found.measured
+    inputs = {"frequency_Hz": m.frequency, "saturation": saturation, "starts": n_starts, "max_T_K": m.hottest}
     return Report(
-        title=f"TLS loss of a resonator at {frequency / 1e9:.6g} GHz, saturation form: {chosen}",
+        title=f"TLS loss of a resonator at {m.frequency / 1e9:.6g} GHz, saturation form: {found.form}",
         model="resonator",
-        fit=best,
-        describe=DESCRIBE | ({"critical_power": ("", "critical photon number")} if chosen == "standard" else {}),
-        source={"name": table.name, "sha256": table.sha256, "rows": rows}
-        | ({} if shift is None else {"shift": shift.name, "shift_sha256": shift.sha256, "shift_rows": len(shift)}),
-        derived=derived,
-        inputs={
-            "frequency_Hz": float(frequency),
-            "saturation": saturation,
-            "starts": n_starts,
-            "max_T_K": float(table["T_K"].max()),
-        },
-        comparison=comparison,
-        verdict=verdict,
+        fit=found.fit,
+        describe=describe,
+        source={"name": source.name, "sha256": source.sha256, "rows": len(source), "skipped": source.skipped} | extra,
+        derived=found.derived,
+        inputs={**inputs, **found.held},
+        comparison=[
+            {
+                "form": row["form"],
+                "free": row["free"],
+                **({} if math.isnan(row["rms_loss"]) else {"rms in ln Q [%]": round(100 * row["rms_loss"], 3)}),
+                **({} if math.isnan(row["rms_shift"]) else {"rms of shift": float(f"{row['rms_shift']:.3g}")}),
+                "chi2": row["chi2"],
+                "AIC - best": round(row["aic"], 2),
+                "F tan delta": float(f"{row['tangent']:.4g}"),
+                "used": row["used"],
+            }
+            for row in found.comparison
+        ],
+        verdict=found.verdict.word,
+        verdict_text=found.verdict.text,
+        upper_limit=found.verdict.upper_limit,
         notes=notes,
     )
 
 
-def picture(table: Table, report: Report, shift: Table | None = None) -> Any:
+def picture(found: ResonatorAnalysis, name: str) -> Figure:
     """Data, fit and residuals, where the loss goes, and the shift where one was fitted."""
-    shifts = None
-    if shift is not None:
-        shifts = (shift["T_K"], shift[resonator_shift.SHIFT], shift.columns.get(resonator_shift.SIGMA))
+    m = found.measured
     return resonator_fit(
-        table["T_K"],
-        table["mean_photon_number"],
-        table["Q_internal"],
-        table.columns.get("sigma_Q_internal"),
-        report.fit.model,
-        shift=shifts,
-        title=rf"{table.name}: $F\,\tan\delta$ = {report.derived['F tan delta'].mathtext()}",
+        m.temperature,
+        m.photons,
+        m.quality,
+        m.sigma,
+        found.model,
+        shift=(m.cold, m.shift, m.shift_sigma) if len(m.shift) else None,
+        title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()} ({found.verdict.word})",
     )
 
 
-def _shift_rms(shift: Table, model: Any) -> float:
-    return float(np.sqrt(np.mean(resonator_shift.shift_misfit(shift, model) ** 2)))
+def analyse_groups(
+    table: Table, group: str, frequency: float | None, options: Mapping[str, object], progress: Progress
+) -> ResonatorGroup:
+    """Each resonator of a file analysed by itself, then together.
 
+    Arguments:
+        table: with a column of labels.
+        group: its name.
+        frequency: of all resonances [Hz], for a file without f_r_Hz.
+        options: keyword arguments of `analyse`.
+        progress: where to say what is being done.
 
-def _bootstrap(
-    table: Table,
-    shift: Table | None,
-    frequency: float,
-    chosen: str,
-    best: Any,
-    problems: Any,
-    sigma: Any,
-    count: int,
-    progress: Progress,
-) -> Bootstrap | None:
-    """Refits of the chosen variant, or None where too few of them converge to speak of errors."""
-    problem = resonator_shift.JointFit(table, None, frequency, chosen) if problems is None else problems[chosen]
-    if sigma is None:
-        sigma = {"loss": np.full(len(table), rms(table, best.model))}
-    temperatures = {"loss": table["T_K"]} | ({} if shift is None else {"shift": shift["T_K"]})
-    draws = Bootstrap(temperatures, sigma, lambda bars: problem.run(bars, 1, best.model), count, progress)
-    return draws if len(draws.models) >= max(10, count // 2) else None
-
-
-def _verdict(tangent: Quantity, gain: float, widening: float = 1.0) -> str:
-    """Whether TLSs are seen: the model without them must be much worse, and F tan delta must stand off zero.
-
-    Errors are widened by `widening`, the root of the reduced chi² of a form that misses the data.
+    Raises:
+        InputError: if none of the resonators can be fitted.
     """
-    error = tangent.stderr if tangent.stderr is not None and math.isfinite(tangent.stderr) else math.inf
-    error *= widening
-    distance = tangent.value / error if error > 0 else math.inf
-    if gain > 6 and distance > 3:
-        return (
-            f"verdict: TLS signature. Without TLSs the AIC is {gain:.3g} worse, and F tan delta stands "
-            f"{distance:.2g} standard errors off zero."
-        )
-    limit = f"F tan delta < {tangent.value + 2 * error:.2g} (two standard errors{', widened' * (widening > 1)})."
-    if gain > 6:
-        return (
-            f"verdict: no TLS signature. F tan delta stands {distance:.2g} standard errors off zero, too few, though "
-            f"without TLSs the AIC is {gain:.3g} worse; {limit}"
-        )
-    return (
-        "verdict: no TLS signature. A loss without TLSs describes the data as well (AIC "
-        f"{gain:+.2g} from it, where 6 would be a sign); {limit}"
-    )
+    labels, found, faults = table.labels[group], {}, []
+    for name in dict.fromkeys(labels.tolist()):
+        part = table.where(labels == name)
+        own = frequency if frequency is not None or "f_r_Hz" not in part else float(np.median(part["f_r_Hz"]))
+        if own is None:
+            raise InputError("--model resonator needs --frequency, or a column f_r_Hz for each resonator.")
+        try:
+            found[str(name)] = analyse(part, own, progress=progress, **options)  # type: ignore[arg-type]
+        except InputError as fault:
+            faults.append(f"{name}: {fault}")
+    if not found:
+        raise InputError(f"None of the resonators of {table.name} can be fitted; the first, {faults[0]}")
+    for fault in faults:
+        progress.stage(f"left out, {fault}")
+        progress.done()
+    return combine_resonators(found)
 
 
-def _agreement(
-    table: Table,
-    shift: Table,
-    frequency: float,
-    chosen: str,
-    best: Any,
-    sigma: dict,
-    derived: dict[str, Quantity],
-    n_starts: int,
-    progress: Progress,
-) -> list[str]:
-    """F tan delta from the loss alone and from the shift alone, and what their difference says."""
-    progress.stage("loss alone, shift alone")
-    alone = resonator_shift.JointFit(table, None, frequency, chosen).run({"loss": sigma["loss"]}, n_starts, best.model)
-    loss = float(alone.values["loss_tangent"]), float(alone.stderr["loss_tangent"])
-    pull = resonator_shift.tangent_of_shift(shift, best.model, sigma["shift"])
-    progress.done()
-    derived["F tan delta, loss alone"] = Quantity(*loss, "", "by the form of the loss")
-    derived["F tan delta, shift alone"] = Quantity(*pull, "", "no saturation enters it")
-    away = abs(loss[0] - pull[0]) / math.hypot(loss[1], pull[1])
-    if away <= 2:
-        return [f"Loss and shift agree on F tan delta ({away:.2g} joint standard errors apart)."]
-    return [
-        f"Loss and shift disagree on F tan delta by {away:.2g} joint standard errors. The loss sees TLSs at the "
-        "resonance alone, as far as the saturation form leaves them; the shift sees all up to kT, and no saturation. "
-        "A density of TLSs that grows with energy would do this, or error bars that are too small (see the residuals)."
-    ]
+def group_text(group: ResonatorGroup) -> str:
+    """One line a resonator, then what they have in common."""
+    width = max(len(name) for name in group.analyses)
+    lines = [f"{'':{width}}  F tan delta            verdict      form         chi²/dof"]
+    for name, found in group.analyses.items():
+        reduced = float(found.fit.chi2) / max(int(found.fit.dof), 1)
+        tangent = str(found.loss_tangent)
+        lines.append(f"{name:<{width}}  {tangent:<21}  {found.verdict.word:<11}  {found.form:<11}  {reduced:.3g}")
+    if group.mean is None or group.spread is None:
+        return "\n".join([*lines, "", "Fewer than two resonators with a TLS signature: nothing to combine."]) + "\n"
+    lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
+    lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
+    return "\n".join(lines) + "\n"
 
 
-def _derived(table: Table, f: Any, draws: Bootstrap | None) -> dict[str, Quantity]:
-    cold, weak = float(table["T_K"].min()), float(table["mean_photon_number"].min())
-    gap = GAP_RATIO * BOLTZMANN / ELECTRONVOLT * 1e3
-    wanted = {
-        "F tan delta": (lambda m: m.loss_tangent, "", "filling factor times loss tangent"),
-        "TLS share": (
-            lambda m: m.tls_loss(cold, weak) / m.loss(cold, weak), "", f"of the loss at {cold:g} K, {weak:.3g} photons",
-        ),
-        "gap": (lambda m: gap * m.critical_temperature, "meV", "1.76 k Tc of the quasiparticle term"),
-    }  # fmt: skip
-    if f.model.saturation != "none":
-        meaning = "photon number n_c that lowers the TLS loss by sqrt(2)"
-        for level in dict.fromkeys([cold, 1.0] if cold < 1.0 <= table["T_K"].max() else [cold]):
-            wanted[f"log10 n_c({level:g} K)"] = (lambda m, T=level: jnp.log10(m.critical_photon_number(T)), "", meaning)
-    derived = {}
-    for name, (function, unit, meaning) in wanted.items():
-        if draws is None:
-            value, stderr = propagate(function, f)
-        else:
-            value, stderr = function(f.model), draws.error_of(function)
-        derived[name] = Quantity(float(value), float(stderr), unit, meaning)
-    return derived
-
-
-def _notes(table: Table, f: Any, known: bool, resampled: bool) -> list[str]:
-    """Sentences on what limits the answer."""
-    notes = []
-    reduced = float(f.chi2) / max(int(f.dof), 1)
-    if not known and resampled:
-        notes.append("No error bars were given: errors are from a bootstrap that draws whole temperatures.")
-    elif not known:
-        notes.append(
-            "No error bars were given: ln Q has unit weights, and the scatter (reduced chi²) scales the errors."
-        )
-    elif reduced > 2:
-        notes.append(
-            f"chi²/dof = {reduced:.3g}: the form misses the data by more than their error bars; the errors "
-            f"are too small by about {math.sqrt(reduced):.2g}."
-        )
-    if len(np.unique(table["mean_photon_number"])) == 1:
-        notes.append(
-            "One drive power: the data cannot see saturation; F tan delta is what is left of it at that power."
-        )
-    memory = memory_of(table, f.model)
-    if memory > 2 / math.sqrt(len(table)):
-        notes.append(
-            f"Residuals of neighbouring temperatures are alike (correlation {memory:.2f}): a trend that is not noise "
-            f"is left in them, and the errors may be too small by about {math.sqrt((1 + memory) / (1 - memory)):.2g}."
-        )
-    hottest = float(table["T_K"].max())
-    drive = float(table["mean_photon_number"].max())
-    share = float(f.model.quasiparticle_loss(hottest) / f.model.loss(hottest, drive))
-    if share < 0.2:
-        notes.append(
-            f"Quasiparticles make at most {100 * share:.2g} % of the loss at {hottest:g} K: "
-            "the data cannot fix Tc and A apart."
-        )
-    return notes
+def group_picture(group: ResonatorGroup, name: str) -> Figure:
+    """All resonators in one picture."""
+    curves = {}
+    for label, found in group.analyses.items():
+        m = found.measured
+        curves[label] = (m.temperature, m.photons, m.quality, m.sigma, found.model)
+    tangents = {label: (f.loss_tangent.value, f.loss_tangent.stderr) for label, f in group.analyses.items()}
+    mean = None if group.mean is None else (group.mean.value, group.mean.stderr)
+    return resonator_batch(curves, tangents, mean, title=name)

@@ -32,11 +32,13 @@ DESCRIBE = {
 }
 
 
-def read(path: str | pathlib.Path) -> Table:
-    """The table of time, x, x_error, x2, x2_error; one sentence (InputError) where it is not fit for use."""
+def read(path: str | pathlib.Path, skip_bad: bool = False) -> Table:
+    """The table of time, x and, where given, x_error, x2, x2_error; one sentence (InputError) where it is not fit."""
     return read_table(
         path,
-        ["time", "x", "x_error", "x2", "x2_error"],
+        ["time", "x"],
+        ["x_error", "x2", "x2_error"],
+        skip_bad=skip_bad,
         positive=["x_error", "x2_error"],
         not_negative=["time", "x2"],
         ascending=["time"],
@@ -84,7 +86,12 @@ def run(
         derived[name] = Quantity(float(value), float(stderr), unit, meaning)
     reduced = float(f.chi2) / max(int(f.dof), 1)
     notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
-    if reduced > 2:
+    if "x2" not in table:
+        notes.append(
+            f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); "
+            "measure x2 to fit it."
+        )
+    if reduced > 2 and "x_error" in table:
         notes.append(
             f"chi²/dof = {reduced:.3g}: the model misses the data by more than the error bars; check the known inputs "
             f"(n_spins, beta, alpha), and take the errors as too small by about {np.sqrt(reduced):.2g}."
@@ -99,6 +106,19 @@ def run(
         inputs={"n_spins": n_spins, "beta": float(beta), "alpha": float(alpha), "starts": n_starts, "start": at},
         notes=notes,
     )
+
+
+def traces_in(table: Table) -> tuple[str, ...]:
+    """x, and x2 where it was measured too: a plain ring-down has x alone."""
+    return tuple(name for name in TRACES if name in table)
+
+
+def errors_in(table: Table) -> dict[str, Any] | None:
+    """Error bars of all traces, or None, so that the scatter gives the errors."""
+    names = traces_in(table)
+    if not all(f"{name}_error" in table for name in names):
+        return None
+    return {name: jnp.asarray(table[f"{name}_error"]) for name in names}
 
 
 def frequency_of(table: Table) -> float:
@@ -138,12 +158,13 @@ def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progre
     Returns the fit and the largest difference, in error bars.
     """
     ts = jnp.asarray(table["time"])
-    data = {name: jnp.asarray(table[name]) for name in TRACES}
-    sigma = {name: jnp.asarray(table[f"{name}_error"]) for name in TRACES}
+    names = traces_in(table)
+    data = {name: jnp.asarray(table[name]) for name in names}
+    sigma = errors_in(table)
 
     def predict(spring: EntropicSpring) -> dict[str, Any]:
-        sol = evolve(spring, spring.coherent_state(alpha), ts, observables=TRACES, rtol=RTOL, throw=False)
-        return {name: sol.observables[name] for name in TRACES}
+        sol = evolve(spring, spring.coherent_state(alpha), ts, observables=names, rtol=RTOL, throw=False)
+        return {name: sol.observables[name] for name in names}
 
     values = auto
     n_levels, n_modes = auto.coherent_state(alpha).shape[-1] + 16, min(2, int(auto.n_spins))
@@ -151,21 +172,26 @@ def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progre
         model = dataclasses.replace(values, n_levels=n_levels, n_modes=n_modes)
         progress.stage(f"search {len(table)} times, {auto.n_spins} TLSs, {n_levels} levels, {n_modes} excitations")
         trial = Trial(model, model.gamma, model.splitting, model.effective_frequency)
-        free = {name: Positive() for name in ("gamma", "splitting", "frequency")}
+        free = {
+            name: Positive() for name in ("gamma", "splitting", "frequency") if name != "splitting" or "x2" in names
+        }
         f = fit(
             progress.count(lambda trial: predict(trial.build())), trial, data, sigma=sigma, free=free,
             n_starts=n_starts, key=jax.random.key(0),
         )  # fmt: skip
         progress.done(f"chi² {float(f.chi2):.4g}")
-        progress.stage("fit gamma, splitting and omega from there")
+        last = {name: Positive() for name in DESCRIBE if name != "splitting" or "x2" in names}
+        progress.stage(f"fit {', '.join(last)} from there")
         model = f.model.build()
-        f = fit(progress.count(predict), model, data, sigma=sigma, free={name: Positive() for name in DESCRIBE})
+        f = fit(progress.count(predict), model, data, sigma=sigma, free=last)
         progress.done(f"chi² {float(f.chi2):.4g} of {int(f.dof)}")
 
         progress.stage("check the basis")
         values = dataclasses.replace(f.model, n_levels=None, n_modes="auto")
-        sol = evolve(values, values.coherent_state(alpha), ts, observables=TRACES)
-        moved = [np.max(np.abs((sol.observables[name] - f.predicted[name]) / sigma[name])) for name in TRACES]
+        sol = evolve(values, values.coherent_state(alpha), ts, observables=names)
+        residuals = {name: np.sqrt(np.mean((data[name] - f.predicted[name]) ** 2)) for name in names}
+        bars = residuals if sigma is None else sigma
+        moved = [np.max(np.abs((sol.observables[name] - f.predicted[name]) / bars[name])) for name in names]
         misfit = float(max(moved))
         progress.done(f"moves the fit by {misfit:.1g} error bars")
         larger = max(n_levels, int(sol.stats["n_levels"])), max(n_modes, int(sol.stats["n_coefficients"]) - 1)
@@ -176,6 +202,10 @@ def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progre
 
 def picture(table: Table, report: Report) -> Any:
     """Both traces, the fit and the residuals."""
-    data, sigma = {name: table[name] for name in TRACES}, {name: table[f"{name}_error"] for name in TRACES}
+    names, sigma = traces_in(table), errors_in(table)
+    data = {name: table[name] for name in names}
+    if sigma is None:
+        scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
+        sigma = {name: np.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"
     return trace_fit(table["time"], data, sigma, report.fit.predicted, title=title)

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import math
 import pathlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-
-class InputError(Exception):
-    """A fault in what the user gave: shown as one sentence, exit code 2."""
+from .faults import InputError as InputError
+from .layout import decoded, number_text, plain_name, rows_of
 
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of a CSV file by name, and where they came from."""
+    """Columns of a file by name, and where they came from.
+
+    Arguments:
+        name, sha256: of the file.
+        columns: numbers.
+        labels: columns of words.
+        skipped: how many bad rows were left out.
+    """
 
     name: str
     sha256: str
     columns: dict[str, np.ndarray]
+    labels: dict[str, np.ndarray] = field(default_factory=dict)
+    skipped: int = 0
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -35,7 +42,8 @@ class Table:
 
     def where(self, keep: np.ndarray) -> Table:
         """The same table with the rows of a boolean mask."""
-        return Table(self.name, self.sha256, {name: column[keep] for name, column in self.columns.items()})
+        columns = {name: column[keep] for name, column in self.columns.items()}
+        return replace(self, columns=columns, labels={name: label[keep] for name, label in self.labels.items()})
 
 
 def read_table(
@@ -47,73 +55,104 @@ def read_table(
     not_negative: Sequence[str] = (),
     ascending: Sequence[str] = (),
     least_rows: int = 1,
+    mapping: Mapping[str, str] | None = None,
+    words: Sequence[str] = (),
+    skip_bad: bool = False,
 ) -> Table:
-    """Read columns of finite numbers from a CSV file with a header line; columns not asked for are ignored.
+    """Read columns of finite numbers from a text table with a header line; columns not asked for are ignored.
 
     Arguments:
-        path: a UTF-8 file, comma-separated, decimal points.
+        path: UTF-8 or UTF-16, separated by commas, semicolons (decimal commas allowed), tabs or spaces; lines that
+            begin with # are left out.
         required: names that must be there.
         optional: names that are read where they are there.
         positive: of these, columns that must be > 0 (error bars, quality factors, temperatures).
         not_negative: columns that must be >= 0.
         ascending: columns that must rise strictly from row to row (times).
         least_rows: the smallest useful number of rows.
+        mapping: our name -> the file's, where they differ.
+        words: columns that hold labels, not numbers.
+        skip_bad: leave out bad rows, and count them.
 
     Returns:
         A Table.
 
     Raises:
-        InputError: one sentence on the first fault found.
+        InputError: one sentence on the first fault found, and the lines of the others.
 
     Example:
         >>> import pathlib, tempfile
         >>> file = pathlib.Path(tempfile.mkdtemp(), "q.csv")
         >>> _ = file.write_text("T_K,Q_internal\\n0.1,2e6\\n0.2,oops\\n")
-        >>> read_table(file, ["T_K", "Q_internal"])
+        >>> read_table(file, ["T_K", "Q_internal"])  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        jaxtls.cli.tables.InputError: q.csv, line 3, column `Q_internal`: 'oops' is not a number.
+        jaxtls.cli.faults.InputError: q.csv, line 3, column `Q_internal`: 'oops' is not a number; --skip-bad ...
+        >>> len(read_table(file, ["T_K", "Q_internal"], skip_bad=True))
+        1
     """
     path = pathlib.Path(path)
     text, digest = _load(path)
-    (_, first), *rows = _rows(path.name, text)
-    header = [cell.strip() for cell in first]
-    _check_header(path.name, header, required, optional)
+    ((_, first), *rows), separator = rows_of(path.name, text)
+    header = names_in(first, [*required, *optional], mapping, path.name)
+    _check_header(path.name, header, [*required, *words], optional)
     names = [*required, *(name for name in optional if name in header)]
-    places = {name: header.index(name) for name in names}
+    rules = {"positive": positive, "not_negative": not_negative, "ascending": ascending}
 
     columns: dict[str, list[float]] = {name: [] for name in names}
+    labels: dict[str, list[str]] = {name: [] for name in words}
+    faults: list[tuple[int, str]] = []
     for line, row in rows:
-        where = f"{path.name}, line {line}"
-        if len(row) != len(header):
-            raise InputError(f"{where}: {len(row)} cells, but the header names {len(header)} columns.")
-        for name in names:
-            spot = f"{where}, column `{name}`"
-            value = _number(spot, row[places[name]])
-            if name in positive and not value > 0:
-                raise InputError(f"{spot}: {row[places[name]].strip()} must be greater than zero.")
-            if name in not_negative and not value >= 0:
-                raise InputError(f"{spot}: {row[places[name]].strip()} must not be negative.")
-            if name in ascending and columns[name] and value <= columns[name][-1]:
-                raise InputError(
-                    f"{spot}: {value:g} does not come after {columns[name][-1]:g} in the row before; sort the rows."
-                )
+        last = {name: columns[name][-1] for name in ascending if columns.get(name)}
+        try:
+            if len(row) != len(header):
+                raise InputError(f"{len(row)} cells, but the header names {len(header)} columns")
+            cells = {name: number_text(row[header.index(name)], separator) for name in names}
+            values = {name: _value(name, cell, rules, last) for name, cell in cells.items()}
+        except InputError as fault:
+            faults.append((line, str(fault)))
+            continue
+        for name, value in values.items():
             columns[name].append(value)
+        for name in words:
+            labels[name].append(row[header.index(name)])
+    if faults and not skip_bad:
+        raise InputError(_all_faults(path.name, faults))
+    count = len(rows) - len(faults)
+    if count < least_rows:
+        raise InputError(
+            f"{path.name} has {count} row{'s' * (count != 1)} of data, but this fit needs at least {least_rows}."
+        )
+    arrays = {name: np.array(column) for name, column in columns.items()}
+    return Table(path.name, digest, arrays, {name: np.array(label) for name, label in labels.items()}, len(faults))
 
-    if len(rows) < least_rows:
-        count = f"{len(rows)} row" + ("" if len(rows) == 1 else "s")
-        raise InputError(f"{path.name} has {count} of data, but this fit needs at least {least_rows}.")
-    return Table(path.name, digest, {name: np.array(column) for name, column in columns.items()})
 
-
-def header_of(path: str | pathlib.Path) -> list[str]:
-    """The column names of a CSV file.
+def header_of(
+    path: str | pathlib.Path, known: Sequence[str] = (), mapping: Mapping[str, str] | None = None
+) -> list[str]:
+    """The column names of a file, by our names where they are known or mapped.
 
     Raises:
         InputError: if the file cannot be read.
     """
     path = pathlib.Path(path)
     text, _ = _load(path)
-    return [cell.strip() for cell in _rows(path.name, text)[0][1]]
+    return names_in(rows_of(path.name, text)[0][0][1], known, mapping, path.name)
+
+
+def names_in(header: Sequence[str], known: Sequence[str], mapping: Mapping[str, str] | None, file: str) -> list[str]:
+    """The header with mapped and pretty names replaced by ours."""
+    cells = [cell.strip().strip("'\"") for cell in header]
+    names = [plain_name(cell, list(known)) for cell in cells]
+    for ours, theirs in (mapping or {}).items():
+        if theirs not in cells:
+            raise InputError(
+                f"{file} has no column {theirs!r} for --column {ours}={theirs}; "
+                f"its header reads: {', '.join(cells)[:200]}."
+            )
+        # a column of the file that bears our name by chance makes room
+        names = [f"{name} (theirs)" if name == ours else name for name in names]
+        names[cells.index(theirs)] = ours
+    return names
 
 
 def _load(path: pathlib.Path) -> tuple[str, str]:
@@ -125,44 +164,51 @@ def _load(path: pathlib.Path) -> tuple[str, str]:
         raise InputError(f"{path} is a folder, not a CSV file.") from None
     except OSError as error:
         raise InputError(f"The file {path} cannot be read: {error.strerror}.") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path.name} is not UTF-8 text, so it cannot be read as CSV.") from None
+    text = decoded(path.name, raw)
     if not text.strip():
         raise InputError(f"{path.name} is empty.")
     return text, hashlib.sha256(raw).hexdigest()
 
 
-def _rows(file: str, text: str) -> list[tuple[int, list[str]]]:
-    """Line numbers and cells of the lines that hold something."""
-    reader = csv.reader(text.splitlines())
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise InputError(f"{file}, line {reader.line_num}: not valid CSV ({error}).") from None
+def _all_faults(file: str, faults: list[tuple[int, str]]) -> str:
+    (line, first), *rest = faults
+    joint = ", " if first.startswith("column") else ": "
+    sentence = f"{file}, line {line}{joint}{first}"
+    if not rest:
+        return f"{sentence}; --skip-bad leaves it out."
+    lines = ", ".join(str(number) for number, _ in rest[:12]) + (" ..." if len(rest) > 12 else "")
+    plural = "lines are" if len(rest) > 1 else "line is"
+    return f"{sentence}; {len(rest)} more {plural} bad ({lines}); --skip-bad leaves them out."
 
 
 def _check_header(file: str, header: list[str], required: Sequence[str], optional: Sequence[str]) -> None:
     missing = [name for name in required if name not in header]
     if missing:
-        found = ", ".join(header)
-        hint = " (the separator must be a comma)" if len(header) == 1 and ";" in found else ""
         plural = "columns" if len(missing) > 1 else "column"
-        raise InputError(f"{file} lacks the {plural} {', '.join(missing)}; its header reads: {found[:200]}{hint}.")
+        raise InputError(
+            f"{file} lacks the {plural} {', '.join(missing)}; its header reads: {', '.join(header)[:200]}. "
+            f"Say which is which with --column OURS=THEIRS, for example --column {missing[0]}={header[0][:40]}."
+        )
     repeated = sorted({name for name in (*required, *optional) if header.count(name) > 1})
     if repeated:
         raise InputError(f"{file} has more than one column named {', '.join(repeated)}.")
 
 
-def _number(spot: str, cell: str) -> float:
-    cell = cell.strip()
+def _value(name: str, cell: str, rules: Mapping[str, Sequence[str]], last: Mapping[str, float]) -> float:
+    """The number in a cell, by the rules of its column."""
+    spot = f"column `{name}`"
     if not cell:
-        raise InputError(f"{spot}: the cell is empty.")
+        raise InputError(f"{spot}: the cell is empty")
     try:
         value = float(cell)
     except ValueError:
-        raise InputError(f"{spot}: {cell[:40]!r} is not a number.") from None
+        raise InputError(f"{spot}: {cell[:40]!r} is not a number") from None
     if not math.isfinite(value):
-        raise InputError(f"{spot}: {cell} is not a finite number; leave out the row or fill in the value.")
+        raise InputError(f"{spot}: {cell} is not a finite number")
+    if name in rules["positive"] and not value > 0:
+        raise InputError(f"{spot}: {cell} must be greater than zero")
+    if name in rules["not_negative"] and not value >= 0:
+        raise InputError(f"{spot}: {cell} must not be negative")
+    if name in rules["ascending"] and name in last and value <= last[name]:
+        raise InputError(f"{spot}: {value:g} does not come after {last[name]:g} in the row before, so sort the rows")
     return value

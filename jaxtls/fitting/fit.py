@@ -112,7 +112,7 @@ def fit(
     if is_optax:
         optimiser = solvers.FirstOrder(method, lambda u: evaluate.loss(u, d, w), u0)
     searches = solvers.run(optimiser, problem, u0, evaluate, max_steps, progress)
-    return _result(parameters, shapes, problem, v0, searches, evaluate.error)
+    return result_of(parameters, shapes, problem, v0, searches, evaluate.error)
 
 
 def _best(searches: list[Search]) -> Search:
@@ -126,7 +126,7 @@ def _best(searches: list[Search]) -> Search:
     return lowest
 
 
-def _result(
+def result_of(
     parameters: Parameters, shapes: Shapes, problem: Problem, v0: np.ndarray, searches: list[Search], error: str
 ) -> FitResult:
     """Errors, identifiability and words for the best search."""
@@ -148,7 +148,8 @@ def _result(
     stderr = np.sqrt(np.diag(covariance))
     known = dataclasses.replace(known, at_bound=parameters.at_bound(values, stderr) if found else ())
     success = search.code == solvers.CONVERGED
-    if search.code == solvers.STALLED:
+    if search.code in (solvers.STALLED, solvers.OUT_OF_STEPS):
+        # a flat valley too: what steps still promise there is less than an error bar can tell
         success = problem.near_enough(search.decrease, search.chi2)
     flat = functools.partial(jnp.asarray, dtype=v.dtype)
     result = FitResult(
@@ -208,7 +209,7 @@ def _message(f: FitResult, search: Search, sigma_given: bool, error: str) -> str
             f"and start from other values{raised}"
         )
     words = []
-    if code == solvers.OUT_OF_STEPS:
+    if code == solvers.OUT_OF_STEPS and not f.success:
         words.append(f"not converged in {f.n_steps} steps: raise max_steps, start closer, or free fewer parameters")
     elif code == solvers.NOT_FINITE:
         words.append("predict became not finite on the way: lower the optimiser's learning rate, or narrow the ranges")

@@ -13,6 +13,7 @@ from ._noise import allan_deviation as allan_deviation
 from ._noise import coherence_decay as coherence_decay
 from ._noise import noise_spectrum as noise_spectrum
 from ._noise import telegraph_fit as telegraph_fit
+from ._resonator import resonator_batch as resonator_batch
 from ._resonator import resonator_fit as resonator_fit
 from ._states import populations as populations
 from ._states import wigner as wigner

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analysis.resonator.measured import drives_of, levels_of
 from ._style import BLACK, BLUE, GREEN, VERMILION, figure, power, ramp, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+MOST_CURVES = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class Sweep:
+    """What was swept, and the curves: one for each value of what was not."""
+
+    is_thermal: bool
+    x: np.ndarray
+    group: np.ndarray
+    labels: list[str]
+    title: str
+
+    @property
+    def label(self) -> str:
+        """Of the horizontal axis."""
+        return "temperature [K]" if self.is_thermal else "mean photon number $n$"
+
+
+def sweep_of(temperature: np.ndarray, photons: np.ndarray, quality: np.ndarray) -> Sweep:
+    """Against n where fewer temperatures than drives were taken, against T elsewhere."""
+    drive, level = drives_of(photons, quality), levels_of(temperature)
+    if level.max() >= drive.max():
+        middles = [np.exp(np.mean(np.log(np.maximum(photons[drive == d], 1e-30)))) for d in np.unique(drive)]
+        return Sweep(True, temperature, drive, [power(n) for n in middles], "mean photon number")
+    middles = [float(np.mean(temperature[level == i])) for i in np.unique(level)]
+    return Sweep(False, photons, level, [f"{t:.3g} K" for t in middles], "temperature")
 
 
 def resonator_fit(
@@ -23,11 +53,11 @@ def resonator_fit(
     shift: tuple[Any, Any, Any] | None = None,
     title: str = "",
 ) -> Figure:
-    """Internal quality factor against temperature, fit and residuals; and where the loss goes at the weakest drive.
+    """Internal quality factor against what was swept, fit and residuals; and where the loss goes.
 
     Arguments:
-        temperature: (R,) [K].
-        photon_number: (R,), one curve for each different value.
+        temperature: (R,) [K]; empty where the shift was fitted alone.
+        photon_number: (R,); rows of one drive make one curve, also where their photon numbers follow Q.
         quality_factor: (R,).
         sigma: (R,) error of the quality factor, or None.
         model: a fitted `ResonatorLoss`.
@@ -35,7 +65,7 @@ def resonator_fit(
         title: above the picture.
 
     Returns:
-        A figure of three panels, five with a shift.
+        A figure of three panels, five with a shift, two with a shift alone.
 
     Example:
         >>> model = jt.ResonatorLoss(frequency=5e9, loss_tangent=1e-6)
@@ -44,56 +74,22 @@ def resonator_fit(
         >>> len(fig.axes)
         3
     """
-    temperature, photons, q = (np.asarray(values) for values in (temperature, photon_number, quality_factor))
-    drives = np.unique(photons)
-    grid = np.linspace(temperature.min() * 0.97, temperature.max() * 1.02, 300)
-    fig = figure(10.5, 5.4 if shift is None else 8.4)
-    heights = [3, 1] if shift is None else [3, 1, 2]
+    temperature, photons, q = (np.asarray(values, float) for values in (temperature, photon_number, quality_factor))
+    has_loss = bool(len(q))
+    fig = figure(10.5, 5.4 if shift is None or not has_loss else 8.4)
+    heights = [3, 1] + [2] * (shift is not None) if has_loss else [1]
     space = fig.add_gridspec(len(heights), 2, height_ratios=heights, width_ratios=[1.35, 1])
-    ax = fig.add_subplot(space[0, 0])
-    rest = fig.add_subplot(space[1, 0], sharex=ax)
-    parts = fig.add_subplot(space[:, 1] if shift is None else space[0, 1])
-
-    # One call for all curves: each new shape is compiled.
-    curves = np.asarray(model.quality_factor(grid, drives[:, None]))
-    misfit = 100 * np.log(q / np.asarray(model.quality_factor(temperature, photons)))
-    for drive, curve, colour in zip(drives, curves, ramp(len(drives)), strict=True):
-        here = photons == drive
-        bars = None if sigma is None else np.asarray(sigma)[here]
-        ax.errorbar(temperature[here], q[here], bars, fmt="o", ms=4, lw=1, color=colour, label=power(drive))
-        ax.plot(grid, curve, color=colour, lw=1.5)
-        rest.plot(temperature[here], misfit[here], "o-", ms=3, lw=0.6, color=colour)
-    ax.set_yscale("log")
-    ax.set_ylabel(r"internal quality factor $Q_i$")
-    ax.tick_params(labelbottom=False)
-    ax.legend(
-        title="mean photon number\n(points data, lines fit)", frameon=False, fontsize=8, title_fontsize=8, loc="best"
-    )
-    rest.axhline(0, color=BLACK, lw=0.8)
-    rest.set_ylabel("residual in ln Q [%]")
-    rest.set_xlabel("temperature [K]")
-
-    weakest = drives[0]
-    here = photons == weakest
-    terms = {
-        "TLSs": (model.tls_loss(grid, weakest), BLUE),
-        "quasiparticles": (model.quasiparticle_loss(grid), VERMILION),
-        "constant": (np.full_like(grid, float(model.constant_loss)), GREEN),
-    }
-    parts.plot(temperature[here], 1 / q[here], "o", ms=4, color=BLACK, label="data")
-    parts.plot(grid, 1 / curves[0], color=BLACK, lw=1.5, label="fit")
-    for (name, (values, colour)), style in zip(terms.items(), ("--", "-.", ":"), strict=True):
-        parts.plot(grid, np.asarray(values), color=colour, ls=style, lw=1.6, label=name)
-    parts.set_yscale("log")
-    least = 1 / q[here].max()
-    parts.set_ylim(least / 100, 3 / q[here].min())
-    parts.set_xlabel("temperature [K]")
-    parts.set_ylabel(r"loss $1/Q_i$")
-    parts.set_title(f"where the loss goes at {power(weakest)} photons", fontsize=9)
-    parts.legend(frameon=False, fontsize=8, loc="best")
-    panels = [ax, rest, parts]
+    panels = []
+    if has_loss:
+        sweep = sweep_of(temperature, photons, q)
+        ax = fig.add_subplot(space[0, 0])
+        rest = fig.add_subplot(space[1, 0], sharex=ax)
+        parts = fig.add_subplot(space[:, 1] if shift is None else space[0, 1])
+        _quality_panels(ax, rest, sweep, temperature, photons, q, sigma, model)
+        _loss_panel(parts, sweep, temperature, photons, q, model)
+        panels += [ax, rest, parts]
     if shift is not None:
-        panels += _shift_panels(fig, space, shift, model)
+        panels += _shift_panels(fig, space, shift, model, has_loss)
     for axes in panels:
         tidy(axes)
     if title:
@@ -101,18 +97,122 @@ def resonator_fit(
     return fig
 
 
-def _shift_panels(fig: Figure, space: Any, shift: tuple[Any, Any, Any], model: Any) -> list[Axes]:
+def _grid(values: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """200 points over the range of the values and a little more."""
+    if not logarithmic:
+        return np.linspace(values.min() * 0.97, values.max() * 1.02, 200)
+    positive = values[values > 0]
+    if not len(positive):
+        return np.array([0.1, 1.0])
+    return np.geomspace(positive.min() / 1.5, positive.max() * 1.5, 200)
+
+
+def _curve(sweep: Sweep, here: np.ndarray, temperature: np.ndarray, photons: np.ndarray) -> tuple[np.ndarray, ...]:
+    """x, T and n along the curve of one group; the photon number of one drive is interpolated between its rows."""
+    if not sweep.is_thermal:
+        grid = _grid(sweep.x, True)
+        return grid, np.full_like(grid, temperature[here].mean()), grid
+    grid = _grid(sweep.x, _is_logarithmic(sweep.x))
+    order = np.argsort(temperature[here])
+    logs = np.log(np.maximum(photons[here][order], 1e-30))
+    return grid, grid, np.exp(np.interp(grid, temperature[here][order], logs))
+
+
+def _is_logarithmic(x: np.ndarray) -> bool:
+    return bool(x.min() > 0 and x.max() > 30 * x.min())
+
+
+def _quality_panels(
+    ax: Axes,
+    rest: Axes,
+    sweep: Sweep,
+    temperature: np.ndarray,
+    photons: np.ndarray,
+    q: np.ndarray,
+    sigma: Any,
+    model: Any,
+) -> None:
+    groups = np.unique(sweep.group)
+    shown = groups[np.unique(np.linspace(0, len(groups) - 1, MOST_CURVES).astype(int))]
+    misfit = 100 * np.log(q / np.asarray(model.quality_factor(temperature, photons)))
+    for g, colour in zip(shown, ramp(len(shown)), strict=True):
+        here = sweep.group == g
+        order = np.argsort(sweep.x[here])
+        bars = None if sigma is None else np.asarray(sigma)[here]
+        ax.errorbar(sweep.x[here], q[here], bars, fmt="o", ms=4, lw=1, color=colour, label=sweep.labels[g])
+        x, t, n = _curve(sweep, here, temperature, photons)
+        ax.plot(x, np.asarray(model.quality_factor(t, n)), color=colour, lw=1.5)
+        relative = None if bars is None else 100 * bars[order] / q[here][order]
+        rest.errorbar(
+            sweep.x[here][order], misfit[here][order], relative, fmt="o-", ms=3, lw=0.6, elinewidth=0.5, color=colour
+        )
+    if not sweep.is_thermal or _is_logarithmic(sweep.x):
+        ax.set_xscale("symlog" if np.any(sweep.x <= 0) else "log")
+    ax.set_yscale("log")
+    _sparse_ticks(ax, q)
+    ax.set_ylabel(r"internal quality factor $Q_i$")
+    ax.tick_params(labelbottom=False, which="both")
+    heading = sweep.title + ("\n(points data, lines fit)" if len(shown) == len(groups) else "\n(some of them)")
+    ax.legend(title=heading, frameon=False, fontsize=8, title_fontsize=8, loc="best")
+    rest.axhline(0, color=BLACK, lw=0.8)
+    rest.set_ylabel("residual in ln Q [%]")
+    rest.set_xlabel(sweep.label)
+
+
+def _sparse_ticks(ax: Axes, values: np.ndarray) -> None:
+    """Labels that do not overlap where a logarithmic axis spans less than a decade or two."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+
+    decades = np.log10(values.max() / values.min()) if values.min() > 0 else 9.0
+    if decades < 1.0:
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+        ax.yaxis.set_minor_locator(NullLocator())
+    elif decades < 2.5:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+    ax.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _loss_panel(
+    parts: Axes, sweep: Sweep, temperature: np.ndarray, photons: np.ndarray, q: np.ndarray, model: Any
+) -> None:
+    """The terms of the loss along the first curve: the weakest drive, or the coldest temperature."""
+    here = sweep.group == 0
+    x, t, n = _curve(sweep, here, temperature, photons)
+    terms = {"TLSs": (model.tls_loss(t, n), BLUE)}
+    if float(model.quasiparticle_amplitude) > 0:
+        terms["quasiparticles"] = (model.quasiparticle_loss(t), VERMILION)
+    terms["constant"] = (np.full_like(x, float(model.constant_loss)), GREEN)
+    parts.plot(sweep.x[here], 1 / q[here], "o", ms=4, color=BLACK, label="data")
+    parts.plot(x, np.asarray(model.loss(t, n)), color=BLACK, lw=1.5, label="fit")
+    for (name, (values, colour)), style in zip(terms.items(), ("--", "-.", ":")):
+        parts.plot(x, np.asarray(values), color=colour, ls=style, lw=1.6, label=name)
+    if not sweep.is_thermal or _is_logarithmic(sweep.x):
+        parts.set_xscale("symlog" if np.any(sweep.x <= 0) else "log")
+    parts.set_yscale("log")
+    parts.set_ylim(1 / q[here].max() / 100, 3 / q[here].min())
+    parts.set_xlabel(sweep.label)
+    parts.set_ylabel(r"loss $1/Q_i$")
+    what = f"about {sweep.labels[0]} photons" if sweep.is_thermal else sweep.labels[0]
+    parts.set_title(f"where the loss goes at {what}", fontsize=9)
+    parts.legend(frameon=False, fontsize=8, loc="best")
+
+
+def _shift_panels(fig: Figure, space: Any, shift: tuple[Any, Any, Any], model: Any, has_loss: bool) -> list[Axes]:
     """The frequency shift with its parts, and what is left of it."""
     temperature, values = np.asarray(shift[0]), np.asarray(shift[1])
     offset = float(model.shift_offset)
-    grid = np.linspace(temperature.min() * 0.97, temperature.max() * 1.02, 300)
-    ax, rest = fig.add_subplot(space[2, 0]), fig.add_subplot(space[1:, 1])
+    grid = _grid(temperature, _is_logarithmic(temperature))
+    ax = fig.add_subplot(space[2, 0] if has_loss else space[0, 0])
+    rest = fig.add_subplot(space[1:, 1] if has_loss else space[0, 1])
     bars = None if shift[2] is None else 1e6 * np.asarray(shift[2])
     ax.errorbar(temperature, 1e6 * values, bars, fmt="o", ms=4, lw=1, color=BLACK, label="data")
     ax.plot(grid, 1e6 * np.asarray(model.frequency_shift(grid)), color=BLACK, lw=1.5, label="fit")
     ax.plot(grid, 1e6 * (np.asarray(model.tls_shift(grid)) + offset), color=BLUE, ls="--", lw=1.6, label="TLSs")
-    pull = 1e6 * (np.asarray(model.quasiparticle_shift(grid)) + offset)
-    ax.plot(grid, pull, color=VERMILION, ls="-.", lw=1.6, label="quasiparticles")
+    if float(model.quasiparticle_amplitude) > 0:
+        pull = 1e6 * (np.asarray(model.quasiparticle_shift(grid)) + offset)
+        ax.plot(grid, pull, color=VERMILION, ls="-.", lw=1.6, label="quasiparticles")
     ax.set_ylabel(r"shift $\Delta f/f$  [$10^{-6}$]")
     ax.legend(frameon=False, fontsize=8, loc="best")
     rest.axhline(0, color=BLACK, lw=0.8)
@@ -121,4 +221,73 @@ def _shift_panels(fig: Figure, space: Any, shift: tuple[Any, Any, Any], model: A
     rest.set_ylabel(r"residual of shift  [$10^{-6}$]")
     for axes in (ax, rest):
         axes.set_xlabel("temperature [K]")
+        if _is_logarithmic(temperature):
+            axes.set_xscale("log")
     return [ax, rest]
+
+
+def resonator_batch(
+    resonators: dict[str, tuple[Any, Any, Any, Any, Any]],
+    tangents: dict[str, tuple[float, float | None]],
+    mean: tuple[float, float | None] | None = None,
+    *,
+    title: str = "",
+) -> Figure:
+    """Several resonators: quality factors with their fits, and F tan delta of each beside that of the batch.
+
+    Arguments:
+        resonators: name -> (temperature, photon_number, quality_factor, sigma or None, fitted model).
+        tangents: name -> F tan delta and its error, or None.
+        mean: F tan delta of a typical one and its error.
+        title: above the picture.
+
+    Returns:
+        A figure of two panels.
+
+    Example:
+        >>> model = jt.ResonatorLoss(frequency=5e9, loss_tangent=1e-6, saturation="standard")
+        >>> n = np.geomspace(1.0, 1e4, 5)
+        >>> one = (np.full(5, 0.1), n, np.asarray(model.quality_factor(0.1, n)), None, model)
+        >>> len(resonator_batch({"a": one}, {"a": (1e-6, 1e-7)}).axes)
+        2
+    """
+    fig = figure(10.5, 4.8)
+    ax, right = fig.subplots(1, 2, width_ratios=[1.35, 1])
+    colours = ramp(len(resonators))
+    everything = []
+    for (name, (temperature, photons, q, sigma, model)), colour in zip(resonators.items(), colours, strict=True):
+        sweep = sweep_of(np.asarray(temperature), np.asarray(photons), np.asarray(q))
+        everything.append(np.asarray(q))
+        for g in np.unique(sweep.group)[[0]]:
+            here = sweep.group == g
+            bars = None if sigma is None else np.asarray(sigma)[here]
+            ax.errorbar(sweep.x[here], np.asarray(q)[here], bars, fmt="o", ms=4, lw=1, color=colour, label=name)
+            x, t, n = _curve(sweep, here, np.asarray(temperature), np.asarray(photons))
+            ax.plot(x, np.asarray(model.quality_factor(t, n)), color=colour, lw=1.5)
+        ax.set_xlabel(sweep.label)
+        if not sweep.is_thermal:
+            ax.set_xscale("log")
+    ax.set_yscale("log")
+    _sparse_ticks(ax, np.concatenate(everything))
+    ax.set_ylabel(r"internal quality factor $Q_i$")
+    if len(resonators) <= MOST_CURVES:
+        ax.legend(title="resonator\n(points data, lines fit)", frameon=False, fontsize=8, title_fontsize=8)
+    for i, ((_, (value, error)), colour) in enumerate(zip(tangents.items(), colours, strict=True)):
+        bar = error if error is not None and np.isfinite(error) else None
+        right.errorbar(value, i, xerr=bar, fmt="o", ms=5, color=colour)
+    right.set_yticks(range(len(tangents)), list(tangents))
+    right.invert_yaxis()
+    if mean is not None:
+        right.axvline(mean[0], color=BLACK, lw=1, label="typical one")
+        if mean[1] is not None:
+            width = np.exp(mean[1] / mean[0])
+            right.axvspan(mean[0] / width, mean[0] * width, color="0.85", lw=0)
+        right.legend(frameon=False, fontsize=8)
+    if all(value > 0 for value, _ in tangents.values()):
+        right.set_xscale("log")
+    right.set_xlabel(r"$F\,\tan\delta$")
+    for axes in (ax, right):
+        tidy(axes)
+    if title:
+        fig.suptitle(title, fontsize=11)
+    return fig

@@ -60,6 +60,7 @@ def test_json_has_no_infinities(tmp_path):
 def test_mathtext():
     assert Quantity(1.57e-6, 1.1e-7).mathtext() == r"(1.57 ± 0.11) $\times 10^{-6}$"
     assert str(Quantity(3.0, None, "K")) == "3 K"
+    assert str(Quantity(0.27, float("inf"), "K")) == "not determined by these data"
 
 
 def test_progress_counts_under_jit():

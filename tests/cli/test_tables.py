@@ -3,7 +3,7 @@
 import pytest
 
 from jaxtls.__main__ import main
-from jaxtls.cli import resonator, spring
+from jaxtls.cli import resonator_table, spring
 from jaxtls.cli.tables import InputError, read_table
 
 HEADER = "time,x,x_error,x2,x2_error"
@@ -22,9 +22,9 @@ FAULTS = {
     "negative value": (1, "0,1.0,0.01,-2.0,0.02", ["line 2", "`x2`", "-2.0 must not be negative"]),
     "zero error bar": (5, "0.4,1.0,0,2.0,0.02", ["line 6", "`x_error`", "must be greater than zero"]),
     "negative error bar": (5, "0.4,1.0,0.01,2.0,-1", ["line 6", "`x2_error`", "must be greater than zero"]),
-    "missing column": (0, "time,x,x_error,x2,wrong", ["lacks the column x2_error", "time, x, x_error, x2, wrong"]),
+    "missing column": (0, "time,wrong,x_error,x2,x2_error", ["lacks the column x;", "time, wrong", "--column"]),
     "repeated column": (0, "time,x,x_error,x2,x2_error,x", ["more than one column named x"]),
-    "semicolons": (0, "time;x;x_error;x2;x2_error", ["separator must be a comma"]),
+    "semicolons": (0, "time;x;x_error;x2;x2_error", ["1 cells", "5 columns"]),
 }
 
 
@@ -107,17 +107,21 @@ def test_resonator_too_few(tmp_path, capsys):
     file = tmp_path / "q.csv"
     file.write_text("\n".join(RESONATOR), encoding="utf-8")
     call = (file, "--model", "resonator", "--frequency", 5e9)
-    assert "has 6 rows of data up to 0.3 K" in one_sentence(capsys, *call, "--max-temperature", 0.3)
-    file.write_text("\n".join([*RESONATOR[:1], *["0.1,1,1e6", "0.2,10,1e6"] * 5]), encoding="utf-8")
-    assert "fewer than four temperatures" in one_sentence(capsys, *call)
+    assert "has 2 rows of data up to 0.1 K" in one_sentence(capsys, *call, "--max-temperature", 0.1)
+    file.write_text("\n".join([*RESONATOR[:1], *["0.1,1,1e6"] * 5]), encoding="utf-8")
+    assert "sweep the drive or the temperature" in one_sentence(capsys, *call)
     with pytest.raises(InputError, match="lacks the column mean_photon_number"):
         file.write_text("\n".join(RESONATOR).replace("mean_photon_number", "n"), encoding="utf-8")
-        resonator.read(str(file))
-    assert set(resonator.read(str(file), photon_number=3.0)["mean_photon_number"]) == {3.0}
+        resonator_table.read(str(file))
+    assert set(resonator_table.read(str(file), resonator_table.Reading(photon_number=3.0))["mean_photon_number"]) == {
+        3.0
+    }
 
 
 def test_resonator_needs_its_arguments(tmp_path, capsys):
-    assert "needs --frequency" in one_sentence(capsys, tmp_path / "q.csv", "--model", "resonator")
+    file = tmp_path / "q.csv"
+    file.write_text("\n".join(RESONATOR), encoding="utf-8")
+    assert "needs --frequency" in one_sentence(capsys, file, "--model", "resonator")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import jaxtls as jt
-from jaxtls.cli import resonator, spring
+from jaxtls.cli import resonator_table, spring
 from jaxtls.cli.tables import InputError
 
 ANY = st.floats(allow_nan=True, allow_infinity=True)
@@ -49,9 +49,7 @@ TABLES = st.tuples(HEADS, st.lists(st.lists(CELLS, max_size=6), max_size=6)).map
 )
 
 
-@pytest.mark.parametrize(
-    "read", [spring.read, lambda path: resonator.read(path, None, None)], ids=["spring", "resonator"]
-)
+@pytest.mark.parametrize("read", [spring.read, resonator_table.read], ids=["spring", "resonator"])
 @given(text=st.one_of(TEXT, TABLES))
 @settings(max_examples=60, deadline=None)
 def test_a_reader_refuses_with_one_sentence_or_reads_numbers(read, text):

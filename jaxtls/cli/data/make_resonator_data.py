@@ -32,7 +32,7 @@ def make() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Columns T_K, mean_photon_number, Q_internal (64 rows); T_K, fractional_frequency_shift (16), 0 at the first."""
     from jaxtls.models.resonator import ResonatorLoss
 
-    model = ResonatorLoss(frequency=FREQUENCY, **TRUTH)
+    model = ResonatorLoss(frequency=FREQUENCY, quasiparticles="mattis-bardeen", **TRUTH)
     temperature, photons = (grid.ravel() for grid in np.meshgrid(TEMPERATURES, PHOTONS))
     rng = np.random.default_rng(SEED)
     q = np.asarray(model.quality_factor(temperature, photons))

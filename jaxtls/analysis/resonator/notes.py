@@ -1,0 +1,107 @@
+"""Sentences on what limits the answer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...fitting import FitResult
+from ..quantity import Quantity
+from .choice import AS_GOOD, Choice
+from .measured import Measured, drives_of, levels_of
+from .search import Searcher
+
+
+def notes_of(
+    measured: Measured,
+    searcher: Searcher,
+    choice: Choice,
+    fit: FitResult,
+    scale: float,
+    derived: dict[str, Quantity],
+    word: str,
+    draws: int,
+) -> list[str]:
+    """All sentences that apply."""
+    notes = []
+    if not measured.known:
+        how = "a bootstrap that draws whole temperatures" if draws else "the scatter about the fit"
+        notes.append(f"No error bars were given: errors are from {how}.")
+    elif scale > 1:
+        notes.append(
+            f"chi²/dof = {scale**2:.3g}: the form misses the data by more than their error bars; all errors above are "
+            f"widened by {scale:.2g}."
+        )
+    notes += _of_forms(choice, word)
+    if len(measured.quality):
+        if drives_of(measured.photons, measured.quality).max() == 0:
+            notes.append(
+                "One drive power: the data cannot see saturation; F tan delta is what is left of it at that power."
+            )
+        notes += _of_memory(measured, searcher, choice)
+    if not choice.has_gap:
+        levels = levels_of(np.concatenate([measured.temperature, measured.cold])).max() + 1
+        why = "one temperature says nothing of a gap" if levels == 1 else "no row is hot enough to ask for one"
+        notes.append(f"No term of quasiparticles: {why}.")
+    elif len(measured.quality):
+        hottest = float(measured.temperature.max())
+        drive = float(measured.photons.max())
+        share = float(fit.model.quasiparticle_loss(hottest) / fit.model.loss(hottest, drive))
+        if share < 0.2:
+            notes.append(
+                f"Quasiparticles make at most {100 * share:.2g} % of the loss at {hottest:g} K: "
+                "the data cannot fix Tc and A apart."
+            )
+    return notes + _of_agreement(derived)
+
+
+def _of_forms(choice: Choice, word: str) -> list[str]:
+    """By how much F moves between the forms that describe the data as well."""
+    least = min(aic for name, aic in choice.aic.items() if name != "no TLS")
+    good = [name for name, aic in choice.aic.items() if name != "no TLS" and aic - least < AS_GOOD]
+    if len(good) < 2 or word == "no TLS":
+        return []
+    tangents = [float(choice.forms[name].values[0]) for name in good]
+    low, high = min(tangents), max(tangents)
+    return [
+        f"The forms {', '.join(good)} describe the data about as well (AIC within {AS_GOOD:g}); between them "
+        f"F tan delta goes from {low:.3g} to {high:.3g}."
+    ]
+
+
+def _of_memory(measured: Measured, searcher: Searcher, choice: Choice) -> list[str]:
+    misfit = searcher.predict(choice.chosen, choice.best.values[None])[0][0] - searcher.data
+    misfit, drive = misfit[: len(measured.quality)], drives_of(measured.photons, measured.quality)
+    swept = levels_of(measured.temperature).max() > 0
+    group = drive if swept else levels_of(measured.temperature)
+    order = np.lexsort((measured.temperature if swept else measured.photons, group))
+    misfit, group = misfit[order], group[order]
+    pairs = group[1:] == group[:-1]
+    total = float(np.sum(misfit**2))
+    memory = float(np.sum(misfit[1:][pairs] * misfit[:-1][pairs]) / total) if total > 0 else 0.0
+    if memory <= 2 / math.sqrt(len(misfit)) or memory >= 1:
+        return []
+    what = "temperatures" if swept else "photon numbers"
+    return [
+        f"Residuals of neighbouring {what} are alike (correlation {memory:.2f}): a trend that is not noise is left in "
+        f"them, and the errors may be too small by about {math.sqrt((1 + memory) / (1 - memory)):.2g}."
+    ]
+
+
+def _of_agreement(derived: dict[str, Quantity]) -> list[str]:
+    """What the difference between loss alone and shift alone says."""
+    if "F tan delta, shift alone" not in derived:
+        return []
+    loss, pull = derived["F tan delta, loss alone"], derived["F tan delta, shift alone"]
+    error = math.hypot(loss.stderr or 0.0, pull.stderr or 0.0)
+    if not math.isfinite(error) or error == 0:
+        return ["Loss or shift alone does not fix F tan delta, so the two cannot be compared."]
+    away = abs(loss.value - pull.value) / error
+    if away <= 2:
+        return [f"Loss and shift agree on F tan delta ({away:.2g} joint standard errors apart)."]
+    return [
+        f"Loss and shift disagree on F tan delta by {away:.2g} joint standard errors. The loss sees TLSs at the "
+        "resonance alone, as far as the saturation form leaves them; the shift sees all up to kT, and no saturation. "
+        "A density of TLSs that grows with energy would do this, or error bars that are too small (see the residuals)."
+    ]

@@ -1,0 +1,83 @@
+r"""How a drive of n photons weakens the loss by TLSs: the factors that multiply F delta tanh(x), each 1 at n = 0.
+
+    standard     1 / sqrt(1 + (n / n_c)^beta)
+    crowley      1 / sqrt(1 + n^beta tanh(x) / (D T^beta1))
+    earnest      (1 + n / n_c)^-beta
+    power        1 / (1 + (n / n_c)^beta)
+    logarithmic  beta ln[1 + (e^(1/beta) - 1) / (1 + n / n_c)]
+
+The last is 1 - beta ln(n / n_c) between n_c and e^(1/beta) n_c, the law of TLSs whose energies others make jitter, and
+continues it smoothly to n = 0 and to n -> infinity, where a bare logarithm has no value or turns negative.
+
+Sources: D. P. Pappas et al., IEEE Trans. Appl. Supercond. 21, 871 (2011) (standard); K. D. Crowley et al., Phys. Rev. X
+13, 041005 (2023) (crowley); C. T. Earnest et al., Supercond. Sci. Technol. 31, 125013 (2018) (earnest); L. Faoro and
+L. B. Ioffe, Phys. Rev. Lett. 109, 157005 (2012), and C.-C. Hung et al., arXiv:2302.00318 (logarithmic).
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+FORMS = ("crowley", "standard", "earnest", "power", "logarithmic", "none")
+
+
+def reduction(
+    form: str, photons: Array, temperature: Array, seen: Array, critical: Array, thermal: Array, exponent: Array
+) -> Array:
+    """The factor of one form, in (0, 1].
+
+    Arguments:
+        form: one of FORMS.
+        photons: n >= 0.
+        temperature: T > 0 [K].
+        seen: tanh(hf/2kT).
+        critical: n_c, or D [K^-thermal].
+        thermal: beta1, which "crowley" alone uses.
+        exponent: beta.
+
+    Returns:
+        The shape to which the arrays broadcast.
+
+    Example:
+        >>> round(float(reduction("earnest", jnp.array(3.0), 0.1, 1.0, jnp.array(1.0), 0.0, jnp.array(0.5))), 12)
+        0.5
+    """
+    if form == "none":
+        return jnp.ones(jnp.broadcast_shapes(jnp.shape(photons), jnp.shape(temperature), jnp.shape(seen)))
+    if form == "earnest":
+        return (1 + photons / critical) ** -exponent
+    if form == "logarithmic":
+        y = photons / critical
+        return 1 + exponent * (jnp.log1p(y * jnp.exp(-1 / exponent)) - jnp.log1p(y))
+    # n^beta has no finite slope at n = 0; the inner `where` keeps the other parameters' gradients finite there.
+    drive = jnp.where(photons > 0, jnp.where(photons > 0, photons, 1.0) ** exponent, 0.0)
+    if form == "crowley":
+        return 1 / jnp.sqrt(1 + drive * seen / (critical * temperature**thermal))
+    saturation = drive / critical**exponent
+    return 1 / (1 + saturation) if form == "power" else 1 / jnp.sqrt(1 + saturation)
+
+
+def half_power_photons(
+    form: str, temperature: Array, seen: Array, critical: Array, thermal: Array, exponent: Array
+) -> Array:
+    """The photon number at which `reduction` is 1/sqrt(2); infinite for "none".
+
+    Example:
+        >>> float(half_power_photons("standard", jnp.array(0.1), 1.0, jnp.array(7.0), 0.0, jnp.array(0.5)))
+        7.0
+    """
+    if form == "none":
+        return jnp.full(jnp.shape(temperature), jnp.inf)
+    if form == "crowley":
+        return (critical * temperature**thermal / seen) ** (1 / exponent)
+    if form == "standard":
+        ratio = jnp.ones_like(exponent)
+    elif form == "earnest":
+        ratio = jnp.expm1(np.log(2) / (2 * exponent))
+    elif form == "power":
+        ratio = (np.sqrt(2) - 1) ** (1 / exponent)
+    else:
+        ratio = jnp.expm1((1 - np.sqrt(0.5)) / exponent) / -jnp.expm1(-np.sqrt(0.5) / exponent)
+    return jnp.broadcast_to(critical * ratio, jnp.shape(temperature))
