@@ -5,6 +5,10 @@ from importlib.metadata import version as _version
 from . import interop as interop
 from . import plot as plot
 from . import quantum as quantum
+from .analysis import ResonatorAnalysis as ResonatorAnalysis
+from .analysis import ResonatorGroup as ResonatorGroup
+from .analysis import analyse_resonator as analyse_resonator
+from .analysis import combine_resonators as combine_resonators
 from .analysis.trace_files import Trace as Trace
 from .analysis.trace_files import read_trace as read_trace
 from .analysis.trace_table import TraceTable as TraceTable
@@ -13,10 +17,6 @@ from .analysis.traces import TraceFit as TraceFit
 from .analysis.traces import fit_trace as fit_trace
 from .dynamics import AbstractModel as AbstractModel
 from .dynamics import Plan as Plan
-from .analysis import ResonatorAnalysis as ResonatorAnalysis
-from .analysis import ResonatorGroup as ResonatorGroup
-from .analysis import analyse_resonator as analyse_resonator
-from .analysis import combine_resonators as combine_resonators
 from .dynamics import Solution as Solution
 from .dynamics import Splitting as Splitting
 from .dynamics import StrangSolver as StrangSolver

@@ -21,15 +21,10 @@ ALLOWED = {
     "ensemble": set(),
     "fitting": set(),
     "analysis": {"models", "ensemble", "fitting"},
-    "plot": {"quantum", "fitting"},
+    "plot": {"quantum", "fitting", "analysis"},
     "interop": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "analysis"},
     "reproduce": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "plot", "interop"},
     "cli": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "analysis", "plot", "reproduce"},
-    "analysis": {"models", "fitting"},
-    "plot": {"quantum", "fitting", "analysis"},
-    "interop": {"quantum", "dynamics", "models", "ensemble", "fitting"},
-    "reproduce": {"quantum", "dynamics", "models", "ensemble", "fitting", "plot", "interop"},
-    "cli": {"quantum", "dynamics", "models", "ensemble", "fitting", "analysis", "plot", "reproduce"},
 }
 SHARED = {"_checks", "_progress"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}

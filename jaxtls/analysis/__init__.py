@@ -1,4 +1,3 @@
-"""From measured files to fitted models: what the command line says, as functions."""
 """From measured numbers to an answer with errors and a verdict: models and fitting brought together."""
 
 from .resonator import ResonatorAnalysis as ResonatorAnalysis

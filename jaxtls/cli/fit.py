@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from .._progress import Progress
     from .report import Report
 
-    Fitted = tuple[Report, Callable[[Report], Any]]
-
 
 def add(commands: Any) -> None:
     """Add the command to argparse's subparsers."""
@@ -31,14 +29,13 @@ def add(commands: Any) -> None:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     fit.add_argument(
-        "data", nargs="?", metavar="DATA.csv", help="measured data; each model brings an example of its own"
+        "data",
+        nargs="*",
+        metavar="DATA.csv",
+        help="measured data, for a resonator also traces of S21 (.s2p, .csv, .npy); each model brings an example",
     )
-    fit.add_argument(
-        "--model", choices=["spring", "resonator", "telegraph"], required=True, help="what the data are of"
-    )
-    fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
     fit.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read, and count them")
-    fit.add_argument("--model", choices=["spring", "resonator"], required=True, help="what the data are of")
+    fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
     fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -94,10 +91,12 @@ def add(commands: Any) -> None:
     )
     resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
+    resonator.add_argument("--temperature", type=_positive, help="of traces of S21 that do not tell theirs [K]")
 
     telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
     telegraph.add_argument(
         "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
+    )
     swap = fit.add_argument_group(
         "swap: columns frequency_MHz, time_us, population, optional population_error; frees each TLS's frequency, "
         "coupling and loss, the qubit's own loss, contrast and offset"
@@ -118,51 +117,18 @@ def run(options: argparse.Namespace) -> int:
     jax.config.update("jax_enable_x64", True)
 
     from .._progress import Progress
-    from . import resonator, resonator_shift, spring, telegraph
 
     progress = Progress(quiet=options.quiet)
-    if options.model == "resonator":
-        own = options.data is None
-        frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
-        if frequency is None:
-            raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
-        table = resonator.read(options.data or str(resonator.BUNDLED), options.photon_number, options.max_temperature)
-        path = options.shift or (str(resonator.BUNDLED_SHIFT) if own else None)
-        shift = None if path is None else resonator_shift.read(path, options.max_temperature)
-        report = resonator.run(
-            table,
-            frequency,
-            shift=shift,
-            saturation=options.saturation,
-            n_starts=options.starts or 4,
-            bootstrap=options.bootstrap,
-            progress=progress,
-        )
-        picture: Callable[..., Any] = functools.partial(resonator.picture, shift=shift)
-    elif options.model == "telegraph":
-        table = telegraph.read(options.data or telegraph.BUNDLED)
-        report = telegraph.run(table, fluctuators=options.fluctuators, n_starts=options.starts or 4, progress=progress)
-        picture = telegraph.picture
-    else:
-        table = spring.read(options.data or spring.BUNDLED)
-        report = spring.run(
-            table,
-            n_spins=options.n_spins,
-            beta=options.beta,
-            alpha=options.alpha,
-            start={"gamma": options.gamma, "splitting": options.splitting, "omega": options.omega},
-            n_starts=options.starts or 1,
-            progress=progress,
-        )
-        picture = spring.picture
-    report, draw = MODELS[options.model](options, progress)
+    # one file, or several traces of a resonator
+    options.files, options.data = options.data, options.data[0] if options.data else None
+    if len(options.files) > 1 and options.model != "resonator":
+        raise InputError(f"--model {options.model} takes one file, but {len(options.files)} were given.")
+    if options.model == "resonator" and options.group:
+        return _run_group(options, progress)
+    report, picture = MODELS[options.model](options, progress)
     report = dataclasses.replace(report, command=options.said)
     progress.stage("draw and write")
     try:
-        paths = report.write(options.out, draw(report))
-    if options.model == "resonator" and options.group:
-        return _run_group(options, progress)
-    report, picture = (_resonator if options.model == "resonator" else _spring)(options, progress)
         paths = report.write(options.out, picture)
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
@@ -172,34 +138,9 @@ def run(options: argparse.Namespace) -> int:
     return 0 if report.fit.success else 1
 
 
-def _resonator(options: argparse.Namespace, progress: Progress) -> Fitted:
-    from . import resonator, resonator_shift
-
-    own = options.data is None
-    frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
-    if frequency is None:
-        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
-    table = resonator.read(options.data or str(resonator.BUNDLED), options.photon_number, options.max_temperature)
-    path = options.shift or (str(resonator.BUNDLED_SHIFT) if own else None)
-    shift = None if path is None else resonator_shift.read(path, options.max_temperature)
-    report = resonator.run(
-        table,
-        frequency,
-        shift=shift,
-        saturation=options.saturation,
-        n_starts=options.starts or 4,
-        bootstrap=options.bootstrap,
-        progress=progress,
-    )
-    return report, functools.partial(resonator.picture, table, shift=shift)
-
-
-def _spring(options: argparse.Namespace, progress: Progress) -> Fitted:
-    from . import spring
-
-    table = spring.read(options.data or spring.BUNDLED)
 def _reading(options: argparse.Namespace) -> Any:
     from .resonator_table import Reading
+
     return Reading(
         columns=dict(options.column),
         photon_number=options.photon_number,
@@ -210,6 +151,9 @@ def _reading(options: argparse.Namespace) -> Any:
         coupling_quality=options.q_coupling,
         group=options.group,
         skip_bad=options.skip_bad,
+    )
+
+
 def _choices(options: argparse.Namespace) -> dict[str, Any]:
     held = {}
     for name, text in options.hold:
@@ -225,27 +169,42 @@ def _choices(options: argparse.Namespace) -> dict[str, Any]:
         "n_starts": options.starts or 4,
         "bootstrap": options.bootstrap,
     }
+
+
 def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     import numpy as np
-    from . import resonator
+
+    from . import resonator, traces
     from .resonator_table import read, read_shift
+
     reading, choices = _reading(options), _choices(options)
     # the example is used whole or not at all: a file of the user's is never mixed with it
     own = options.data is None and options.shift is None
+    frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
     table = shift = None
-    if options.data is not None or own:
+    left_out: list[str] = []
+    if options.data is not None and traces.are_traces(options.files):
+        progress.stage("fit circles")
+        table, left_out = traces.read(options.files, reading, options.temperature)
+    elif options.data is not None or own:
         table = read(str(resonator.BUNDLED) if own else options.data, reading)
     if options.shift is not None or own:
         shift = read_shift(str(resonator.BUNDLED_SHIFT) if own else options.shift, reading)
     if frequency is None and table is not None and "f_r_Hz" in table:
         frequency = float(np.median(table["f_r_Hz"]))
+    if frequency is None:
+        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
     found = resonator.analyse(table, frequency, shift=shift, progress=progress, **choices)
     report = resonator.report_of(found, table, shift, options.saturation, choices["n_starts"])
+    report = dataclasses.replace(report, notes=[*report.notes, *left_out])
     return report, resonator.picture(found, report.source["name"])
+
+
 def _run_group(options: argparse.Namespace, progress: Progress) -> int:
     from . import resonator
     from .report import finite, versions
     from .resonator_table import read
+
     if options.data is None:
         raise InputError("--group needs DATA.csv, a file with several resonators.")
     table = read(options.data, _reading(options))
@@ -273,7 +232,11 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
     print(text)
     return 0 if all(found.fit.success for found in group.analyses.values()) else 1
+
+
 def _spring(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
+    from . import spring
+
     table = spring.read(options.data or spring.BUNDLED, options.skip_bad)
     report = spring.run(
         table,
@@ -284,32 +247,42 @@ def _spring(options: argparse.Namespace, progress: Progress) -> tuple[Report, An
         n_starts=options.starts or 1,
         progress=progress,
     )
-    return report, functools.partial(spring.picture, table)
+    return report, spring.picture(table, report)
 
 
-def _swap(options: argparse.Namespace, progress: Progress) -> Fitted:
+def _telegraph(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
+    from . import telegraph
+
+    table = telegraph.read(options.data or telegraph.BUNDLED)
+    report = telegraph.run(table, fluctuators=options.fluctuators, n_starts=options.starts or 4, progress=progress)
+    return report, telegraph.picture(table, report)
+
+
+def _swap(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import swap
 
     table = swap.read(options.data or swap.BUNDLED)
     report = swap.run(table, most=options.max_tls, progress=progress)
-    return report, functools.partial(swap.picture, table)
+    return report, swap.picture(table, report)
 
 
-def _t1(options: argparse.Namespace, progress: Progress) -> Fitted:
+def _t1(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import t1
 
     table = t1.read(options.data or t1.BUNDLED)
     report = t1.run(table, progress=progress)
-    return report, functools.partial(t1.picture, table)
+    return report, t1.picture(table, report)
 
 
-MODELS: dict[str, Callable[[argparse.Namespace, Progress], Fitted]] = {
+MODELS: dict[str, Callable[[argparse.Namespace, Progress], tuple[Report, Any]]] = {
     "spring": _spring,
     "resonator": _resonator,
+    "telegraph": _telegraph,
     "swap": _swap,
     "t1": _t1,
 }
-    return report, spring.picture(table, report)
+
+
 def _pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (equals and name.strip() and value.strip()):

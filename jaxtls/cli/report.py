@@ -6,7 +6,6 @@ import json
 import math
 import pathlib
 import platform
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -14,27 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..fitting import LikelihoodFit
-from ..fitting.estimates import with_error
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A number with its standard error, unit and meaning; the error is None where it is not known."""
-
-    value: float
-    stderr: float | None = None
-    unit: str = ""
-    meaning: str = ""
-
-    def __str__(self) -> str:
-        number = f"{self.value:.6g}" if self.stderr is None else with_error(self.value, self.stderr)
-        return f"{number} {self.unit}".rstrip()
-
-    def mathtext(self) -> str:
-        """The same for a picture's title, with a proper power of ten."""
-        return re.sub(r"\)e\+?(-?\d+)", r") $\\times 10^{\1}$", str(self))
 from ..analysis.quantity import Quantity as Quantity
+from ..fitting import LikelihoodFit
 
 
 @dataclass(frozen=True)
@@ -73,16 +53,11 @@ class Report:
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
-        values, errors = (
-            np.concatenate([np.ravel(np.asarray(part, float)) for part in parts.values()])
-            for parts in (self.fit.values, self.fit.stderr)
-        )
         return {
             name: Quantity(float(value), float(error), *self.describe.get(name, ("", "")))
             for name, value, error in zip(
                 self.fit.names, _scalars(self.fit.values), _scalars(self.fit.stderr), strict=True
             )
-            for name, value, error in zip(self.fit.names, values, errors, strict=True)
         }
 
     def blind_spots(self) -> list[str]:

@@ -15,8 +15,8 @@ from .heated import TLSHeatedOscillator as TLSHeatedOscillator
 from .network import NetworkBalance as NetworkBalance
 from .network import ThermalNetwork as ThermalNetwork
 from .resonator import ResonatorLoss as ResonatorLoss
-from .resonator_trace import ResonatorTrace as ResonatorTrace
 from .resonator import photon_number as photon_number
+from .resonator_trace import ResonatorTrace as ResonatorTrace
 from .solid import TunnellingSolid as TunnellingSolid
 from .spin_bath import DiscreteSpectralDensity as DiscreteSpectralDensity
 from .spin_bath import OhmicSpectralDensity as OhmicSpectralDensity

@@ -8,11 +8,11 @@ from ._fits import fit_report as fit_report
 from ._fits import trace_fit as trace_fit
 from ._maps import sweep as sweep
 from ._network import heat_flows as heat_flows
-from ._resonance import resonance as resonance
 from ._noise import allan_deviation as allan_deviation
 from ._noise import coherence_decay as coherence_decay
 from ._noise import noise_spectrum as noise_spectrum
 from ._noise import telegraph_fit as telegraph_fit
+from ._resonance import resonance as resonance
 from ._resonator import resonator_batch as resonator_batch
 from ._resonator import resonator_fit as resonator_fit
 from ._states import populations as populations

@@ -72,6 +72,10 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"frequencies": [1.0, 1.2], "betas": [1.0, 2.0], "rates": [0.1, 0.1], "incoherent": 0.1 * SX},
         ),
         "ResonatorLoss": (jt.ResonatorLoss, {"frequency": 5e9, "loss_tangent": 1e-6, "critical_power": 1.0}),
+        "photon_number": (
+            jt.photon_number,
+            {"power": -80.0, "quality_factor": 1e6, "coupling_quality_factor": 1e5, "frequency": 5e9},
+        ),
         "ResonatorTrace": (
             jt.ResonatorTrace,
             {
@@ -90,9 +94,6 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"frequencies": FREQUENCIES, "s21": TRACE, "form": "notch"},
         ),
         "fit_traces": (lambda **k: jt.fit_traces(["lost.s2p"], **k), {"temperature": 0.1, "power_dBm": -40.0}),
-        "photon_number": (
-            jt.photon_number,
-            {"power": -80.0, "quality_factor": 1e6, "coupling_quality_factor": 1e5, "frequency": 5e9},
         "TLSGlass": (
             jt.TLSGlass,
             {

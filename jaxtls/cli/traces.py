@@ -1,0 +1,47 @@
+"""From files of a network analyser to the table that `jaxtls fit --model resonator` fits."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+from collections.abc import Sequence
+
+from ..analysis.trace_table import TraceTable, fit_traces
+from .resonator_table import LEAST, Reading, cut, in_our_units
+from .tables import InputError, Table
+
+ENDINGS = (".s1p", ".s2p", ".s3p", ".s4p", ".npy")
+
+
+def are_traces(paths: Sequence[str]) -> bool:
+    """Whether files are traces of S21: several, or by their endings."""
+    return len(paths) > 1 or any(path.lower().endswith(ENDINGS) for path in paths)
+
+
+def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> tuple[Table, list[str]]:
+    """The quality factors of the circles that can be trusted, and a note for each that was left out.
+
+    Raises:
+        InputError: one sentence on what is wrong.
+    """
+    form = None if reading.coupling == "notch" else reading.coupling
+    try:
+        found = fit_traces(paths, form=form, temperature=temperature, Q_coupling=reading.coupling_quality)
+    except ValueError as error:
+        raise InputError(str(error)) from None
+    notes = [f"{name} was left out: {reason}" for name, reason in found.refused]
+    _require(found, notes, reading)
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(pathlib.Path(path).read_bytes())
+    table = Table(f"{len(found)} traces", digest.hexdigest(), found.columns, skipped=len(found.refused))
+    return cut(in_our_units(table, reading), reading, LEAST), notes
+
+
+def _require(found: TraceTable, notes: list[str], reading: Reading) -> None:
+    if not len(found):
+        raise InputError("No trace gives a circle that can be trusted: " + " ".join(notes))
+    if "T_K" not in found.columns:
+        raise InputError("The traces do not tell their temperature: name the files so (T20mK) or give --temperature.")
+    if "power_dBm" not in found.columns and reading.photon_number is None:
+        raise InputError("The traces do not tell their power: name the files so (-60dBm) or give --photon-number.")
