@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from ..fitting.result import with_error
+from ..fitting.estimates import with_error
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from jaxtyping import ArrayLike
 
 from .._checks import require
 from ..fitting import FitResult
-from ..fitting.result import with_error
+from ..fitting.estimates import with_error
 from ..models.resonator_trace import ResonatorTrace, check_form
 from .circle import Start, first_estimate, line_misfit
 from .circle_fit import Circle, Span, fit_circle
