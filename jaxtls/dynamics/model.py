@@ -33,6 +33,16 @@ class AbstractModel(eqx.Module):
         """The right-hand side with everything made that depends neither on time nor on the state."""
         return self.vector_field
 
+    # --- where it comes to rest ---------------------------------------------------------------------------------------
+
+    def lindbladian(self) -> AbstractModel | None:
+        """The same physics as a generator on density matrices, which `steady_state` takes; None: there is none."""
+        return None
+
+    def steady_state(self) -> PyTree | None:
+        """The state at rest, where the model has a way of its own to it; None: it has not."""
+        return None
+
     # --- what is recorded ---------------------------------------------------------------------------------------------
 
     @property
