@@ -14,8 +14,10 @@ from ..quantum import to_density_matrix
 from . import foreign
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
-from .resolvent import sparse
-from .resolvent.linear import Kind, Resolvent, dense_kind, kind_of, smallest
+from .resolvent import assembly, sparse
+from .resolvent.host import at_rest
+from .resolvent.linear import Kind, Resolvent, Solve, dense_kind, kind_of, smallest
+from .resolvent.unknowns import in_real_numbers, pack, unpack
 from .resting import SEVERAL, UNCONVERGED, describe
 
 METHODS = ("auto", "direct", "iterative")
@@ -37,7 +39,7 @@ class SteadyInfo(eqx.Module):
             precision (factors) or below 1e-6 (iterative) there are several steady states. inf with `rho0`.
         unique: the isolation is large enough, or `rho0` chooses among the states.
         converged: the residual is small enough.
-        method: "dense", "blocks" or "sparse" factors, or "iterative".
+        method: "dense", "blocks" or "sparse" factors, "banded" ones with iteration, or "iterative".
     """
 
     residual: Array
@@ -103,9 +105,9 @@ def steady_state(
     start = None if rho0 is None else to_density_matrix(foreign.as_state("rho0", rho0, model.n)).astype(model.dtype)
     kind = kind_of(model, method, hermitian=True)
     rho, found = _judged(model, start, kind)
-    repeatable = kind.name == "iterative" and method == "auto" and model.n <= REPEATED_LEVELS
+    repeatable = not kind.is_exact and method == "auto" and model.n <= REPEATED_LEVELS and start is None
     if repeatable and not is_traced(rho) and not bool(found.converged & found.unique):
-        rho, found = _judged(model, start, dense_kind(model.n))
+        rho, found = _repeated(model)
     if throw is not False:
         rho = _refused(rho, found, model, throw)
     return (rho, found) if info else rho
@@ -144,14 +146,36 @@ def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: boo
     return rho
 
 
+def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
+    """Known numbers once more, with the whole matrix."""
+    kind = dense_kind(model.n)
+    if jax.default_backend() != "cpu":
+        return _judged(model, None, kind)
+    matrix, scale = _matrix(model)
+    x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
+    rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
+    return _described(model, rho / jnp.trace(rho).real, jnp.asarray(isolation), kind)
+
+
+@eqx.filter_jit
+def _matrix(model: AbstractGenerator) -> tuple[Array, Array]:
+    """-L on the real numbers of a Hermitian matrix, and the scale."""
+    return in_real_numbers(-assembly.whole(model), model.n), Resolvent.build(model, dense_kind(model.n)).scale
+
+
 @eqx.filter_jit
 def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[Array, SteadyInfo]:
     rho, isolation = _solved(model, kind) if rho0 is None else _reached(model, rho0, kind)
+    return _described(model, rho, isolation, kind)
+
+
+@eqx.filter_jit
+def _described(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -> tuple[Array, SteadyInfo]:
     eps = float(np.finfo(np.dtype(rho.dtype)).eps)
     fixed, still = jax.lax.stop_gradient((model, rho))
     scale = Resolvent.build(fixed, kind).scale
     residual = jnp.linalg.norm(fixed.generator()(0.0, still, None)) / scale
-    least = {"iterative": 1e-6, "sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps)
+    least = {"iterative": 1e-6, "banded": 1e-6, "sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps)
     return rho, SteadyInfo(residual, isolation, isolation > least, residual < eps**0.5, kind.name)
 
 
@@ -165,7 +189,7 @@ def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
     rho = resolvent.solve(rhs, inverses=inverses)
     rho = (rho + rho.conj().T) / 2
     rho = rho / jnp.trace(rho).real
-    if kind.order is not None:
+    if kind.is_exact and kind.order is not None:
         real = jnp.finfo(dtype).dtype if resolvent.hermitian else dtype
         return rho, smallest(inverses, model.n**2, scale, real)
     still = eqx.tree_at(lambda r: r.model, resolvent, jax.lax.stop_gradient(model))
@@ -174,15 +198,15 @@ def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
     return rho, _met(still, inverses[0])
 
 
-def _met(resolvent: Resolvent, inverse) -> Array:
+def _met(resolvent: Resolvent, inverse: Solve) -> Array:
     """1 where M reaches a random traceless matrix; else |M† rest| / |rest|, 0 where the rest is conserved."""
     n, rng = resolvent.model.n, np.random.default_rng(0)
     noise = rng.normal(size=(n, n)) / n + np.diag(rng.normal(size=n))
     noise = noise + noise.T
     noise -= np.eye(n) * np.trace(noise) / n
     rhs = jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale
-    rest = (resolvent.apply(resolvent.solve(rhs, inverses=(inverse, inverse), rtol=1e-5)) - rhs).reshape(-1)
-    apply = resolvent.on_unknowns()
+    found = resolvent.solve(rhs, inverses=(inverse, inverse), rtol=1e-5)
+    rest, apply = pack(resolvent.apply(found) - rhs, resolvent.hermitian), resolvent.on_unknowns()
     adjoint = jax.linear_transpose(apply, rest)(rest.conj())[0].conj()
     left = jnp.linalg.norm(adjoint) / (resolvent.scale * jnp.linalg.norm(rest))
     return jnp.where(jnp.linalg.norm(rest) < 1e-3 * jnp.linalg.norm(rhs), 1.0, left)

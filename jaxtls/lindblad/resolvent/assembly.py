@@ -9,7 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
+from ..rhs.fields import HIGHEST
 from .levels import Entries, Order, entries
 from .sparse import Structure
 from .unknowns import in_real_numbers, places
@@ -26,9 +28,9 @@ class Scatter(NamedTuple):
 def from_lindbladian(model: Lindbladian, structure: Structure, order: Order, trace: ArrayLike, s: ArrayLike) -> Array:
     """(K, 3, P, P) blocks, by elements where there are several blocks and as a whole where there is one."""
     n = order.n
-    effective = model.ket_generator()(0.0, jnp.eye(n, dtype=model.dtype))
     if order.count == 1:
-        return from_matrix(_whole(model, effective), order, trace, s)
+        return from_matrix(whole(model), order, trace, s)
+    effective = model.ket_generator()(0.0, jnp.eye(n, dtype=model.dtype))
     found, scatter = _entries(structure), _scatter(structure, order)
     values = model.jumps.values.reshape(-1)
     products = model.rates[found.owner] * values[found.first] * values[found.second].conj()
@@ -49,15 +51,18 @@ def from_matrix(matrix: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> 
     return _completed(jnp.stack([nothing, own, nothing])[None], order, trace, s)
 
 
-def _whole(model: Lindbladian, effective: Array) -> Array:
-    """L as a matrix on the rows of rho laid end to end: of n^4 elements, each written once."""
-    n, one = model.n, jnp.eye(model.n, dtype=effective.dtype)
+def whole(model: AbstractGenerator) -> Array:
+    """L as a matrix on the rows of rho laid end to end, (n^2, n^2); of a `Lindbladian` each element is written once."""
+    if not isinstance(model, Lindbladian):
+        return model.matrix()
+    n, one = model.n, jnp.eye(model.n, dtype=model.dtype)
+    effective, jumps = model.ket_generator()(0.0, one), model.jumps.dense()
     outer = lambda a, b: (a[:, None, :, None] * b[None, :, None, :]).reshape(n * n, n * n)
-    jumps = model.jumps.dense()
     total = outer(effective, one) + outer(one, effective.conj())
     if model.jumps.count == 0:
         return total
-    gains = jnp.einsum("c,cik,cjl->ijkl", model.rates.astype(jumps.dtype), jumps, jumps.conj())
+    rates = model.rates[: model.jumps.count].astype(jumps.dtype)
+    gains = jnp.einsum("c,cik,cjl->ijkl", rates, jumps, jumps.conj(), precision=HIGHEST)
     return total + gains.reshape(n * n, n * n)
 
 

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
@@ -39,7 +39,7 @@ class BetweenJumps(eqx.Module):
         mean = jnp.mean(-2 * values.real)
         return cls(vectors, values - 0.5 * FLOOR * jnp.where(mean > 0, mean, 1.0))
 
-    def solve(self, r: Array, s: Array) -> Array:
+    def solve(self, r: Array, s: ArrayLike) -> Array:
         """y with s y - A y - y A† = r."""
         product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
         inner = product(product(self.vectors.conj().T, r), self.vectors)

@@ -81,7 +81,7 @@ def inverse(matrix: Array) -> Array:
     if size == leaf:
         return _small(matrix)
 
-    def replace(k: int, a: Array) -> Array:
+    def replace(k: Array, a: Array) -> Array:
         start = k * leaf
         column = jax.lax.dynamic_slice(a, (0, start), (size, leaf))
         row = jax.lax.dynamic_slice(a, (start, 0), (leaf, size))

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+from ..._checks import is_traced
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
 from . import assembly, levels, sparse
@@ -33,16 +34,26 @@ FEW, MANY = 5e7, 2e9
 # A generator of unknown structure is written as a matrix up to this many levels.
 MATRIX_LEVELS = 32
 # Steps of the refinement of factors, and of an iteration, with the directions that it remembers.
-REFINEMENTS, ITERATIONS, KEPT = 12, 1500, 60
+REFINEMENTS, ITERATIONS, KEPT = 12, 400, 60
 
 Solve = Callable[[Array], Array]
 
 
 class Kind(NamedTuple):
-    """How the equation is solved: "blocks", "dense" (one block), "sparse" or "iterative"; in which order."""
+    """How the equation is solved: "blocks", "dense" (one block), "sparse" or "iterative"; in which order.
+
+    "banded": arrays whose numbers are traced are taken to couple neighbouring levels, as `structure` says. Where the
+    running program finds that they do, the blocks are exact; where not, the motion between jumps stands in for them.
+    """
 
     name: str
     order: levels.Order | None = None
+    structure: sparse.Structure | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there are factors of all of M."""
+        return self.name not in ("iterative", "banded")
 
 
 class Resolvent(eqx.Module):
@@ -83,19 +94,28 @@ class Resolvent(eqx.Module):
         if order is not None:
             trace = self.trace * self.scale
             if isinstance(still, Lindbladian):
-                blocks = assembly.from_lindbladian(still, sparse.Structure.of(still), order, trace, shifted)
+                structure = self.kind.structure or sparse.Structure.of(still)
+                blocks = assembly.from_lindbladian(still, structure, order, trace, shifted)
             else:
-                blocks = assembly.from_matrix(still.matrix(), order, trace, shifted)
+                blocks = assembly.from_matrix(assembly.whole(still), order, trace, shifted)
             factors = Elimination.of(blocks)
             by = lambda flag: lambda v: order.gathered(factors.solve(order.spread(v), transposed=flag))
-            return by(False), by(True)
+            if self.kind.structure is None or not isinstance(still, Lindbladian):
+                return by(False), by(True)
+            fits, (other, other_transposed) = self.kind.structure.holds(still), self._between_jumps(s)
+            either = lambda first, second: lambda v: jax.lax.cond(fits, first, second, v)
+            return either(by(False), other), either(by(True), other_transposed)
         if self.kind.name == "sparse" and isinstance(still, Lindbladian):
-            solve = lambda flag: lambda v: sparse.solve(
-                still, self.trace * self.scale, shifted, v.reshape(n, n), flag
-            ).reshape(-1)
+            solve = lambda flag: (
+                lambda v: sparse.solve(still, self.trace * self.scale, shifted, v.reshape(n, n), flag).reshape(-1)
+            )
             return solve(False), solve(True)
-        between = BetweenJumps.of(effective(still))
-        forward = lambda v: between.solve(v.reshape(n, n), s).reshape(-1)
+        return self._between_jumps(s)
+
+    def _between_jumps(self, s: ArrayLike) -> tuple[Solve, Solve]:
+        """The motion between jumps as an approximate inverse, and its transpose."""
+        between, n = BetweenJumps.of(effective(jax.lax.stop_gradient(self.model))), self.model.n
+        forward = lambda v: pack(between.solve(unpack(v, n, self.hermitian), s), self.hermitian)
         return forward, lambda v: jax.linear_transpose(forward, v)(v)[0]
 
     def solve(
@@ -111,7 +131,7 @@ class Resolvent(eqx.Module):
         """X with M X = rhs, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
         rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
         forward, transposed = self.approximate(s, floor) if inverses is None else inverses
-        iterative = self.kind.name == "iterative"
+        iterative = not self.kind.is_exact
         most, kept = (ITERATIONS, KEPT) if iterative else (REFINEMENTS, REFINEMENTS)
 
         def by(inverse: Solve) -> Callable[[Solve, Array], Array]:
@@ -141,6 +161,8 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
     order = levels.order(structure, hermitian)
     if order.work <= FEW * (1 if hermitian else 0.25):
         return _blocks(order)
+    if method == "auto" and is_traced(model.terms.values) and (guess := structure.banded()) is not None:
+        return Kind("banded", levels.order(guess, hermitian), guess)
     if jax.default_backend() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):
         return Kind("sparse")
     return _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
@@ -158,12 +180,9 @@ def _blocks(order: levels.Order) -> Kind:
 def smallest(inverses: tuple[Solve, Solve], count: int, scale: Array, dtype: jnp.dtype) -> Array:
     """Smallest singular value of M over its scale, by inverse iteration: one vector and its largest growth."""
     vector = jnp.asarray(np.random.default_rng(0).normal(size=count), dtype)
-    growth = jnp.zeros(())
     forward, transposed = inverses
-    for _ in range(3):
-        vector = vector / jnp.linalg.norm(vector)
-        # The adjoint is the transpose of the conjugate.
-        vector = transposed(forward(vector).conj()).conj()
-        growth = jnp.linalg.norm(vector)
+    # The adjoint is the transpose of the conjugate.
+    grown = lambda _, v: transposed(forward(v / jnp.linalg.norm(v)).conj()).conj()
+    growth = jnp.linalg.norm(jax.lax.fori_loop(0, 3, grown, vector))
     found = 1 / (jnp.sqrt(growth) * scale)
     return jnp.where(jnp.isfinite(growth), found, 0.0)

@@ -16,6 +16,10 @@ from jaxtyping import Array
 
 # Reorthogonalised once: without it the directions lose their angles after some ten steps.
 PASSES = 2
+# Step, x, residual, what the next direction comes from, directions, images, whether there are new ones.
+State = tuple[Array, Array, Array, Array, Array, Array, Array]
+# Share of the residual that a step has to take for the next one to start from what is left.
+STANDS = 0.1
 
 
 def minimal_residuals(
@@ -25,13 +29,13 @@ def minimal_residuals(
     least = 100 * float(jnp.finfo(b.dtype).eps)
     goal = rtol * jnp.linalg.norm(b)
 
-    def unfinished(state: tuple[Array, ...]) -> Array:
-        k, _, rest, _, _, alive = state
+    def unfinished(state: State) -> Array:
+        k, _, rest, _, _, _, alive = state
         return alive & (k < most) & (jnp.linalg.norm(rest) > goal)
 
-    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        k, x, rest, directions, images, _ = state
-        direction = approximate(rest)
+    def step(state: State) -> State:
+        k, x, rest, seed, directions, images, _ = state
+        direction = approximate(seed)
         image = apply(direction)
         before = jnp.linalg.norm(image)
         for _ in range(PASSES):
@@ -43,15 +47,19 @@ def minimal_residuals(
         direction, image = (jnp.where(new, part / size, 0) for part in (direction, image))
         share = jnp.vdot(image, rest)
         slot = k % kept
+        # Where the residual hardly moves its own direction would come again: the last image leads on, as in GMRES.
+        moved = jnp.abs(share) > STANDS * jnp.linalg.norm(rest)
+        rest = rest - share * image
         return (
             k + 1,
             x + share * direction,
-            rest - share * image,
+            rest,
+            jnp.where(moved, rest, image),
             directions.at[slot].set(direction),
             images.at[slot].set(image),
             new,
         )
 
     nothing = jnp.zeros((kept, b.shape[0]), b.dtype)
-    start = (jnp.zeros((), jnp.int32), jnp.zeros_like(b), b, nothing, nothing, jnp.asarray(True))
+    start = (jnp.zeros((), jnp.int32), jnp.zeros_like(b), b, b, nothing, nothing, jnp.asarray(True))
     return jax.lax.while_loop(unfinished, step, start)[1]

@@ -73,3 +73,10 @@ def _kept(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _diagonal(n: int) -> np.ndarray:
     return np.eye(n, dtype=bool).reshape(-1)
+
+
+def trace_of(n: int) -> np.ndarray:
+    """What the real numbers of a Hermitian matrix are weighted with in its trace, (n^2,)."""
+    weights = np.zeros(n * n)
+    weights[np.diagonal(places(n).real)] = 1.0
+    return weights
