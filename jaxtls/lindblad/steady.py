@@ -16,7 +16,8 @@ from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .resolvent import assembly, sparse
 from .resolvent.host import at_rest
-from .resolvent.linear import Kind, Resolvent, Solve, dense_kind, kind_of, smallest
+from .resolvent.linear import ITERATIONS, KEPT, Kind, Resolvent, Solve, dense_kind, kind_of, smallest
+from .resolvent.refinement import minimal_residuals
 from .resolvent.unknowns import in_real_numbers, pack, unpack
 from .resting import SEVERAL, UNCONVERGED, describe
 
@@ -35,8 +36,8 @@ class SteadyInfo(eqx.Module):
     Attributes:
         residual: |L rho| / scale, Frobenius norm, the scale being a typical rate of L.
         isolation: factors: smallest singular value of the equation over the scale; iterative: 1 where a random
-            right-hand side can be met, else how near to a second conserved quantity what is left of it is. At the
-            precision (factors) or below 1e-6 (iterative) there are several steady states. inf with `rho0`.
+            right-hand side can be met, else the smallest |M x| / |x| met on the way. At the precision (factors) or its
+            root (iterative) there are several steady states. inf with `rho0`.
         unique: the isolation is large enough, or `rho0` chooses among the states.
         converged: the residual is small enough.
         method: "dense", "blocks" or "sparse" factors, "banded" ones with iteration, or "iterative".
@@ -175,7 +176,7 @@ def _described(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kin
     fixed, still = jax.lax.stop_gradient((model, rho))
     scale = Resolvent.build(fixed, kind).scale
     residual = jnp.linalg.norm(fixed.generator()(0.0, still, None)) / scale
-    least = {"iterative": 1e-6, "banded": 1e-6, "sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps)
+    least = {"sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps) if kind.is_exact else eps**0.5
     return rho, SteadyInfo(residual, isolation, isolation > least, residual < eps**0.5, kind.name)
 
 
@@ -199,17 +200,16 @@ def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
 
 
 def _met(resolvent: Resolvent, inverse: Solve) -> Array:
-    """1 where M reaches a random traceless matrix; else |M† rest| / |rest|, 0 where the rest is conserved."""
+    """1 where M reaches a random traceless matrix; else the smallest |M x| / |x| met on the way, over the scale."""
     n, rng = resolvent.model.n, np.random.default_rng(0)
     noise = rng.normal(size=(n, n)) / n + np.diag(rng.normal(size=n))
     noise = noise + noise.T
     noise -= np.eye(n) * np.trace(noise) / n
-    rhs = jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale
-    found = resolvent.solve(rhs, inverses=(inverse, inverse), rtol=1e-5)
-    rest, apply = pack(resolvent.apply(found) - rhs, resolvent.hermitian), resolvent.on_unknowns()
-    adjoint = jax.linear_transpose(apply, rest)(rest.conj())[0].conj()
-    left = jnp.linalg.norm(adjoint) / (resolvent.scale * jnp.linalg.norm(rest))
-    return jnp.where(jnp.linalg.norm(rest) < 1e-3 * jnp.linalg.norm(rhs), 1.0, left)
+    rhs = pack(jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale, resolvent.hermitian)
+    apply = resolvent.on_unknowns()
+    found, shrunk = minimal_residuals(apply, inverse, rhs, 1e-5, ITERATIONS, KEPT)
+    met = jnp.linalg.norm(apply(found) - rhs) < 1e-3 * jnp.linalg.norm(rhs)
+    return jnp.where(met, 1.0, shrunk / resolvent.scale)
 
 
 def _reached(model: AbstractGenerator, rho0: Array, kind: Kind) -> tuple[Array, Array]:

@@ -137,7 +137,7 @@ class Resolvent(eqx.Module):
         def by(inverse: Solve) -> Callable[[Solve, Array], Array]:
             def solved(apply: Solve, b: Array) -> Array:
                 if steps is None or iterative:
-                    return minimal_residuals(apply, inverse, b, rtol, most, kept)
+                    return minimal_residuals(apply, inverse, b, rtol, most, kept)[0]
                 x = inverse(b)
                 for _ in range(steps):
                     x = x + inverse(b - apply(x))
