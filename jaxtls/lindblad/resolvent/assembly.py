@@ -38,7 +38,8 @@ def from_lindbladian(model: Lindbladian, structure: Structure, order: Order, tra
     if order.hermitian:
         numbers = jnp.concatenate([numbers.real, numbers.imag])
     size = order.count * 3 * order.width**2
-    blocks = jnp.zeros(size, numbers.dtype).at[scatter.where].add(-scatter.sign * numbers[scatter.source])
+    signed = -jnp.asarray(scatter.sign, numbers.real.dtype) * numbers[scatter.source]
+    blocks = jnp.zeros(size, numbers.dtype).at[scatter.where].add(signed)
     return _completed(blocks.reshape(order.count, 3, order.width, order.width), order, trace, s)
 
 

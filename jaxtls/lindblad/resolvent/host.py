@@ -12,7 +12,8 @@ REFINEMENTS = 2
 
 def at_rest(matrix: np.ndarray, n: int, scale: float) -> tuple[np.ndarray, float]:
     """The n^2 real unknowns of rho from the matrix of -L on them; and the smallest singular value of M over `scale`."""
-    weights = trace_of(n)
+    # In double precision whatever the model's, as the sparse factors are.
+    weights, matrix = trace_of(n), np.asarray(matrix, float)
     system = matrix + scale / n * np.outer(weights, weights)
     factors = scipy.linalg.lu_factor(system, check_finite=False)
     solve = lambda b, trans=0: scipy.linalg.lu_solve(factors, b, trans=trans, check_finite=False)
