@@ -33,6 +33,16 @@ class AbstractModel(eqx.Module):
         """The right-hand side with everything made that depends neither on time nor on the state."""
         return self.vector_field
 
+    # --- where it comes to rest ---------------------------------------------------------------------------------------
+
+    def lindbladian(self) -> AbstractModel | None:
+        """The same physics as a generator on density matrices, which `steady_state` takes; None: there is none."""
+        return None
+
+    def steady_state(self) -> PyTree | None:
+        """The state at rest, where the model has a way of its own to it; None: it has not."""
+        return None
+
     # --- what is recorded ---------------------------------------------------------------------------------------------
 
     @property
@@ -100,9 +110,3 @@ class AbstractModel(eqx.Module):
     def resized(self, y0: PyTree, sizes: tuple[int, ...]) -> tuple[AbstractModel, PyTree]:
         """Model and state of the sizes that a plan found, (n_coefficients, n_levels) or (n_levels,); pure."""
         return self, y0
-
-    # --- what it is ---------------------------------------------------------------------------------------------------
-
-    def steady_state(self) -> PyTree:
-        """Where it comes to rest."""
-        raise ValueError(f"Argument `model` must have a steady state, but {type(self).__name__} offers none.")

@@ -1,7 +1,6 @@
 """Lindblad equations for any Hamiltonian and jump operators."""
 
 from .correlation import correlation as correlation
-from .correlation import spectrum as spectrum
 from .generator import AbstractGenerator as AbstractGenerator
 from .lindbladian import Lindbladian as Lindbladian
 from .mesolve import MasterSolution as MasterSolution
@@ -13,6 +12,7 @@ from .operators import local as local
 from .operators import modulated as modulated
 from .operators import piecewise_constant as piecewise_constant
 from .sesolve import sesolve as sesolve
+from .spectrum import spectrum as spectrum
 from .steady import steady_state as steady_state
 from .trajectories import TrajectoriesResult as TrajectoriesResult
 from .trajectories import trajectories as trajectories

@@ -1,30 +1,23 @@
-"""Two-time correlations by the regression theorem, and their spectra without a time grid."""
+"""Two-time correlations by the regression theorem."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, finite, require
 from ..dynamics.evolve import evolve
-from ..quantum import dag, to_density_matrix
+from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .equation import MasterEquation
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
-from .resolvent.linear import Resolvent, kind_of
 from .rhs.fields import HIGHEST
-from .steady import require_constant
-
-# Frequencies solved side by side.
-BATCH = 8
 
 
 def correlation(
@@ -88,64 +81,7 @@ def correlation(
     return sol.observables["expects"][1 if lead else 0 :, 0]
 
 
-def spectrum(lindbladian: Any, rho: Any, a: Any, b: Any, omegas: Any, *, method: str = "auto") -> Array:
-    r"""Spectrum of the fluctuations of A and B at rest, by one linear equation a frequency.
-
-        S(omega) = int C(tau) e^{-i omega tau} dtau over all tau,   C(tau) = <A(tau) B(0)> - <A><B>
-
-    With X the solution of (i omega - L) X = B rho - <B> rho, the delays tau > 0 give Tr(A X), those below 0 the
-    conjugate of the same with B† and A†. For B = A†, S = 2 Re Tr(A X) is the power spectrum; for other pairs S is
-    complex and its real part is returned.
-
-    Arguments:
-        lindbladian: an equation that does not depend on time.
-        rho: its steady state, (n, n).
-        a, b: (n, n) operators A and B.
-        omegas: (W,) or scalar angular frequencies, real.
-        method: as in `steady_state`.
-
-    Returns:
-        S: real, of the shape of `omegas` [1/frequency]; QuTiP's sign: <s+(tau) s-(0)> peaks at +omega_0.
-
-    Raises:
-        ValueError: naming the argument, its value and the remedy.
-
-    Example:
-        >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
-        >>> L = jt.Lindbladian(jnp.diag(jnp.array([1.0, -1.0])), [lower, lower.T], rates=[1.5, 0.5])
-        >>> S = spectrum(L, jt.steady_state(L), lower.T, lower, jnp.array([2.0, -2.0]))
-        >>> [round(float(s), 4) for s in S]
-        [0.5, 0.0294]
-
-    Source: H. J. Carmichael, Statistical Methods in Quantum Optics 1, section 1.5.
-    """
-    require_constant(lindbladian, "lindbladian")
-    rho, (a, b) = _state(rho, lindbladian), _operators(a, b, lindbladian.n)
-    frequencies = finite("omegas", omegas)
-    resolvent = Resolvent.build(lindbladian, kind_of(lindbladian, method))
-    found = _one_sided(resolvent, rho, a, b, frequencies.reshape(-1))
-    known_a, known_b = concrete(a), concrete(b)
-    if known_a is not None and known_b is not None and np.array_equal(known_b, known_a.conj().T):
-        total = 2 * found.real
-    else:
-        total = (found + _one_sided(resolvent, rho, dag(b), dag(a), frequencies.reshape(-1)).conj()).real
-    return total.reshape(frequencies.shape)
-
-
-@jax.jit
-def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Array) -> Array:
-    """int_0^inf (<A(tau) B> - <A><B>) e^{-i omega tau} dtau."""
-    start = jnp.matmul(b, rho, precision=HIGHEST)
-    start = start - jnp.trace(start) * rho
-    solve = lambda omega: trace_product(a, resolvent.solve(start, 1j * omega))
-    # Padded to whole batches: a last one of another size would run beside the others, and LU factorisations side by
-    # side have been seen to wait for each other for ever (JAX 0.10.2, two cores).
-    count = omegas.shape[0]
-    padded = jnp.pad(omegas, (0, -count % min(BATCH, max(count, 1))), mode="edge")
-    return jax.lax.map(solve, padded, batch_size=BATCH)[:count]
-
-
-def _state(rho: Any, lindbladian: Lindbladian) -> Array:
+def _state(rho: Any, lindbladian: AbstractGenerator) -> Array:
     found = to_density_matrix(foreign.as_state("rho", rho, lindbladian.n))
     return found.astype(jnp.result_type(found.dtype, lindbladian.dtype))
 

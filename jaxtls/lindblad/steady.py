@@ -1,30 +1,33 @@
-"""`steady_state`: where a Lindblad equation comes to rest, and how that moves with the parameters."""
+"""`steady_state`: where a quantum master equation comes to rest, and how that moves with the parameters."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import is_traced, require
+from ..dynamics.model import AbstractModel
+from ..quantum import to_density_matrix
+from . import foreign
+from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
-from .resolvent import sparse
-from .resolvent.linear import Resolvent, kind_of
+from .resolvent import assembly, sparse
+from .resolvent.host import at_rest
+from .resolvent.linear import ITERATIONS, KEPT, Kind, Resolvent, Solve, dense_kind, kind_of, smallest
+from .resolvent.refinement import minimal_residuals
+from .resolvent.unknowns import in_real_numbers, pack, unpack
+from .resting import SEVERAL, UNCONVERGED, describe
 
 METHODS = ("auto", "direct", "iterative")
-SEVERAL = (
-    "steady_state found no unique steady state: the equation has several, or one that it approaches more slowly than "
-    "the precision can tell. A conserved quantity (an operator Q with L†Q = 0: a parity, a number, an idle level or "
-    "subsystem) splits the states. Keep one of its sectors, or add the jump that breaks it."
-)
-UNCONVERGED = (
-    'steady_state did not converge: the residual stays too large. Use method="direct" if its factors fit into memory, '
-    "or x64 precision."
-)
+# Levels up to which an iteration that did not converge is repeated with the whole matrix, where numbers are known.
+REPEATED_LEVELS = 64
+# Damping of the factors, over the typical rate and the precision.
+FLOOR = 1e3
+# exp(tL) rho0 for long t: applications of s (s - L)^-1 with s = precision^POWER times the typical rate.
+APPLICATIONS, POWER = 8, 0.4
 
 
 class SteadyInfo(eqx.Module):
@@ -32,142 +35,193 @@ class SteadyInfo(eqx.Module):
 
     Attributes:
         residual: |L rho| / scale, Frobenius norm, the scale being a typical rate of L.
-        isolation: factors: smallest singular value of the equation over the scale; iterative: the share of a random
-            right-hand side that can be met. Near 0 (factors) or below 1 (iterative) there are several steady states.
-        method: "dense" or "sparse" factors, or "iterative".
+        isolation: factors: smallest singular value of the equation over the scale; iterative: 1 where a random
+            right-hand side can be met, else the smallest |M x| / |x| met on the way. At the precision (factors) or its
+            root (iterative) there are several steady states. inf with `rho0`.
+        unique: the isolation is large enough, or `rho0` chooses among the states.
+        converged: the residual is small enough.
+        method: "dense", "blocks" or "sparse" factors, "banded" ones with iteration, or "iterative".
     """
 
     residual: Array
     isolation: Array
+    unique: Array
+    converged: Array
     method: str = eqx.field(static=True)
 
 
-def steady_state(model: Any, *, method: str = "auto", info: bool = False, throw: bool = True) -> Any:
-    r"""Steady state of a time-independent Lindblad equation, L rho = 0 with Tr rho = 1.
+def steady_state(
+    model: AbstractModel,
+    rho0: ArrayLike | None = None,
+    *,
+    method: str = "auto",
+    info: bool = False,
+    throw: bool | None = None,
+) -> PyTree:
+    r"""Steady state of a time-independent master equation, L rho = 0 with Tr rho = 1.
 
-    Directly by one factorisation where n is small or the operators are sparse (SciPy's, on the host), else by GMRES
-    with the motion between jumps as preconditioner: n^3 work an iteration, and never a full n^2 x n^2 matrix.
+    Where there are several, `rho0` chooses: the long-time mean of exp(t L) rho0, which is its limit unless coherences
+    oscillate for ever.
+
+    Where the levels form a ladder the equation is eliminated block by block, from the fastest coherences to the
+    populations; sparse operators on a CPU are factorised by SciPy, on the host; small or full ones as a whole; what is
+    larger is iterated, preconditioned with the motion between jumps: n^3 work a step, never an n^2 x n^2 matrix.
 
     Arguments:
-        model: a `Lindbladian`, or a model with a `lindbladian()` or a `steady_state()` of its own.
-        method: "direct", dense for a few levels (10 on a CPU, else 20) and sparse beyond; "iterative"; or "auto":
-            direct where a count of its work says that it pays.
+        model: a `Lindbladian` or any other `AbstractGenerator`, or a model with a `lindbladian()` or a
+            `steady_state()` of its own.
+        rho0: (n, n) state or (n,) ket to start from.
+        method: "direct", "iterative", or "auto": direct where a count of its work says that it pays.
         info: True also returns a `SteadyInfo`.
-        throw: refuse where the state is not unique or the residual is too large; False leaves that to `info`.
+        throw: refuse where the state is not unique or the residual is too large. None: eager calls do, and inside jit
+            such a state is NaN, so that nothing waits for the host; True: also inside jit; False: leave it to `info`.
 
     Returns:
         rho, (n, n) complex, Hermitian with trace 1; or (rho, SteadyInfo). jax.grad, jax.jvp and jax.vmap work;
         derivatives are those of the implicit function theorem.
 
     Raises:
-        ValueError: the model depends on time, or has several steady states.
-        RuntimeError: the iteration did not converge.
+        ValueError: the model depends on time, or has several steady states and no `rho0` is given.
+        RuntimeError: the solution did not converge.
 
     Example:
         >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
         >>> L = jt.Lindbladian(jnp.diag(jnp.array([0.5, -0.5])), [lower, lower.T], rates=[1.2, 0.2])
         >>> round(float(steady_state(L)[0, 0].real), 4)
         0.1429
+        >>> dephasing = jt.Lindbladian(jnp.zeros((2, 2)), [jnp.diag(jnp.array([1.0, -1.0]))])
+        >>> steady_state(dephasing, jnp.array([0.6, 0.8])).real.round(4).tolist()
+        [[0.36, 0.0], [0.0, 0.64]]
 
-    Source: P. D. Nation, arXiv:1504.06768 (iterative steady states); the preconditioner and the derivatives are ours.
+    Source: P. D. Nation, arXiv:1504.06768 (iterative steady states); V. V. Albert and L. Jiang, Phys. Rev. A 89,
+    022118 (2014) (conserved quantities); the order of elimination and the derivatives are ours.
     """
     require(method in METHODS, "method", f"be one of {METHODS}", repr(method))
-    if not isinstance(model, Lindbladian):
-        if hasattr(model, "lindbladian") and isinstance(model.lindbladian(), Lindbladian):
-            model = model.lindbladian()
-        else:
-            require(
-                hasattr(model, "steady_state"),
-                "model",
-                "be a Lindbladian or offer steady_state() or lindbladian()",
-                type(model).__name__,
-            )
-            require(not info, "info", "be False for a model with a steady_state of its own", info)
-            return model.steady_state()
+    if not isinstance(model, AbstractGenerator):
+        offered = model.lindbladian() if isinstance(model, AbstractModel) else None
+        if not isinstance(offered, AbstractGenerator):
+            return _own(model, rho0, info)
+        model = offered
     require_constant(model, "model")
-    kind = kind_of(model, method)
-    direct = kind != "iterative"
-    rho, residual, isolation = _solve(model, kind)
-    dtype = np.dtype(rho.dtype)
-    eps = float(np.finfo(dtype).eps)
-    several = ~(isolation > (20 * model.n * eps if direct else 0.999))
-    unconverged = ~(residual < eps**0.5)
-    if throw and is_traced(rho):
-        rho = eqx.error_if(rho, several, SEVERAL)
-        rho = eqx.error_if(rho, unconverged, UNCONVERGED)
-    elif throw:
-        if bool(np.any(np.asarray(several))):
-            raise ValueError(f"{SEVERAL}{_hint(model)}")
-        if bool(np.any(np.asarray(unconverged))):
-            raise RuntimeError(UNCONVERGED)
-    return (rho, SteadyInfo(residual, isolation, kind)) if info else rho
+    start = None if rho0 is None else to_density_matrix(foreign.as_state("rho0", rho0, model.n)).astype(model.dtype)
+    kind = kind_of(model, method, hermitian=True)
+    rho, found = _judged(model, start, kind)
+    repeatable = not kind.is_exact and method == "auto" and model.n <= REPEATED_LEVELS and start is None
+    if repeatable and not is_traced(rho) and not bool(found.converged & found.unique):
+        rho, found = _repeated(model)
+    if throw is not False:
+        rho = _refused(rho, found, model, throw)
+    return (rho, found) if info else rho
 
 
-def require_constant(model: Any, name: str) -> None:
-    """Refuse a Lindbladian that depends on time."""
-    require(isinstance(model, Lindbladian), name, "be a Lindbladian", type(model).__name__)
+def require_constant(model: AbstractGenerator, name: str) -> None:
+    """Refuse what is no generator, and one that depends on time."""
+    wanted = "be a Lindbladian or another AbstractGenerator"
+    require(isinstance(model, AbstractGenerator), name, wanted, type(model).__name__)
     require(
         model.is_constant, name, "not depend on time", "time-dependent terms", "Use mesolve, or average over a period."
     )
 
 
+def _own(model: AbstractModel, rho0: ArrayLike | None, info: bool) -> PyTree:
+    """The state that a model finds itself."""
+    found = model.steady_state() if isinstance(model, AbstractModel) else None
+    wanted = "be an AbstractGenerator or offer steady_state() or lindbladian()"
+    require(found is not None, "model", wanted, type(model).__name__)
+    require(not info, "info", "be False for a model with a steady_state of its own", info)
+    require(rho0 is None, "rho0", "be left out for a model with a steady_state of its own", "a state")
+    return found
+
+
+def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: bool | None) -> Array:
+    """The state, if it may be trusted."""
+    if is_traced(rho):
+        if not throw:
+            return jnp.where(found.unique & found.converged, rho, jnp.nan)
+        rho = eqx.error_if(rho, ~found.unique, SEVERAL)
+        return eqx.error_if(rho, ~found.converged, UNCONVERGED)
+    if not bool(np.all(np.asarray(found.unique))):
+        raise ValueError(f"{SEVERAL}{describe(model)}")
+    if not bool(np.all(np.asarray(found.converged))):
+        raise RuntimeError(UNCONVERGED)
+    return rho
+
+
+def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
+    """Known numbers once more, with the whole matrix."""
+    kind = dense_kind(model.n)
+    if jax.default_backend() != "cpu":
+        return _judged(model, None, kind)
+    matrix, scale = _matrix(model)
+    x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
+    rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
+    return _described(model, rho / jnp.trace(rho).real, jnp.asarray(isolation), kind)
+
+
 @eqx.filter_jit
-def _solve(model: Lindbladian, kind: str) -> tuple[Array, Array, Array]:
+def _matrix(model: AbstractGenerator) -> tuple[Array, Array]:
+    """-L on the real numbers of a Hermitian matrix, and the scale."""
+    return in_real_numbers(-assembly.whole(model), model.n), Resolvent.build(model, dense_kind(model.n)).scale
+
+
+@eqx.filter_jit
+def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[Array, SteadyInfo]:
+    rho, isolation = _solved(model, kind) if rho0 is None else _reached(model, rho0, kind)
+    return _described(model, rho, isolation, kind)
+
+
+@eqx.filter_jit
+def _described(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -> tuple[Array, SteadyInfo]:
+    eps = float(np.finfo(np.dtype(rho.dtype)).eps)
+    fixed, still = jax.lax.stop_gradient((model, rho))
+    scale = Resolvent.build(fixed, kind).scale
+    residual = jnp.linalg.norm(fixed.generator()(0.0, still, None)) / scale
+    least = {"sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps) if kind.is_exact else eps**0.5
+    return rho, SteadyInfo(residual, isolation, isolation > least, residual < eps**0.5, kind.name)
+
+
+def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
+    """The one state at rest, and its isolation."""
     resolvent = Resolvent.build(model, kind)
-    scale = resolvent.scale
-    dtype = model.terms.values.dtype
+    scale, dtype = resolvent.scale, model.dtype
     rhs = (scale / model.n * jnp.eye(model.n)).astype(dtype)
-    factors = resolvent.factors(0.0) if resolvent.kind == "dense" else None
-    rho = resolvent.solve(rhs, factors=factors)
+    floor = FLOOR * float(jnp.finfo(dtype).eps) if kind.order is not None else 0.0
+    inverses = resolvent.approximate(0.0, floor)
+    rho = resolvent.solve(rhs, inverses=inverses)
     rho = (rho + rho.conj().T) / 2
     rho = rho / jnp.trace(rho).real
-    fixed = jax.lax.stop_gradient(model)
-    residual = jnp.linalg.norm(fixed.vector_field(0.0, jax.lax.stop_gradient(rho))) / scale
-    still = eqx.tree_at(lambda r: r.lindbladian, resolvent, fixed)
-    if resolvent.kind == "dense":
-        isolation = _smallest(factors, scale, model.n, dtype)
-    elif resolvent.kind == "sparse":
-        isolation = sparse.smallest(fixed, scale) / scale
-    else:
-        isolation = _reached(still, dtype)
-    return rho, residual, isolation
+    if kind.is_exact and kind.order is not None:
+        real = jnp.finfo(dtype).dtype if resolvent.hermitian else dtype
+        return rho, smallest(inverses, model.n**2, scale, real)
+    still = eqx.tree_at(lambda r: r.model, resolvent, jax.lax.stop_gradient(model))
+    if isinstance(still.model, Lindbladian) and kind.name == "sparse":
+        return rho, sparse.smallest(still.model, scale) / scale
+    return rho, _met(still, inverses[0])
 
 
-def _smallest(factors: Any, scale: Array, n: int, dtype: Any) -> Array:
-    """Smallest singular value of M over its scale, by inverse iteration: one vector and its largest growth."""
-    vector = jnp.asarray(np.random.default_rng(0).normal(size=n * n), dtype)
-    growth = jnp.zeros(())
-    for _ in range(3):
-        vector = vector / jnp.linalg.norm(vector)
-        vector = jax.scipy.linalg.lu_solve(factors, jax.scipy.linalg.lu_solve(factors, vector), trans=2)
-        growth = jnp.linalg.norm(vector)
-    found = 1 / (jnp.sqrt(growth) * scale)
-    return jnp.where(jnp.isfinite(growth), found, 0.0)
-
-
-def _reached(resolvent: Resolvent, dtype: Any) -> Array:
-    """1 less the share of a traceless right-hand side that M does not reach: a second null vector leaves some."""
-    n, rng = resolvent.lindbladian.n, np.random.default_rng(0)
+def _met(resolvent: Resolvent, inverse: Solve) -> Array:
+    """1 where M reaches a random traceless matrix; else the smallest |M x| / |x| met on the way, over the scale."""
+    n, rng = resolvent.model.n, np.random.default_rng(0)
     noise = rng.normal(size=(n, n)) / n + np.diag(rng.normal(size=n))
     noise = noise + noise.T
     noise -= np.eye(n) * np.trace(noise) / n
-    rhs = jnp.asarray(noise, dtype) * resolvent.scale
-    found = resolvent.solve(rhs, rtol=1e-5)
-    return 1 - jnp.linalg.norm(resolvent.apply(found) - rhs) / jnp.linalg.norm(rhs)
+    rhs = pack(jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale, resolvent.hermitian)
+    apply = resolvent.on_unknowns()
+    found, shrunk = minimal_residuals(apply, inverse, rhs, 1e-5, ITERATIONS, KEPT)
+    met = jnp.linalg.norm(apply(found) - rhs) < 1e-3 * jnp.linalg.norm(rhs)
+    return jnp.where(met, 1.0, shrunk / resolvent.scale)
 
 
-def _hint(model: Lindbladian) -> str:
-    """How many steady states a small equation has, and one of its conserved quantities."""
-    if model.n > 12:
-        return ""
-    n = model.n
-    basis = jnp.eye(n * n, dtype=model.terms.values.dtype).reshape(-1, n, n)
-    matrix = np.asarray(jax.vmap(lambda y: model.generator()(0.0, y, None))(basis)).reshape(n * n, n * n)
-    # Rows of `matrix` are L applied to one element: its right null vectors are the transposes of the Q with L†Q = 0.
-    _, sizes, rows = np.linalg.svd(matrix)
-    null = rows[sizes <= 1e3 * n * np.finfo(matrix.dtype).eps * max(sizes[0], 1e-300)]
-    if len(null) < 2:
-        return ""
-    weight = np.abs(null.reshape(-1, n, n)).sum(0)
-    levels = ", ".join(f"{value:.2f}" for value in np.diagonal(weight))
-    return f" Here {len(null)} states are steady; weight of the levels in the conserved quantities: {levels}."
+def _reached(model: AbstractGenerator, rho0: Array, kind: Kind) -> tuple[Array, Array]:
+    """The long-time mean of exp(t L) rho0: s (s - L)^-1 leaves what is at rest, damps the rest by s / |s - lambda|."""
+    resolvent = Resolvent.build(model, kind, trace=0.0)
+    s = resolvent.scale * float(jnp.finfo(model.dtype).eps) ** POWER
+    inverses = resolvent.approximate(s, 0.0)
+
+    def apply(rho: Array, _: None) -> tuple[Array, None]:
+        found = resolvent.solve(s * rho, s, inverses=inverses)
+        return found / jnp.trace(found).real, None
+
+    rho, _ = jax.lax.scan(apply, (rho0 + rho0.conj().T) / 2, None, length=APPLICATIONS)
+    rho = (rho + rho.conj().T) / 2
+    return rho / jnp.trace(rho).real, jnp.asarray(jnp.inf)

@@ -86,6 +86,52 @@ def test_spectra_from_sparse_factors():
     assert_allclose(*found, rtol=1e-8)
 
 
+I2 = np.eye(2)
+
+
+@pytest.mark.parametrize("method", ["direct", "iterative"])
+def test_undamped_parts_that_a_and_b_do_not_see(method):
+    """Pure dephasing keeps the populations; an idle qubit turns for ever beside a damped one."""
+    dephasing, omegas = jt.Lindbladian(0 * SZ, [SZ], rates=[0.3]), np.array([0.0, 0.1])
+    found = jt.spectrum(dephasing, I2 / 2, SM.T, SM, omegas, method=method)
+    assert_allclose(found, 0.6 / (omegas**2 + 0.36), rtol=1e-7)
+    pair, rho = idle_beside_damped(0.7), np.kron(np.diag([0.25, 0.75]), np.diag([0.4, 0.6]))
+    omegas, lower = np.array([-0.7, 0.0, 0.7, 1.0]), np.kron(SM, I2)
+    found = jt.spectrum(pair, rho, lower.T, lower, omegas, method=method)
+    assert_allclose(found, 0.5 / ((omegas - 1) ** 2 + 1), rtol=1e-6)
+
+
+def idle_beside_damped(idle, turn=None):
+    operators = [0.5 * np.kron(SZ, I2) + idle / 2 * np.kron(I2, SZ), np.kron(SM, I2), np.kron(SM.T, I2)]
+    h, *jumps = operators if turn is None else [turn @ op @ turn.T for op in operators]
+    return jt.Lindbladian(h, jumps, rates=[1.5, 0.5])
+
+
+def test_undamped_parts_in_a_basis_without_zeros():
+    """B moves the idle qubit or A sees it, never both: no pattern tells."""
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(4, 4)))[0]
+    pair, rho = idle_beside_damped(0.7, turn), turn @ np.kron(np.diag([0.25, 0.75]), np.diag([0.4, 0.6])) @ turn.T
+    lower, both = (turn @ op @ turn.T for op in (np.kron(SM, I2), np.kron(SM, I2 + 0.3 * SM) + np.kron(I2, SM)))
+    omegas = np.array([-0.7, 0.0, 0.7, 1.0])
+    found = jt.spectrum(pair, rho, lower.T, lower, omegas)
+    assert_allclose(found, 0.5 / ((omegas - 1) ** 2 + 1), rtol=1e-6)
+    for a, b in ((lower.T, both), (both.T, lower)):
+        found = jt.spectrum(pair, rho, a, b, omegas)
+        assert_allclose(found, 0.5 / ((omegas - 1) ** 2 + 1), rtol=1e-6)
+
+
+def test_a_line_without_width():
+    """Both see the idle coherence: nothing beside the line, far more than any width gives on it."""
+    rho, lower = np.kron(np.diag([0.25, 0.75]), np.diag([0.4, 0.6])), np.kron(I2, SM)
+    found = jt.spectrum(idle_beside_damped(0.7), rho, lower.T, lower, np.array([0.5, 0.7]))
+    assert abs(float(found[0])) < 1e-6 and float(found[1]) > 1e6
+
+
+def test_a_state_that_moves_is_refused():
+    with pytest.raises(ValueError, match=r"`rho` must be at rest"):
+        jt.spectrum(QUBIT, np.array([1.0, 0]), SM.T, SM, 0.0)
+
+
 def test_an_equation_that_depends_on_time():
     """<sz(t + tau) sz(t)> under H = cos(t) sx."""
     lindbladian = jt.Lindbladian(jt.modulated(jnp.cos, SX), [])

@@ -199,7 +199,11 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"hamiltonian": SZ, "rates": [1.0, 0.2]},
         ),
         "correlation": (lambda **k: jt.correlation(qubit, **k), {"rho": RHO, "a": SZ, "b": SZ, "taus": TS}),
-        "spectrum": (lambda **k: jt.spectrum(qubit, **k), {"rho": RHO, "a": SZ, "b": SZ, "omegas": TS}),
+        "steady_state from a state": (lambda rho0: jt.steady_state(qubit, rho0), {"rho0": RHO}),
+        "spectrum": (
+            lambda **k: jt.spectrum(qubit, **k),
+            {"rho": np.diag([1 / 6, 5 / 6]), "a": SZ, "b": SZ, "omegas": TS},
+        ),
         "trajectories": (
             jt.trajectories,
             {

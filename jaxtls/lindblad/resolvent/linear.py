@@ -1,132 +1,188 @@
-"""Linear equations with a Lindbladian: (s - L) X = R, by one factorisation where small or sparse, else by GMRES.
+"""Linear equations with a generator: (s - L) X = R, by elimination, by sparse factors, or by iteration.
 
 L has a null vector, so what is solved is M X = s X - L X + m Tr(X) 1/n, which is regular for Re s >= 0, s = 0 included,
-if and only if the steady state is unique. The trace of the equation gives (s + m) Tr X = Tr R: a traceless R has the
-X that M was to find.
+if and only if the steady state is unique and nothing oscillates undamped at Im s. The trace of the equation gives
+(s + m) Tr X = Tr R: a traceless R has the X that M was to find.
 
-GMRES is preconditioned with the motion between jumps, y -> s y - A y - y A†, inverted in the eigenvectors of A.
-Derivatives, forward and reverse, are those of the implicit function theorem (`jax.lax.custom_linear_solve`); the
-transposed equation is solved with the transposed factors or preconditioner.
+Factors are those of M + floor, with a small damping that keeps them finite where M, or a part of it that is eliminated
+first, is singular; refinement with M itself takes its effect away. Derivatives, forward and reverse, are those of the
+implicit function theorem (`jax.lax.custom_linear_solve`); the transposed equation is solved with the same factors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import lineax as lx
-from jaxtyping import Array
+import numpy as np
+from jaxtyping import Array, ArrayLike
 
+from ..._checks import is_traced
+from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
-from . import sparse
+from . import assembly, levels, sparse
+from .between import BetweenJumps, effective
+from .elimination import Elimination
+from .refinement import minimal_residuals
+from .unknowns import pack, unpack
 
-# Up to this many levels (n^2 unknowns) the equation is written as a dense matrix. On a CPU larger LU factorisations
-# that run side by side have been seen to wait for each other for ever (JAX 0.10.2, two cores).
-DENSE_LEVELS = {"cpu": 10}
-DENSE_LEVELS_ELSEWHERE = 20
-RESTART = 60
-MAX_RESTARTS = 30
-# Damping added to what no jump leaves, as a share of the mean loss.
-FLOOR = 0.05
+# Multiplications up to which elimination is chosen before SciPy's sparse factors, and up to which at all.
+FEW, MANY = 5e7, 2e9
+# A generator of unknown structure is written as a matrix up to this many levels.
+MATRIX_LEVELS = 32
+# Steps of the refinement of factors, and of an iteration, with the directions that it remembers.
+REFINEMENTS, ITERATIONS, KEPT = 12, 400, 60
+
+Solve = Callable[[Array], Array]
+
+
+class Kind(NamedTuple):
+    """How the equation is solved: "blocks", "dense" (one block), "sparse" or "iterative"; in which order.
+
+    "banded": arrays whose numbers are traced are taken to couple neighbouring levels, as `structure` says. Where the
+    running program finds that they do, the blocks are exact; where not, the motion between jumps stands in for them.
+    """
+
+    name: str
+    order: levels.Order | None = None
+    structure: sparse.Structure | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether there are factors of all of M."""
+        return self.name not in ("iterative", "banded")
 
 
 class Resolvent(eqx.Module):
-    """M for a time-independent Lindbladian, with what does not depend on s or R made once."""
+    """M for a time-independent generator, with what does not depend on s or R made once."""
 
-    lindbladian: Lindbladian
+    model: AbstractGenerator
     scale: Array
-    # dense: the matrix of M at s = 0, (n^2, n^2); sparse: none; iterative: eigenvalues and eigenvectors of A and their
-    # inverse.
-    tables: tuple[Array, ...]
-    kind: str = eqx.field(static=True)
+    kind: Kind = eqx.field(static=True)
+    # What the trace is multiplied with, over the scale: 1, or 0 where s itself keeps M regular.
+    trace: float = eqx.field(static=True)
 
     @classmethod
-    def build(cls, lindbladian: Lindbladian, kind: str) -> Resolvent:
-        n = lindbladian.n
-        fixed = jax.lax.stop_gradient(lindbladian)
-        generator = fixed.ket_generator()(0.0, jnp.eye(n, dtype=fixed.terms.values.dtype))
-        scale = 2 * jnp.sqrt(jnp.mean(jnp.sum(jnp.abs(generator) ** 2, 0)))
-        scale = jnp.where(scale > 0, scale, 1.0)
-        tables: tuple[Array, ...] = ()
-        if kind == "dense":
-            basis = jnp.eye(n * n, dtype=generator.dtype).reshape(-1, n, n)
-            columns = jax.vmap(lambda x: cls(fixed, scale, (), kind).apply(x))(basis).reshape(n * n, n * n)
-            tables = (columns.T,)
-        elif kind == "iterative":
-            # A little damping keeps what no jump leaves (dark states) away from 0.
-            values, vectors = jnp.linalg.eig(generator)
-            values = values - 0.5 * FLOOR * jnp.mean(-2 * values.real)
-            tables = (values, vectors, jnp.linalg.inv(vectors))
-        return cls(lindbladian, scale, tables, kind)
+    def build(cls, model: AbstractGenerator, kind: Kind, trace: float = 1.0) -> Resolvent:
+        a = effective(jax.lax.stop_gradient(model))
+        scale = 2 * jnp.sqrt(jnp.mean(jnp.sum(jnp.abs(a) ** 2, 0)))
+        return cls(model, jnp.where(scale > 0, scale, 1.0), kind, trace)
 
-    def apply(self, x: Array, s: Any = 0.0) -> Array:
+    @property
+    def hermitian(self) -> bool:
+        """Whether X is taken to be Hermitian."""
+        return self.kind.order is not None and self.kind.order.hermitian
+
+    def apply(self, x: Array, s: ArrayLike = 0.0) -> Array:
         """M x."""
-        n = self.lindbladian.n
-        trace = jnp.trace(x) * jnp.eye(n, dtype=x.dtype) / n
-        return s * x - self.lindbladian.generator()(0.0, x, None) + self.scale * trace
+        n = self.model.n
+        moved = self.model.generator(hermitian=self.hermitian)(0.0, x, None)
+        return s * x - moved + self.trace * self.scale * jnp.trace(x) * jnp.eye(n, dtype=x.dtype) / n
 
-    def factors(self, s: Any) -> tuple[Array, Array]:
-        """LU factors of M, dense only."""
-        matrix = self.tables[0]
-        return jax.scipy.linalg.lu_factor(matrix + s * jnp.eye(matrix.shape[0], dtype=matrix.dtype))
+    def on_unknowns(self, s: ArrayLike = 0.0) -> Solve:
+        """`apply` on the vector of unknowns."""
+        return lambda v: pack(self.apply(unpack(v, self.model.n, self.hermitian), s), self.hermitian)
 
-    def solve(self, rhs: Array, s: Any = 0.0, rtol: float | None = None, factors: Any = None) -> Array:
-        """X with M X = rhs, (n, n) complex."""
-        matvec = lambda x: self.apply(x, s)
-        if self.kind == "dense":
-            factors = self.factors(jax.lax.stop_gradient(s)) if factors is None else factors
-            forward, transposed = _by_factors(factors, 0), _by_factors(factors, 1)
-        elif self.kind == "sparse":
-            by = lambda flag: lambda _, b: sparse.solve(self.lindbladian, self.scale, s, b, flag)
-            forward, transposed = by(False), by(True)
-        else:
-            rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
-            forward = _by_gmres(lambda r: self._between_jumps(r, jax.lax.stop_gradient(s)), rtol)
-            flipped = lambda r: jax.linear_transpose(lambda x: self._between_jumps(x, jax.lax.stop_gradient(s)), r)(r)[
-                0
-            ]
-            transposed = _by_gmres(flipped, rtol)
-        return jax.lax.custom_linear_solve(matvec, rhs, forward, transposed)
+    def approximate(self, s: ArrayLike, floor: float) -> tuple[Solve, Solve]:
+        """Approximate inverses of M and of its transpose, on vectors of unknowns; `floor` over the scale."""
+        still, s = jax.lax.stop_gradient((self.model, s))
+        n, order = still.n, self.kind.order
+        shifted = s + floor * self.scale
+        if order is not None:
+            trace = self.trace * self.scale
+            if isinstance(still, Lindbladian):
+                structure = self.kind.structure or sparse.Structure.of(still)
+                blocks = assembly.from_lindbladian(still, structure, order, trace, shifted)
+            else:
+                blocks = assembly.from_matrix(assembly.whole(still), order, trace, shifted)
+            factors = Elimination.of(blocks)
+            by = lambda flag: lambda v: order.gathered(factors.solve(order.spread(v), transposed=flag))
+            if self.kind.structure is None or not isinstance(still, Lindbladian):
+                return by(False), by(True)
+            fits, (other, other_transposed) = self.kind.structure.holds(still), self._between_jumps(s)
+            either = lambda first, second: lambda v: jax.lax.cond(fits, first, second, v)
+            return either(by(False), other), either(by(True), other_transposed)
+        if self.kind.name == "sparse" and isinstance(still, Lindbladian):
+            solve = lambda flag: (
+                lambda v: sparse.solve(still, self.trace * self.scale, shifted, v.reshape(n, n), flag).reshape(-1)
+            )
+            return solve(False), solve(True)
+        return self._between_jumps(s)
 
-    def _between_jumps(self, r: Array, s: Any) -> Array:
-        """The preconditioner: y with s y - A y - y A† = r."""
-        values, vectors, inverse = self.tables
-        product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
-        inner = product(product(inverse, r), inverse.conj().T)
-        inner = inner / (s - values[:, None] - values.conj()[None, :])
-        return product(product(vectors, inner), vectors.conj().T)
+    def _between_jumps(self, s: ArrayLike) -> tuple[Solve, Solve]:
+        """The motion between jumps as an approximate inverse, and its transpose."""
+        between, n = BetweenJumps.of(effective(jax.lax.stop_gradient(self.model))), self.model.n
+        forward = lambda v: pack(between.solve(unpack(v, n, self.hermitian), s), self.hermitian)
+        return forward, lambda v: jax.linear_transpose(forward, v)(v)[0]
+
+    def solve(
+        self,
+        rhs: Array,
+        s: ArrayLike = 0.0,
+        *,
+        inverses: tuple[Solve, Solve] | None = None,
+        floor: float = 0.0,
+        rtol: float | None = None,
+        steps: int | None = None,
+    ) -> Array:
+        """X with M X = rhs, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
+        rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
+        forward, transposed = self.approximate(s, floor) if inverses is None else inverses
+        iterative = not self.kind.is_exact
+        most, kept = (ITERATIONS, KEPT) if iterative else (REFINEMENTS, REFINEMENTS)
+
+        def by(inverse: Solve) -> Callable[[Solve, Array], Array]:
+            def solved(apply: Solve, b: Array) -> Array:
+                if steps is None or iterative:
+                    return minimal_residuals(apply, inverse, b, rtol, most, kept)[0]
+                x = inverse(b)
+                for _ in range(steps):
+                    x = x + inverse(b - apply(x))
+                return x
+
+            return solved
+
+        b = pack(rhs, self.hermitian)
+        x = jax.lax.custom_linear_solve(self.on_unknowns(s), b, by(forward), by(transposed))
+        return unpack(x, self.model.n, self.hermitian)
 
 
-def kind_of(lindbladian: Lindbladian, method: str) -> str:
-    """ "dense" or "sparse" factors, or "iterative", for a method "direct", "iterative" or "auto"."""
+def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
+    """What solves the equation for a method "direct", "iterative" or "auto"."""
     if method == "iterative":
-        return method
-    if lindbladian.n <= DENSE_LEVELS.get(jax.default_backend(), DENSE_LEVELS_ELSEWHERE):
-        return "dense"
-    return "sparse" if method == "direct" or sparse.pays(sparse.Structure.of(lindbladian)) else "iterative"
+        return Kind("iterative")
+    if not isinstance(model, Lindbladian):
+        few = model.n <= MATRIX_LEVELS or method == "direct"
+        return _blocks(levels.one_block(model.n, hermitian)) if few else Kind("iterative")
+    structure = sparse.Structure.of(model)
+    order = levels.order(structure, hermitian)
+    if order.work <= FEW * (1 if hermitian else 0.25):
+        return _blocks(order)
+    if method == "auto" and is_traced(model.terms.values) and (guess := structure.banded()) is not None:
+        return Kind("banded", levels.order(guess, hermitian), guess)
+    if jax.default_backend() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):
+        return Kind("sparse")
+    return _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
 
 
-def _by_factors(factors: Any, transposed: int) -> Callable[[Callable, Array], Array]:
-    def solve(matvec: Callable, b: Array) -> Array:
-        once = lambda r: jax.scipy.linalg.lu_solve(factors, r.reshape(-1), trans=transposed).reshape(b.shape)
-        x = once(b)
-        # One step of refinement: the factors of an ill-conditioned M lose digits that this regains.
-        return x + once(b - matvec(x))
-
-    return solve
+def dense_kind(n: int) -> Kind:
+    """The whole matrix, for equations at rest that an iteration does not meet."""
+    return _blocks(levels.one_block(n, True))
 
 
-def _by_gmres(preconditioner: Callable, rtol: float) -> Callable[[Callable, Array], Array]:
-    def solve(matvec: Callable, b: Array) -> Array:
-        like = jax.ShapeDtypeStruct(b.shape, b.dtype)
-        operator = lx.FunctionLinearOperator(matvec, like)
-        helper = lx.FunctionLinearOperator(preconditioner, like)
-        solver = lx.GMRES(rtol=rtol, atol=rtol * 1e-3, restart=RESTART, max_steps=MAX_RESTARTS * RESTART)
-        found = lx.linear_solve(operator, b, solver, options={"preconditioner": helper}, throw=False)
-        return found.value
+def _blocks(order: levels.Order) -> Kind:
+    return Kind("dense" if order.count == 1 else "blocks", order)
 
-    return solve
+
+def smallest(inverses: tuple[Solve, Solve], count: int, scale: Array, dtype: jnp.dtype) -> Array:
+    """Smallest singular value of M over its scale, by inverse iteration: one vector and its largest growth."""
+    vector = jnp.asarray(np.random.default_rng(0).normal(size=count), dtype)
+    forward, transposed = inverses
+    # The adjoint is the transpose of the conjugate.
+    grown = lambda _, v: transposed(forward(v / jnp.linalg.norm(v)).conj()).conj()
+    growth = jnp.linalg.norm(jax.lax.fori_loop(0, 3, grown, vector))
+    found = 1 / (jnp.sqrt(growth) * scale)
+    return jnp.where(jnp.isfinite(growth), found, 0.0)

@@ -6,11 +6,13 @@ factorised when a right-hand side first needs it. Compiled programs call it back
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Array
@@ -19,6 +21,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from threadpoolctl import ThreadpoolController
 
 from ..lindbladian import Lindbladian
+from ..storage.diagonals import Pattern
 from ..storage.family import Entries, Skeleton
 
 # Most elements of M that are looked at, and most multiplications of its factorisation, for which it is chosen.
@@ -42,6 +45,23 @@ class Structure:
     @classmethod
     def of(cls, model: Lindbladian) -> Structure:
         return cls(model.n, model.terms.skeleton, model.jumps.skeleton)
+
+    def banded(self) -> Structure | None:
+        """The same with neighbouring levels alone coupled, where nothing is known of H; None: something is."""
+        neighbours = np.abs(np.subtract.outer(np.arange(self.n), np.arange(self.n))) <= 1
+        found = []
+        for skeleton in (self.hamiltonian, self.jumps):
+            mask = skeleton.pattern.mask
+            if skeleton.offsets is not None:
+                return None
+            unknown = np.all(mask, (1, 2))
+            found.append(dataclasses.replace(skeleton, pattern=Pattern(mask & (neighbours | ~unknown[:, None, None]))))
+        return Structure(self.n, *found) if np.any(np.all(self.hamiltonian.pattern.mask, (1, 2))) else None
+
+    def holds(self, model: Lindbladian) -> Array:
+        """Whether all numbers outside the patterns are 0."""
+        outside = lambda skeleton, values: jnp.where(skeleton.pattern.mask, 0, values) == 0
+        return jnp.all(outside(self.hamiltonian, model.terms.values)) & jnp.all(outside(self.jumps, model.jumps.values))
 
     def superoperator(self, h: np.ndarray, jumps: np.ndarray, rates: np.ndarray) -> sp.csc_array:
         """L on rho written row by row, (n^2, n^2)."""
