@@ -23,6 +23,7 @@ from .fitting import propagate as propagate
 from .interop import load as load
 from .interop import save as save
 from .lindblad import AbstractGenerator as AbstractGenerator
+from .lindblad import BlochRedfield as BlochRedfield
 from .lindblad import Lindbladian as Lindbladian
 from .lindblad import correlation as correlation
 from .lindblad import local as local

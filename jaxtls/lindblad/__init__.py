@@ -10,6 +10,7 @@ from .operators import Operator as Operator
 from .operators import local as local
 from .operators import modulated as modulated
 from .operators import piecewise_constant as piecewise_constant
+from .redfield import BlochRedfield as BlochRedfield
 from .steady import steady_state as steady_state
 from .trajectories import TrajectoriesResult as TrajectoriesResult
 from .trajectories import trajectories as trajectories
