@@ -24,12 +24,16 @@ from .interop import load as load
 from .interop import save as save
 from .lindblad import AbstractGenerator as AbstractGenerator
 from .lindblad import BlochRedfield as BlochRedfield
+from .lindblad import CountingStatistics as CountingStatistics
 from .lindblad import Lindbladian as Lindbladian
 from .lindblad import correlation as correlation
+from .lindblad import counting_statistics as counting_statistics
 from .lindblad import local as local
 from .lindblad import mesolve as mesolve
 from .lindblad import modulated as modulated
 from .lindblad import piecewise_constant as piecewise_constant
+from .lindblad import periodic_steady_state as periodic_steady_state
+from .lindblad import propagator as propagator
 from .lindblad import spectrum as spectrum
 from .lindblad import steady_state as steady_state
 from .lindblad import trajectories as trajectories
