@@ -101,15 +101,13 @@ def counting_statistics(lindbladian: Lindbladian, weights: ArrayLike | Sequence[
 def _count(model: Lindbladian, weights: Array, rho: Array, kind: str) -> tuple[Array, Array]:
     rates, operators = model.jump_channels(0.0)
     product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
-    flow = lambda r, w: jnp.tensordot(
-        (w * r).astype(rho.dtype), product(product(operators, rho), operators.conj().mT), 1
-    )
+    moved = product(product(operators, rho), operators.conj().mT)
     # Tr J x = Tr Q x.
     lost = product(operators.conj().mT, operators)
     q = jnp.tensordot((weights * rates).astype(rho.dtype), lost, 1)
     current = jnp.sum(q * rho.T).real
     second = jnp.sum(jnp.tensordot((weights**2 * rates).astype(rho.dtype), lost, 1) * rho.T).real
-    source = flow(rates, weights) - current * rho
+    source = jnp.tensordot((weights * rates).astype(rho.dtype), moved, 1) - current * rho
     # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source.
     x = _dense_solve(_dense_matrix(model)[0], source) if kind == "dense" else Resolvent.build(model, kind).solve(source)
     return current, second + 2 * jnp.sum(q * x.T).real

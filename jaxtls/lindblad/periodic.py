@@ -14,8 +14,8 @@ from .generator import AbstractGenerator
 from .propagator import propagator
 
 SEVERAL = (
-    "periodic_steady_state found no unique cycle: the map of one period keeps several states, or one that it approaches "
-    "more slowly than the precision can tell. A conserved quantity splits them; add the jump that breaks it, or lower rtol."
+    "periodic_steady_state found no unique cycle: the map of one period keeps several states, or approaches one more "
+    "slowly than the precision can tell. A conserved quantity splits them; add the jump that breaks it, or lower rtol."
 )
 # Times at which the equation is compared with itself one period later.
 PROBES = 7

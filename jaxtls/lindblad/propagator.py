@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, require, times
+from .._checks import concrete, times
+from ..dynamics._diffrax import default_solver
 from ..dynamics.evolve import evolve
 from ..dynamics.model import AbstractModel, VectorField
 from ..quantum._arrays import HIGHEST
-from . import foreign
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .operators import Operator
@@ -109,6 +109,7 @@ def propagator(
         jnp.eye(maps.size, dtype=maps.source.dtype),
         moments,
         save_states=True,
+        solver=default_solver(rtol),
         rtol=max(rtol, floor),
         atol=max(atol, 1e-2 * floor),
         max_steps=max_steps,

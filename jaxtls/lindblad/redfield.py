@@ -16,7 +16,7 @@ from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator
 from .secular import AbstractRelaxation, WholeRelaxation, secular_relaxation
-from .transitions import frequencies, levels, product, weighted
+from .transitions import Numbers, frequencies, levels, product, weighted
 
 # Up to this many frequencies a function is called with plain floats, before it is asked for arrays.
 FLOATS = 64
@@ -65,7 +65,7 @@ class BlochRedfield(AbstractGenerator):
     hamiltonian: Array
     operators: Array
     relaxation: AbstractRelaxation
-    secular: ArrayLike | str | None
+    cutoff: Array | None
     n: int = eqx.field(static=True)
     is_constant: bool = eqx.field(static=True)
 
@@ -86,7 +86,8 @@ class BlochRedfield(AbstractGenerator):
         parts = [_weighted(k, s, blocks, a, known is not None) / 2 for k, ((_, s), a) in enumerate(zip(baths, turned))]
         empty = jnp.zeros((0, self.n, self.n), dtype)
         stack = lambda found: jnp.stack([jnp.asarray(m, dtype) for m in found]) if found else empty
-        self.hamiltonian, self.operators, self.secular = jnp.asarray(h, dtype), stack([a for a, _ in baths]), secular
+        self.hamiltonian, self.operators = jnp.asarray(h, dtype), stack([a for a, _ in baths])
+        self.cutoff = None if cutoff is None else jnp.asarray(cutoff)
         if cutoff is None:
             back = product(product(vectors, stack(parts)), vectors.conj().T)
             self.relaxation = WholeRelaxation(self.operators, back)
@@ -114,10 +115,11 @@ class BlochRedfield(AbstractGenerator):
         return {"smallest_eigenvalue": jnp.linalg.eigvalsh(fixed)[0]}
 
     def __repr__(self) -> str:
-        return f"BlochRedfield({self.n} levels, {self.operators.shape[0]} baths, secular={self.secular!r})"
+        kept = "all elements" if self.cutoff is None else f"elements within {self.cutoff}"
+        return f"BlochRedfield({self.n} levels, {self.operators.shape[0]} baths, {kept})"
 
 
-def _hermitian(name: str, value: ArrayLike | Operator, n: int | None = None) -> Array | np.ndarray:
+def _hermitian(name: str, value: ArrayLike | Operator, n: int | None = None) -> Numbers:
     """A constant Hermitian matrix, NumPy's where known."""
     if isinstance(value, Operator):
         moving = any(term.function is not None or term.envelope is not None for term in value.terms)
@@ -135,7 +137,7 @@ def _hermitian(name: str, value: ArrayLike | Operator, n: int | None = None) -> 
     return matrix
 
 
-def _pairs(couplings: Sequence, n: int) -> list[tuple[Array | np.ndarray, Callable]]:
+def _pairs(couplings: Sequence, n: int) -> list[tuple[Numbers, Callable]]:
     listed = isinstance(couplings, list | tuple)
     require(listed, "couplings", "be a list of pairs (A, spectrum)", type(couplings).__name__)
     found = []
@@ -150,7 +152,7 @@ def _pairs(couplings: Sequence, n: int) -> list[tuple[Array | np.ndarray, Callab
     return found
 
 
-def _cutoff(secular: ArrayLike | str | None) -> Array | np.ndarray | None:
+def _cutoff(secular: ArrayLike | str | None) -> Numbers | None:
     """The absolute cutoff; None keeps all."""
     if secular is None:
         return None
@@ -174,7 +176,7 @@ def _known_levels(hamiltonian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return vectors, np.diag(energies).astype(vectors.dtype)
 
 
-def _weighted(k: int, spectrum: Callable, blocks: Array, matrix: Array, known: bool) -> Array:
+def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, known: bool) -> Array:
     """A_ab S(e_b - e_a)."""
     name = f"couplings[{k}][1]"
     if known:
@@ -187,7 +189,7 @@ def _weighted(k: int, spectrum: Callable, blocks: Array, matrix: Array, known: b
         raise ValueError(_untraceable(name)) from error
 
 
-def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Array | np.ndarray:
+def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Numbers:
     """S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
     distinct, where = np.unique(released, return_inverse=True)
     plain = not holds_tracers(spectrum)
@@ -203,7 +205,7 @@ def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Array | n
     return _checked(name, values)[where].reshape(released.shape)
 
 
-def _checked(name: str, values: Array | np.ndarray) -> Array | np.ndarray:
+def _checked(name: str, values: Numbers) -> Numbers:
     require(values.ndim == 1 and values.dtype.kind in "iuf", name, "return a real number", f"shape {values.shape[1:]}")
     known = concrete(values)
     if known is not None:

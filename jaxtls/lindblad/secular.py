@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, require
-from .transitions import frequencies, product, rounding
+from .transitions import Numbers, frequencies, product, rounding
 
 # Most elements of G that are kept, 1 GiB in double precision.
 MAX_ELEMENTS = 2**26
@@ -65,7 +65,7 @@ class SecularRelaxation(AbstractRelaxation):
 
 
 def secular_relaxation(
-    vectors: Array, energies: Array, operators: Array, products: Array, cutoff: Array
+    vectors: Array, energies: Numbers, operators: Array, products: Array, cutoff: Numbers
 ) -> SecularRelaxation:
     """From A and X (K, n, n) in the eigenbasis; `cutoff` is an absolute difference of frequencies."""
     n = energies.shape[0]

@@ -17,27 +17,30 @@ from collections.abc import Callable
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from ..quantum._arrays import HIGHEST
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]
+# Known numbers stay NumPy's, inside jit too.
+Numbers = Array | np.ndarray
 
 
-def product(a: Array, b: Array) -> Array:
+def product(a: Numbers, b: Numbers) -> Array:
     """a b, in full precision."""
     return jnp.matmul(a, b, precision=HIGHEST)
 
 
-def rounding(energies: Array) -> Array:
+def rounding(energies: Numbers) -> Array:
     """Below this, two frequencies are one: 1e-9 of the width of the spectrum, and what its offset costs."""
     eps = float(jnp.finfo(energies.dtype).eps)
     width = jnp.max(energies) - jnp.min(energies)
     return max(1e-9, 64 * eps) * width + 64 * eps * jnp.max(jnp.abs(energies))
 
 
-def frequencies(energies: Array) -> Array:
+def frequencies(energies: Numbers) -> Array:
     """e_b - e_a at (a, b), (n, n): what a transition b -> a releases; exactly 0 between equal levels."""
     released = energies[None, :] - energies[:, None]
     return jnp.where(jnp.abs(released) <= rounding(energies), 0.0, released)
