@@ -61,7 +61,7 @@ def test_generator_is_the_tensor(secular):
     want = oracle(h, [(a, lambda w, s=s: float(s(w))) for a, s in baths], 0.0 if secular == "full" else secular)
     np.testing.assert_allclose(found.matrix(), want, atol=1e-12)
     rho = hermitian(4, 3)
-    np.testing.assert_allclose(found.generator(hermitian=True)(0.0, rho + 0j), found.apply(rho), atol=1e-13)
+    np.testing.assert_allclose(found.generator(hermitian=True)(0.0, jnp.asarray(rho)), found.apply(rho), atol=1e-13)
     # The same inside jit, where levels are traced and all elements are kept in a table.
     traced = jax.jit(lambda m: jt.BlochRedfield(m, baths, secular=secular).matrix())(h)
     np.testing.assert_allclose(traced, want, atol=1e-12)
