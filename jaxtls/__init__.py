@@ -31,8 +31,8 @@ from .lindblad import counting_statistics as counting_statistics
 from .lindblad import local as local
 from .lindblad import mesolve as mesolve
 from .lindblad import modulated as modulated
-from .lindblad import piecewise_constant as piecewise_constant
 from .lindblad import periodic_steady_state as periodic_steady_state
+from .lindblad import piecewise_constant as piecewise_constant
 from .lindblad import propagator as propagator
 from .lindblad import spectrum as spectrum
 from .lindblad import steady_state as steady_state

@@ -48,7 +48,7 @@ class CountingStatistics(eqx.Module):
         return f"CountingStatistics({', '.join(shown)})"
 
 
-def counting_statistics(lindbladian: Lindbladian, weights: ArrayLike | Sequence[float]) -> CountingStatistics:
+def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> CountingStatistics:
     r"""Current, noise and Fano factor of N(t), the sum of the weights w_k of the jumps so far, in the steady state.
 
         current = Tr J rho,   noise = Tr J2 rho - 2 Tr[J L^D (J rho - current rho)],   L^D the Drazin inverse,
@@ -77,8 +77,9 @@ def counting_statistics(lindbladian: Lindbladian, weights: ArrayLike | Sequence[
     Source: L. Mandel, Opt. Lett. 4, 205 (1979); J. H. Davies et al., Phys. Rev. B 46, 9620 (1992); C. Flindt, thesis
     (DTU, 2007).
     """
-    good = isinstance(lindbladian, Lindbladian)
-    require(good, "lindbladian", "be a Lindbladian, whose jumps are counted", type(lindbladian).__name__)
+    if not isinstance(lindbladian, Lindbladian):
+        kind = type(lindbladian).__name__
+        raise ValueError(f"Argument `lindbladian` must be a Lindbladian, whose jumps are counted, but got {kind}.")
     remedy = "Average over a period, or count jumps of trajectories."
     require(lindbladian.is_constant, "lindbladian", "not depend on time", "time-dependent terms", remedy)
     given = finite("weights", weights)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -22,8 +24,8 @@ PROBES = 7
 
 
 def periodic_steady_state(
-    generator: AbstractGenerator,
-    period: ArrayLike,
+    generator: object,
+    period: ArrayLike | Sequence,
     *,
     n_times: int = 64,
     rtol: float = 1e-8,
@@ -62,14 +64,16 @@ def periodic_steady_state(
     Source: H. J. Carmichael, Statistical Methods in Quantum Optics 1 (Springer, 1999), for the driven atom; the fixed
     point of the period's map is Floquet's.
     """
-    good = isinstance(generator, AbstractGenerator)
-    remedy = "Make one with jt.Lindbladian(hamiltonian, jump_ops)."
-    require(good, "generator", "be a Lindbladian or another generator", type(generator).__name__, remedy)
-    period = positive("period", period)
-    require(period.ndim == 0, "period", "be a number", f"shape {period.shape}")
+    if not isinstance(generator, AbstractGenerator):
+        raise ValueError(
+            f"Argument `generator` must be a Lindbladian or another generator, but got {type(generator).__name__}. "
+            "Make one with jt.Lindbladian(hamiltonian, jump_ops)."
+        )
+    duration = positive("period", period)
+    require(duration.ndim == 0, "period", "be a number", f"shape {duration.shape}")
     count = size("n_times", n_times)
-    _require_period(generator, period)
-    ts = period * jnp.arange(count + 1) / count
+    _require_period(generator, duration)
+    ts = duration * jnp.arange(count + 1) / count
     maps = propagator(generator, ts, rtol=rtol, atol=atol, max_steps=max_steps, discontinuities=discontinuities)
     start, isolation = _fixed_point(maps[-1], generator.n)
     # The map is known to rounding, or to what the solver leaves.

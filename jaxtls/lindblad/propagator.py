@@ -18,7 +18,6 @@ from ..dynamics.model import AbstractModel, VectorField
 from ..quantum._arrays import HIGHEST
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
-from .operators import Operator
 
 # exp is squared at most this many times: |L| dt may be 1e9.
 SQUARINGS = 32
@@ -58,8 +57,8 @@ class _Maps(AbstractModel):
 
 
 def propagator(
-    generator: AbstractGenerator | Operator | ArrayLike | Callable,
-    ts: ArrayLike | Sequence[float],
+    generator: object,
+    ts: ArrayLike | Sequence,
     *,
     rtol: float = 1e-8,
     atol: float = 1e-10,
@@ -120,7 +119,7 @@ def propagator(
     return states
 
 
-def _maps(generator: AbstractGenerator | Operator | ArrayLike | Callable) -> _Maps:
+def _maps(generator: object) -> _Maps:
     if isinstance(generator, AbstractGenerator):
         return _Maps(generator, False)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -71,9 +71,9 @@ class BlochRedfield(AbstractGenerator):
 
     def __init__(
         self,
-        hamiltonian: ArrayLike | Operator,
-        couplings: Sequence[tuple[ArrayLike | Operator, Callable]],
-        secular: ArrayLike | str | None = None,
+        hamiltonian: object,
+        couplings: object,
+        secular: object = None,
     ):
         h = _hermitian("hamiltonian", hamiltonian)
         self.n, self.is_constant = int(h.shape[0]), True
@@ -119,7 +119,7 @@ class BlochRedfield(AbstractGenerator):
         return f"BlochRedfield({self.n} levels, {self.operators.shape[0]} baths, {kept})"
 
 
-def _hermitian(name: str, value: ArrayLike | Operator, n: int | None = None) -> Numbers:
+def _hermitian(name: str, value: object, n: int | None = None) -> Numbers:
     """A constant Hermitian matrix, NumPy's where known."""
     if isinstance(value, Operator):
         moving = any(term.function is not None or term.envelope is not None for term in value.terms)
@@ -137,9 +137,10 @@ def _hermitian(name: str, value: ArrayLike | Operator, n: int | None = None) -> 
     return matrix
 
 
-def _pairs(couplings: Sequence, n: int) -> list[tuple[Numbers, Callable]]:
-    listed = isinstance(couplings, list | tuple)
-    require(listed, "couplings", "be a list of pairs (A, spectrum)", type(couplings).__name__)
+def _pairs(couplings: object, n: int) -> list[tuple[Numbers, Callable]]:
+    if not isinstance(couplings, list | tuple):
+        kind = type(couplings).__name__
+        raise ValueError(f"Argument `couplings` must be a list of pairs (A, spectrum), but got {kind}.")
     found = []
     for k, pair in enumerate(couplings):
         name = f"couplings[{k}]"
@@ -152,7 +153,7 @@ def _pairs(couplings: Sequence, n: int) -> list[tuple[Numbers, Callable]]:
     return found
 
 
-def _cutoff(secular: ArrayLike | str | None) -> Numbers | None:
+def _cutoff(secular: object) -> Numbers | None:
     """The absolute cutoff; None keeps all."""
     if secular is None:
         return None
@@ -160,8 +161,8 @@ def _cutoff(secular: ArrayLike | str | None) -> Numbers | None:
     if isinstance(secular, str):
         require(secular == "full", "secular", must, repr(secular))
         return np.zeros(())
-    number = is_traced(secular) or (isinstance(secular, int | float | np.number | jax.Array | np.ndarray))
-    require(number and not isinstance(secular, bool), "secular", must, repr(secular))
+    if isinstance(secular, bool) or not isinstance(secular, int | float | np.number | jax.Array | np.ndarray):
+        raise ValueError(f"Argument `secular` must {must}, but got {secular!r}.")
     known = concrete(secular)
     if known is None:
         return jnp.asarray(secular)

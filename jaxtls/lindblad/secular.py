@@ -113,7 +113,7 @@ def _kept_pairs(energies: np.ndarray, cutoff: float) -> tuple | None:
     if counts.sum() > n**4 // 4:
         return None
     require(
-        counts.sum() <= MAX_ELEMENTS,
+        bool(counts.sum() <= MAX_ELEMENTS),
         "secular",
         f"keep at most {MAX_ELEMENTS} elements",
         f"{counts.sum()} of {n} levels",
