@@ -77,7 +77,9 @@ def secular_relaxation(
             (a, c), (b, d) = kept
             gains = jnp.sum(_gains(operators[:, a, c], products[:, a, c], operators[:, b, d], products[:, b, d]), 0)
             near = np.abs(known[0][:, None] - known[0][None, :]) <= float(known[1] + rounding(known[0]))
-            return SecularRelaxation(vectors, jnp.where(near, loss, 0.0), gains, jnp.asarray(a * n + b), c * n + d)
+            return SecularRelaxation(
+                vectors, jnp.where(near, loss, 0.0), gains, jnp.asarray(a * n + b), jnp.asarray(c * n + d)
+            )
     require(
         n**4 <= MAX_ELEMENTS,
         "hamiltonian",
