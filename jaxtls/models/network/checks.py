@@ -9,7 +9,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from ..._checks import concrete, finite, real, require
 from .graph import Structure, mask_of
@@ -47,14 +47,13 @@ def couplings(name: str, value: Any, n: int, edges: Any, least: float | None = N
     return array
 
 
-def three_bodies(
-    n: int, value: Mapping[tuple[int, int, int], ArrayLike] | None, dtype: jnp.dtype
-) -> tuple[tuple[tuple[int, int, int], ...], Array]:
+def three_bodies(n: int, value: object, dtype: jnp.dtype) -> tuple[tuple[tuple[int, int, int], ...], Array]:
     """Sites (i, j, k) and their couplings g, (M,)."""
     if value is None:
         return (), jnp.zeros(0, dtype)
     must = "map triples of different sites (i, j, k) to real numbers"
-    require(isinstance(value, Mapping), "three_body", must, repr(value))
+    if not isinstance(value, Mapping):
+        raise ValueError(f"Argument `three_body` must {must}, but got {value!r}.")
     found = []
     for sites in value:
         listed = isinstance(sites, tuple) and len(sites) == 3 and len(set(sites)) == 3

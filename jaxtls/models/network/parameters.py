@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from ..._checks import concrete, positive, real, require
 from . import covariance, davies, sectors
@@ -44,7 +43,7 @@ class AbstractNetwork(eqx.Module):
         thermalizer: str = "local",
         baths: Any = None,
         edges: Any = None,
-        three_body: Mapping[tuple[int, int, int], ArrayLike] | None = None,
+        three_body: object = None,
     ):
         kinds = get_args(Thermalizer)
         require(thermalizer in kinds, "thermalizer", f"be one of {', '.join(map(repr, kinds))}", repr(thermalizer))
