@@ -61,14 +61,15 @@ def levels(hamiltonian: Array) -> tuple[Array, Array]:
 
 @levels.defjvp
 def _levels_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
-    vectors, blocks = levels(primals[0])
+    found = levels(primals[0])
+    equal = frequencies(jnp.diagonal(found[1]).real) == 0
+    parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
+    vectors, blocks = once(found[0], parted), once(found[1], parted)
     released = frequencies(jnp.diagonal(blocks).real)
-    equal = released == 0
-    off = equal & ~jnp.eye(len(released), dtype=bool)
     moved = product(product(vectors.conj().T, tangents[0]), vectors)
-    moved = once((moved + moved.conj().T) / 2, jnp.any(off))
+    moved = (moved + moved.conj().T) / 2
     turn = jnp.where(equal, 0.0, moved / jnp.where(equal, 1.0, released))
-    return (vectors, blocks), (product(vectors, turn), jnp.where(equal, moved, 0.0))
+    return found, (product(vectors, turn), jnp.where(equal, moved, 0.0))
 
 
 @jax.custom_jvp
