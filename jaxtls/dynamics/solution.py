@@ -16,6 +16,7 @@ REMEDIES = {
     "truncation": "population at the cut-off: raise n_levels",
     "hierarchy": "weight of the last kept excitation level: raise n_modes",
     "time_error": "estimated error of the time steps: lower rtol",
+    "smallest_eigenvalue": "the state has a negative eigenvalue: the equation is not completely positive",
     "pattern_error": "an operator has elements where the plan's had none: plan at a point that has them all",
     "trace_error": "the trace drifted: lower rtol",
     "positivity_error": "the state left the quantum states: the equation is not of Lindblad form; see the model's docs",
@@ -70,9 +71,10 @@ class Solution(eqx.Module):
         if not np.all(np.asarray(self.success)):
             found.append("the solver did not finish: see stats, raise max_steps or loosen rtol")
         for name, limit in self.limits.items():
-            worst = float(np.max(np.asarray(self.diagnostics[name])))
-            if not worst <= limit:
-                found.append(f"{name} {worst:.1e} > {limit:.0e}: {REMEDIES.get(name, 'see the docs')}")
+            value, low = _extreme(name, self.diagnostics[name]), name.startswith("smallest")
+            if not (value >= limit if low else value <= limit):
+                sign = "<" if low else ">"
+                found.append(f"{name} {value:.1e} {sign} {limit:.0e}: {REMEDIES.get(name, 'see the docs')}")
         return found
 
     def __repr__(self) -> str:
@@ -89,10 +91,15 @@ class Solution(eqx.Module):
             lines.append(f"  states       {' '.join(shapes)}, {memory:.1f} MiB")
         lines.append("  stats        " + ", ".join(f"{k} {_short(v)}" for k, v in self.stats.items()))
         if self.diagnostics:
-            parts = (f"{k} {float(np.max(np.asarray(v))):.1e}" for k, v in self.diagnostics.items())
+            parts = (f"{k} {_extreme(k, v):.1e}" for k, v in self.diagnostics.items())
             lines.append("  diagnostics  " + ", ".join(parts))
         lines += [f"  WARNING      {text}" for text in self.concerns()]
         return "\n".join(lines)
+
+
+def _extreme(name: str, values: Array) -> float:
+    """The worst of a batch: the smallest of what is called so, else the largest."""
+    return float((np.min if name.startswith("smallest") else np.max)(np.asarray(values)))
 
 
 class _Limits(dict):

@@ -1,6 +1,8 @@
 """Lindblad equations for any Hamiltonian and jump operators."""
 
 from .correlation import correlation as correlation
+from .counting import CountingStatistics as CountingStatistics
+from .counting import counting_statistics as counting_statistics
 from .generator import AbstractGenerator as AbstractGenerator
 from .lindbladian import Lindbladian as Lindbladian
 from .mesolve import MasterSolution as MasterSolution
@@ -11,6 +13,9 @@ from .operators import Operator as Operator
 from .operators import local as local
 from .operators import modulated as modulated
 from .operators import piecewise_constant as piecewise_constant
+from .periodic import periodic_steady_state as periodic_steady_state
+from .propagator import propagator as propagator
+from .redfield import BlochRedfield as BlochRedfield
 from .sesolve import sesolve as sesolve
 from .spectrum import spectrum as spectrum
 from .steady import steady_state as steady_state

@@ -41,8 +41,10 @@ class MasterEquation(AbstractModel):
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
         """The generator's own; how far the trace drifted, and how far a Hermitian start lost it."""
-        found = {**self.law.diagnostics(y), "trace_error": jnp.abs(jnp.trace(y) - self.trace)}
-        return found | ({"hermiticity_error": jnp.max(jnp.abs(y - y.conj().T))} if self.hermitian else {})
+        found = {"trace_error": jnp.abs(jnp.trace(y) - self.trace)}
+        if not self.hermitian:
+            return found
+        return {**self.law.diagnostics(y), **found, "hermiticity_error": jnp.max(jnp.abs(y - y.conj().T))}
 
     @property
     def diagnostic_limits(self) -> Mapping[str, float]:

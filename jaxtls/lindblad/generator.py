@@ -109,6 +109,9 @@ class GeneratorSum(AbstractGenerator):
     def discontinuities(self) -> list[Array]:
         return [edges for term in self.terms for edges in term.discontinuities]
 
+    def diagnostics(self, y: Array) -> dict[str, Array]:
+        return {name: value for term in self.terms for name, value in term.diagnostics(y).items()}
+
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
         fields = [term.generator(y0, hermitian=hermitian) for term in self.terms]
         return lambda t, rho, args=None: sum((f(t, rho, args) for f in fields[1:]), fields[0](t, rho, args))
@@ -135,6 +138,9 @@ class ScaledGenerator(AbstractGenerator):
     @property
     def discontinuities(self) -> list[Array]:
         return self.base.discontinuities
+
+    def diagnostics(self, y: Array) -> dict[str, Array]:
+        return dict(self.base.diagnostics(y))
 
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
         field = self.base.generator(y0, hermitian=hermitian)

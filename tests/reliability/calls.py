@@ -33,6 +33,11 @@ def _merged(store: str) -> Any:
     return jt.merge(store)
 
 
+def _ohmic(w: Any) -> Any:
+    """A bath at temperature 1."""
+    return 0.1 * w / -np.expm1(-w) if w else 0.1
+
+
 def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     """name -> function, good keyword arguments. Made when asked for: importing starts no device."""
     key = jax.random.key(0)
@@ -198,6 +203,13 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             lambda hamiltonian, rates: jt.steady_state(jt.Lindbladian(hamiltonian, [SM, SM.T], rates)),
             {"hamiltonian": SZ, "rates": [1.0, 0.2]},
         ),
+        "BlochRedfield": (
+            lambda hamiltonian, coupling, secular: jt.BlochRedfield(hamiltonian, [(coupling, _ohmic)], secular),
+            {"hamiltonian": SZ, "coupling": SX, "secular": 0.5},
+        ),
+        "propagator": (jt.propagator, {"generator": SZ, "ts": TS}),
+        "periodic_steady_state": (lambda **k: jt.periodic_steady_state(qubit, **k), {"period": 1.0, "n_times": 2}),
+        "counting_statistics": (lambda **k: jt.counting_statistics(qubit, **k), {"weights": [1.0, -1.0]}),
         "correlation": (lambda **k: jt.correlation(qubit, **k), {"rho": RHO, "a": SZ, "b": SZ, "taus": TS}),
         "steady_state from a state": (lambda rho0: jt.steady_state(qubit, rho0), {"rho0": RHO}),
         "spectrum": (

@@ -30,7 +30,15 @@ def test_the_table_names_every_public_function():
     listed = {name.split(".")[0] for name in calls()}
     assert {line.split("`")[1] for line in lines()} == set(calls())
     # Results, transforms and operators are made by functions of the table or checked where they are built.
-    others = {"EnsembleResult", "FitResult", "PowerLaw", "Solution", "NetworkBalance", "StrangSolver"}
+    others = {
+        "CountingStatistics",
+        "EnsembleResult",
+        "FitResult",
+        "PowerLaw",
+        "Solution",
+        "NetworkBalance",
+        "StrangSolver",
+    }
     others |= {"Fixed", "Interval", "Positive", "Real", "local", "modulated", "piecewise_constant"}
     others |= {"interop", "plot", "quantum", "save", "load", "propagate"}
     # Results again, and a reader of files, whose faults are in `analysis/test_trace_files.py`.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require
+from ..._checks import concrete, finite, real, require
 from .graph import Structure, mask_of
 from .states import NetworkState
 
@@ -43,6 +45,24 @@ def couplings(name: str, value: Any, n: int, edges: Any, least: float | None = N
         allowed = mask_of(n, edges)
         require(not np.any(known[~allowed]), name, "be zero off the declared edges", value, "Add the pairs to edges=.")
     return array
+
+
+def three_bodies(n: int, value: object, dtype: jnp.dtype) -> tuple[tuple[tuple[int, int, int], ...], Array]:
+    """Sites (i, j, k) and their couplings g, (M,)."""
+    if value is None:
+        return (), jnp.zeros(0, dtype)
+    must = "map triples of different sites (i, j, k) to real numbers"
+    if not isinstance(value, Mapping):
+        raise ValueError(f"Argument `three_body` must {must}, but got {value!r}.")
+    found = []
+    for sites in value:
+        listed = isinstance(sites, tuple) and len(sites) == 3 and len(set(sites)) == 3
+        good = listed and all(isinstance(s, int | np.integer) and 0 <= s < n for s in sites)
+        require(good, "three_body", f"{must}, sites 0..{n - 1}", repr(sites))
+        found.append((int(sites[0]), int(sites[1]), int(sites[2])))
+    numbers = [finite("three_body", g).astype(dtype) for g in value.values()]
+    require(all(g.ndim == 0 for g in numbers), "three_body", must, value)
+    return tuple(found), jnp.stack(numbers) if numbers else jnp.zeros(0, dtype)
 
 
 def require_baths(shape: Structure) -> None:

@@ -16,10 +16,14 @@ class Structure(NamedTuple):
     baths: np.ndarray
     coherent: np.ndarray
     incoherent: np.ndarray
+    triples: tuple[tuple[int, int, int], ...]
 
     @property
     def edges(self) -> np.ndarray:
-        return self.coherent | self.incoherent
+        joined = self.coherent | self.incoherent
+        for i, j, k in self.triples:
+            joined[[i, j, j, k], [j, i, k, j]] = True
+        return joined
 
     def components(self) -> list[list[int]]:
         """Connected sets of sites."""
@@ -62,7 +66,7 @@ def structure(model: Any) -> Structure:
         known = concrete(couplings)
         return allowed if known is None else (known != 0) | (known.T != 0)
 
-    return Structure(sites, pairs(model.coherent), pairs(model.incoherent))
+    return Structure(sites, pairs(model.coherent), pairs(model.incoherent), model.triples)
 
 
 def _adjacency(n: int, edges: Sequence[tuple[int, int]]) -> np.ndarray:

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, get_args
+from functools import reduce
+from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, positive, real, require
-from ...dynamics.model import AbstractModel
-from . import covariance, davies, motion, populations, sectors, steady
+from ..._checks import concrete, real, require
+from ...lindblad import CountingStatistics, Lindbladian
+from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
-from .checks import CROSSES, RATHER, couplings, refuse, require_memory, require_steady
-from .graph import checked_edges, checked_sites, mask_of, structure
-from .rates import boltzmann, local_currents, relaxation_rate, symmetric, thermal_population
-from .states import CovarianceState, DensityState, NetworkState, PopulationState, unpack
+from .checks import RATHER, refuse, require_memory, require_steady
+from .graph import structure
+from .parameters import AbstractNetwork
+from .rates import boltzmann, local_currents, thermal_population
+from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState, unpack
 
-Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12
 
 
-class ThermalNetwork(AbstractModel):
+class ThermalNetwork(AbstractNetwork):
     r"""N TLSs with local energies and baths, incoherent and coherent couplings on any graph; hbar = k_B = 1.
 
-        H = sum_n w_n n_n + sum_{i<k} K_ik (a_i^dagger a_k + a_k^dagger a_i)
+        H = sum_n w_n n_n + sum_{i<k} K_ik (a_i^dagger a_k + h.c.) + sum_{ijk} g_ijk (a_i a_j^dagger a_k + h.c.)
         d rho/dt = -i[H, rho] + sum_n L_n rho + sum_{i<k} Y_ik (D[a_i^dagger a_k] + D[a_k^dagger a_i]) rho
 
     `thermalizer="local"`: L_n = Gamma_n D[a_n] + Gamma_n e^(-beta_n w_n) D[a_n^dagger]. "global": Davies' generator of
@@ -50,6 +50,8 @@ class ThermalNetwork(AbstractModel):
         thermalizer: "local" or "global".
         baths: sites that may have a bath, for traced rates (under jit, grad, vmap), where zeros cannot be seen.
         edges: pairs of sites that may be coupled, for traced couplings.
+        three_body: {(i, j, k): g} adds g (a_i a_j^dagger a_k + h.c.) to H [energy]: |1 0 1> <-> |0 1 0>. With baths of
+            its own at each of three sites, w_j = w_i + w_k, that is the absorption refrigerator of Linden et al.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
@@ -77,135 +79,6 @@ class ThermalNetwork(AbstractModel):
     Source: Diosi, "Autonomy of coupled quantum thermodynamic systems" (slides); Levy & Kosloff, arXiv:1402.3825. The
     slide's one-TLS current has e^(+beta w) for e^(-beta w), and its J_A lacks 1/((1+x_A)(1+x_B)); corrected here.
     """
-
-    closes_over: ClassVar[bool] = False
-
-    frequencies: Array
-    betas: Array
-    rates: Array
-    incoherent: Array | None
-    coherent: Array | None
-    thermalizer: str = eqx.field(static=True)
-    baths: tuple[int, ...] | None = eqx.field(static=True)
-    edges: tuple[tuple[int, int], ...] | None = eqx.field(static=True)
-
-    def __init__(
-        self,
-        frequencies: Any,
-        betas: Any,
-        rates: Any,
-        incoherent: Any = None,
-        coherent: Any = None,
-        thermalizer: str = "local",
-        baths: Any = None,
-        edges: Any = None,
-    ):
-        kinds = get_args(Thermalizer)
-        require(thermalizer in kinds, "thermalizer", f"be one of {', '.join(map(repr, kinds))}", repr(thermalizer))
-        self.thermalizer = thermalizer
-        self.frequencies = positive("frequencies", frequencies)
-        self.rates = positive("rates", rates, zero=True, remedy="A site without a bath has rate 0.")
-        self.betas = real("betas", betas)
-        require(
-            self.frequencies.ndim == 1 and self.frequencies.shape[0] >= 1,
-            "frequencies",
-            "have shape (N,)",
-            f"shape {self.frequencies.shape}",
-            "Use jax.vmap for several networks.",
-        )
-        n = self.frequencies.shape[0]
-        for name, value in (("betas", self.betas), ("rates", self.rates)):
-            require(value.shape == (n,), name, f"have shape ({n},), one for each frequency", f"shape {value.shape}")
-        known = concrete(self.betas)
-        if known is not None:
-            good = not bool(np.any(np.isnan(known) | (known == -np.inf)))
-            require(good, "betas", "be numbers above -infinity", betas, "Zero temperature is beta = jnp.inf.")
-        self.baths, self.edges = checked_sites(n, baths), checked_edges(n, edges)
-        self.incoherent = couplings("incoherent", incoherent, n, self.edges, least=0.0)
-        self.coherent = couplings("coherent", coherent, n, self.edges)
-        rate = concrete(self.rates)
-        if rate is not None and self.baths is not None:
-            others = np.delete(rate, self.baths)
-            require(not np.any(others), "rates", "be zero off the declared baths", rates, "Add the sites to baths=.")
-
-    # --- parameters --------------------------------------------------------------------------------------------------
-
-    @property
-    def n_tls(self) -> int:
-        return self.frequencies.shape[-1]
-
-    @property
-    def thermal_populations(self) -> Array:
-        """f_n = x/(1 + x), x = e^(-beta_n w_n), (N,): of each site with its own bath alone."""
-        return thermal_population(self.betas, self.frequencies)
-
-    @property
-    def relaxation_rates(self) -> Array:
-        """g_n = Gamma_n (1 + x_n), (N,) [1/time]."""
-        return relaxation_rate(self.bath_rates, self.betas, self.frequencies)
-
-    @property
-    def bath_rates(self) -> Array:
-        """Gamma_n, zero off the declared baths."""
-        if self.baths is None:
-            return self.rates
-        mask = jnp.asarray(np.isin(np.arange(self.n_tls), self.baths))
-        declared = refuse(self.rates, jnp.any(~mask & (self.rates != 0)), "rates must be zero off the declared baths.")
-        return jnp.where(mask, declared, 0.0)
-
-    def symmetric(self, couplings: Array | None) -> Array:
-        """(N, N) couplings, zeros for None; traced ones are symmetrised, and refused off the declared edges."""
-        n = self.n_tls
-        if couplings is None:
-            return jnp.zeros((n, n), self.frequencies.dtype)
-        mask = mask_of(n, self.edges)
-        if self.edges is not None:
-            bad = jnp.any(~jnp.asarray(mask) & (couplings != 0))
-            couplings = refuse(couplings, bad, "Couplings must be zero off the declared edges.")
-        return symmetric(couplings, mask)
-
-    @property
-    def noise(self) -> Array:
-        """Y, (N, N)."""
-        return self.symmetric(self.incoherent)
-
-    @property
-    def hopping(self) -> Array:
-        """H within one excitation: diag(w) + K."""
-        return jnp.diag(self.frequencies) + self.symmetric(self.coherent)
-
-    def fermions(self, reference: Array) -> covariance.Fermions:
-        """The chain's quadratic master equation, for a reference with populations (N,)."""
-        hopping, noise = self.hopping, self.noise
-        if self.thermalizer == "global":
-            return covariance.global_fermions(hopping, noise, reference, self.modes(hopping))
-        away = self.thermal_populations - reference
-        return covariance.local_fermions(hopping, self.relaxation_rates, noise, away)
-
-    def modes(self, hopping: Array) -> covariance.Modes:
-        """Modes of one excitation and Davies' rates at them."""
-        modes = covariance.global_modes(hopping, self.bath_rates, self.betas)
-        energies = refuse(modes.energies, covariance.crosses_numbers(modes.energies), CROSSES)
-        return modes._replace(energies=energies)
-
-    def levels(self) -> davies.Levels:
-        """Energies and vectors of H, and what the baths couple to."""
-        coherent = self.symmetric(self.coherent)
-        found = davies.levels(self.n_tls, self.frequencies, coherent, self.bath_rates, self.betas)
-        energies = refuse(found.energies, davies.crosses_numbers(self.n_tls, found), CROSSES)
-        return found._replace(energies=energies)
-
-    def sector_parameters(self) -> sectors.Parameters:
-        """What the table of `sectors` multiplies; global thermalizers are no part of it."""
-        loss = self.bath_rates
-        if self.thermalizer == "global":
-            loss = jnp.zeros_like(loss)
-        gain = loss * boltzmann(self.betas, self.frequencies)
-        return sectors.Parameters(self.frequencies, self.symmetric(self.coherent), loss, gain, self.noise)
-
-    def bath_generator(self) -> Array | None:
-        """Davies' baths as a matrix; None for local ones, which are part of the table."""
-        return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
 
     # --- states ------------------------------------------------------------------------------------------------------
 
@@ -244,6 +117,9 @@ class ThermalNetwork(AbstractModel):
             require(bool(np.all((known >= 0) & (known <= 1))), "populations", "lie in [0, 1]", populations)
         n, shape = self.n_tls, structure(self)
         reference = given.astype(self.frequencies.dtype)
+        if self.triples:
+            weights = reduce(jnp.kron, [jnp.stack([1 - p, p]) for p in reference])
+            return MatrixState(reference, jnp.diag(weights) + 0j)
         if not shape.coherent.any():
             return PopulationState(reference, jnp.zeros_like(reference))
         if shape.is_chains():
@@ -290,6 +166,8 @@ class ThermalNetwork(AbstractModel):
         """Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
         if isinstance(state, PopulationState):
             return jnp.zeros_like(self.noise)
+        if isinstance(state, MatrixState):
+            return full.coherences(self.n_tls, state.matrix)
         if isinstance(state, DensityState):
             return sectors.site_coherences(self.n_tls, state.excess)
         real_part = (state.excess + state.excess.T) / 2
@@ -297,6 +175,8 @@ class ThermalNetwork(AbstractModel):
 
     def energy(self, state: NetworkState) -> Array:
         """<H>, the coherent couplings included [energy]."""
+        if isinstance(state, MatrixState):
+            return full.energy(self, state.matrix)
         bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state))
         return jnp.sum(self.frequencies * self.populations(state)) + bonds
 
@@ -307,6 +187,8 @@ class ThermalNetwork(AbstractModel):
 
         Source: Diosi, slide 7, corrected (see the class) and with the energy of the coupling.
         """
+        if isinstance(state, MatrixState):
+            return full.energy_flows(self, state.matrix)[0]
         if self.thermalizer == "global" and isinstance(state, CovarianceState):
             grown = jnp.diag(state.reference) + (state.excess + state.excess.T) / 2
             return covariance.global_currents(self.modes(self.hopping), grown)
@@ -321,6 +203,8 @@ class ThermalNetwork(AbstractModel):
 
         sum_{i<k} Y_ik (w_i - w_k)(<n_k> - <n_i>) - sum_{i<k} K_ik (s_i + s_k) Re <a_i^dagger a_k>,  s_i = sum_k Y_ik.
         """
+        if isinstance(state, MatrixState):
+            return full.energy_flows(self, state.matrix)[1]
         noise, w = self.noise, self.frequencies
         # In two parts: differences of nearly equal populations keep their digits.
         flow = populations.mixing(noise, state.reference) + populations.mixing(noise, self._population_excess(state))
@@ -335,6 +219,38 @@ class ThermalNetwork(AbstractModel):
     def first_law_residual(self, state: NetworkState) -> Array:
         """sum_n J_n + work_power [energy/time]: 0 in a steady state, dE/dt otherwise."""
         return jnp.sum(self.heat_currents(state)) + self.work_power(state)
+
+    def lindbladian(self) -> Lindbladian:
+        """The local master equation in operators: emission and absorption of each bath, then the hops of the noise.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 3.0, 2.0], [1.0, 1.1, 0.2], [0.05] * 3, three_body={(0, 1, 2): 0.03})
+            >>> net.lindbladian().n, len(net.lindbladian().rates)
+            (8, 6)
+        """
+        remedy = "Build it with jt.BlochRedfield(H, couplings, secular='full')."
+        require(self.thermalizer == "local", "thermalizer", 'be "local"', repr(self.thermalizer), remedy)
+        return full.lindbladian(self)
+
+    def heat_statistics(self) -> CountingStatistics:
+        """Steady current and noise of the quanta w_i that each bath gives to the system, (N,) each.
+
+        A quantum counts w_i, whatever the couplings add to the energy: the current is `heat_currents` less the energy
+        of the couplings, and equal to it where couplings are incoherent or three-body in resonance.
+
+        Raises:
+            ValueError: for global thermalizers; or several steady states.
+
+        Example:
+            >>> net = ThermalNetwork([1.0, 3.0, 2.0], [1.0, 1.1, 0.2], [0.05] * 3, three_body={(0, 1, 2): 0.03})
+            >>> heat = net.heat_statistics()
+            >>> print(np.round(heat.current / heat.current[0], 6))     # cools: COP = w_cold/w_hot
+            [ 1. -3.  2.]
+
+        Source: `counting_statistics`; N. Linden, S. Popescu, P. Skrzypczyk, Phys. Rev. Lett. 105, 130401 (2010).
+        """
+        self.lindbladian()
+        return full.heat_statistics(self)
 
     def balance(self, state: NetworkState) -> NetworkBalance:
         """All of these in one, with a flag where the model breaks the second law, and why.
@@ -376,6 +292,9 @@ class ThermalNetwork(AbstractModel):
             '-0.002878'
         """
         n = self.populations(state)
+        if isinstance(state, MatrixState):
+            excited = jnp.asarray(sectors.bits(self.n_tls), n.dtype)
+            return (excited * jnp.diagonal(state.matrix).real[:, None]).T @ excited
         if isinstance(state, DensityState):
             return sectors.site_correlations(self.n_tls, self.packed(state))
         if isinstance(state, CovarianceState):
@@ -405,6 +324,8 @@ class ThermalNetwork(AbstractModel):
             (4, 4)
         """
         n = self.n_tls
+        if isinstance(state, MatrixState):
+            return state.matrix
         if isinstance(state, DensityState):
             require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
             return unpack(sectors.matrix(n, self.packed(state)))
@@ -420,9 +341,6 @@ class ThermalNetwork(AbstractModel):
         excess, _ = sectors.steady_excess((n, True), parameters, None, self.thermal_populations)
         start = sectors.product_state(n, self.thermal_populations, True)
         return jnp.diag(start + excess) + 0j
-
-    def packed(self, state: DensityState) -> Array:
-        return sectors.product_state(self.n_tls, state.reference) + state.excess
 
     # --- motion ------------------------------------------------------------------------------------------------------
 

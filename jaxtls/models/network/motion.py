@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
 
-from . import covariance, populations, sectors
+from . import covariance, full, populations, sectors
 from .checks import refuse
-from .states import CovarianceState, NetworkState, PopulationState
-
-if TYPE_CHECKING:
-    from .model import ThermalNetwork
+from .parameters import AbstractNetwork
+from .states import CovarianceState, MatrixState, NetworkState, PopulationState
 
 
-def generator(model: ThermalNetwork, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
+def generator(model: AbstractNetwork, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
     """vector_field(t, y, args) for states of y0's kind and reference."""
+    if isinstance(y0, MatrixState):
+        whole = full.lindbladian(model).generator()
+        return lambda t, y, args=None: MatrixState(jnp.zeros_like(y.reference), whole(t, y.matrix, None), y.steady)
     if isinstance(y0, PopulationState):
         matrix = populations.relaxation(model.relaxation_rates, model.noise)
         away = model.relaxation_rates * (model.thermal_populations - y0.reference)

@@ -43,7 +43,21 @@ class DensityState(eqx.Module):
     steady: bool = eqx.field(static=True, default=False)
 
 
-NetworkState = PopulationState | CovarianceState | DensityState
+class MatrixState(eqx.Module):
+    """The whole density matrix, for networks with three-body couplings: `matrix` (2^N, 2^N), as in `full`."""
+
+    reference: Array
+    matrix: Array
+    steady: bool = eqx.field(static=True, default=False)
+
+    @property
+    def population_excess(self) -> Array:
+        n = self.reference.shape[-1]
+        weights = jnp.diagonal(self.matrix).real.reshape((2,) * n)
+        return jnp.stack([jnp.sum(jnp.take(weights, 1, axis=i)) for i in range(n)]) - self.reference
+
+
+NetworkState = PopulationState | CovarianceState | DensityState | MatrixState
 
 
 def pack(hermitian: Array) -> Array:

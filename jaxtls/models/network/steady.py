@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax.numpy as jnp
 import numpy as np
 
 from ..._checks import concrete
-from . import covariance, davies, populations, sectors
+from ...lindblad import steady_state
+from . import covariance, davies, full, populations, sectors
 from .checks import NOT_UNIQUE, refuse, require_baths, require_memory
 from .graph import structure
 from .linear import singular
-from .states import CovarianceState, DensityState, NetworkState, PopulationState
-
-if TYPE_CHECKING:
-    from .model import ThermalNetwork
+from .parameters import AbstractNetwork
+from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
 MAX_DAVIES_BLOCKS = 6
 MAX_SITES = 10
+# Density matrices that the iteration for a steady state keeps.
+FULL_COPIES = 80
 
 
-def solve(model: ThermalNetwork, max_memory: float) -> NetworkState:
+def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
     """In the smallest space that closes."""
     shape = structure(model)
     require_baths(shape)
     reference = model.thermal_populations
+    if model.triples:
+        require_memory(FULL_COPIES * 16 * 4.0**model.n_tls, f"density matrices of {model.n_tls}", max_memory)
+        return MatrixState(reference, steady_state(full.lindbladian(model)), True)
     if not shape.coherent.any():
         excess, condition = populations.steady_excess(model.relaxation_rates, model.noise, reference)
         return PopulationState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
@@ -36,7 +38,7 @@ def solve(model: ThermalNetwork, max_memory: float) -> NetworkState:
     return density(model, noisy, max_memory)
 
 
-def density(model: ThermalNetwork, noisy: bool, max_memory: float) -> DensityState:
+def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensityState:
     """As a density matrix, whatever else would close."""
     n, reference = model.n_tls, model.thermal_populations
     is_global = model.thermalizer == "global"
@@ -50,7 +52,7 @@ def density(model: ThermalNetwork, noisy: bool, max_memory: float) -> DensitySta
     return DensityState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
 
 
-def _eigenstates(model: ThermalNetwork, max_memory: float) -> DensityState:
+def _eigenstates(model: AbstractNetwork, max_memory: float) -> DensityState:
     """Davies beyond the full blocks: populations of eigenstates, and coherences of those levels that are equal."""
     n, reference, found = model.n_tls, model.thermal_populations, model.levels()
     a = b = np.arange(2**n)

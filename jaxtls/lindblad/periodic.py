@@ -1,0 +1,120 @@
+"""`periodic_steady_state`: the limit cycle of an equation that is driven periodically."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from .._checks import concrete, positive, require, size
+from ..quantum._arrays import HIGHEST
+from .generator import AbstractGenerator
+from .propagator import propagator
+
+SEVERAL = (
+    "periodic_steady_state found no unique cycle: the map of one period keeps several states, or approaches one more "
+    "slowly than the precision can tell. A conserved quantity splits them; add the jump that breaks it, or lower rtol."
+)
+# Times at which the equation is compared with itself one period later.
+PROBES = 7
+
+
+def periodic_steady_state(
+    generator: object,
+    period: ArrayLike | Sequence,
+    *,
+    n_times: int = 64,
+    rtol: float = 1e-8,
+    atol: float = 1e-10,
+    max_steps: int | None = None,
+    discontinuities: ArrayLike | None = None,
+) -> Array:
+    r"""The state to which a periodically driven equation settles, over one period.
+
+        rho(t + T) = rho(t):   rho(0) = V(T, 0) rho(0),  Tr rho = 1,   rho(t) = V(t, 0) rho(0)
+
+    Derivatives are those of the implicit function theorem, (1 - V) d rho = dV rho: one linear solve.
+
+    Arguments:
+        generator: a `Lindbladian` or another `AbstractGenerator`; its map of one period is an (n^2, n^2) matrix.
+        period: T > 0 [1/frequency].
+        n_times: how many times of the period are returned.
+        rtol, atol, max_steps, discontinuities: as in `propagator`; discontinuities lie in [0, T).
+
+    Returns:
+        (n_times, n, n) density matrices at t_k = k T/n_times, k = 0 .. n_times - 1; t = 0 is that of the functions.
+        Copies of the steady state for a constant equation.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy; the equation does not have this period; or several
+            cycles exist.
+
+    Example:
+        >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
+        >>> drive = lambda t: 0.2 * (lower * jnp.exp(1j * t) + lower.T * jnp.exp(-1j * t))
+        >>> L = jt.Lindbladian(lambda t: jnp.diag(jnp.array([0.5, -0.5])) + drive(t), [lower], rates=[0.3])
+        >>> cycle = periodic_steady_state(L, 2 * jnp.pi, n_times=4)
+        >>> bool(jnp.all(jnp.abs(cycle[:, 0, 0].real - 0.04 / (0.0225 + 0.08)) < 1e-5))      # on resonance
+        True
+
+    Source: H. J. Carmichael, Statistical Methods in Quantum Optics 1 (Springer, 1999), for the driven atom; the fixed
+    point of the period's map is Floquet's.
+    """
+    if not isinstance(generator, AbstractGenerator):
+        raise ValueError(
+            f"Argument `generator` must be a Lindbladian or another generator, but got {type(generator).__name__}. "
+            "Make one with jt.Lindbladian(hamiltonian, jump_ops)."
+        )
+    duration = positive("period", period)
+    require(duration.ndim == 0, "period", "be a number", f"shape {duration.shape}")
+    count = size("n_times", n_times)
+    _require_period(generator, duration)
+    ts = duration * jnp.arange(count + 1) / count
+    maps = propagator(generator, ts, rtol=rtol, atol=atol, max_steps=max_steps, discontinuities=discontinuities)
+    start, isolation = _fixed_point(maps[-1], generator.n)
+    # The map is known to rounding, or to what the solver leaves.
+    known_to = 0.0 if generator.is_constant else 10 * rtol
+    several = ~(isolation > max(known_to, 100 * generator.n * float(jnp.finfo(start.dtype).eps)))
+    if concrete(several) is None:
+        start = eqx.error_if(start, several, SEVERAL)
+    elif bool(several):
+        raise ValueError(SEVERAL)
+    states = jnp.matmul(maps[:-1], start, precision=HIGHEST).reshape(count, generator.n, generator.n)
+    return (states + states.conj().mT) / 2
+
+
+@eqx.filter_jit
+def _fixed_point(one_period: Array, n: int) -> tuple[Array, Array]:
+    """vec rho with V rho = rho and Tr rho = 1, and the smallest singular value of the equation."""
+    one = jnp.eye(n, dtype=one_period.dtype).reshape(-1)
+    # A map that keeps the trace has 1 - V with rank n^2 - 1; the trace fills the missing direction.
+    matrix = jnp.eye(n * n, dtype=one.dtype) - one_period + jnp.outer(one, one) / n
+    start = jnp.linalg.solve(matrix, one / n)
+    start = start / jnp.sum(one * start)
+    return start, jnp.linalg.svd(jax.lax.stop_gradient(matrix), compute_uv=False)[-1]
+
+
+def _require_period(generator: AbstractGenerator, period: Array) -> None:
+    """Refuse a period after which the equation is another, where its numbers are known."""
+    if generator.is_constant:
+        return
+    shares = (np.arange(PROBES) + 0.37) / PROBES
+    rng = np.random.default_rng(0)
+    probe = jnp.asarray(rng.normal(size=(2, generator.n, generator.n)), generator.dtype)
+    field = generator.generator()
+    at = lambda t: jnp.stack([field(t, y, None) for y in probe])
+    before = jax.vmap(at)(period * shares)
+    after = jax.vmap(at)(period * (shares + 1))
+    known = concrete(before), concrete(after)
+    if known[0] is None or known[1] is None:
+        return
+    apart, scale = np.max(np.abs(known[1] - known[0])), np.max(np.abs(known[0]))
+    eps = float(np.finfo(known[0].dtype).eps)
+    remedy = "Give the time after which all its functions repeat."
+    must = "be a period of the generator"
+    value = f"{period}, after which it differs by {apart / max(scale, 1e-300):.1e} of its size"
+    require(bool(apart <= 1e3 * eps**0.75 * scale), "period", must, value, remedy)

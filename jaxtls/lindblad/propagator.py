@@ -1,0 +1,149 @@
+"""`propagator`: the linear maps from the first time to later ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike
+
+from .._checks import concrete, times
+from ..dynamics.evolve import evolve
+from ..dynamics.model import AbstractModel, VectorField
+from ..quantum._arrays import HIGHEST
+from .generator import AbstractGenerator
+from .lindbladian import Lindbladian
+
+# exp is squared at most this many times: |L| dt may be 1e9.
+SQUARINGS = 32
+
+
+class _Maps(AbstractModel):
+    """dV/dt = L(t) V for the maps of a generator, one column an (n, n) matrix; or dU/dt = -i H(t) U."""
+
+    closes_over: ClassVar[bool] = False
+    source: AbstractGenerator
+    kets: bool = eqx.field(static=True)
+
+    @property
+    def observables(self) -> Mapping[str, Callable]:
+        return {}
+
+    def generator(self, y0: Array) -> VectorField:
+        if self.kets:
+            assert isinstance(self.source, Lindbladian)
+            moved = self.source.ket_generator()
+            return lambda t, y, args=None: moved(t, y)
+        n = self.source.n
+        field = self.source.generator()
+        columns = jax.vmap(lambda t, y: field(t, y.reshape(n, n), None).reshape(-1), in_axes=(None, 1), out_axes=1)
+        return lambda t, y, args=None: columns(t, y)
+
+    def vector_field(self, t: ArrayLike, y: Array, args: None = None) -> Array:
+        return self.generator(y)(t, y, args)
+
+    def matrix(self) -> Array:
+        """The constant L or -i H."""
+        return self.vector_field(0.0, jnp.eye(self.size, dtype=self.source.dtype))
+
+    @property
+    def size(self) -> int:
+        return self.source.n if self.kets else self.source.n**2
+
+
+def propagator(
+    generator: object,
+    ts: ArrayLike | Sequence,
+    *,
+    rtol: float = 1e-8,
+    atol: float = 1e-10,
+    max_steps: int | None = None,
+    discontinuities: ArrayLike | None = None,
+) -> Array:
+    r"""The maps V(t_k, t_0) of a linear equation from the first time to each, hbar = 1.
+
+        d/dt V(t, t_0) = L(t) V(t, t_0),   V(t_0, t_0) = 1,   V(t_2, t_0) = V(t_2, t_1) V(t_1, t_0)
+
+    Constant equations are moved by matrix exponentials, one for each step and one for all where the steps are equal;
+    others by `evolve`, all columns together.
+
+    Arguments:
+        generator: a `Lindbladian` (also without jumps), a `BlochRedfield` or another `AbstractGenerator`; or a
+            Hamiltonian (n, n) [frequency] as `Lindbladian` takes it, constant or not.
+        ts: (T,) ascending times [1/frequency].
+        rtol, atol, max_steps: as in `evolve`, where the equation depends on time. In single precision rtol is at least
+            1e-5.
+        discontinuities: (K,) times at which a function of time jumps.
+
+    Returns:
+        (T, n^2, n^2) on vec(rho) written row by row (QuTiP's are written column by column), or (T, n, n) for a
+        Hamiltonian. jax.jit, jax.vmap, jax.grad and jax.jvp work.
+
+    Raises:
+        ValueError: naming the argument, its value and the remedy.
+        RuntimeError: the solver did not finish.
+
+    Example:
+        >>> U = propagator(jnp.array([[0.0, 1.0], [1.0, 0.0]]), jnp.array([0.0, jnp.pi / 2]))
+        >>> bool(jnp.abs(U[1, 1, 0] + 1j) < 1e-5)
+        True
+
+    Source: none; the definition.
+    """
+    moments = times("ts", ts)
+    maps = _maps(generator)
+    moments = moments.astype(jnp.zeros((), maps.source.dtype).real.dtype)
+    if maps.source.is_constant:
+        return _exponentials(maps, moments)
+    floor = 1e-5 if moments.dtype == jnp.float32 else 0.0
+    edges = [edge.reshape(-1) for edge in maps.source.discontinuities]
+    edges += [] if discontinuities is None else [jnp.asarray(discontinuities).reshape(-1)]
+    sol = evolve(
+        maps,
+        jnp.eye(maps.size, dtype=maps.source.dtype),
+        moments,
+        save_states=True,
+        rtol=max(rtol, floor),
+        atol=max(atol, 1e-2 * floor),
+        max_steps=max_steps,
+        discontinuities=jnp.concatenate(edges) if edges else None,
+    )
+    states = sol.states
+    assert states is not None
+    return states
+
+
+def _maps(generator: object) -> _Maps:
+    if isinstance(generator, AbstractGenerator):
+        return _Maps(generator, False)
+    try:
+        return _Maps(Lindbladian(generator, []), True)
+    except ValueError as error:
+        raise ValueError(f"Argument `generator` must be a generator or a Hamiltonian. {error}") from error
+
+
+def _exponentials(maps: _Maps, ts: Array) -> Array:
+    known = concrete(ts)
+    steps = None if known is None else np.diff(known)
+    uniform = steps is not None and bool(np.ptp(steps) <= 8 * np.finfo(known.dtype).eps * np.max(np.abs(known)))
+    return _chained(maps, ts, uniform)
+
+
+@eqx.filter_jit
+def _chained(maps: _Maps, ts: Array, uniform: bool) -> Array:
+    """Products of the steps' exponentials."""
+    matrix = maps.matrix()
+    exponential = lambda h: jax.scipy.linalg.expm(h * matrix, max_squarings=SQUARINGS)
+    one = jnp.eye(maps.size, dtype=matrix.dtype)
+    fixed = exponential((ts[-1] - ts[0]) / (len(ts) - 1)) if uniform else None
+
+    def move(v: Array, h: Array) -> tuple[Array, Array]:
+        v = jnp.matmul(exponential(h) if fixed is None else fixed, v, precision=HIGHEST)
+        return v, v
+
+    _, later = jax.lax.scan(move, one, jnp.diff(ts))
+    return jnp.concatenate([one[None], later])
