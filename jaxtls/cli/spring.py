@@ -195,6 +195,9 @@ def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progre
         misfit = float(max(moved))
         progress.done(f"moves the fit by {misfit:.1g} error bars")
         larger = max(n_levels, int(sol.stats["n_levels"])), max(n_modes, int(sol.stats["n_coefficients"]) - 1)
+        if "x2" not in names:
+            # the tails that ask for hundreds of levels are those of x2: a mean needs few, and the note says how few
+            larger = min(larger[0], 64), min(larger[1], 3)
         if misfit < TOLERANCE or larger == (n_levels, n_modes):
             return f, misfit
         n_levels, n_modes = larger

@@ -177,6 +177,15 @@ class Searcher:
         values, _ = fill(best)
         return [Optimum(v, float(s.chi2), s) for v, s in zip(values, searches)]
 
+    def as_held(self, form: str, values: np.ndarray) -> Optimum:
+        """The point itself, where nothing of a form is free."""
+        prediction, _ = self.predict(form, values[None])
+        none = np.zeros(0)
+        problem = solvers.Problem(self.data, 1 / self.sigma, none, True, 1e-6, 1e-4, np.finfo(float).eps)
+        search = solvers.Search(problem)
+        search.code = solvers.CONVERGED
+        return Optimum(values, float(np.sum(((prediction[0] - self.data) / self.sigma) ** 2)), search)
+
     def relative_error(self, form: str, free: tuple[str, ...], optimum: Optimum, name: str) -> float:
         """The standard error of a free positive parameter over its value, by the linearised model; inf if unseen."""
         _, jacobian = self.predict(form, optimum.values[None])
