@@ -98,7 +98,9 @@ def steady_state(
     """
     require(method in METHODS, "method", f"be one of {METHODS}", repr(method))
     if not isinstance(model, AbstractGenerator):
-        offered = model.lindbladian() if isinstance(model, AbstractModel) else None
+        # A way of the model's own comes first: a network's state is smaller than its density matrix.
+        own = isinstance(model, AbstractModel) and type(model).steady_state is not AbstractModel.steady_state
+        offered = model.lindbladian() if isinstance(model, AbstractModel) and not own else None
         if not isinstance(offered, AbstractGenerator):
             return _own(model, rho0, info)
         model = offered
