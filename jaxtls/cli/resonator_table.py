@@ -117,6 +117,7 @@ def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> 
             f"{table.name} gives power_dBm, from which photon numbers need --frequency or a column f_r_Hz."
         )
     outer = table.columns.get("Q_coupling", how.coupling_quality)
+    assert outer is not None
     powers = photons_of_power(
         table["power_dBm"], found["Q_internal"], outer, frequency, attenuation=how.attenuation, coupling=how.coupling
     )

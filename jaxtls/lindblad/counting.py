@@ -13,8 +13,11 @@ from jaxtyping import Array, ArrayLike
 from .._checks import concrete, finite, is_traced, require
 from ..quantum._arrays import HIGHEST
 from .lindbladian import Lindbladian
-from .resolvent.linear import Resolvent, kind_of
+from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import SEVERAL, steady_state
+
+# Up to this many levels the generator is a dense matrix.
+DENSE_LEVELS = 10
 
 
 class CountingStatistics(eqx.Module):
@@ -85,9 +88,9 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
     given = finite("weights", weights)
     count = len(lindbladian.order)
     require(given.shape == (count,), "weights", f"have shape ({count},), one for each jump operator", given.shape)
-    kind = kind_of(lindbladian, "auto")
     ordered = given[np.asarray(lindbladian.order, int)] if count else given
-    if kind != "dense":
+    if lindbladian.n > DENSE_LEVELS:
+        kind = kind_of(lindbladian, "auto", hermitian=True)
         return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), kind))
     rho, isolation = _dense_rest(lindbladian)
     several = ~(isolation > 20 * lindbladian.n * float(jnp.finfo(lindbladian.dtype).eps))
@@ -95,11 +98,11 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
         rho = eqx.error_if(rho, several, SEVERAL)
     elif bool(several):
         raise ValueError(SEVERAL)
-    return CountingStatistics(*_count(lindbladian, ordered, rho, kind))
+    return CountingStatistics(*_count(lindbladian, ordered, rho, None))
 
 
 @eqx.filter_jit
-def _count(model: Lindbladian, weights: Array, rho: Array, kind: str) -> tuple[Array, Array]:
+def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) -> tuple[Array, Array]:
     rates, operators = model.jump_channels(0.0)
     product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
     moved = product(product(operators, rho), operators.conj().mT)
@@ -110,7 +113,7 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: str) -> tuple[A
     second = jnp.sum(jnp.tensordot((weights**2 * rates).astype(rho.dtype), lost, 1) * rho.T).real
     source = jnp.tensordot((weights * rates).astype(rho.dtype), moved, 1) - current * rho
     # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source.
-    x = _dense_solve(_dense_matrix(model)[0], source) if kind == "dense" else Resolvent.build(model, kind).solve(source)
+    x = _dense_solve(_dense_matrix(model)[0], source) if kind is None else Resolvent.build(model, kind).solve(source)
     return current, second + 2 * jnp.sum(q * x.T).real
 
 

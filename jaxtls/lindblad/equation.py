@@ -8,7 +8,7 @@ from typing import ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, require
 from ..dynamics.model import AbstractModel, VectorField
@@ -60,7 +60,7 @@ class MasterEquation(AbstractModel):
         return self.law.stops(ts)
 
 
-def master_equation(law: AbstractGenerator, state: ArrayLike, operators: Measured) -> tuple[MasterEquation, ArrayLike]:
+def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) -> tuple[MasterEquation, PyTree]:
     """The equation and the density matrix of a ket or a density matrix."""
     rho = state if state.ndim == 2 else state[:, None] * state.conj()
     rho = rho.astype(jnp.result_type(rho.dtype, law.dtype))

@@ -75,10 +75,10 @@ class AbstractGenerator(AbstractModel):
         return None
 
     def __add__(self, other: "AbstractGenerator") -> "GeneratorSum":
-        return GeneratorSum((self, other))
+        return GeneratorSum((self, other))  # type: ignore[call-arg, arg-type]
 
     def __mul__(self, factor: ArrayLike) -> "ScaledGenerator":
-        return ScaledGenerator(self, jnp.asarray(factor))
+        return ScaledGenerator(self, jnp.asarray(factor))  # type: ignore[call-arg, arg-type]
 
     __rmul__ = __mul__
 

@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import require
 from . import foreign
@@ -92,11 +92,11 @@ class Measured(eqx.Module):
 
         return jnp.asarray(self._summed(t, expect))
 
-    def at(self, t: ArrayLike) -> ArrayLike:
+    def at(self, t: ArrayLike) -> PyTree:
         """The dense operators at time t, (K, n, n)."""
         return self._summed(t, lambda matrices: matrices)
 
-    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> ArrayLike:
+    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> PyTree:
         values = expect(self.matrices)
         if self.is_constant and self.owners == tuple(range(self.count)):
             return values

@@ -126,10 +126,19 @@ def _maps(generator: object) -> _Maps:
         raise ValueError(f"Argument `generator` must be a generator or a Hamiltonian. {error}") from error
 
 
+def _equal(ts: np.ndarray) -> bool:
+    """Whether known times are equally spaced, to rounding."""
+    return bool(np.ptp(np.diff(ts)) <= 8 * np.finfo(ts.dtype).eps * np.max(np.abs(ts)))
+
+
 def _exponentials(maps: _Maps, ts: Array) -> Array:
     known = concrete(ts)
     steps = None if known is None else np.diff(known)
-    uniform = steps is not None and bool(np.ptp(steps) <= 8 * np.finfo(known.dtype).eps * np.max(np.abs(known)))
+    uniform = (
+        known is not None
+        and steps is not None
+        and bool(np.ptp(steps) <= 8 * np.finfo(known.dtype).eps * np.max(np.abs(known)))
+    )
     return _chained(maps, ts, uniform)
 
 

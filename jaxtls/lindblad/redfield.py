@@ -96,7 +96,7 @@ class BlochRedfield(AbstractGenerator):
             self.relaxation = secular_relaxation(jnp.asarray(vectors), energies, stack(turned), stack(parts), cutoff)
 
     @property
-    def dtype(self) -> jnp.dtype:
+    def dtype(self) -> jnp.dtype:  # type: ignore[override]
         """The complex type of its numbers."""
         return self.hamiltonian.dtype
 
@@ -187,9 +187,9 @@ def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, know
     if known:
         with jax.ensure_compile_time_eval():
             released = np.asarray(frequencies(np.diagonal(blocks).real))
-        return _evaluated(name, spectrum, released) * matrix
+        return jnp.asarray(_evaluated(name, spectrum, released) * matrix)
     try:
-        return weighted(spectrum, blocks, matrix)
+        return weighted(spectrum, jnp.asarray(blocks), jnp.asarray(matrix))
     except UNTRACEABLE as error:
         raise ValueError(_untraceable(name)) from error
 

@@ -134,7 +134,7 @@ def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Pr
     for _ in range(2):
         dof = max(len(searcher.data) - len(free), 1)
         unit = max(1.0, best.chi2 / dof)
-        found = {}
+        found: dict[str, Profile] = {}
         for name in ("loss_tangent", "critical_power"):
             value = float(best.values[NAMES.index(name)])
             if name in free and value > 0:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -94,7 +95,7 @@ def _program(
         return dataclasses.replace(model, saturation=name).tls_loss(temperature, photons)
 
     def predict(v: Array) -> Array:
-        fields = {name: v[i] for i, name in enumerate(NAMES)}
+        fields: dict[str, Any] = {name: v[i] for i, name in enumerate(NAMES)}
         model = ResonatorLoss(frequency=frequency, quasiparticles=quasiparticles, **fields)
         parts = []
         if temperature.size:

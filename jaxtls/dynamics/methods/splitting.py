@@ -64,7 +64,9 @@ class Splitting(AbstractMethod):
 
     def plan(self, problem: Problem) -> SplittingPlan:
         """The model's first sizes; the cheapest order and the macro steps, where numbers are known."""
-        return self._sized(problem, None, 0, None)
+        found = self._sized(problem, None, 0, None)
+        assert found is not None
+        return found
 
     def _sized(
         self, problem: Problem, last: SplittingPlan | None, attempt: int, diagnostics: Mapping[str, Array] | None

@@ -21,6 +21,7 @@ from ..._checks import concrete, is_traced, require
 from ...dynamics import faber, stepping
 from ...dynamics import progress as progress_bar
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
+from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ...dynamics.stepping import Recorder
@@ -55,7 +56,7 @@ UNSHARED_STEPS = 100
 class FaberPlan(AbstractPlan):
     """The form of the state, the terms of a macro step and their number in each interval."""
 
-    form: BlockPlan | WholeMatrix
+    form: PyTree  # BlockPlan or WholeMatrix
     edge: np.ndarray | None  # (n,) which states end the window
     ellipse: faber.Ellipse | None  # None: made from the numbers of the run
     counts: np.ndarray | None  # (T - 1,); None: by the numbers of the run
@@ -153,6 +154,7 @@ class Faber(AbstractMethod):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
             model, rho = jax.tree.map(_known, (problem.model, problem.y0))
+            assert plan.ellipse is not None
             return _run(_prepare(model, rho, plan, plan.ellipse), problem, plan, uniform)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
@@ -175,8 +177,8 @@ class Faber(AbstractMethod):
         return dataclasses.replace(plan, used=None, terms=terms, bound=bound)
 
 
-def _lindbladian(model: MasterEquation) -> Lindbladian:
-    assert isinstance(model.law, Lindbladian)
+def _lindbladian(model: AbstractModel) -> Lindbladian:
+    assert isinstance(model, MasterEquation) and isinstance(model.law, Lindbladian)
     return model.law
 
 
@@ -234,16 +236,16 @@ def _tolerance(problem: Problem) -> float:
 class Prepared(eqx.Module):
     """What a run needs, made from the equation and the state: in NumPy where numbers are known."""
 
-    field: eqx.Module  # has ready() -> (L - c)/s on what the form splits
+    field: PyTree  # has ready() -> (L - c)/s on what the form splits
     start: ArrayLike
     weights: ArrayLike | None  # of the operators to record, where they are constant
     unit: ArrayLike  # of the trace
     outside: ArrayLike  # what lies outside the plan's patterns
-    at_edge: ArrayLike | None
+    at_edge: PyTree
     ellipse: faber.Ellipse
 
 
-def _prepare(model: MasterEquation, rho: ArrayLike, plan: FaberPlan, ellipse: faber.Ellipse) -> Prepared:
+def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan, ellipse: faber.Ellipse) -> Prepared:
     form = plan.form
     whole = _lindbladian(model)
     law = whole.patterned(*plan.skeletons)

@@ -32,6 +32,7 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> Callable[[Any, Networ
         change = lambda excess: field(excess) + drive
     else:
         entries, extra = sectors.table(model.n_tls), model.bath_generator()
+        assert not isinstance(y0, MatrixState)
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
         local = lambda m: sectors.apply(entries, numbers, m)
         change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))

@@ -192,7 +192,7 @@ class ResonatorLoss(eqx.Module):
 
 def _shown(value: object) -> str:
     """A leaf as its numbers where they are known."""
-    known = eqx.is_array(value) and not _checks.is_traced(value) and np.size(value) <= 6
+    known = eqx.is_array(value) and not _checks.is_traced(value) and np.size(np.asarray(value)) <= 6
     return np.array2string(np.asarray(value), precision=6, separator=", ") if known else str(value)
 
 

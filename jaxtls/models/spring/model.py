@@ -10,7 +10,7 @@ shows the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
@@ -403,7 +403,7 @@ class EntropicSpring(AbstractModel):
         return eqx.tree_at(lambda s: s.n_spins, self, count, is_leaf=lambda x: isinstance(x, Count))
 
     def resolve(
-        self, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
+        self, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
     ) -> tuple[EntropicSpring, Array] | None:
         """Sizes for a run: see `sizes.resolve`."""
         return sizes_.resolve(self, y0, ts, attempt, diagnostics)

@@ -9,6 +9,7 @@ omega_eff| a level, and enters c_0 as its square.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -124,7 +125,7 @@ def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
 
 
 def resolve(
-    spring: EntropicSpring, y0: Array, ts: Array, attempt: int, diagnostics: dict | None
+    spring: EntropicSpring, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
 ) -> tuple[EntropicSpring, Array] | None:
     """The model and state for the next attempt, or None when the last one was good enough (or nothing may be
     changed)."""
