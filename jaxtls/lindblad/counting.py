@@ -90,8 +90,8 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
     require(given.shape == (count,), "weights", f"have shape ({count},), one for each jump operator", given.shape)
     ordered = given[np.asarray(lindbladian.order, int)] if count else given
     if lindbladian.n > DENSE_LEVELS:
-        kind = kind_of(lindbladian, "auto", hermitian=True)
-        return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), kind))
+        resolved = kind_of(lindbladian, "auto", hermitian=True)
+        return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), resolved))
     rho, isolation = _dense_rest(lindbladian)
     several = ~(isolation > 20 * lindbladian.n * float(jnp.finfo(lindbladian.dtype).eps))
     if concrete(several) is None:

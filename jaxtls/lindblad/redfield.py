@@ -206,8 +206,8 @@ def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Numbers:
             if not plain:
                 raise ValueError(_untraceable(name)) from error
     found = [spectrum(float(w)) for w in distinct]
-    values = jnp.stack([jnp.asarray(v) for v in found]) if is_traced(found) else np.asarray(found)
-    return _checked(name, values)[where].reshape(released.shape)
+    listed = jnp.stack([jnp.asarray(v) for v in found]) if is_traced(found) else np.asarray(found)
+    return _checked(name, listed)[where].reshape(released.shape)
 
 
 def _checked(name: str, values: Numbers) -> Numbers:

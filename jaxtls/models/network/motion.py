@@ -38,7 +38,7 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> Callable[[Any, Networ
         change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
     kind = type(y0)
 
-    def vector_field(t: Any, y: NetworkState, args: Any = None) -> NetworkState:
+    def vector_field(t: Any, y: Any, args: Any = None) -> NetworkState:
         return kind(jnp.zeros_like(y.reference), change(y.excess), y.steady)
 
     return vector_field
