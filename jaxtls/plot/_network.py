@@ -57,11 +57,11 @@ def heat_flows(model: Any, state: Any = None, *, positions: Any = None, ax: Axes
             if amount:
                 ax.plot(*spots[[i, k]].T, color="0.45", lw=2, ls=style, zorder=1)
         amounts = " and ".join(f"{amount:.3g}" for amount in (coherent[i, k], noise[i, k]) if amount)
-        write(amounts, spots[[i, k]].mean(axis=0), color="0.3", bbox={"fc": "white", "ec": "none", "pad": 1.5})
+        write(amounts, tuple(spots[[i, k]].mean(axis=0)), color="0.3", bbox={"fc": "white", "ec": "none", "pad": 1.5})
     p = np.asarray(balance.populations)
     ax.scatter(*spots.T, s=720, c=p, cmap="Greys", vmin=0, vmax=0.6, edgecolors=BLACK, zorder=3)
     for spot, value in zip(spots, p, strict=True):
-        write(f"{value:.3f}", spot, color="white" if value > 0.35 else "black")
+        write(f"{value:.3f}", tuple(spot), color="white" if value > 0.35 else "black")
 
     currents, betas = np.asarray(balance.heat_currents), np.asarray(model.betas)
     most = float(np.max(np.abs(currents), initial=0.0))

@@ -18,6 +18,11 @@ def kron(*factors):
     return reduce(np.kron, factors)
 
 
+def _kron(a, b):
+    """A sparse Kronecker product of arrays."""
+    return sp.kron(sp.coo_array(a), sp.coo_array(b))
+
+
 class Oracle:
     """TLSs given one by one: omega_j^2 (its share of the stiffness, delta_j = M omega_j^2/2), B_j, gamma_j (a number,
     or a function of the energy)."""
@@ -51,16 +56,16 @@ class Oracle:
             terms.append((at(j, raising, eye), function(rise), function(lambda x, r=rise: np.sqrt(r(x)))))
         dim = H.shape[0]
         big = np.eye(dim)
-        L = -1j * (sp.kron(H, big) - sp.kron(big, H.T))
+        L = -1j * (_kron(H, big) - _kron(big, H.T))
         for s, rate, root in terms:
             R = kron(np.eye(2**n_spins), rate)
             K = s.conj().T @ s @ R
-            L = L - (sp.kron(K, big) + sp.kron(big, K.T)) / 2
+            L = L - (_kron(K, big) + _kron(big, K.T)) / 2
             if form == "lindblad":
                 J = s @ kron(np.eye(2**n_spins), root)
-                L = L + sp.kron(J, J.conj())
+                L = L + _kron(J, J.conj())
             else:
-                L = L + (sp.kron(s @ R, s.conj()) + sp.kron(s, (R @ s.conj().T).T)) / 2
+                L = L + (_kron(s @ R, s.conj()) + _kron(s, (R @ s.conj().T).T)) / 2
         self.generator = sp.csr_matrix(L)
         self.n_levels, self.n_spins, self.dim = n_levels, n_spins, dim
         self.x = np.real(function(lambda x: x))

@@ -50,7 +50,7 @@ def _start(m: Measured, form: str, gap: bool, i: int, count: int) -> dict[str, f
         loss, seen = 1 / m.quality, np.tanh(reduced / m.temperature)
         floor = (0.3, 0.9, 0.6, 0.1)[four] * loss.min()
         cold = np.argmax(seen * (m.photons == m.photons.min()) + 1e-3 * loss / loss.max())
-        tangent = max(loss[cold] - floor, 0.1 * loss[cold]) / seen[cold] * (1.0, 1.0, 2.0, 0.7)[four]
+        tangent = float(max(loss[cold] - floor, 0.1 * loss[cold]) / seen[cold] * (1.0, 1.0, 2.0, 0.7)[four])
         amplitude = (0.5, 0.1)[i % 2] * loss[np.argmax(m.temperature)] / (0.3 * boltzmann)
         positive = m.photons[m.photons > 0]
         ends = np.log([max(positive.min(initial=1.0), 1e-3), max(positive.max(initial=1.0), 1e-3)])

@@ -41,7 +41,8 @@ class Skeleton:
     def entries(self) -> Entries:
         """Where the operators can differ from 0."""
         found = np.nonzero(self.pattern.mask)
-        place = np.ravel_multi_index(found, self.pattern.mask.shape) if self.pattern.mask.size else found[0]
+        shape = self.pattern.mask.shape
+        place = np.asarray(np.ravel_multi_index(found, shape)) if self.pattern.mask.size else found[0]
         if self.offsets is None:
             owner, row, column = found
             return Entries(owner, row, column, place)
