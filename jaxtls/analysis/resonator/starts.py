@@ -48,7 +48,7 @@ def _start(m: Measured, form: str, gap: bool, i: int, count: int) -> dict[str, f
     boltzmann = math.exp(-GAP_RATIO * critical_temperature / m.hottest)
     if len(m.quality):
         loss, seen = 1 / m.quality, np.tanh(reduced / m.temperature)
-        floor = (0.3, 0.9, 0.6, 0.1)[four] * loss.min()
+        floor = float((0.3, 0.9, 0.6, 0.1)[four] * loss.min())
         cold = np.argmax(seen * (m.photons == m.photons.min()) + 1e-3 * loss / loss.max())
         tangent = float(max(loss[cold] - floor, 0.1 * loss[cold]) / seen[cold] * (1.0, 1.0, 2.0, 0.7)[four])
         amplitude = (0.5, 0.1)[i % 2] * loss[np.argmax(m.temperature)] / (0.3 * boltzmann)
