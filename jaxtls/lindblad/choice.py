@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from ..dynamics.methods.base import AbstractMethod
 from ..dynamics.methods.diffrax import Diffrax
@@ -14,7 +14,7 @@ from .schroedinger import SchroedingerEquation
 
 
 @preferred.register(MasterEquation)
-def _(model: MasterEquation, y0: Array, ts: Array, edges: Array | None) -> AbstractMethod:
+def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
     if not model.law.is_constant or edges is not None:
         return Diffrax()
     if model.law.n <= LEVELS:
@@ -23,7 +23,7 @@ def _(model: MasterEquation, y0: Array, ts: Array, edges: Array | None) -> Abstr
 
 
 @preferred.register(SchroedingerEquation)
-def _(model: SchroedingerEquation, y0: Array, ts: Array, edges: Array | None) -> AbstractMethod:
+def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
     if not model.law.is_constant or edges is not None:
         return Diffrax()
     return MatrixExponential() if model.law.n <= KET_LEVELS else Faber()

@@ -73,5 +73,5 @@ def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) 
 
 
 @as_model.register(AbstractGenerator)
-def _(model: AbstractGenerator, y0: Array) -> tuple[MasterEquation, Array]:
+def _(model: AbstractGenerator, y0: PyTree) -> tuple[MasterEquation, PyTree]:
     return master_equation(model, as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n))

@@ -187,7 +187,7 @@ def _known(leaf: PyTree) -> PyTree:
     return leaf if callable(leaf) else np.asarray(leaf)
 
 
-def _filled(rho: Array) -> Pattern:
+def _filled(rho: PyTree) -> Pattern:
     """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
     return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
 

@@ -1,0 +1,188 @@
+"""Plans and methods: eager, jit, vmap and a plan agree for each method; what a plan lacks is reported."""
+
+import dataclasses
+import functools
+import warnings
+
+import diffrax
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg as sl
+from numpy.testing import assert_allclose
+
+import jaxtls as jt
+
+from .oracle import propagate, superoperator
+
+SX, SZ = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0])
+SM = np.array([[0.0, 0.0], [1.0, 0.0]])
+TS = np.linspace(0.0, 2.0, 5)
+N = 12
+A = np.diag(np.sqrt(np.arange(1.0, N)), 1)
+STILL = 0.3 * A.T @ A - 0.1 * A.T @ A.T @ A @ A
+VACUUM = np.eye(N)[0]
+METHODS = {"faber": jt.Faber(), "exponential": jt.MatrixExponential(), "tsit5": diffrax.Tsit5(), "auto": "auto"}
+
+
+def photons(force, **options):
+    terms = [STILL, (A + A.T, force)]
+    sol = jt.mesolve(terms, [A], VACUUM, TS, [A.T @ A], rtol=1e-8, atol=1e-10, save_states=False, **options)
+    return sol.expects[0].real
+
+
+@functools.cache
+def exact(force):
+    states = propagate(superoperator(STILL + force * (A + A.T), [A], [1.0]), np.outer(VACUUM, VACUUM), TS)
+    return np.einsum("ij,tji->t", A.T @ A, states).real
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_eager_jit_vmap_and_gradients_agree(name):
+    run = functools.partial(photons, method=METHODS[name])
+    assert_allclose(run(0.6), exact(0.6), atol=2e-7)
+    assert_allclose(jax.jit(run)(0.6), exact(0.6), atol=2e-7)
+    last = lambda force: run(force)[-1]
+    values, slopes = jax.jit(jax.vmap(jax.value_and_grad(last)))(jnp.array([0.2, 0.6]))
+    assert_allclose(values, [exact(0.2)[-1], exact(0.6)[-1]], atol=2e-7)
+    wanted = (exact(0.6 + 1e-4)[-1] - exact(0.6 - 1e-4)[-1]) / 2e-4
+    assert_allclose(slopes[1], wanted, rtol=1e-5)
+    assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], wanted, rtol=1e-5)
+
+
+def test_a_plan_serves_under_every_transform():
+    law = jt.Lindbladian(STILL + 0.6 * (A + A.T), [A])
+    plan = jt.plan(law, VACUUM, TS, rtol=1e-8, atol=1e-10)
+    assert "Faber" in repr(plan)
+    run = functools.partial(photons, plan=plan)
+    # A traced factor of a plain array hides its pattern; the plan says it.
+    plain = lambda force: jt.mesolve(
+        STILL + force * (A + A.T), [A], VACUUM, TS, [A.T @ A], rtol=1e-8, atol=1e-10, plan=plan
+    )
+    assert_allclose(run(0.6), exact(0.6), atol=2e-7)
+    assert_allclose(jax.jit(run)(0.5), exact(0.5), atol=2e-7)
+    found = eqx.filter_jit(plain)(0.5)
+    assert_allclose(found.expects[0].real, exact(0.5), atol=2e-7)
+    assert float(found.diagnostics["pattern_error"]) == 0.0
+    slopes = jax.vmap(jax.grad(lambda force: run(force)[-1]))(jnp.array([0.4, 0.6]))
+    assert_allclose(slopes[1], (exact(0.6 + 1e-4)[-1] - exact(0.6 - 1e-4)[-1]) / 2e-4, rtol=1e-5)
+
+
+def test_what_a_plan_lacks_is_reported():
+    law = jt.Lindbladian(STILL + 0.6 * (A + A.T), [A])
+    plan = jt.plan(law, VACUUM, TS)
+    run = lambda extra: jt.mesolve(STILL + 0.6 * (A + A.T) + extra * (A @ A + A.T @ A.T), [A], VACUUM, TS, plan=plan)
+    found = eqx.filter_jit(run)(0.3)
+    assert_allclose(float(found.diagnostics["pattern_error"]), 0.3 * np.max(np.abs(A @ A)), rtol=1e-6)
+    assert any("pattern_error" in text for text in found.solution.concerns())
+
+
+def test_a_plan_of_a_spring_and_of_diffrax():
+    spring = jt.EntropicSpring(omega=1.5, splitting=3.0, gamma=0.7, beta=0.4, n_spins=6)
+    ts, y0 = jnp.linspace(0.0, 1.0, 4), spring.coherent_state(0.3)
+    plan = jt.plan(spring, y0, ts)
+    want = jt.evolve(spring, y0, ts).observables["x2"]
+    run = lambda gamma: jt.evolve(dataclasses.replace(spring, gamma=gamma), y0, ts, plan=plan).observables["x2"]
+    assert_allclose(jax.jit(run)(0.7), want, atol=1e-6)
+    step = 1e-4
+    slope = jax.jit(jax.grad(lambda gamma: run(gamma)[-1]))(0.7)
+    assert_allclose(slope, (run(0.7 + step)[-1] - run(0.7 - step)[-1]) / (2 * step), rtol=1e-4)
+    heated = jt.TLSHeatedOscillator(1.0, splitting=2.0, coupling=0.3, gamma=10.0, n_bar=0.5, n_levels=30)
+    start = heated.thermal_state(0.1)
+    plan = jt.plan(heated, start, ts)
+    assert "levels" in repr(plan)
+    run = lambda g: jt.evolve(dataclasses.replace(heated, coupling=g), start, ts, plan=plan).observables["n"]
+    assert_allclose(jax.jit(run)(0.3), jt.evolve(heated, start, ts).observables["n"], rtol=1e-5)
+    with pytest.raises(ValueError, match="known numbers"):
+        jax.jit(lambda g: jt.plan(dataclasses.replace(heated, coupling=g), start, ts))(0.3)
+
+
+class Decay(jt.AbstractGenerator):
+    """A qubit that falls, by matrices alone."""
+
+    rate: jax.Array
+    n, dtype, is_constant = 2, jnp.dtype(complex), True
+
+    def generator(self, y0=None, *, hermitian=False):
+        down, number = jnp.asarray(SM + 0j), jnp.asarray(SM.T @ SM + 0j)
+        h = jnp.asarray(0.7 * SZ + 0.4 * SX + 0j)
+
+        def field(t, rho, args=None):
+            loss = number @ rho + rho @ number
+            return -1j * (h @ rho - rho @ h) + self.rate * (down @ rho @ down.conj().T - loss / 2)
+
+        return field
+
+
+def test_a_users_own_generator_is_one_like_any_other():
+    own, same = Decay(jnp.asarray(0.5)), jt.Lindbladian(0.7 * SZ + 0.4 * SX, [SM], rates=[0.5])
+    assert_allclose(own.matrix(), superoperator(0.7 * SZ + 0.4 * SX, [SM], [0.5]), atol=1e-13)
+    up = np.array([1.0, 0.0])
+    assert_allclose(jt.mesolve(own, [], up, TS).states, jt.mesolve(same, [], up, TS).states, atol=1e-9)
+    rest = jt.steady_state(own)
+    assert_allclose(rest, jt.steady_state(same), atol=1e-9)
+    assert_allclose(jt.correlation(own, rest, SM.T, SM, TS), jt.correlation(same, rest, SM.T, SM, TS), atol=1e-7)
+    omegas = np.array([-1.0, 0.3])
+    assert_allclose(jt.spectrum(own, rest, SM.T, SM, omegas), jt.spectrum(same, rest, SM.T, SM, omegas), atol=1e-7)
+    slope = jax.grad(lambda r: jt.mesolve(Decay(r), [], up, TS, [SM.T @ SM]).expects[0, -1].real)(0.5)
+    run = lambda r: float(jt.mesolve(Decay(jnp.asarray(r)), [], up, TS, [SM.T @ SM]).expects[0, -1].real)
+    assert_allclose(slope, (run(0.5 + 1e-5) - run(0.5 - 1e-5)) / 2e-5, rtol=1e-5)
+
+
+def test_evolve_and_mesolve_of_a_generator_are_one_run():
+    law = jt.Lindbladian(STILL + 0.6 * (A + A.T), [A])
+    whole, sol = jt.evolve(law, VACUUM, TS), jt.mesolve(law, [], VACUUM, TS)
+    assert whole.stats["method"] == sol.stats["method"] == "Faber expansion"
+    assert_allclose(whole.states, sol.states, atol=1e-14)
+
+
+def test_list_form_takes_functions_too():
+    drive = [0.5 * SZ, (SX, jnp.cos), [SX, 0.2]]
+    found = jt.mesolve(drive, [[(SM, 0.3)]], np.array([0.0, 1.0]), TS, rtol=1e-9, atol=1e-11).states
+    h = jt.modulated(jnp.cos, SX) + (0.5 * SZ + 0.2 * SX)
+    assert_allclose(found, jt.mesolve(h, [0.3 * SM], np.array([0.0, 1.0]), TS, rtol=1e-9, atol=1e-11).states, atol=1e-8)
+    with pytest.raises(ValueError, match=r"hamiltonian\[1\]"):
+        jt.mesolve([0.5 * SZ, (SX, np.ones(3))], [], np.array([0.0, 1.0]), TS)
+
+
+def test_times_made_inside_jit_keep_the_method():
+    seen = []
+
+    def run(span):
+        sol = jt.mesolve(SX, [SM], np.array([0.0, 1.0]), jnp.linspace(0.0, span, 5), [SZ])
+        seen.append(sol.stats["method"])
+        return sol.expects[0].real
+
+    want = jt.mesolve(SX, [SM], np.array([0.0, 1.0]), TS, [SZ])
+    assert_allclose(jax.jit(run)(2.0), want.expects[0].real, atol=1e-9)
+    assert seen[-1] == want.stats["method"] == "matrix exponential"
+
+
+@pytest.mark.parametrize("levels", [4, 70])
+def test_kets_stay_kets(levels):
+    rng = np.random.default_rng(levels)
+    h = rng.normal(size=(levels, levels))
+    h = (h + h.T) / np.sqrt(levels)
+    psi = rng.normal(size=levels) + 1j * rng.normal(size=levels)
+    sol = jt.sesolve(h, psi, TS, [h], rtol=1e-9, atol=1e-11)
+    want = np.stack([sl.expm(-1j * t * h) @ psi for t in TS])
+    assert sol.stats["method"] == ("matrix exponential" if levels == 4 else "Faber expansion")
+    assert_allclose(sol.states, want, atol=1e-7 * np.linalg.norm(psi))
+    assert_allclose(sol.expects[0], np.vdot(psi, h @ psi), rtol=1e-7)
+
+
+def test_late_pulses_are_seen_and_nan_ends_a_run_at_once():
+    pulse = lambda t: jnp.pi / 2 * jnp.exp(-(((t - 70.0) / 0.1) ** 2) / 2) / (0.1 * np.sqrt(2 * np.pi))
+    sol = jt.mesolve(jt.modulated(pulse, SX), [], np.array([1.0, 0.0]), [0.0, 100.0], [SZ])
+    assert_allclose(sol.expects[0, -1], -1.0, atol=1e-5)
+    with pytest.raises(RuntimeError, match=r"not finite .* at t = 0\.5"):
+        jt.mesolve(jt.modulated(lambda t: jnp.sqrt(0.5 - t), SX), [], np.array([1.0, 0.0]), [0.0, 1.0])
+
+
+def test_half_a_drive_is_named():
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        jt.mesolve(jt.modulated(lambda t: jnp.exp(1j * t), SM), [], np.array([1.0, 0.0]), [0.0, 0.1])
+    assert any("not Hermitian" in str(w.message) for w in told)
