@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array
 
 
@@ -16,6 +17,15 @@ def concrete(value: Any) -> np.ndarray | None:
     if isinstance(value, jax.core.Tracer):
         return None
     return np.asarray(value)
+
+
+# What the state of JAX's transformations is outside all of them.
+_OUTSIDE = get_opaque_trace_state(convention="nnx")
+
+
+def in_transformation() -> bool:
+    """True inside jit, vmap, grad and the like, where functions may close over tracers."""
+    return get_opaque_trace_state(convention="nnx") != _OUTSIDE
 
 
 def is_traced(*trees: Any) -> bool:

@@ -11,10 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, finite, is_traced, require, size, times, tolerances
-from .methods import diffrax as diffrax_method
+from .._checks import concrete, finite, in_transformation, is_traced, require, size, times, tolerances
 from .methods.base import AbstractMethod, AbstractPlan, march, search
-from .methods.diffrax import Diffrax
+from .methods.diffrax import Diffrax, is_solver
 from .methods.splitting import Splitting
 from .model import AbstractModel
 from .preference import preferred
@@ -112,6 +111,20 @@ def evolve(
     return checked(march(chosen, problem, found), throw, problem.traced)
 
 
+OPTIONS = (
+    "rtol", "atol", "max_steps", "max_step", "method", "plan", "progress", "throw", "solver", "adjoint",
+    "stepsize_controller", "dt0",
+)  # fmt: skip
+
+
+def known_options(options: dict[str, PyTree]) -> dict[str, PyTree]:
+    """The options that an entry hands on to `evolve`; a misspelt one is named."""
+    unknown = [name for name in options if name not in OPTIONS]
+    if unknown:
+        raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(OPTIONS)}")
+    return options
+
+
 def posed(
     model: PyTree,
     y0: PyTree,
@@ -177,7 +190,7 @@ def _chosen_method(
         return method
     if not auto:
         names = '"auto", jt.Splitting(), jt.Faber(), jt.MatrixExponential() or a diffrax solver'
-        require(diffrax_method.is_solver(method), "method", f"be {names}", repr(method))
+        require(is_solver(method), "method", f"be {names}", repr(method))
         solver = method
     if solver is None and not given:
         return preferred(model, y0, ts, edges)
@@ -188,6 +201,8 @@ def _chosen_method(
 
 def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Recorded) -> bool:
     """Whether functions of the user's use numbers that are being traced and are no leaves of the model."""
+    if not in_transformation():
+        return False
     functions = [] if isinstance(observables, tuple) else [*observables.values()]
     whole = lambda x: isinstance(x, jax.tree_util.Partial)
     if model.closes_over or any(callable(leaf) for leaf in jax.tree.leaves(model, is_leaf=whole)):
@@ -230,6 +245,10 @@ def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
 
 class Plan(eqx.Module):
     """What `jt.plan` found; print it to see what and why.
+
+    Example:
+        >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
+        Plan: matrix exponential; exponentials of 4 x 4 matrices
 
     Attributes:
         method: the method that runs.

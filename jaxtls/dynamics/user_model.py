@@ -43,7 +43,7 @@ class UserModel(AbstractModel):
         return _hook(self.module, "diagnostic_limits", {})
 
 
-def _hook(module: eqx.Module, name: str, default: PyTree) -> PyTree:
+def _hook(module: PyTree, name: str, default: PyTree) -> PyTree:
     return getattr(module, name, default)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import dynamics, fitting, models
 from ..fitting.parameters import Parameters
+from ..lindblad.counting import CountingStatistics
 from ..lindblad.mesolve import MasterSolution
 from ..lindblad.trajectories import TrajectoriesResult
 from ..models.damped.fock import FockState
@@ -20,12 +21,17 @@ from ..models.spin_bath import Coefficients, SpinBathFock
 
 # What public classes and results are made of.
 PARTS = (
-    MasterSolution, TrajectoriesResult, Parameters, FockState, GaussianOscillator, GaussianState, Contraction,
+    MasterSolution, CountingStatistics, TrajectoriesResult, Parameters, FockState, GaussianOscillator, GaussianState,
+    Contraction,
     SqueezingFlow, SqueezingState, CovarianceState, DensityState, PopulationState, TLSSample, Coefficients,
     SpinBathFock,
 )  # fmt: skip
 # Made of Python functions, or kept by other means.
-LEFT_OUT = ("Lindbladian", "StrangSolver", "AbstractTransform")
+LEFT_OUT = (
+    "Lindbladian", "BlochRedfield", "AbstractGenerator", "AbstractModel", "Plan", "Splitting", "Faber",
+    "MatrixExponential", "StrangSolver", "AbstractTransform", "Trace", "TraceFit", "TraceTable", "ResonatorAnalysis",
+    "ResonatorGroup",
+)  # fmt: skip
 
 
 def _public() -> dict[str, type]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, finite, require
-from ..dynamics.evolve import evolve
+from ..dynamics.evolve import evolve, known_options
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
@@ -75,7 +75,7 @@ def correlation(
     measured = Measured.read("a", [a], lindbladian.n)
     equation = MasterEquation(lindbladian, measured, jnp.trace(start), False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
-    options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **evolve_options}
+    options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **known_options(evolve_options)}
     edges = known_edges(lindbladian, discontinuities, ts)
     sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
     return sol.observables["expects"][1 if lead else 0 :, 0]

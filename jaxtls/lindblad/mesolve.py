@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from .._checks import finite, require, times
-from ..dynamics.evolve import evolve
+from ..dynamics.evolve import evolve, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
 from .equation import master_equation
@@ -118,6 +118,7 @@ def mesolve(
 
     Source: G. Lindblad, Commun. Math. Phys. 48, 119 (1976).
     """
+    evolve_options = known_options(evolve_options)
     ts = times("tsave", tsave)
     law = as_generator(hamiltonian, jump_ops, rates, layout)
     operators = Measured.read("exp_ops", exp_ops, law.n)

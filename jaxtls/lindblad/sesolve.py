@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import concrete, require, times
-from ..dynamics.evolve import evolve
+from ..dynamics.evolve import evolve, known_options
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
@@ -54,6 +54,7 @@ def sesolve(
 
     Source: E. Schroedinger, Ann. Phys. 386, 109 (1926).
     """
+    evolve_options = known_options(evolve_options)
     ts = times("tsave", tsave)
     law = Lindbladian(hamiltonian, [], layout=layout)
     psi = jnp.asarray(as_state("psi0", psi0, law.n, ket=True))

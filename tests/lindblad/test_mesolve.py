@@ -204,7 +204,7 @@ def test_single_precision_is_warned_of_and_works():
         ({"rho0": np.ones((3, 2, 2))}, "rho0"),
         ({"rho0": np.full((2, 2), np.nan)}, "rho0"),
         ({"exp_ops": [np.eye(3)]}, r"exp_ops\[0\]"),
-        ({"exp_ops": SZ}, "exp_ops"),
+        ({"exp_ops": "sz"}, "exp_ops"),
         ({"jump_ops": [np.zeros((3, 3))]}, r"jump_ops\[0\]"),
         ({"hamiltonian": np.zeros((2, 3))}, "hamiltonian"),
         ({"discontinuities": [np.nan]}, "discontinuities"),

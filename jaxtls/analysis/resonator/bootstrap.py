@@ -33,7 +33,7 @@ def half_width(values: np.ndarray) -> float:
     """Half of the central 68 % range: one standard error, deaf to stray draws.
 
     Example:
-        >>> half_width(np.arange(101.0))
+        >>> round(half_width(np.arange(101.0)), 2)
         34.13
     """
     low, high = np.percentile(values, [15.87, 84.13])

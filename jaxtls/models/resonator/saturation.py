@@ -65,7 +65,7 @@ def half_power_photons(
     """The photon number at which `reduction` is 1/sqrt(2); infinite for "none".
 
     Example:
-        >>> float(half_power_photons("standard", jnp.array(0.1), 1.0, jnp.array(7.0), 0.0, jnp.array(0.5)))
+        >>> float(half_power_photons("standard", *map(jnp.array, (0.1, 1.0, 7.0, 0.0, 0.5))))
         7.0
     """
     if form == "none":
