@@ -207,6 +207,9 @@ def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | Non
 
 
 def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeMatrix:
+    if _diagonal_pairs(jumps) * len(found.pairs) * found.size**2 > MOST_ELEMENTS:
+        # Operators without zeros: even listing the pairs would take n^4.
+        return WholeMatrix(len(found.block))
     plan = BlockPlan.make(terms, jumps, found)
     pairs, m, n = len(found.pairs), found.size, plan.n
     elements = plan.terms[0].shape[0] * pairs * m * m
@@ -214,6 +217,13 @@ def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeM
     if cheap and len(plan.groups) <= MOST_COPIES and elements <= MOST_ELEMENTS:
         return plan
     return WholeMatrix(n)
+
+
+def _diagonal_pairs(jumps: Skeleton) -> int:
+    """How many pairs of diagonals belong to one jump, over all jumps: shifted copies at most."""
+    entries = jumps.entries()
+    found = np.unique(np.stack([entries.owner, entries.column - entries.row]), axis=1)
+    return int(np.sum(np.bincount(found[0]) ** 2)) if found.size else 0
 
 
 @functools.lru_cache(maxsize=128)

@@ -44,11 +44,11 @@ def distances(h: Entries, jumps: Entries, n: int, filled: np.ndarray) -> np.ndar
     graph = _matrix(h.row, h.column, n)
     moved = _matrix(jumps.row, jumps.column, n)
     losses = _losses(jumps, n)
-    step = ((graph + graph.T + losses + losses.T + moved) > 0).astype(np.int8).tocsr()
+    step = ((graph + graph.T + losses + losses.T + moved) > 0).astype(np.int32).tocsr()
     front = np.any(filled, 0) | np.any(filled, 1)
     found = np.where(front, 0, -1)
     for length in range(1, n):
-        front = (step @ front.astype(np.int8) > 0) & (found < 0)
+        front = (step @ front.astype(np.int32) > 0) & (found < 0)
         if not np.any(front):
             break
         found[front] = length
