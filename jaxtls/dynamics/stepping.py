@@ -74,7 +74,8 @@ def _shared(stepper: AbstractStepper, h: Array, uniform: bool | None) -> Callabl
         return lambda step: shared
     still = jax.lax.stop_gradient(h)
     equal = eqxi.unvmap_all(jnp.max(still) - jnp.min(still) <= EQUAL * jnp.max(still))
-    return lambda step: jax.lax.cond(equal, lambda _: shared, stepper.propagators, step)
+    # A bound method would be hashed with the arrays that it is bound to.
+    return lambda step: jax.lax.cond(equal, lambda _: shared, lambda h: stepper.propagators(h), step)
 
 
 def integrate(

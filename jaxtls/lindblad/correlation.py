@@ -73,7 +73,7 @@ def correlation(
     ts = later + jnp.asarray(t, delays.dtype)
     start = jnp.matmul(b, rho, precision=HIGHEST)
     measured = Measured.read("a", [a], lindbladian.n)
-    equation = MasterEquation(lindbladian, measured, jnp.trace(start), False)
+    equation = MasterEquation(lindbladian, measured, jnp.trace(start), False, False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
     options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **known_options(evolve_options)}
     edges = known_edges(lindbladian, discontinuities, ts)

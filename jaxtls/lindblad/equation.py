@@ -29,6 +29,8 @@ class MasterEquation(AbstractModel):
     operators: Measured
     trace: Array
     hermitian: bool = eqx.field(static=True)
+    # False for half of a correlation function, which is no state.
+    is_state: bool = eqx.field(static=True, default=True)
 
     @property
     def observables(self) -> dict[str, Callable[[Array], Array]]:
@@ -42,9 +44,9 @@ class MasterEquation(AbstractModel):
     def diagnostics(self, y: Array) -> dict[str, Array]:
         """The generator's own; how far the trace drifted, and how far a Hermitian start lost it."""
         found = {"trace_error": jnp.abs(jnp.trace(y) - self.trace)}
-        if not self.hermitian:
-            return found
-        return {**self.law.diagnostics(y), **found, "hermiticity_error": jnp.max(jnp.abs(y - y.conj().T))}
+        if self.is_state:
+            found = {**self.law.diagnostics(y), **found}
+        return found | ({"hermiticity_error": jnp.max(jnp.abs(y - y.conj().T))} if self.hermitian else {})
 
     @property
     def diagnostic_limits(self) -> Mapping[str, float]:
