@@ -29,7 +29,6 @@ from .statistics import Stream, finite
 from .store import Manifest, Store, manifest, manifest_of, place, refusal
 
 FOLDER = "parts"
-FORMAT = 2
 SPAN = 4096  # realizations read at a time
 NAMED = 4  # parts in a message, of those that are missing
 
@@ -109,7 +108,7 @@ class Plan:
             return said
         rows = self.cut.range(k)
         which = {"n": self.cut.n, "parts": self.cut.parts, "part": k, "low": rows.start, "high": rows.stop}
-        return {**said, "jaxtls_store": FORMAT, **which}
+        return {**said, **which}
 
     def opened(self) -> Store | None:
         """The store, to write; ValueError if another run has written there."""
@@ -261,7 +260,7 @@ def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...]
 def _compared(program: Program, key: Array, first: Manifest) -> Program:
     """The program, unless it is not that of the parts."""
     mine = manifest(program, key)
-    mine = {**mine, **{name: first[name] for name in ("jaxtls_store", "n", "parts") if name in first}}
+    mine = {**mine, **{name: first[name] for name in ("n", "parts") if name in first}}
     if mine["platform"] != first["platform"]:
         mine["fingerprint"], mine["platform"] = first["fingerprint"], first["platform"]
     why = refusal(first, mine)

@@ -4,6 +4,7 @@ import collections
 import errno
 import importlib
 import itertools
+import json
 
 import equinox as eqx
 import jax
@@ -189,6 +190,34 @@ def test_merge_of_a_plain_run(tmp_path, whole):
     same(jt.merge(tmp_path / "s"), whole)
 
 
+def test_a_store_of_another_format_is_refused_by_it(tmp_path):
+    """As version 1 left them: without the fields that came later."""
+    filled(tmp_path / "s", 2)
+    jt.ensemble(exact, KEY, 90, batch_size=10, store=tmp_path / "plain")
+    for folder in (tmp_path / "s" / "parts" / "00001", tmp_path / "plain"):
+        kept = json.loads((folder / "zarr.json").read_text())
+        for name in ("caller", "tree", "key_is_typed"):
+            del kept["attributes"][name]
+        kept["attributes"]["jaxtls_store"] = 1
+        (folder / "zarr.json").write_text(json.dumps(kept))
+    calls = (
+        lambda: jt.merge(tmp_path / "s"),
+        lambda: jt.merge(tmp_path / "s", partial=True),
+        lambda: part(tmp_path / "s", 1, 2),
+        lambda: jt.merge(tmp_path / "plain"),
+        lambda: jt.ensemble(exact, KEY, 90, store=tmp_path / "plain"),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match=r"`store` must have format 2, but got .*which has format 1\. Use the jaxtls"):
+            call()
+
+
+def test_a_part_is_no_plain_run(tmp_path):
+    filled(tmp_path / "s", 2)
+    with pytest.raises(ValueError, match="it is a part of an ensemble"):
+        jt.ensemble(exact, KEY, 45, store=tmp_path / "s" / "parts" / "00000")
+
+
 class Pair(eqx.Module):
     a: jax.Array
     b: jax.Array
@@ -233,7 +262,7 @@ def test_typed_and_raw_keys(tmp_path, key):
 
 
 def test_a_part_submitted_from_another_platform_is_known_by_its_caller():
-    here = {"jaxtls_store": 2, "jaxtls": "1", "jax": "1", "key": "k", "leaves": "[]", "n": 9, "parts": 3}
+    here = {"jaxtls": "1", "jax": "1", "key": "k", "leaves": "[]", "n": 9, "parts": 3}
     login = {**here, "platform": "cpu", "fingerprint": "a", "caller": ""}
     worker = {**here, "platform": "gpu", "fingerprint": "b", "caller": "cpu:a"}
     assert refusal(worker, login) is None and refusal(worker, worker) is None
