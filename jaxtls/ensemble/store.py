@@ -69,8 +69,8 @@ def mark(manifest: Manifest) -> str:
     return f"{manifest['platform']}:{manifest['fingerprint']}"
 
 
-def refusal(old: Manifest, new: Manifest) -> str | None:
-    """Why a run must not go on with a store, or with a part of one; None if it may."""
+def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
+    """Why a run must not go on with a store, or with a part of one; None if it may. `whose` is what `new` says."""
     if ("parts" in old) != ("parts" in new):
         return f"it is {'a part of an ensemble' if 'parts' in old else 'a plain run, not a part'}"
     if old["key"] != new["key"]:
@@ -81,7 +81,7 @@ def refusal(old: Manifest, new: Manifest) -> str | None:
         return f"it is cut for n = {old['n']} in {old['parts']} parts, not n = {new['n']} in {new['parts']}"
     if not ({mark(new), new["caller"]} & {mark(old), old.get("caller", "")}) - {""}:
         names = ("jaxtls", "jax", "platform")
-        changed = [f"{name} {old[name]} (now {new[name]})" for name in names if old[name] != new[name]]
+        changed = [f"{name} {old[name]} ({whose} {new[name]})" for name in names if old[name] != new[name]]
         why = f"; it was written with {', '.join(changed)}" if changed else ""
         return f"its realizations were computed by another function or with other parameters{why}"
     return None
