@@ -22,10 +22,11 @@ Job = Callable[[int, str, str], Exception | None]
 def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float | None, tell: Tell) -> EnsembleResult:
     """Run the parts that the store lacks, in order, and average the unbroken head of parts as it grows.
 
+    A bad part, of a full disk or a damaged block, does not stop the others: RuntimeError names it at the end.
+
     Args:
         executor: where `job(k, caller, ticket)` runs.
-        job: computes and stores part k; its answer is None or an error of its own. One bad part, of a full disk or a damaged
-            block, does not stop the others; RuntimeError names it at the end.
+        job: computes and stores part k; its answer is None or an error of its own.
         plan: what the parts do, as it looks in this process.
         store: their common folder.
         target: once the head meets it, parts that have not begun are taken back.

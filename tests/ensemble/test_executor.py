@@ -155,7 +155,9 @@ class Full(Here):
 
 def test_a_full_disk_of_one_part_stops_no_other(tmp_path, whole):
     full = Full({1, 3})
-    with pytest.raises(RuntimeError, match=r"part 1 of 6 \(OSError.*of 1: No space.*, part 3 of 6.*these alone") as raised:
+    with pytest.raises(
+        RuntimeError, match=r"part 1 of 6 \(OSError.*of 1: No space.*, part 3 of 6.*these alone"
+    ) as raised:
         ensemble(tmp_path / "s", full)
     assert full.parts == [0, 2, 4, 5] and isinstance(raised.value.__cause__, OSError)
     again = Here()
