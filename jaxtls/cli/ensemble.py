@@ -7,21 +7,28 @@ import importlib
 import pathlib
 import runpy
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .tables import InputError
 
+if TYPE_CHECKING:
+    from jaxtyping import Array, PyTree
+
+    from ..ensemble import EnsembleResult
+
 SBATCH = """\
 #!/bin/bash
 #SBATCH --array=0-63 --gres=gpu:1 --cpus-per-task=8 --time=02:00:00 --requeue
-srun python -m jaxtls ensemble glass.py:one --n 1000000 --store glass --part $SLURM_ARRAY_TASK_ID/64
+srun --cpus-per-task=$SLURM_CPUS_PER_TASK \\
+    python -m jaxtls ensemble glass.py:one --n 1000000 --store glass --part $SLURM_ARRAY_TASK_ID/64
 """
 ARRAY = f"""\
-A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone; one that died goes on where it
-was, by itself (--requeue) or by `sbatch --array=17 parts.sbatch`. K is written out: it stays 64 then.
+A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a failure of the node or
+a preemption Slurm starts a task again by itself (--requeue); after an error of its own or the end of its time,
+`sbatch --array=17 parts.sbatch` does. Both go on where it was. K is written out: it stays 64 then.
 
 {SBATCH}
 sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) --wrap="python -m jaxtls merge glass --out glass.npz"
@@ -67,7 +74,16 @@ def run(options: argparse.Namespace) -> int:
 
     from .. import ensemble
 
-    realization = _function(options.function)
+    function = _function(options.function)
+    raised: list[Exception] = []
+
+    def realization(key: Array) -> PyTree:
+        try:
+            return function(key)
+        except Exception as error:
+            raised.append(error)
+            raise
+
     found = _plainly(
         lambda: ensemble(
             realization,
@@ -78,7 +94,8 @@ def run(options: argparse.Namespace) -> int:
             batch_size=options.batch_size,
             target_error=options.target_error,
             progress=sys.stderr.isatty(),
-        )
+        ),
+        raised,
     )
     print(found)
     return 0
@@ -106,13 +123,13 @@ def run_merge(options: argparse.Namespace) -> int:
     return 0
 
 
-def _plainly(work: Callable[[], Any]) -> Any:
-    """Faults of the arguments and of the disk as one sentence; what the script itself raises as it is."""
+def _plainly(work: Callable[[], EnsembleResult], raised: Sequence[Exception] = ()) -> EnsembleResult:
+    """Faults of the arguments and of the disk as one sentence; what the script itself `raised` as it is."""
     try:
         return work()
     except (ValueError, OSError, ImportError) as error:
         is_ours = isinstance(error, OSError) or str(error).startswith(("Argument `", "store= needs"))
-        if not is_ours:
+        if not is_ours or any(error is other for other in raised):
             raise
         raise InputError(str(error)) from None
 
@@ -127,7 +144,7 @@ def _writable(path: str) -> Any:
 def _function(text: str) -> Callable[..., Any]:
     """The function of SCRIPT.py:NAME or MODULE:NAME."""
     where, _, name = text.rpartition(":")
-    if not where or not name.isidentifier():
+    if not where or where.startswith(".") or not name.isidentifier():
         raise InputError(f"{text!r} must be SCRIPT.py:NAME or PACKAGE.MODULE:NAME.")
     if where.endswith(".py"):
         path = pathlib.Path(where)
@@ -137,9 +154,17 @@ def _function(text: str) -> Callable[..., Any]:
         names = runpy.run_path(str(path), run_name="__jaxtls__")
     else:
         sys.path.insert(0, "")
-        names = vars(importlib.import_module(where))
+        try:
+            names = vars(importlib.import_module(where))
+        except ModuleNotFoundError as error:
+            # What the module itself fails to import is its own fault, and keeps its traceback.
+            if not f"{where}.".startswith(f"{error.name}."):
+                raise
+            raise InputError(f"{text!r}: there is no module {error.name}.") from None
     if name not in names:
         raise InputError(f"{where} defines no {name}.")
+    if not callable(names[name]):
+        raise InputError(f"{name} of {where} is no function of a key.")
     return names[name]
 
 

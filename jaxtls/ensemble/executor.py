@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import pickle
+import re
 import uuid
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 
-from .parts import Gathering, Plan, Tell, folder, folders, same_run
+from .parts import NAMED, Gathering, Plan, Tell, folder, folders, same_run
 from .result import EnsembleResult
 from .store import Store, mark
 
+# In what pickle, cloudpickle and the engines say of an object that does not go to a worker, or not out of its bytes.
+SENDING = re.compile(r"pickl|serializ|local object|get attribute", re.IGNORECASE)
 Job = Callable[[int, str, str], Exception | None]
 
 
 def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float | None, tell: Tell) -> EnsembleResult:
     """Run the parts that the store lacks, in order, and average the unbroken head of parts as it grows.
+
+    A bad part, of a full disk or a damaged block, does not stop the others: RuntimeError names it at the end.
 
     Args:
         executor: where `job(k, caller, ticket)` runs.
@@ -29,24 +34,32 @@ def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float 
     """
     program, cut = plan.program, plan.cut
     gathering = Gathering(program.leaves, target)
+    bad: dict[int, Exception] = {}
     done: set[int] = set()
     for k, path in folders(store).items():
-        same_run(path, plan.manifest(k))
-        if Store.view(path, program.names).known.all():
-            done.add(k)
+        try:
+            same_run(path, plan.manifest(k))
+            if Store.view(path, program.names).known.all():
+                done.add(k)
+        except OSError as error:
+            bad[k] = error
     head = 0
 
     def came(*parts: int) -> bool:
         """Note parts that are done; whether no more are wanted."""
         nonlocal head
-        done.update(parts)
+        done.update(k for k in parts if k not in bad)
         while head in done and not gathering.stream.reached:
-            gathering.take(_seen(store, plan, head), cut.range(head).start)
-            head += 1
+            try:
+                gathering.take(_seen(store, plan, head), cut.range(head).start)
+                head += 1
+            except OSError as error:
+                bad[head] = error
+                done.remove(head)
         tell(sum(len(cut.range(k)) for k in done), gathering.stream)
         return gathering.stream.reached
 
-    todo = [] if came() else [k for k in range(cut.parts) if k not in done]
+    todo = [] if came() else [k for k in range(cut.parts) if k not in done and k not in bad]
     caller = mark(plan.manifest(None))
     waiting: dict[Future[Exception | None], int] = {}
     try:
@@ -54,19 +67,29 @@ def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float 
             future = _submitted(executor, job, k, caller, store)
             waiting[future] = k
             if future.done():
-                _answered(future, store)
+                _answered(future, store, waiting[future], bad)
                 if came(waiting.pop(future)):
                     break
         else:
             for future in as_completed(waiting):
-                _answered(future, store)
+                _answered(future, store, waiting[future], bad)
                 if came(waiting[future]):
                     break
     finally:
         for future in waiting:
             future.cancel()
+    if bad and not gathering.stream.reached:
+        raise _failed(bad, plan, store) from bad[min(bad)]
     rest = {"n": cut.n, "store": store, "key": plan.key, "names": program.names, "program": program}
     return gathering.result(program.tree, **rest)
+
+
+def _failed(bad: dict[int, Exception], plan: Plan, store: Path) -> RuntimeError:
+    """What is wrong with the parts that failed, the first few by name, after all others have been computed."""
+    words = [f"part {k} of {plan.cut.parts} ({type(bad[k]).__name__}: {bad[k]})" for k in sorted(bad)[:NAMED]]
+    more = f" and {len(bad) - NAMED} more parts" if len(bad) > NAMED else ""
+    remedy = f"The other parts are in {store}: the same call computes these alone."
+    return RuntimeError(f"Parts failed: {', '.join(words)}{more}. {remedy}")
 
 
 def _seen(store: Path, plan: Plan, k: int) -> Store:
@@ -89,23 +112,30 @@ def _submitted(executor: Executor, job: Job, k: int, caller: str, store: Path) -
         raise _engine_error(error, store) from error
 
 
-def _answered(future: Future[Exception | None], store: Path) -> None:
-    """Raise what went wrong in the part, or with the executor."""
+def _answered(future: Future[Exception | None], store: Path, k: int, bad: dict[int, Exception]) -> None:
+    """Note what went wrong in part k; raise what is wrong with the executor or with the arguments."""
     try:
         error = future.result()
     except Exception as failure:
         raise _engine_error(failure, store) from failure
-    if error is not None:
+    if isinstance(error, ValueError):  # of the call, and so of every part
         raise error
+    if error is not None:
+        bad[k] = error
 
 
 def _engine_error(error: Exception, store: Path) -> Exception:
     """An executor's own error: it could not send the function, or it lost its workers."""
     said = f"{type(error).__name__}: {error}"[:120]
-    if isinstance(error, pickle.PicklingError | AttributeError | TypeError):
+    is_name = isinstance(error, AttributeError | TypeError) and SENDING.search(str(error)) is not None
+    if is_name or isinstance(error, pickle.PicklingError):
         remedy = "Define it at the top of a module that workers can import, or use Dask, which sends it by cloudpickle."
         return ValueError(
             f"Argument `realization` must be a function that the executor can send, but got {said}. {remedy}"
         )
-    remedy = "Run the same call again, with a new executor where this one is broken"
-    return RuntimeError(f"The executor failed ({said}). {remedy}: {store} keeps what was computed.")
+    remedy = f"Run the same call again, with a new executor where this one is broken: {store} keeps what was computed."
+    cause = (
+        "Workers that die at once may not find `realization`: one that is defined in a notebook or by python -c "
+        "cannot be loaded there; put it into a module."
+    )
+    return RuntimeError(f"The executor failed ({said}). {remedy} {cause}")

@@ -8,6 +8,8 @@ one makes their store. Each part's manifest says of which run it is.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
 import functools
 import itertools
@@ -29,8 +31,8 @@ from .statistics import Stream, finite
 from .store import Manifest, Store, manifest, manifest_of, place, refusal
 
 FOLDER = "parts"
-FORMAT = 2
 SPAN = 4096  # realizations read at a time
+OTHER = "the other part"
 NAMED = 4  # parts in a message, of those that are missing
 
 Tell = Callable[[int, Stream], None]  # how many realizations are done, and their statistics
@@ -109,7 +111,7 @@ class Plan:
             return said
         rows = self.cut.range(k)
         which = {"n": self.cut.n, "parts": self.cut.parts, "part": k, "low": rows.start, "high": rows.stop}
-        return {**said, "jaxtls_store": FORMAT, **which}
+        return {**said, **which}
 
     def opened(self) -> Store | None:
         """The store, to write; ValueError if another run has written there."""
@@ -196,7 +198,8 @@ def merge(
     Args:
         store: the path that `jt.ensemble(..., store=, part=)` or `executor=` was given; folders of several machines
             copied into one are one store. That of a plain run will do as well.
-        partial: average what is there; the result says how much that is.
+        partial: average what is there; the result says how much that is. Parts that cannot be read are left out whole,
+            and `r.damaged` names their files.
         realization: the function that was averaged, for `r.realization(i)` and for pytrees that hold classes: a store
             holds numbers and names alone. It is compared with the store's where the platform (CPU, GPU) is the same.
 
@@ -206,7 +209,8 @@ def merge(
     Raises:
         ValueError: if parts are missing, unfinished (without `partial`), or of another run, which it names; or if
             nothing is there.
-        OSError: if a part's block cannot be read; it says which file to delete to have that block computed again.
+        OSError: if a part's block cannot be read (without `partial`, or if none can); it says which file to delete to
+            have that block computed again.
         ImportError: without zarr.
 
     Example:
@@ -223,14 +227,12 @@ def merge(
     require(root.is_dir(), "store", "be the folder of an ensemble", root, "Nothing is there.")
     there = folders(root) if (root / FOLDER).is_dir() else {0: root}
     require(bool(there), "store", "hold parts of an ensemble", root, "None has been started.")
-    said = {k: manifest_of(path) for k, path in there.items()}
-    lowest = min(said)
-    first = said[lowest]
-    for k, other in said.items():
-        why = refusal(other, first) if other.get("part", 0) == k else f"its manifest is that of part {other['part']}"
-        # Which of the two is the foreign one, only the user knows.
-        fits = f"hold parts of one run: delete {there[k]} or the others"
-        require(why is None, "store", fits, f"part {k} beside part {lowest}: {why}")
+    damaged = Damaged(partial)
+    said: dict[int, Manifest] = {}
+    for k, path in there.items():
+        with damaged.noted(k):
+            said[k] = manifest_of(path)
+    first = _agreed(said, there, damaged)
     names, leaves = _leaves(first)
     is_cut = "parts" in first
     cut = Cut(first["n"], first["parts"]) if is_cut else Cut(len(Store.view(root, names).known), 1)
@@ -239,18 +241,65 @@ def merge(
         program = _compared(trace(realization, key), key, first)
     is_known = program is not None or bool(first["tree"])
     require(is_known, "realization", "be given", realization, "It returns classes, which a store does not hold.")
-    gathering, lacking = Gathering(leaves), {}
-    for k in range(cut.parts):
-        part = Store.view(there[k], names) if k in there else None
-        found = 0 if part is None else int(part.known.sum())
-        if found < len(cut.range(k)):
-            lacking[k] = found
-        if part is not None and (partial or not lacking):
-            gathering.take(part, cut.range(k).start)
+    shown = {}
+    for k in said:
+        with damaged.noted(k):
+            shown[k] = Store.view(there[k], names)
+    found = {k: int(shown[k].known.sum()) if k in shown else 0 for k in range(cut.parts)}
+    lacking = {k: count for k, count in found.items() if count < len(cut.range(k))}
     remedy = f"The store is {root}; partial=True takes what is there."
     require(partial or not lacking, "store", "be complete", _listed(lacking, cut), remedy)
+    gathering = Gathering(leaves)
+    for k in sorted(shown):
+        before = copy.deepcopy(gathering) if partial else gathering
+        with damaged.noted(k):
+            gathering.take(shown.pop(k), cut.range(k).start)  # popped, as it holds a block
+        if k in damaged.said:
+            gathering = before
     grown = program.tree if program is not None else functools.partial(planted, first["tree"])
-    return gathering.result(grown, n=cut.n, store=root, key=key, names=names, program=program)
+    rest = {"key": key, "names": names, "program": program, "damaged": damaged.listed()}
+    return gathering.result(grown, n=cut.n, store=root, **rest)
+
+
+class Damaged:
+    """Parts that cannot be read.
+
+    Args:
+        is_left_out: whether they are noted and left out; otherwise the first one's OSError goes on.
+    """
+
+    def __init__(self, is_left_out: bool):
+        self.is_left_out = is_left_out
+        self.said: dict[int, OSError] = {}
+
+    @contextlib.contextmanager
+    def noted(self, k: int) -> Iterator[None]:
+        """Note what cannot be read of part k."""
+        try:
+            yield
+        except OSError as error:
+            if not self.is_left_out:
+                raise
+            self.said[k] = error
+
+    def listed(self) -> tuple[str, ...]:
+        """What is wrong with each of them."""
+        return tuple(f"part {k}: {error.strerror or error}" for k, error in sorted(self.said.items()))
+
+
+def _agreed(said: dict[int, Manifest], there: dict[int, Path], damaged: Damaged) -> Manifest:
+    """A manifest of the parts; ValueError if they are not of one run, OSError if none can be read."""
+    if not said:
+        raise next(iter(damaged.said.values()))
+    lowest = min(said)
+    first = said[lowest]
+    for k, other in said.items():
+        is_here = other.get("part", 0) == k
+        why = refusal(other, first, OTHER) if is_here else f"its manifest is that of part {other['part']}"
+        # Which of the two is the foreign one, only the user knows.
+        fits = f"hold parts of one run: delete {there[k]} or the others"
+        require(why is None, "store", fits, f"part {k} beside part {lowest}: {why}")
+    return first
 
 
 def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...], np.dtype]]]:
@@ -261,7 +310,7 @@ def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...]
 def _compared(program: Program, key: Array, first: Manifest) -> Program:
     """The program, unless it is not that of the parts."""
     mine = manifest(program, key)
-    mine = {**mine, **{name: first[name] for name in ("jaxtls_store", "n", "parts") if name in first}}
+    mine = {**mine, **{name: first[name] for name in ("n", "parts") if name in first}}
     if mine["platform"] != first["platform"]:
         mine["fingerprint"], mine["platform"] = first["fingerprint"], first["platform"]
     why = refusal(first, mine)

@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import json
 import re
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from .._checks import is_traced, require
 from .fingerprint import fingerprint
 
 AXIS = "realization"
+KEPT = 8  # compiled batches
 MOST = 2**32  # fold_in takes 32 bits of the index
 BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap uses one
 
@@ -193,12 +195,15 @@ class Batch:
 
 
 _kept: dict[Any, Any] = {}
+_keeping = threading.Lock()  # threads run ensembles of their own
 
 
 def _compiled(program: Program, key: Array, lanes: int, devices: tuple[jax.Device, ...], mesh: Mesh) -> Any:
     """Compile the batch, or find it: the same program is often run again, with another key or a larger n."""
     name = (program.fingerprint, str(key.dtype), lanes, devices)
-    if not program.is_transparent or name not in _kept:
+    with _keeping:
+        found = _kept.get(name) if program.is_transparent else None
+    if found is None:
         spread, same = PartitionSpec(AXIS), PartitionSpec()
 
         def lane(key: Array, i: Array) -> list[Array]:
@@ -212,13 +217,13 @@ def _compiled(program: Program, key: Array, lanes: int, devices: tuple[jax.Devic
         # Each device runs its own loops: a global vmap would make all of them wait in every while loop for the slowest.
         apart = jax.shard_map(batch, mesh=mesh, in_specs=(same, spread), out_specs=spread, check_vma=False)
         index = jax.ShapeDtypeStruct((lanes * len(devices),), np.uint32, sharding=NamedSharding(mesh, spread))
-        compiled = jax.jit(apart).lower(key, index).compile()
-        if not program.is_transparent:
-            return compiled
-        while len(_kept) >= 8:
-            _kept.pop(next(iter(_kept)))
-        _kept[name] = compiled
-    return _kept[name]
+        found = jax.jit(apart).lower(key, index).compile()
+        if program.is_transparent:
+            with _keeping:
+                while len(_kept) >= KEPT:
+                    _kept.pop(next(iter(_kept)))
+                _kept[name] = found
+    return found
 
 
 def _numpy_dtype(dtype: Any) -> np.dtype:

@@ -43,6 +43,7 @@ class EnsembleResult:
         key: the key of the ensemble.
         names: of the leaves, from their paths in the pytree.
         program: the traced realization; None where `jt.merge` was not given it.
+        damaged: parts that `jt.merge(store, partial=True)` could not read and left out: which file, and what to do.
 
     Example:
         >>> r = jt.ensemble(lambda key: {"x": jax.random.normal(key)}, jax.random.key(0), 1000, batch_size=250)
@@ -68,6 +69,7 @@ class EnsembleResult:
     key: Array
     names: tuple[str, ...]
     program: Program | None = dataclasses.field(repr=False)
+    damaged: tuple[str, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -123,6 +125,7 @@ class EnsembleResult:
             )
         if self.part is not None:
             lines.append(f"  part         {self.part[0]} of {self.part[1]}, counted from 0")
+        lines += [f"  left out     {said}" for said in self.damaged]
         if self.store is not None:
             lines.append(f"  store        {self.store}")
         return "\n".join(lines)

@@ -103,7 +103,7 @@ def ensemble(
     Raises:
         ValueError: for bad arguments, a call inside jit, grad or vmap, a store of another run, or a function that the
             executor cannot send (a lambda to a process pool).
-        RuntimeError: if the executor lost its workers.
+        RuntimeError: if the executor lost its workers; or, when all other parts are done, if parts of it failed.
         OSError: if the store cannot be written (a full disk) or a block of it cannot be read; it says which file to
             delete to have that block computed again. Nothing written before is lost.
         ImportError: for a store without zarr.

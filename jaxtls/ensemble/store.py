@@ -31,7 +31,7 @@ from jaxtyping import Array
 from .._checks import require
 from .program import Program, is_typed, written
 
-FORMAT = 1
+FORMAT = 2
 PARTIAL = ".partial"  # the end of the names under which Zarr writes files
 STATUS = "status"
 UNKNOWN, GOOD, BAD = 0, 1, 2
@@ -69,10 +69,10 @@ def mark(manifest: Manifest) -> str:
     return f"{manifest['platform']}:{manifest['fingerprint']}"
 
 
-def refusal(old: Manifest, new: Manifest) -> str | None:
-    """Why a run must not go on with a store, or with a part of one; None if it may."""
-    if old["jaxtls_store"] != new["jaxtls_store"]:
-        return f"it has format {old['jaxtls_store']} and this needs {new['jaxtls_store']}"
+def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
+    """Why a run must not go on with a store, or with a part of one; None if it may. `whose` is what `new` says."""
+    if ("parts" in old) != ("parts" in new):
+        return f"it is {'a part of an ensemble' if 'parts' in old else 'a plain run, not a part'}"
     if old["key"] != new["key"]:
         return f"its key is {old['key']}, not {new['key']}"
     if old["leaves"] != new["leaves"]:
@@ -81,7 +81,7 @@ def refusal(old: Manifest, new: Manifest) -> str | None:
         return f"it is cut for n = {old['n']} in {old['parts']} parts, not n = {new['n']} in {new['parts']}"
     if not ({mark(new), new["caller"]} & {mark(old), old.get("caller", "")}) - {""}:
         names = ("jaxtls", "jax", "platform")
-        changed = [f"{name} {old[name]} (now {new[name]})" for name in names if old[name] != new[name]]
+        changed = [f"{name} {old[name]} ({whose} {new[name]})" for name in names if old[name] != new[name]]
         why = f"; it was written with {', '.join(changed)}" if changed else ""
         return f"its realizations were computed by another function or with other parameters{why}"
     return None
@@ -96,7 +96,7 @@ def place(store: str | os.PathLike) -> Path:
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a store, without opening it; ValueError if it is not one of ours."""
+    """The manifest of a store, without opening it; ValueError if it is not one of ours, or of another version."""
     remedy = "Give a path where nothing is yet."
     try:
         with plainly(f"Cannot open the store {folder}"):
@@ -107,6 +107,9 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         else:
             raise
     require("jaxtls_store" in found, "store", "be a new path or a store of jt.ensemble", folder, remedy)
+    wrote = found["jaxtls_store"]
+    remedy = "Use the jaxtls that wrote it, or give another path; xarray.open_zarr reads its values."
+    require(wrote == FORMAT, "store", f"have format {FORMAT}", f"{folder}, which has format {wrote}", remedy)
     return dict(found)
 
 

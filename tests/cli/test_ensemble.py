@@ -53,6 +53,10 @@ def test_parts_and_merge(script, tmp_path, capsys):
         (["ensemble", "glass.py:two", "--n", "9", "--store", "s"], "defines no two"),
         (["ensemble", "glass.py", "--n", "9", "--store", "s"], "SCRIPT.py:NAME"),
         (["ensemble", "none.py:one", "--n", "9", "--store", "s"], "is not a file"),
+        (["ensemble", "nomodule:one", "--n", "9", "--store", "s"], "there is no module nomodule"),
+        (["ensemble", "no.module:one", "--n", "9", "--store", "s"], "there is no module no."),
+        (["ensemble", ".relative:one", "--n", "9", "--store", "s"], "PACKAGE.MODULE:NAME"),
+        (["ensemble", "glass.py:jax", "--n", "9", "--store", "s"], "jax of glass.py is no function"),
         (["ensemble", "glass.py:one", "--n", "0", "--store", "s"], "`n`"),
         (["ensemble", "glass.py:one", "--n", "3", "--store", "s", "--part", "0/9"], "`part`"),
         (["merge", "nowhere"], "nowhere"),
@@ -62,6 +66,20 @@ def test_faults_are_one_sentence(script, capsys, arguments, why):
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert why in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", ["ValueError('Argument `kappa` must be positive')", "OSError('no table')"])
+def test_what_the_function_raises_keeps_its_traceback(script, tmp_path, error):
+    (tmp_path / "bad.py").write_text(f"def one(key):\n    raise {error}\n")
+    with pytest.raises((ValueError, OSError), match=r"kappa|table") as raised:
+        main(["ensemble", "bad.py:one", "--n", "9", "--store", "s"])
+    assert any(str(entry.path).endswith("bad.py") for entry in raised.traceback)
+
+
+def test_what_a_module_fails_to_import_is_its_own_fault(script, tmp_path):
+    (tmp_path / "lacking_a_module.py").write_text("import nomodule\n")
+    with pytest.raises(ModuleNotFoundError, match="nomodule"):
+        main(["ensemble", "lacking_a_module:one", "--n", "9", "--store", "s"])
 
 
 @pytest.mark.parametrize("part", ["2/2", "x", "1", "-1/2", "1/2/3"])
@@ -77,12 +95,15 @@ def test_the_job_array_of_the_help(script, tmp_path, capsys):
         main(["ensemble", "--help"])
     assert SBATCH in capsys.readouterr().out
     (tmp_path / "parts.sbatch").write_text(SBATCH.replace("1000000", "30").replace("/64", "/2"))
-    for name, line in (("srun", 'exec "$@"'), ("python", f'exec {sys.executable} "$@"')):
+    for name, line in (
+        ("srun", 'test "$1" = --cpus-per-task=8 && shift && exec "$@"'),
+        ("python", f'exec {sys.executable} "$@"'),
+    ):
         (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
         (tmp_path / name).chmod(stat.S_IRWXU)
     root = os.path.dirname(os.path.dirname(jt.__file__))
     paths = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": root}
-    environment = {**os.environ, **paths, "SLURM_ARRAY_TASK_ID": "1"}
+    environment = {**os.environ, **paths, "SLURM_ARRAY_TASK_ID": "1", "SLURM_CPUS_PER_TASK": "8"}
     subprocess.run(["bash", "parts.sbatch"], env=environment, check=True, capture_output=True)
     assert main(["ensemble", script, "--n", "30", "--store", "glass", "--part", "0/2"]) == 0
     assert jt.merge("glass").count == 30

@@ -1,6 +1,8 @@
 """Results: independence of batches and devices, keys, failures, kinds of leaves, what is refused."""
 
+import concurrent.futures
 import functools
+import importlib
 
 import equinox as eqx
 import jax
@@ -9,6 +11,8 @@ import numpy as np
 import pytest
 
 import jaxtls as jt
+
+program_module = importlib.import_module("jaxtls.ensemble.program")
 
 
 def draw(key):
@@ -214,11 +218,23 @@ def test_traced_use_is_refused():
 
 
 def test_the_name_is_the_function_whatever_is_imported():
-    import importlib
-
     import jaxtls.ensemble
 
     importlib.import_module("jaxtls.ensemble.store")
     from jaxtls.ensemble.statistics import Moments  # noqa: F401
 
     assert callable(jaxtls.ensemble) and jaxtls.ensemble is jt.ensemble
+
+
+def test_threads_share_the_compiled_batches(monkeypatch):
+    """Three programs of which one is kept, from several threads: each finds its own, and no more than one stays."""
+    monkeypatch.setattr(program_module, "KEPT", 1)
+    monkeypatch.setattr(program_module, "_kept", {})
+
+    def mean(i):
+        r = jt.ensemble(lambda key: jnp.full((), i % 3, float), jax.random.key(0), 4, batch_size=4, devices=1)
+        return float(r.mean)
+
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(mean, range(12))) == [float(i % 3) for i in range(12)]
+    assert len(program_module._kept) == 1

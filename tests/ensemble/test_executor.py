@@ -1,6 +1,7 @@
 """Parts through executors: which are run, what is taken back, whose errors are whose."""
 
 import concurrent.futures
+import errno
 import importlib
 import multiprocessing
 import pickle
@@ -130,9 +131,63 @@ def test_an_error_of_a_part_is_that_error_with_its_place(tmp_path):
         data = jax.random.key_data(key)[0]
         return jax.pure_callback(fail, jax.ShapeDtypeStruct((), float), data, vmap_method="sequential")
 
-    with pytest.raises(Exception, match="of the user") as raised:
+    with pytest.raises(RuntimeError, match="of the user") as raised:
         ensemble(tmp_path / "s", Here(), f=bad, n=6)  # one batch each: none is begun ahead
-    assert any("In part 0 of 6" in note for note in raised.value.__notes__)
+    assert any("In part 0 of 6" in note for note in raised.value.__cause__.__notes__)
+    assert "part 3 of 6 (" in str(raised.value) and "part 4" not in str(raised.value)
+    assert "and 2 more parts" in str(raised.value)
+
+
+class Full(Here):
+    """The disk of the workers of some parts is full."""
+
+    def __init__(self, bad):
+        super().__init__()
+        self.bad = bad
+
+    def submit(self, fn, /, k, *args):
+        if k not in self.bad:
+            return super().submit(fn, k, *args)
+        future = concurrent.futures.Future()
+        future.set_result(OSError(errno.ENOSPC, f"Cannot write to the store of {k}: No space left on device"))
+        return future
+
+
+def test_a_full_disk_of_one_part_stops_no_other(tmp_path, whole):
+    full = Full({1, 3})
+    with pytest.raises(
+        RuntimeError, match=r"part 1 of 6 \(OSError.*of 1: No space.*, part 3 of 6.*these alone"
+    ) as raised:
+        ensemble(tmp_path / "s", full)
+    assert full.parts == [0, 2, 4, 5] and isinstance(raised.value.__cause__, OSError)
+    again = Here()
+    same(ensemble(tmp_path / "s", again), whole)
+    assert again.parts == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["x", "status"])
+def test_a_damaged_part_stops_no_other(tmp_path, whole, name):
+    jt.ensemble(exact, KEY, 90, batch_size=10, store=tmp_path / "s", part=(2, 6))
+    folder = tmp_path / "s" / "parts" / "00002" / name / "c"
+    block = next(file for file in sorted(folder.rglob("*")) if file.is_file())
+    block.write_bytes(block.read_bytes()[:-5])
+    here = Here()
+    with pytest.raises(RuntimeError, match=r"Parts failed: part 2 of 6 .*Delete .*00002") as raised:
+        ensemble(tmp_path / "s", here)
+    assert here.parts == [0, 1, 3, 4, 5] and str(block) in str(raised.value)
+    assert jt.merge(tmp_path / "s", partial=True).tried == 75
+    block.unlink()
+    same(ensemble(tmp_path / "s", here), whole)
+    assert here.parts[5:] == [2]
+
+
+def test_a_bad_part_beyond_the_target_is_not_wanted(tmp_path):
+    plain = lambda key: jax.random.uniform(key, (3,))
+    options = {"f": plain, "n": 1280, "parts": 20, "batch_size": 32, "target_error": 0.02}
+    jt.ensemble(plain, KEY, 1280, batch_size=32, store=tmp_path / "s", part=(19, 20))
+    block = next(file for file in (tmp_path / "s" / "parts" / "00019" / "status" / "c").rglob("*") if file.is_file())
+    block.write_bytes(b"")
+    same(ensemble(tmp_path / "s", Here(), **options), jt.ensemble(plain, KEY, 1280, batch_size=32, target_error=0.02))
 
 
 def test_another_run_is_refused_before_anything_is_submitted(tmp_path):
@@ -157,6 +212,12 @@ class Lost(concurrent.futures.Executor):
 def test_errors_of_the_executor_say_what_to_do(tmp_path):
     for error in (concurrent.futures.BrokenExecutor("a worker died"), concurrent.futures.CancelledError("shut down")):
         with pytest.raises(RuntimeError, match=r"Run the same call again.*keeps what was computed"):
+            ensemble(tmp_path / "s", Lost(error))
+    for error in (TypeError("unhashable type: 'list'"), AttributeError("'Client' object has no attribute 'loop'")):
+        with pytest.raises(RuntimeError, match=r"The executor failed .*notebook or by python -c.*into a module"):
+            ensemble(tmp_path / "s", Lost(error))
+    for error in (AttributeError("Can't get attribute 'f' on <module '__main__'>"), TypeError("cannot pickle 'x'")):
+        with pytest.raises(ValueError, match="`realization` must be a function that the executor can send"):
             ensemble(tmp_path / "s", Lost(error))
     with pytest.raises(ValueError, match=r"`realization` must be a function that the executor can send.*Dask"):
         ensemble(tmp_path / "s", Here(pickled=True), f=lambda key: jax.random.uniform(key))

@@ -4,6 +4,7 @@ import collections
 import errno
 import importlib
 import itertools
+import json
 
 import equinox as eqx
 import jax
@@ -141,6 +142,10 @@ def test_a_truncated_block_hurts_its_part_alone(tmp_path, whole, name):
     block.write_bytes(block.read_bytes()[:-5])
     with pytest.raises(OSError, match=r"parts/00002: .*Delete .*parts/00002.* to have"):
         jt.merge(tmp_path / "s")
+    some = jt.merge(tmp_path / "s", partial=True)
+    (said,) = some.damaged
+    assert str(block) in said and said.startswith("part 2: ") and str(block) in repr(some)
+    assert some.tried == 90 - 22 and some.failed_indices == tuple(i for i in whole.failed_indices if not 45 <= i < 67)
     for k in (0, 1, 3):
         assert part(tmp_path / "s", k).batch_size == 0
     with pytest.raises(OSError, match="parts/00002"):
@@ -149,6 +154,35 @@ def test_a_truncated_block_hurts_its_part_alone(tmp_path, whole, name):
     assert jt.merge(tmp_path / "s", partial=True).tried == 90 - 22
     assert part(tmp_path / "s", 2).batch_size == 10
     same(jt.merge(tmp_path / "s"), whole)
+
+
+def test_a_part_damaged_in_its_middle_leaves_nothing_behind(tmp_path, monkeypatch):
+    """A block that is bad after good ones of the same part: the average is that of the other parts, to the last bit."""
+    monkeypatch.setattr(store_module, "MOST_ROWS", 8)
+    filled(tmp_path / "s")
+    last = sorted(file for file in (tmp_path / "s" / "parts" / "00001" / "z" / "c").rglob("*") if file.is_file())[-1]
+    kept = last.read_bytes()
+    last.write_bytes(kept[:-5])
+    some = jt.merge(tmp_path / "s", partial=True)
+    assert len(some.damaged) == 1 and some.tried == 90 - 23
+    (tmp_path / "s" / "parts" / "00001").rename(tmp_path / "away")
+    same(some, jt.merge(tmp_path / "s", partial=True))
+    manifest = tmp_path / "s" / "parts" / "00000" / "zarr.json"
+    manifest.write_text(manifest.read_text()[:-50])
+    assert jt.merge(tmp_path / "s", partial=True).tried == 90 - 45
+    for k in (2, 3):
+        (tmp_path / "s" / "parts" / f"0000{k}" / "zarr.json").write_text("{")
+    with pytest.raises(OSError, match="Cannot open the store"):
+        jt.merge(tmp_path / "s", partial=True)
+
+
+def test_a_gap_is_found_before_any_value_is_read(tmp_path, monkeypatch):
+    for k in (0, 1, 3):
+        part(tmp_path / "s", k)
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.Store, "read", lambda *_: pytest.fail("read"))
+        with pytest.raises(ValueError, match="part 2 of 4 is missing"):
+            jt.merge(tmp_path / "s")
 
 
 def test_a_full_disk_hurts_its_part_alone(tmp_path, whole, monkeypatch):
@@ -187,6 +221,36 @@ def test_a_part_in_use_is_refused(tmp_path):
 def test_merge_of_a_plain_run(tmp_path, whole):
     jt.ensemble(exact, KEY, 90, batch_size=10, devices=1, store=tmp_path / "s")
     same(jt.merge(tmp_path / "s"), whole)
+
+
+def test_a_store_of_another_format_is_refused_by_it(tmp_path):
+    """As version 1 left them: without the fields that came later."""
+    filled(tmp_path / "s", 2)
+    jt.ensemble(exact, KEY, 90, batch_size=10, store=tmp_path / "plain")
+    for folder in (tmp_path / "s" / "parts" / "00001", tmp_path / "plain"):
+        kept = json.loads((folder / "zarr.json").read_text())
+        for name in ("caller", "tree", "key_is_typed"):
+            del kept["attributes"][name]
+        kept["attributes"]["jaxtls_store"] = 1
+        (folder / "zarr.json").write_text(json.dumps(kept))
+    calls = (
+        lambda: jt.merge(tmp_path / "s"),
+        lambda: jt.merge(tmp_path / "s", partial=True),
+        lambda: part(tmp_path / "s", 1, 2),
+        lambda: jt.merge(tmp_path / "plain"),
+        lambda: jt.ensemble(exact, KEY, 90, store=tmp_path / "plain"),
+    )
+    for call in calls:
+        with pytest.raises(
+            ValueError, match=r"`store` must have format 2, but got .*which has format 1\. Use the jaxtls"
+        ):
+            call()
+
+
+def test_a_part_is_no_plain_run(tmp_path):
+    filled(tmp_path / "s", 2)
+    with pytest.raises(ValueError, match="it is a part of an ensemble"):
+        jt.ensemble(exact, KEY, 45, store=tmp_path / "s" / "parts" / "00000")
 
 
 class Pair(eqx.Module):
@@ -233,7 +297,7 @@ def test_typed_and_raw_keys(tmp_path, key):
 
 
 def test_a_part_submitted_from_another_platform_is_known_by_its_caller():
-    here = {"jaxtls_store": 2, "jaxtls": "1", "jax": "1", "key": "k", "leaves": "[]", "n": 9, "parts": 3}
+    here = {"jaxtls": "1", "jax": "1", "key": "k", "leaves": "[]", "n": 9, "parts": 3}
     login = {**here, "platform": "cpu", "fingerprint": "a", "caller": ""}
     worker = {**here, "platform": "gpu", "fingerprint": "b", "caller": "cpu:a"}
     assert refusal(worker, login) is None and refusal(worker, worker) is None
@@ -241,6 +305,7 @@ def test_a_part_submitted_from_another_platform_is_known_by_its_caller():
     assert refusal(by_hand, by_hand) is None and refusal(worker, by_hand) is None
     for other in (by_hand, {**worker, "caller": "cpu:c"}, {**worker, "caller": "gpu:a"}):
         assert "platform gpu (now cpu)" in refusal(other, login)
+        assert "platform gpu (the other part cpu)" in refusal(other, login, "the other part")
     assert "other parameters" in refusal({**login, "fingerprint": "z"}, login)
 
 
