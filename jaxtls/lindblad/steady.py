@@ -90,8 +90,8 @@ def steady_state(
         >>> round(float(steady_state(L)[0, 0].real), 4)
         0.1429
         >>> dephasing = jt.Lindbladian(jnp.zeros((2, 2)), [jnp.diag(jnp.array([1.0, -1.0]))])
-        >>> steady_state(dephasing, jnp.array([0.6, 0.8])).real.diagonal().round(4).astype(str).tolist()
-        ['0.36', '0.64']
+        >>> [round(float(p), 4) for p in steady_state(dephasing, jnp.array([0.6, 0.8])).real.diagonal()]
+        [0.36, 0.64]
 
     Source: P. D. Nation, arXiv:1504.06768 (iterative steady states); V. V. Albert and L. Jiang, Phys. Rev. A 89,
     022118 (2014) (conserved quantities); the order of elimination and the derivatives are ours.

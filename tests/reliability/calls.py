@@ -199,6 +199,10 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
                 "atol": 1e-8,
             },
         ),
+        "sesolve": (
+            jt.sesolve,
+            {"hamiltonian": SZ, "psi0": np.array([1.0, 0.0]), "tsave": TS, "exp_ops": [SZ], "rtol": 1e-6, "atol": 1e-8},
+        ),
         "steady_state": (
             lambda hamiltonian, rates: jt.steady_state(jt.Lindbladian(hamiltonian, [SM, SM.T], rates)),
             {"hamiltonian": SZ, "rates": [1.0, 0.2]},

@@ -41,7 +41,7 @@ def reduction(
         The shape to which the arrays broadcast.
 
     Example:
-        >>> round(float(reduction("earnest", jnp.array(3.0), 0.1, 1.0, jnp.array(1.0), 0.0, jnp.array(0.5))), 12)
+        >>> round(float(reduction("earnest", *map(jnp.array, (3.0, 0.1, 1.0, 1.0, 0.0, 0.5)))), 12)
         0.5
     """
     if form == "none":
