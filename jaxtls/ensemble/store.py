@@ -31,6 +31,8 @@ from jaxtyping import Array
 from .._checks import require
 from .program import Program, is_typed, written
 
+# Seconds for which a store that is in use is asked for again.
+PATIENCE = 5.0
 FORMAT = 2
 PARTIAL = ".partial"  # the end of the names under which Zarr writes files
 STATUS = "status"
@@ -329,15 +331,21 @@ def _lock(folder: Path) -> int | None:
     except ImportError:
         return None
     descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise ValueError(f"Argument `store` must not be in use, but another run is writing {folder}.") from None
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    # A writer that was just killed may need a moment to be gone.
+    patience = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        except BlockingIOError:
+            if time.monotonic() < patience:
+                time.sleep(0.05)
+                continue
+            os.close(descriptor)
+        except OSError:
+            os.close(descriptor)
+            return None
+        raise ValueError(f"Argument `store` must not be in use, but another run is writing {folder}.")
 
 
 def _release(guard: int | None) -> None:
