@@ -58,6 +58,11 @@ def test_only_one_file_meets_diffrax():
     assert users == ["diffrax.py"]
 
 
+def test_only_one_file_meets_tqdm():
+    users = [p.name for p in ROOT.rglob("*.py") if re.search(r"^(import|from) tqdm", p.read_text(), re.M)]
+    assert users == ["_progress.py"]
+
+
 def test_import_changes_no_flag_and_starts_no_device():
     code = """
 import jax
