@@ -10,7 +10,7 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
 from ..._checks import is_traced
@@ -141,8 +141,9 @@ class Meter(diffrax.AbstractProgressMeter):
         """Nothing has been shown."""
         return jnp.array(0.0)
 
-    def step(self, state: Array, progress: Array) -> Array:
+    def step(self, state: Array, progress: ArrayLike) -> Array:
         """Show it where it is a hundredth more than what was shown."""
+        progress = jnp.asarray(progress)
         more = (progress - state >= 0.01) | (progress == 1)
         jax.lax.cond(more, _progress.reach, lambda fraction: None, progress)
         return jnp.where(more, progress, state).astype(state.dtype)
