@@ -45,6 +45,7 @@ CONFIG: dict[str, object] = {
     "autodoc_member_order": "bysource",
     "autodoc_preserve_defaults": True,
     "maximum_signature_line_length": 90,
+    "smartquotes": False,
     "add_module_names": False,
     "python_use_unqualified_type_names": True,
     "toc_object_entries_show_parents": "hide",

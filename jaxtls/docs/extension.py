@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .docstrings import to_rst
+
+
+# Those script letters that Unicode had before it had all of them.
+SCRIPT = dict(zip("BEFHILMR", "ℬℰℱℋℐℒℳℛ", strict=True))
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -35,7 +40,13 @@ def mathml(tex: str, display: str) -> str:
     """
     from latex2mathml.converter import convert
 
-    return str(convert(tex, display=display))
+    # Browsers draw script letters where they are characters of their own, not where they are a variant.
+    return str(convert(re.sub(r"\\mathcal\s*\{?\s*([A-Z])\s*\}?", _script, tex), display=display))
+
+
+def _script(match: re.Match[str]) -> str:
+    letter = match[1]
+    return SCRIPT.get(letter) or chr(0x1D49C + ord(letter) - ord("A"))
 
 
 def _visit_inline(translator: Any, node: Any) -> None:
@@ -48,7 +59,7 @@ def _visit_inline(translator: Any, node: Any) -> None:
 def _visit_block(translator: Any, node: Any) -> None:
     from docutils.nodes import SkipNode
 
-    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    translator.body.append(translator.starttag(node, "div", CLASS="formula"))
     translator.body.append(mathml(node.astext(), "block"))
     translator.body.append("</div>")
     raise SkipNode
