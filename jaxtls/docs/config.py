@@ -19,7 +19,7 @@ CONFIG: dict[str, object] = {
     "html_logo": "_static/jaxtls.svg",
     "html_show_sourcelink": False,
     "html_copy_source": False,
-    "html_sidebars": {"index": [], "changes": []},
+    "html_sidebars": {name: [] for name in ("index", "figures", "papers", "migration", "performance")},
     "html_theme_options": {
         "logo": {"text": "jaxtls"},
         "navbar_align": "left",

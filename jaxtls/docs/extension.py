@@ -7,7 +7,6 @@ from typing import Any
 
 from .docstrings import to_rst
 
-
 # Those script letters that Unicode had before it had all of them.
 SCRIPT = dict(zip("BEFHILMR", "ℬℰℱℋℐℒℳℛ", strict=True))
 

@@ -12,7 +12,7 @@ from .docstrings import inline
 MODELS = (
     "EntropicSpring", "SpinBathOscillator", "OhmicSpectralDensity", "DiscreteSpectralDensity", "TLSHeatedOscillator",
     "TunnellingSolid", "ResonatorLoss", "ResonatorTrace", "Fluctuators", "TLSBath", "ThermalNetwork", "TLSGlass",
-    "DampedOscillator", "PhaseQubit", "FluxQubit",
+    "DampedOscillator", "PhaseQubit", "FluxQubit", "AbstractModel",
 )  # fmt: skip
 TOPICS = {
     "equations": (
@@ -21,7 +21,7 @@ TOPICS = {
         "CountingStatistics trajectories Lindbladian BlochRedfield AbstractGenerator local modulated "
         "piecewise_constant MatrixExponential Faber",
     ),
-    "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution AbstractModel Splitting StrangSolver"),
+    "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution Splitting StrangSolver"),
     "ensembles": ("Averages over disorder", "ensemble merge EnsembleResult"),
     "fits": (
         "Fits",
