@@ -49,7 +49,7 @@ CONFIG: dict[str, object] = {
     "add_module_names": False,
     "python_use_unqualified_type_names": True,
     "toc_object_entries_show_parents": "hide",
-    # A word of three letters is Greek to the stemmer, but not to physicists.
-    "html_search_language": "en",
+    # Summaries are fetched, which a browser refuses to pages of a folder: the search needs none.
+    "html_show_search_summary": False,
     "suppress_warnings": ["myst.header", "mystnb.unknown_mime_type", "docutils"],
 }

@@ -94,8 +94,8 @@ def _blocks(body: Sequence[str]) -> list[str]:
         elif lines[0].startswith("- "):
             found += [_listed(line) for line in _take(lines, lambda line: line.startswith(("- ", "  ")))] + [""]
         elif lines[0].startswith("$$"):
-            text = "\n".join(_take(lines, lambda line: bool(line.strip())))
-            equation, _, rest = text.removeprefix("$$").partition("$$")
+            whole = "\n".join(_take(lines, lambda line: bool(line.strip())))
+            equation, _, rest = whole.removeprefix("$$").partition("$$")
             found += [".. math::", "", *_indented(equation.strip().splitlines()), ""]
             lines[:0] = [rest.strip()] if rest.strip() else []
         elif _EQUATION.match(lines[0]):
