@@ -128,6 +128,9 @@ def test_the_site_links_to_itself_and_needs_no_network(site):
             if not file.is_file() or (fragment and file in found and fragment not in found[file].ids):
                 broken.append(f"{path.relative_to(out)}: {link}")
     assert not broken and not outside
+    for path in found:
+        text = re.sub(r"<(script|style|code|pre)\b.*?</\1>", " ", path.read_text(encoding="utf-8"), flags=re.S)
+        assert not re.findall(r"\\(?:frac|sqrt|mathrm|sum|hbar|omega)\b", re.sub(r"<[^>]*>", " ", text)), path
     styles = "".join(path.read_text(encoding="utf-8", errors="replace") for path in out.rglob("*.css"))
     assert not re.search(r"(@import\s+|url\()\s*[\"']?(https?:)?//", styles)
 
