@@ -28,7 +28,8 @@ srun --cpus-per-task=$SLURM_CPUS_PER_TASK \\
 ARRAY = f"""\
 A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a failure of the node or
 a preemption Slurm starts a task again by itself (--requeue); after an error of its own or the end of its time,
-`sbatch --array=17 parts.sbatch` does. Both go on where it was. K is written out: it stays 64 then.
+`sbatch --array=17 parts.sbatch` does. Both go on where it was. K is written out: it stays 64 then. A merge that waited
+for a task that failed waits for ever: cancel it, and send it again.
 
 {SBATCH}
 sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) --wrap="python -m jaxtls merge glass --out glass.npz"
