@@ -118,7 +118,7 @@ def run_merge(options: argparse.Namespace) -> int:
     return 0
 
 
-def _arrays(found: EnsembleResult) -> dict[str, np.ndarray]:
+def _arrays(found: EnsembleResult) -> dict[str, Any]:
     """What `--out` writes, by name; a leaf whose name, or NAME_std, is taken gets a _ and is told of."""
     import jax
 
