@@ -115,12 +115,12 @@ class Lindbladian(AbstractGenerator):
     # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
-    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+    def dtype(self) -> jnp.dtype:
         """The complex type of its numbers."""
         return self.terms.values.dtype
 
     @property
-    def is_constant(self) -> bool:  # type: ignore[override]
+    def is_constant(self) -> bool:
         """True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
 
