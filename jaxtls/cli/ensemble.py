@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import Help
 from .tables import InputError
 
 if TYPE_CHECKING:
@@ -26,13 +27,15 @@ srun --cpus-per-task=$SLURM_CPUS_PER_TASK \\
     python -m jaxtls ensemble glass.py:one --n 1000000 --store glass --part $SLURM_ARRAY_TASK_ID/64
 """
 ARRAY = f"""\
-A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a failure of the node or
-a preemption Slurm starts a task again by itself (--requeue); after an error of its own or the end of its time,
-`sbatch --array=17 parts.sbatch` does. Both go on where it was. K is written out: it stays 64 then. A merge that waited
-for a task that failed waits for ever: cancel it, and send it again.
+A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a
+failure of the node or a preemption Slurm starts a task again by itself (--requeue); after an error
+of its own or the end of its time, `sbatch --array=17 parts.sbatch` does. Both go on where it was. K
+is written out: it stays 64 then. A merge that waited for a task that failed waits for ever: cancel
+it, and send it again.
 
 {SBATCH}
-sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) --wrap="python -m jaxtls merge glass --out glass.npz"
+sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) \\
+    --wrap="python -m jaxtls merge glass --out glass.npz"
 """
 
 
@@ -43,14 +46,14 @@ def add(commands: Any) -> None:
         help="average a function of a random key, in parts on a cluster",
         description="Average a function of a random key over n realizations, or compute part k of K of them.",
         epilog=ARRAY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     one.add_argument("function", metavar="SCRIPT.py:NAME", help="the realization; or PACKAGE.MODULE:NAME")
     one.add_argument("--n", type=int, required=True, help="number of realizations in all")
     one.add_argument("--store", required=True, help="folder for the values, common to all parts")
     one.add_argument("--part", type=_part, metavar="k/K", help="compute this part alone, 0 <= k < K")
-    one.add_argument("--seed", type=int, default=0, help="of jax.random.key (default 0)")
-    one.add_argument("--batch-size", type=_batch, default="auto", help="realizations at a time (default auto)")
+    one.add_argument("--seed", type=int, default=0, help="of jax.random.key")
+    one.add_argument("--batch-size", type=_batch, default="auto", help="realizations at a time")
     one.add_argument("--target-error", type=float, help="stop at this standard error of the mean; not with --part")
     one.add_argument("--single", action="store_true", help="single precision")
     one.set_defaults(run=run)

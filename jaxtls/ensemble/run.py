@@ -16,8 +16,8 @@ import jax
 import jax.experimental
 import numpy as np
 from jaxtyping import Array, PyTree
-from tqdm.auto import tqdm
 
+from .. import _progress
 from .._checks import concrete, require, size
 from . import devices as _devices
 from . import parts as _parts
@@ -319,7 +319,7 @@ def _teller(progress: bool | Callable[[int, int], object], total: int) -> Iterat
 
         yield hand_on
         return
-    with tqdm(total=total, desc="realizations", leave=False, disable=not progress) as bar:
+    with _progress.bar(total, "realizations", progress) as bar:
 
         def show(done: int, stream: Stream) -> None:
             if not bar.disable:
