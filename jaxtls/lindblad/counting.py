@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, is_traced, require
+from .._checks import finite, is_traced, refused, require
 from ..quantum._arrays import HIGHEST
 from .lindbladian import Lindbladian
 from .resolvent.linear import Kind, Resolvent, kind_of
@@ -94,10 +94,7 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
         return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), resolved))
     rho, isolation = _dense_rest(lindbladian)
     several = ~(isolation > 20 * lindbladian.n * float(jnp.finfo(lindbladian.dtype).eps))
-    if concrete(several) is None:
-        rho = eqx.error_if(rho, several, SEVERAL)
-    elif bool(several):
-        raise ValueError(SEVERAL)
+    rho = refused(rho, several, SEVERAL)
     return CountingStatistics(*_count(lindbladian, ordered, rho, None))
 
 

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require
+from ..._checks import concrete, real, refused, require
 from ...lindblad import CountingStatistics, Lindbladian
 from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
-from .checks import RATHER, refuse, require_memory, require_steady
+from .checks import RATHER, require_memory, require_steady
 from .graph import structure
 from .parameters import AbstractNetwork
 from .rates import boltzmann, local_currents, thermal_population
@@ -307,9 +307,9 @@ class ThermalNetwork(AbstractNetwork):
             g, noise = self.relaxation_rates, self.noise
             change = g * (self.thermal_populations - n) + populations.mixing(noise, n)
             speed = jnp.max(g + jnp.sum(noise, axis=1)) * jnp.sqrt(jnp.finfo(n.dtype).eps)
-            n = refuse(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
+            n = refused(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
             found, residual = populations.connected_correlations(g, noise, n)
-            found = refuse(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
+            found = refused(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
         return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
 
     def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, positive, real, require, times
+from ..._checks import concrete, finite, positive, real, refused, require, times
 from ...dynamics.model import AbstractModel
 from .coefficients import Coefficients, finite_time, markov
 from .density import DiscreteSpectralDensity
@@ -185,7 +185,7 @@ class SpinBathOscillator(AbstractModel):
 
         def dynamic(c: Coefficients) -> Coefficients:
             shift = jnp.zeros_like(c.frequency_shift) if self.counter_term else c.frequency_shift
-            shift = eqx.error_if(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
+            shift = refused(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
             return Coefficients(shift, c.damping, c.diffusion, c.anomalous)
 
         if not self.time_dependent:
