@@ -110,7 +110,10 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
     second = jnp.sum(jnp.tensordot((weights**2 * rates).astype(rho.dtype), lost, 1) * rho.T).real
     source = jnp.tensordot((weights * rates).astype(rho.dtype), moved, 1) - current * rho
     # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source.
-    x = _dense_solve(_dense_matrix(model)[0], source) if kind is None else Resolvent.build(model, kind).solve(source)
+    if kind is None:
+        x = _dense_solve(_dense_matrix(model)[0], source)
+    else:
+        x = kind.where_it_runs(lambda chosen: Resolvent.build(model, chosen).solve(source))
     return current, second + 2 * jnp.sum(q * x.T).real
 
 
