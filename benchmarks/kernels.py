@@ -6,9 +6,7 @@ sliced, or updated in place, the slice is counted. The model is described in REA
 
 from __future__ import annotations
 
-import dataclasses
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,7 +15,7 @@ LAUNCH, LOOK = 2.5e-6, 8e-6
 SIZES = {"pred": 1, "bf16": 2, "c64": 8, "c128": 16}
 NO_KERNEL = {
     "parameter", "constant", "get-tuple-element", "tuple", "bitcast", "while", "conditional", "call", "after-all",
-    "partition-id", "fusion-done", "copy-done", "async-done", "async-start", "opt-barrier",
+    "partition-id", "fusion-done", "copy-done", "async-done", "opt-barrier",
 }  # fmt: skip
 SLICES = ("dynamic-slice", "slice", "gather")
 _HEAD = re.compile(r"^(ENTRY )?%?([\w.\-]+) \(.*\) -> .* \{$")
@@ -56,7 +54,9 @@ class Instruction:
     @property
     def branches(self) -> list[str]:
         found = re.search(r"branch_computations=\{([^}]*)\}", self.rest)
-        names = found.group(1).split(",") if found else [self.named("true_computation"), self.named("false_computation")]
+        names = (
+            found.group(1).split(",") if found else [self.named("true_computation"), self.named("false_computation")]
+        )
         return [name.strip().lstrip("%") for name in names if name.strip()]
 
 
@@ -64,18 +64,29 @@ class Instruction:
 class Cost:
     """Of one run: kernels, bytes, looks of the host, seconds; loops are apart."""
 
-    kernels: int = 0
+    kernels: float = 0
     bytes: float = 0.0
-    looks: int = 0
+    looks: float = 0
     seconds: float = 0.0
-    calls: Counter[str] = field(default_factory=Counter)
+    calls: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def launches(self) -> float:
+        """Seconds to start its kernels."""
+        return LAUNCH * self.kernels
+
+    @property
+    def waits(self) -> float:
+        """Seconds until the host has looked."""
+        return LOOK * self.looks
 
     def __add__(self, other: Cost) -> Cost:
-        parts = (getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(self))
-        return Cost(*parts)
+        calls = {k: self.calls.get(k, 0) + other.calls.get(k, 0) for k in (*self.calls, *other.calls)}
+        kernels, size, looks = self.kernels + other.kernels, self.bytes + other.bytes, self.looks + other.looks
+        return Cost(kernels, size, looks, self.seconds + other.seconds, calls)
 
-    def times(self, count: int) -> Cost:
-        calls = Counter({name: count * number for name, number in self.calls.items()})
+    def times(self, count: float) -> Cost:
+        calls = {name: count * number for name, number in self.calls.items()}
         return Cost(count * self.kernels, count * self.bytes, count * self.looks, count * self.seconds, calls)
 
 
@@ -104,61 +115,66 @@ class Reading:
         """The outer ones first."""
         return self._loops(self.entry, 0)
 
-    def total(self, turns: Mapping[int, int]) -> Cost:
-        """Of everything; `turns` says by depth how often a loop turns whose count is not known."""
-        return self._total(self.entry, 0, turns)
+    def total(self, turns: Mapping[int, int], taken: float = 1.0) -> Cost:
+        """Of everything. `turns`: by depth, how often a loop turns whose count is known only as it runs; `taken`: the
+        share of the branches inside loops that do something.
+        """
+        return self._total(self.entry, 0, turns, taken)
 
-    def _total(self, name: str, depth: int, turns: Mapping[int, int]) -> Cost:
-        found = self._straight(name)
-        for loop in self._whiles(name):
-            turn = self._total(loop.named("body"), depth + 1, turns) + self._straight(loop.named("condition"))
-            if loop.trips is None:
-                turn = turn + Cost(looks=1, seconds=LOOK)
-            found = found + turn.times(turns.get(depth, 1) if loop.trips is None else loop.trips)
+    def _total(self, name: str, depth: int, turns: Mapping[int, int], taken: float) -> Cost:
+        found = self._straight(name, taken if depth else 1.0)
+        for loop, optional in self._whiles(name):
+            turn = self._condition(loop) + self._total(loop.named("body"), depth + 1, turns, taken)
+            count = turns.get(depth, 1) if loop.trips is None else loop.trips
+            found = found + turn.times(count * (taken if optional and depth else 1.0))
         return found
 
     def _loops(self, name: str, depth: int) -> list[Loop]:
         found = []
-        for loop in self._whiles(name):
+        for loop, _ in self._whiles(name):
             body = loop.named("body")
-            turn = self._straight(body) + self._straight(loop.named("condition"))
-            if loop.trips is None:
-                turn = turn + Cost(looks=1, seconds=LOOK)
+            turn = self._condition(loop) + self._straight(body)
             found += [Loop(body, depth, loop.trips, turn), *self._loops(body, depth + 1)]
         return found
 
-    def _whiles(self, name: str) -> list[Instruction]:
-        """Loops of a computation, of what it calls, and of its branches."""
+    def _condition(self, loop: Instruction) -> Cost:
+        """What a turn costs before it begins: nothing where the count is known."""
+        if loop.trips is not None:
+            return Cost()
+        return self._straight(loop.named("condition")) + Cost(looks=1, seconds=LOOK)
+
+    def _whiles(self, name: str, optional: bool = False) -> list[tuple[Instruction, bool]]:
+        """Loops of a computation, of what it calls, and of its branches (True)."""
         found = []
         for instruction in self.computations[name].values():
             if instruction.op == "while":
-                found.append(instruction)
+                found.append((instruction, optional))
             elif instruction.op == "call":
-                found += self._whiles(instruction.named("to_apply"))
+                found += self._whiles(instruction.named("to_apply"), optional)
             elif instruction.op == "conditional":
-                found += [loop for branch in instruction.branches for loop in self._whiles(branch)]
+                found += [loop for branch in instruction.branches for loop in self._whiles(branch, True)]
         return found
 
-    def _straight(self, name: str) -> Cost:
+    def _straight(self, name: str, taken: float = 1.0) -> Cost:
         found = Cost()
         for instruction in self.computations[name].values():
             if instruction.op == "call":
-                found = found + self._straight(instruction.named("to_apply"))
+                found = found + self._straight(instruction.named("to_apply"), taken)
             elif instruction.op == "conditional":
                 # One of them runs: the longest.
                 branches = [self._straight(branch) for branch in instruction.branches]
                 longest = max(branches, key=lambda cost: cost.seconds)
-                found = found + longest + Cost(looks=1, seconds=LOOK)
+                found = found + longest.times(taken) + Cost(looks=1, seconds=LOOK)
             elif instruction.op not in NO_KERNEL:
                 size = self._moved(self.computations[name], instruction)
-                kind = instruction.target or instruction.op
-                found = found + Cost(1, size, 0, max(LAUNCH, size / self.bandwidth), Counter({kind: 1}))
+                kind = instruction.target or instruction.op.removesuffix("-start")
+                found = found + Cost(1, size, 0, max(LAUNCH, size / self.bandwidth), {kind: 1})
         return found
 
     def _moved(self, around: Mapping[str, Instruction], kernel: Instruction) -> float:
         """Bytes that a kernel reads and writes."""
         given = [_size(around[operand].kind) if operand in around else 0.0 for operand in kernel.operands]
-        inside = self.computations.get(kernel.named("calls"), {}) if kernel.op == "fusion" else {}
+        inside = self.computations.get(kernel.named("calls"), {}) if "calls=" in kernel.rest else {}
         if kernel.op == "dynamic-update-slice":
             return 2 * given[1]
         if kernel.op in SLICES:

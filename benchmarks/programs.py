@@ -7,7 +7,7 @@ program's peer solves the same equation with dynamiqs, which is imported only wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -30,6 +30,10 @@ class Program:
     arguments: tuple[PyTree, ...]
     size: Mapping[str, int]
     peer: Callable[[], Callable[..., PyTree]] | None = None
+    # What a model of time has to be told: turns, by depth, of loops whose number is known only as they run, and the
+    # share of branches inside loops that do something.
+    turns: Mapping[int, int] = field(default_factory=dict)
+    taken: float = 1.0
 
     def gradient(self, function: Callable[..., PyTree] | None = None) -> Callable[..., PyTree]:
         """The reverse-mode derivative in the arguments, of `function` or its own."""

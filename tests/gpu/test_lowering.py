@@ -18,7 +18,7 @@ import jaxtls as jt
 from benchmarks import programs
 from benchmarks.programs import MAIN, slope
 
-from .programs import A, PUBLIC, TS, Program, oscillator
+from .programs import PUBLIC, TS, A, Program, oscillator
 
 # What jaxlib brings for CUDA; a callback is a custom call, too, and none of these.
 ON_A_GPU = re.compile(r"cusolver_\w+|cublas\w*|cu_\w+|Sharding|shape_assertion|annotate_device_placement")
