@@ -1,7 +1,7 @@
 """A compiled GPU program, read: kernels, bytes and modelled seconds of its entry and of each turn of each loop.
 
-The text that `jax.stages.Compiled.as_text` gives has one instruction for each kernel. Of a kernel's arrays that are only
-sliced, or updated in place, the slice is counted. The model is described in README.md.
+The text that `jax.stages.Compiled.as_text` gives has one instruction for each kernel. Of a kernel's arrays that are
+only sliced, or updated in place, the slice is counted. The model is described in README.md.
 """
 
 from __future__ import annotations

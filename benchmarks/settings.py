@@ -10,7 +10,7 @@ from .harness import device
 
 @dataclass(frozen=True)
 class Settings:
-    """Small sizes or full ones, with or without peers, the most seconds of one peer's run (spring), and the card to compile for."""
+    """Small sizes or full ones, with or without peers, the most seconds of one peer's run (spring); for which card."""
 
     quick: bool
     peers: bool
