@@ -29,6 +29,7 @@ CASES = {
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
     "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
+    "transformed": "inside jit, vmap and grad: chains, oscillators, drives, dense operators, beside dynamiqs",
     "measures": "states and measures: first calls beside those of the peers",
     "compiled": "the main programs compiled for a GPU that need not be there: kernels, bytes, modelled time",
     "baths_tls": "a qubit among 10^6 TLSs: exact amplitude, Solomon populations, golden rule; NumPy at smaller sizes",
