@@ -158,7 +158,8 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
     x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
     rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
     rho = rho / jnp.trace(rho).real
-    return rho, SteadyInfo(*_trust(model, rho, jnp.asarray(isolation), kind), kind.name)
+    residual, isolation, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
+    return rho, SteadyInfo(residual, isolation, unique, converged, kind.name)
 
 
 @eqx.filter_jit
@@ -173,8 +174,8 @@ def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[A
         rho, isolation = _solved(model, kind) if rho0 is None else _reached(model, rho0, kind)
         return rho, *_trust(model, rho, isolation, kind)
 
-    rho, *trust = kind.where_it_runs(by)
-    return rho, SteadyInfo(*trust, kind.name)
+    rho, residual, isolation, unique, converged = kind.where_it_runs(by)
+    return rho, SteadyInfo(residual, isolation, unique, converged, kind.name)
 
 
 @eqx.filter_jit
