@@ -158,8 +158,8 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
     x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
     rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
     rho = rho / jnp.trace(rho).real
-    residual, isolation, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
-    return rho, SteadyInfo(residual, isolation, unique, converged, kind.name)
+    residual, known, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
+    return rho, SteadyInfo(residual, known, unique, converged, kind.name)
 
 
 @eqx.filter_jit
