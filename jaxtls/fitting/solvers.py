@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -25,6 +25,14 @@ from .. import _progress
 from .evaluation import over_starts
 
 RUNNING, CONVERGED, STALLED, NOT_FINITE, OUT_OF_STEPS = range(5)
+
+
+@runtime_checkable
+class Optimiser(Protocol):
+    """What optax calls a gradient transformation."""
+
+    init: Callable
+    update: Callable
 
 
 class Point(NamedTuple):
