@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -149,10 +150,8 @@ EVOLUTIONS = {
 }
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass
-class Decay:
-    """dy/dt = -rate y, as a bare pytree."""
+class Decay(eqx.Module):
+    """dy/dt = -rate y."""
 
     rate: Any
 

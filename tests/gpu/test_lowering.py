@@ -59,22 +59,19 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
     return off
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+# Tracing a diffrax solver takes seconds each, and its derivative more.
+SHORT = ("heated oscillator", "mesolve, a driven equation")
+slow = lambda name: pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [slow(n) if p.solver and n not in SHORT else n for n, p in PUBLIC.items()])
 def test_a_program(name, checks):
     program = PUBLIC[name]
     checks(program)
     require_a_gpu_alone(lowered(program.function, program.arguments))
 
 
-# Tracing the derivative of a diffrax solver takes seconds each.
-GRADIENTS = [
-    pytest.param(name, marks=pytest.mark.slow) if program.solver else name
-    for name, program in PUBLIC.items()
-    if program.has_gradient
-]
-
-
-@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("name", [slow(n) if p.solver else n for n, p in PUBLIC.items() if p.has_gradient])
 def test_its_gradient(name, checks):
     program = PUBLIC[name]
     checks(program)
