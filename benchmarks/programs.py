@@ -30,8 +30,8 @@ class Program:
     arguments: tuple[PyTree, ...]
     size: Mapping[str, int]
     peer: Callable[[], Callable[..., PyTree]] | None = None
-    # What a model of time has to be told, by the depth of a loop: turns where their number is known only as it runs, and
-    # the share of turns whose branch does something. From runs on a CPU.
+    # What a model of time has to be told, by the depth of a loop: turns where their number is known only as it runs,
+    # and the share of turns whose branch does something. From runs on a CPU.
     turns: Mapping[int, int] = field(default_factory=dict)
     taken: Mapping[int, float] = field(default_factory=dict)
 

@@ -14,12 +14,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from .hierarchy import IndexSet
 from .pairs import Pair
 from .splitting import SpringSplitting, sector_dvr
 
 
 class WholeSplitting(SpringSplitting):
     """`SpringSplitting` on K (M, S h, S h), S sectors of h levels one behind the other."""
+
+    def __init__(self, generators, n_spins, frequency, rate, indices: IndexSet, n_levels: int):
+        super().__init__(generators, n_spins, frequency, rate, indices, n_levels)
 
     def pack(self, y: PyTree) -> PyTree:
         """K = Re c + Im c, levels by parity."""
