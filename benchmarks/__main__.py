@@ -5,7 +5,7 @@ python -m benchmarks glass engine --quick     some of them, small
 python -m benchmarks engine --only ising      some parts
 python -m benchmarks compiled --target h100    for a GPU that need not be there
 python -m benchmarks compare OLD NEW          two files or folders of results, row by row
-python -m benchmarks table --write README.md  the results as the README's table
+python -m benchmarks table --write README.md  five rows of the results into the README, all into benchmarks/README.md
 python -m benchmarks plot                     pictures of work against precision
 """
 
@@ -29,6 +29,7 @@ CASES = {
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
     "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
+    "transformed": "inside jit, vmap and grad: chains, oscillators, drives, dense operators, beside dynamiqs",
     "measures": "states and measures: first calls beside those of the peers",
     "compiled": "the main programs compiled for a GPU that need not be there: kernels, bytes, modelled time",
     "baths_tls": "a qubit among 10^6 TLSs: exact amplitude, Solomon populations, golden rule; NumPy at smaller sizes",
@@ -62,11 +63,16 @@ def _summaries() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="warm times of two runs; exit 1 where one is 1.7 times slower")
     compare.add_argument("old", type=Path)
     compare.add_argument("new", type=Path)
-    for name, text in (("table", "the README's table"), ("plot", "work against precision, PNG")):
+    for name, text in (("table", "the results as a table"), ("plot", "work against precision, PNG")):
         command = commands.add_parser(name, help=text)
         command.add_argument("--results", type=Path, default=results.FOLDER, metavar="DIR")
         if name == "table":
-            command.add_argument("--write", type=Path, metavar="FILE", help="replace the table in this Markdown file")
+            command.add_argument(
+                "--write",
+                type=Path,
+                metavar="FILE",
+                help="put five rows into this Markdown file, and all into benchmarks/README.md",
+            )
     return main
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -14,6 +14,14 @@ from jaxtyping import Array
 
 from .data import Shapes
 from .parameters import Parameters, get_field
+
+
+@runtime_checkable
+class Jitted(Protocol):
+    """A function that `jax.jit` or `eqx.filter_jit` has made."""
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The program for arguments of these shapes."""
 
 
 def over_starts(function: Callable, is_one: bool) -> Callable:
@@ -98,7 +106,7 @@ def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch:
 
     Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
     """
-    if not hasattr(predict, "lower"):
+    if not isinstance(predict, Jitted):
         return Evaluation(predict, parameters, shapes, n_batch, data.size)
     try:
         key = (predict, _content(parameters), shapes.key(), n_batch, str(data.dtype))

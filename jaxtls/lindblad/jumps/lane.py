@@ -176,7 +176,7 @@ class Motion(eqx.Module):
         psi = jnp.where(forward | jump, made.end / size, lane.psi)
         slope = jnp.where(forward, made.slope / size, lane.slope)
         rate = jnp.where(forward, rates[-1], lane.rate)
-        kept = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
+        kept: tuple[Array, ...] = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
         if not self.loss.is_empty or p.edges is not None:
             before = kept
             anew = lambda: self.anew(seed, lane.jumps, jump, behind, t, before)

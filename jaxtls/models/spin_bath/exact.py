@@ -12,7 +12,8 @@ from jaxtyping import Array
 from ..._checks import concrete, real, refused, require, times
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
-from .model import UNSTABLE, SpinBathOscillator
+from .model import SpinBathOscillator
+from .parameters import UNSTABLE
 
 
 def exact_bath_moments(model: SpinBathOscillator, y0: Any, ts: Any, n_modes: int = 400) -> Array:
