@@ -30,7 +30,6 @@ SX, SZ, SM = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0]), np.array(
 A = np.diag(np.sqrt(np.arange(1.0, 6.0)), 1)
 UP, RHO = np.diag([1.0, 0.0]), np.diag([0.6, 0.4])
 KEY = jax.random.key(0)
-SILICA = jt.TunnellingSolid.preset("silica")
 FREQUENCIES = 5e9 + np.linspace(-5e5, 5e5, 11)
 
 
@@ -90,6 +89,10 @@ def resonator(x: Any) -> jt.ResonatorLoss:
 
 def trace(x: Any) -> jt.ResonatorTrace:
     return jt.ResonatorTrace(f_r=5e9, Q_internal=2e5 * x, Q_coupling=1e5, asymmetry=0.2, delay=4e-8, tilt=0.1)
+
+
+def silica() -> jt.TunnellingSolid:
+    return jt.TunnellingSolid.preset("silica")
 
 
 def state(x: Any) -> Any:
@@ -227,7 +230,7 @@ MODELS = {
     "resonator": Program(lambda x: (resonator(x).loss(0.1 * x, 1.0), resonator(x).frequency_shift(0.1 * x))),
     "resonator's trace": Program(lambda x: trace(x).response(FREQUENCIES)),
     "photon number": Program(lambda x: jt.photon_number(-80.0, 1e6 * x, 1e5, 5e9)),
-    "solid": Program(lambda x: (SILICA.internal_friction(1e6, x), SILICA.specific_heat(x))),
+    "solid": Program(lambda x: (silica().internal_friction(1e6, x), silica().specific_heat(x))),
 }
 
 MEASURES = {

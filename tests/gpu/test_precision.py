@@ -1,19 +1,22 @@
 """Single precision, which is what a GPU is fastest in: each model's error against double, and that results say so."""
 
+import pickle
+import subprocess
+import sys
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import jaxtls as jt
 
-from .programs import PUBLIC, RHO, SM, SX, SZ, TS
+from .programs import RHO, SM, SX, SZ, TS
+from .singles import numbers
 
 # One program a model, and the largest error that it may have, over its largest number.
 MODELS = {
     "mesolve, a constant equation": 1e-5,
     "sesolve": 1e-5,
-    "Faber": None,
     "steady state of an oscillator": 1e-4,
     "spectrum": 1e-3,
     "correlation": 1e-4,
@@ -38,20 +41,20 @@ MODELS = {
 }
 
 
-def numbers(name: str) -> list[np.ndarray]:
-    program = PUBLIC[name]
-    found = jax.tree.leaves(jax.jit(program.function)(*(jnp.asarray(a) for a in program.arguments)))
-    return [np.asarray(leaf) for leaf in found if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+@pytest.fixture(scope="module")
+def singles(tmp_path_factory):
+    """From a session of its own: constants of a program keep the precision that they were made in."""
+    path = tmp_path_factory.mktemp("singles") / "found"
+    subprocess.run([sys.executable, "-m", "tests.gpu.singles", str(path), *MODELS], check=True)
+    return pickle.loads(path.read_bytes())
 
 
-@pytest.mark.parametrize("name", [name for name, limit in MODELS.items() if limit is not None])
-@pytest.mark.filterwarnings("ignore:rtol")
-def test_a_model_in_single_precision(name):
-    expected = numbers(name)
-    with jax.enable_x64(False):
-        found = numbers(name)
-    assert {leaf.dtype for leaf in found} <= {np.dtype("float32"), np.dtype("complex64")}
-    for single, double in zip(found, expected, strict=True):
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_in_single_precision(name, singles):
+    assert not isinstance(singles[name], str), singles[name]
+    assert {leaf.dtype for leaf in singles[name]} <= {np.dtype("float32"), np.dtype("complex64")}
+    for single, double in zip(singles[name], numbers(name), strict=True):
         assert np.all(np.isfinite(single))
         assert np.max(np.abs(single - double)) <= MODELS[name] * np.max(np.abs(double)) + 1e-30
 
