@@ -63,6 +63,11 @@ class MasterSolution(eqx.Module):
         """True where the solver reached the last time with finite numbers."""
         return self.solution.success
 
+    @property
+    def precision(self) -> str:
+        """ "single" or "double": of the numbers that were computed with."""
+        return self.solution.precision
+
     def __repr__(self) -> str:
         return repr(self.solution).replace("Solution", "MasterSolution", 1)
 
