@@ -85,8 +85,7 @@ def solved(
     def rule(primals: tuple, tangents: tuple) -> tuple:
         records, counts, reached = run(*primals)
         # Whole numbers do not vary; nor do the numbers of steps, which are held fixed.
-        floats = eqx.filter(primals[0], eqx.is_inexact_array)
-        varied = jax.tree.map(lambda _, t: t, floats, tangents[0])
+        varied = jax.tree.map(lambda x, t: t if eqx.is_inexact_array(x) else None, primals[0], tangents[0])
         again = functools.partial(pushed, kind="bounded"), functools.partial(pulled, kind="bounded")
         moved = linear(pushed, pulled, (primals[0], counts), varied, again=again)
         still = np.zeros(counts.shape, jax.dtypes.float0)
