@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TextIO
 
 import jax
+from jaxtyping import PyTree
 
 
 class Progress:
@@ -18,7 +19,7 @@ class Progress:
         quiet: write nothing.
     """
 
-    def __init__(self, stream: Any = None, quiet: bool = False):
+    def __init__(self, stream: TextIO | None = None, quiet: bool = False):
         self.stream = stream or sys.stderr
         self.quiet = quiet
         self.terminal = self.stream.isatty()
@@ -47,7 +48,7 @@ class Progress:
     def count(self, predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The same function of a model, which reports here each time it is evaluated, under jit as well."""
 
-        def counted(model: Any) -> Any:
+        def counted(model: PyTree) -> Any:
             jax.debug.callback(self._step)
             return predict(model)
 

@@ -27,7 +27,7 @@ ALLOWED = {
     "reproduce": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "plot", "interop"},
     "cli": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "analysis", "plot", "reproduce"},
 }
-SHARED = {"_checks", "_progress"}
+SHARED = {"_checks", "_progress", "_types"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}
 
 

@@ -17,7 +17,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .stepping import AbstractStepper
 
@@ -64,7 +64,7 @@ def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
 LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6, 7: 3.4, 8: 4.2}
 
 
-def macro_steps(durations: Any, rate: Any, rtol: float, n_levels: int) -> Any:
+def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: int) -> Any:
     """Macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiffness
     included)."""
     tightening = (1e-6 / rtol) ** (1 / (2 * n_levels - 1))

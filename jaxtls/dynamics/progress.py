@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
 
 import jax
+from jaxtyping import Array, ArrayLike
 from tqdm.auto import tqdm
 
 _bars: list[tqdm] = []
@@ -29,11 +29,11 @@ def shown(wanted: bool, total: int, description: str) -> AbstractContextManager[
     return bar(total, description) if wanted else nullcontext()
 
 
-def tick(amount: Any) -> None:
+def tick(amount: ArrayLike) -> None:
     """Move the innermost bar from inside compiled code."""
     jax.debug.callback(_advance, amount)
 
 
-def _advance(amount: Any) -> None:
+def _advance(amount: Array) -> None:
     if _bars:
         _bars[-1].update(int(amount))

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from .data import Shapes
 from .parameters import Parameters, get_field
@@ -29,7 +29,7 @@ def over_starts(function: Callable, is_one: bool) -> Callable:
     if not is_one:
         return eqx.filter_vmap(function)
 
-    def each(change: Callable, tree: Any) -> Any:
+    def each(change: Callable, tree: PyTree) -> Any:
         return jax.tree.map(lambda leaf: change(leaf) if eqx.is_array(leaf) else leaf, tree)
 
     def one(*args: Any) -> Any:
@@ -123,7 +123,7 @@ def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch:
 def _content(parameters: Parameters) -> Any:
     """A hashable stand-in for everything that the compiled search takes for granted."""
 
-    def plain(leaf: Any) -> Any:
+    def plain(leaf: PyTree) -> Any:
         if eqx.is_array_like(leaf):
             array = np.asarray(leaf)
             return array.shape, str(array.dtype), array.tobytes()

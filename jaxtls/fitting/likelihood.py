@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._checks import is_traced, require, size
 from . import solvers
@@ -67,7 +67,7 @@ class LikelihoodFit(AbstractFit):
 
 def fit_likelihood(
     log_likelihood: Callable[[Any], ArrayLike],
-    model: Any,
+    model: PyTree,
     *,
     free: Mapping[str, AbstractTransform],
     n_starts: int = 1,

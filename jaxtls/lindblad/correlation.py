@@ -6,9 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
+from .._types import Numbers
 from ..dynamics.evolve import evolve, known_options
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
@@ -25,9 +26,9 @@ def correlation(
     rho: Any,
     a: Any,
     b: Any,
-    taus: Any,
+    taus: Numbers,
     *,
-    t: Any = 0.0,
+    t: ArrayLike = 0.0,
     discontinuities: Any = None,
     **evolve_options: Any,
 ) -> Array:

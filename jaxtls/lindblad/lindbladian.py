@@ -10,9 +10,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, is_traced, real, require
+from .._types import Numbers
 from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator, as_operator
@@ -65,7 +66,7 @@ class Lindbladian(AbstractGenerator):
     order: tuple[int, ...] = eqx.field(static=True)
     n: int = eqx.field(static=True)
 
-    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Any = None, layout: Any = "auto"):
+    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Numbers | None = None, layout: str = "auto"):
         require(layout in get_args(Layout), "layout", f"be one of {get_args(Layout)}", repr(layout))
         h = as_operator("hamiltonian", hamiltonian)
         _require_hermitian(h)
@@ -198,7 +199,7 @@ class Lindbladian(AbstractGenerator):
         matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
         return matrix + self._summed(self.functions, t)
 
-    def jump_channels(self, t: Any) -> tuple[Array, Array]:
+    def jump_channels(self, t: ArrayLike) -> tuple[Array, Array]:
         """Rates (K,) and dense operators (K, n, n) at time t."""
         c, k = self._coefficients(t), self.jumps.count
         modulation = 1.0 if c is None else c[np.asarray(self.groups, int)].real
@@ -207,12 +208,12 @@ class Lindbladian(AbstractGenerator):
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
-    def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
+    def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
         parts = self.parts()
         fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if not self.is_modulated else None
 
-        def field(t: Any, y: Array, args: Any = None) -> Array:
+        def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
             if fixed is None:
                 c = self._coefficients(t)
                 both, left, jumps = parts.both(c), parts.left(c), parts.jumps(c)
@@ -233,7 +234,7 @@ class Lindbladian(AbstractGenerator):
         """psi -> (-i H - (1/2) sum_k r_k L_k† L_k) psi at time t, for psi (n, m): the motion between two jumps."""
         parts = self.parts()
 
-        def field(t: Any, psi: Array) -> Array:
+        def field(t: ArrayLike, psi: Array) -> Array:
             d = parts.ket(self._coefficients(t))(psi)
             if self.functions:
                 d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
@@ -251,7 +252,7 @@ class Lindbladian(AbstractGenerator):
         n_groups = 1 + len(self.envelopes) + len(self.jump_envelopes)
         return kind.build(self.terms, self.jumps, self.rates[: self.jumps.count], self.groups, n_groups)
 
-    def _coefficients(self, t: Any) -> Array | None:
+    def _coefficients(self, t: ArrayLike) -> Array | None:
         """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
         if not self.is_modulated:
             return None
@@ -259,7 +260,7 @@ class Lindbladian(AbstractGenerator):
         found = [f(t) for f in self.envelopes] + [jnp.abs(jnp.asarray(f(t))) ** 2 for f in self.jump_envelopes]
         return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
 
-    def _functional(self, t: Any, y: Array) -> Array:
+    def _functional(self, t: ArrayLike, y: Array) -> Array:
         """The share of those operators that are functions of time."""
         h = self._summed(self.functions, t)
         loss = jnp.zeros_like(h)
@@ -272,10 +273,10 @@ class Lindbladian(AbstractGenerator):
         a = -1j * h - loss / 2
         return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
 
-    def _evaluated(self, f: Callable, t: Any) -> Array:
+    def _evaluated(self, f: Callable, t: ArrayLike) -> Array:
         return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
 
-    def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
+    def _summed(self, functions: tuple[Callable, ...], t: ArrayLike) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
         return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
 
@@ -300,7 +301,7 @@ def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:
     return kept and STENCIL_COST * copies < (2 + 2 * len(jumps)) * n
 
 
-def _rates(rates: Any, count: int) -> Array:
+def _rates(rates: Numbers, count: int) -> Array:
     found = real("rates", rates)
     require(found.shape == (count,), "rates", f"have shape ({count},), one for each jump operator", found.shape)
     known = concrete(found)

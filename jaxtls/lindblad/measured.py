@@ -8,7 +8,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
 from . import foreign
@@ -74,7 +74,7 @@ class Measured(eqx.Module):
         """The complex type of the matrices."""
         return np.dtype(jnp.result_type(self.matrices.dtype, jnp.complex64))
 
-    def astype(self, dtype: Any) -> Measured:
+    def astype(self, dtype: DTypeLike) -> Measured:
         """The same with matrices of another type."""
         return eqx.tree_at(lambda m: m.matrices, self, self.matrices.astype(dtype))
 
@@ -111,7 +111,7 @@ class Measured(eqx.Module):
         return total
 
 
-def _number(value: ArrayLike, dtype: Any) -> Array:
+def _number(value: ArrayLike, dtype: DTypeLike) -> Array:
     return jnp.asarray(value, dtype).reshape(())
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._checks import positive
+from .._types import Numbers
 
 # Beyond w/T = 80 tanh(w/2T) is 1 to 1e-35 and every derivative by T is 0: colder counts as this cold.
 _COLDEST = 80.0
@@ -33,7 +32,7 @@ def thermal_quanta(w: Array, temperature: Array) -> Array:
     return 2 / jnp.expm1(_over_temperature(w, temperature))
 
 
-def thermal_occupation(splitting: Any, temperature: Any) -> Array:
+def thermal_occupation(splitting: Numbers, temperature: Numbers) -> Array:
     """Mean number of quanta of a bosonic bath at a splitting, n_bar = 1/(e^(splitting/T) - 1).
 
     Arguments:

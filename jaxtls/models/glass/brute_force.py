@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import require
+from ..._types import Numbers
 
 MAX_STATE = 10
 MAX_MATRIX = 6
@@ -43,7 +43,7 @@ class GlassLindbladian(eqx.Module):
     def n_tls(self) -> int:
         return self.gain.shape[0]
 
-    def vector_field(self, t: Any, y: Array, args: Any) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree) -> Array:
         """d rho/dt for rho (2^N, 2^N)."""
         product = lambda a, b: jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
         change = -1j * (product(self.hamiltonian, y) - product(y, self.hamiltonian))
@@ -64,7 +64,7 @@ class GlassLindbladian(eqx.Module):
         )
         return jnp.stack(rows, axis=1).reshape(y.shape)
 
-    def product_state(self, bloch: Any) -> Array:
+    def product_state(self, bloch: Numbers) -> Array:
         """The product of the states with Bloch vectors (N, 3), as (2^N, 2^N)."""
         bloch = jnp.asarray(bloch)
         require(bloch.shape == (self.n_tls, 3), "bloch", f"have shape ({self.n_tls}, 3)", f"shape {bloch.shape}")

@@ -20,9 +20,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, finite, positive, require, size
+from ..._types import Numbers
 from . import entropies, observables, sampling
 from .brute_force import MAX_STATE, GlassLindbladian, hamiltonian
 from .pairs import over_time_chunks, pair_indices, pair_matrices
@@ -73,13 +74,13 @@ class TLSGlass(eqx.Module):
 
     def __init__(
         self,
-        frequencies: Any,
-        couplings: Any,
-        rates: Any,
-        occupation: Any = 0.0,
-        dissipation: Any = 1.0,
-        positions: Any = None,
-        box: Any = None,
+        frequencies: Numbers,
+        couplings: Numbers,
+        rates: Numbers,
+        occupation: Numbers = 0.0,
+        dissipation: Numbers = 1.0,
+        positions: Numbers | None = None,
+        box: Numbers | None = None,
     ):
         self.frequencies = finite("frequencies", frequencies)
         require(
@@ -111,18 +112,18 @@ class TLSGlass(eqx.Module):
         key: Array,
         n_tls: int,
         *,
-        tunnelling: Any = 0.1,
-        decades: Any = 2.0,
-        compression: Any = 1e3,
-        dissipation: Any = 1.0,
-        temperature: Any = 0.0,
-        occupation: Any = None,
-        energy_width: Any = 1.0,
-        deformation_potential: Any = 1.0,
-        density: Any = 2000.0,
-        speed_longitudinal: Any = 5000.0,
-        speed_transverse: Any = 5000.0,
-        spacing: Any = 1e-8,
+        tunnelling: Numbers = 0.1,
+        decades: Numbers = 2.0,
+        compression: Numbers = 1e3,
+        dissipation: Numbers = 1.0,
+        temperature: Numbers = 0.0,
+        occupation: Numbers | None = None,
+        energy_width: Numbers = 1.0,
+        deformation_potential: Numbers = 1.0,
+        density: Numbers = 2000.0,
+        speed_longitudinal: Numbers = 5000.0,
+        speed_transverse: Numbers = 5000.0,
+        spacing: Numbers = 1e-8,
     ) -> TLSGlass:
         """One glass drawn from the paper's disorder; energies in W, times in hbar/W.
 
@@ -196,21 +197,21 @@ class TLSGlass(eqx.Module):
 
     # --- entanglement of pairs ---
 
-    def concurrence(self, bloch: Any, ts: Any) -> Array:
+    def concurrence(self, bloch: Numbers, ts: Numbers) -> Array:
         """Mean concurrence C(t) = (1/N) sum_{i<j} C_ij, (T,)   (Eq. 13); zero where it is zero."""
         return self._run(observables.mean_concurrence, bloch, ts)
 
-    def pair_concurrences(self, bloch: Any, ts: Any) -> Array:
+    def pair_concurrences(self, bloch: Numbers, ts: Numbers) -> Array:
         """Concurrence of each pair, (T, P); `pairs` says which."""
         return self._run(observables.pair_concurrences, bloch, ts)
 
-    def pair_density_matrices(self, bloch: Any, ts: Any) -> Array:
+    def pair_density_matrices(self, bloch: Numbers, ts: Numbers) -> Array:
         """rho_ij of all pairs i < j, (T, P, 4, 4), basis (S0 = +1, S0 = -1) of i, then of j (i slower)."""
         return self._run(pair_matrices, bloch, ts)
 
     # --- any subsystem ---
 
-    def reduced_density_matrix(self, bloch: Any, t: Any, sites: Sequence[int]) -> Array:
+    def reduced_density_matrix(self, bloch: Numbers, t: ArrayLike, sites: Sequence[int]) -> Array:
         """Exact state of some sites at one time, the rest traced out.
 
         Arguments:
@@ -241,7 +242,7 @@ class TLSGlass(eqx.Module):
         require(t.ndim == 0, "t", "be one time", f"shape {t.shape}", "Use jax.vmap for several.")
         return self._run(observables.reduced_density_matrix, bloch, t[None], len(listed), order=order)
 
-    def half_system_entropy(self, bloch: Any, ts: Any) -> Array:
+    def half_system_entropy(self, bloch: Numbers, ts: Numbers) -> Array:
         """Von Neumann entropy of half of the system, averaged over the bubbles of the N//2 TLSs nearest to each, (T,).
 
         The centre counts. Natural logarithm, not divided by N. With `positions` by nearest image in `box`; without, the
@@ -257,25 +258,25 @@ class TLSGlass(eqx.Module):
         orders = entropies.bubbles(jax.lax.stop_gradient(closeness))
         return self._run(entropies.mean_half_system_entropy, bloch, ts, order=orders)
 
-    def site_entropies(self, bloch: Any, ts: Any) -> Array:
+    def site_entropies(self, bloch: Numbers, ts: Numbers) -> Array:
         """Von Neumann entropy of each TLS, natural logarithm, (T, N)."""
         return self._run(entropies.site_entropies, bloch, ts)
 
-    def mutual_information(self, bloch: Any, ts: Any) -> Array:
+    def mutual_information(self, bloch: Numbers, ts: Numbers) -> Array:
         """S_i + S_j - S_ij of each pair, natural logarithm, (T, P)."""
         return self._run(entropies.mutual_information, bloch, ts)
 
     # --- expectation values ---
 
-    def bloch_vectors(self, bloch: Any, ts: Any) -> Array:
+    def bloch_vectors(self, bloch: Numbers, ts: Numbers) -> Array:
         """<S^x>, <S^y>, <S^0> of each TLS, (T, N, 3)."""
         return self._run(observables.bloch_vectors, bloch, ts)
 
-    def polarization(self, bloch: Any, ts: Any) -> Array:
+    def polarization(self, bloch: Numbers, ts: Numbers) -> Array:
         """<S^0> of each TLS, (T, N): no coupling enters it."""
         return self._run(observables.polarization, bloch, ts)
 
-    def correlations(self, bloch: Any, ts: Any) -> Array:
+    def correlations(self, bloch: Numbers, ts: Numbers) -> Array:
         """Connected correlations <S^a_i S^b_j> - <S^a_i><S^b_j> of each pair, a, b = x, y, 0, (T, P, 3, 3).
 
         That of S^0 with S^0 is zero: the populations relax independently of each other.
@@ -284,7 +285,7 @@ class TLSGlass(eqx.Module):
 
     # --- brute force ---
 
-    def lindbladian(self, flip_flop: Any = None, pair_flip: Any = None) -> GlassLindbladian:
+    def lindbladian(self, flip_flop: Numbers | None = None, pair_flip: Numbers | None = None) -> GlassLindbladian:
         """The same master equation on the full (2^N, 2^N) state, for few TLSs, to be moved by `evolve`.
 
         Optional terms of App. D, with which the closed form no longer holds:
@@ -318,7 +319,9 @@ class TLSGlass(eqx.Module):
 
     # --- shared ---
 
-    def _run(self, f: Callable[..., Array], bloch: Any, ts: Any, *static: Any, order: Any = None) -> Array:
+    def _run(
+        self, f: Callable[..., Array], bloch: Numbers, ts: Numbers, *static: Any, order: Numbers | None = None
+    ) -> Array:
         times = positive("ts", ts, zero=True)
         require(times.ndim == 1 and times.size > 0, "ts", "be one-dimensional, not empty", f"shape {times.shape}")
         known = concrete(self.occupation)
@@ -331,7 +334,9 @@ class TLSGlass(eqx.Module):
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _compiled(f: Callable, thermal: bool, static: tuple, arrays: tuple, bloch: Array, ts: Array, order: Any) -> Array:
+def _compiled(
+    f: Callable, thermal: bool, static: tuple, arrays: tuple, bloch: Array, ts: Array, order: Array | None
+) -> Array:
     frequencies, couplings, rates, occupation, dissipation = arrays
     x, y, z = (bloch[:, k] for k in range(3))
     bias = 4 * dissipation * rates

@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, DTypeLike
 
 from ..._checks import concrete, positive, real, require, size
+from ..._types import Numbers
 
 _EV = 1.602176634e-19  # J, exact in the SI of 2019
 _HBAR = 1.054571817e-34  # J s
@@ -42,15 +43,15 @@ def draw(
     key: Array,
     n_tls: int,
     *,
-    tunnelling: Any,
-    decades: Any,
-    compression: Any,
-    energy_width: Any,
-    deformation_potential: Any,
-    density: Any,
-    speed_longitudinal: Any,
-    speed_transverse: Any,
-    spacing: Any,
+    tunnelling: Numbers,
+    decades: Numbers,
+    compression: Numbers,
+    energy_width: Numbers,
+    deformation_potential: Numbers,
+    density: Numbers,
+    speed_longitudinal: Numbers,
+    speed_transverse: Numbers,
+    spacing: Numbers,
 ) -> Disorder:
     """One draw; arguments as in `TLSGlass.sample`."""
     n_tls = size("n_tls", n_tls, 2)
@@ -153,7 +154,7 @@ def _directions(key: Array, n: int) -> Array:
     return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def bloch_array(value: Any, n_tls: int, dtype: Any) -> Array:
+def bloch_array(value: Numbers, n_tls: int, dtype: DTypeLike) -> Array:
     """Checked Bloch vectors (N, 3)."""
     bloch = real("bloch", value)
     require(bloch.shape == (n_tls, 3), "bloch", f"have shape ({n_tls}, 3), one vector per TLS", f"shape {bloch.shape}")

@@ -23,7 +23,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._ladder import roots
 
@@ -70,7 +70,7 @@ def generator(
     low, high = step[:-1], step[1:]
     padding = [(0, 0)] * (y0.ndim - 2) + [(1, 1), (1, 1)]
 
-    def field(t: Any, y: Array, args: Any = None) -> Array:
+    def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         g = jnp.pad(transposed(y), padding)
         centre = g[..., 1:-1, 1:-1]
         hop = low * g[..., 1:-1, :-2] + high * g[..., 1:-1, 2:]

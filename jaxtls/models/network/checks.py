@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from ..._checks import concrete, finite, real, require
+from ..._types import Numbers
 from .graph import Structure, mask_of
 from .states import NetworkState
 
@@ -30,7 +31,9 @@ CROSSES = (
 )
 
 
-def couplings(name: str, value: Any, n: int, edges: Any, least: float | None = None) -> Array | None:
+def couplings(
+    name: str, value: Numbers | None, n: int, edges: Sequence[tuple[int, int]] | None, least: float | None = None
+) -> Array | None:
     """A symmetric (N, N) array with a zero diagonal, or None."""
     if value is None:
         return None
@@ -85,7 +88,10 @@ def require_steady(state: NetworkState) -> None:
     require(state.steady, "state", "come from steady_state", type(state).__name__, remedy)
 
 
-def refuse(value: Any, bad: Any, message: str) -> Any:
+T = TypeVar("T", bound=PyTree)
+
+
+def refuse(value: T, bad: Array | np.ndarray | bool, message: str) -> T:
     """The value, unless `bad`: a ValueError where that is known, an error at run time where it is traced."""
     if not isinstance(bad, jax.core.Tracer):
         if bool(bad):

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics.model import VectorField
-
 from . import covariance, full, populations, sectors
 from .checks import refuse
 from .parameters import AbstractNetwork
