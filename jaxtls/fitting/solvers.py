@@ -20,8 +20,8 @@ import numpy as np
 import optax
 import optimistix as optx
 from jaxtyping import Array, PyTree
-from tqdm.auto import tqdm
 
+from .. import _progress
 from .evaluation import over_starts
 
 RUNNING, CONVERGED, STALLED, NOT_FINITE, OUT_OF_STEPS = range(5)
@@ -236,7 +236,7 @@ def run(
 ) -> list[Search]:
     """Search from all starts u0 (k, n) together; `evaluate` takes trials (k, n) to arrays with a leading axis k."""
     searches, u = [Search(problem) for _ in u0], u0
-    with tqdm(total=max_steps, desc="fit", leave=False, disable=not progress) as bar:
+    with _progress.bar(max_steps, "fit", progress) as bar:
         for _ in range(max_steps):
             point = Point(u, *(np.asarray(part, float) for part in evaluate(u)))
             r, J = problem.whiten(point)

@@ -62,7 +62,12 @@ def wigner(rho: Numbers, xs: Numbers | None = None, ps: Numbers | None = None, *
 
 
 def populations(
-    states: Numbers, *, ts: Numbers | None = None, kind: str = "fock", time_label: str = "time", ax: Axes | None = None
+    states: Numbers | Mapping[str, Numbers],
+    *,
+    ts: Numbers | None = None,
+    kind: str = "fock",
+    time_label: str = "time",
+    ax: Axes | None = None,
 ) -> Axes:
     r"""Populations of levels: bars for one state or several, a map for a state that moves.
 
@@ -121,7 +126,7 @@ def populations(
     return ax
 
 
-def _diagonal(state: Numbers, kind: str, batch: bool = False) -> np.ndarray:
+def _diagonal(state: Numbers | Mapping[str, Numbers], kind: str, batch: bool = False) -> np.ndarray:
     """Populations of a density matrix, a ket or probabilities."""
     array = np.asarray(state)
     axes = array.ndim - batch

@@ -10,12 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import concrete, positive, real, require
+from ..._checks import concrete, positive, real, refused, require
 from ..._types import Numbers
 from ...lindblad import CountingStatistics, Lindbladian
 from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
-from .checks import RATHER, couplings, refuse, require_memory, require_steady, three_bodies
+from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
 from .graph import checked_edges, checked_sites
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann, local_currents, thermal_population
@@ -353,9 +353,9 @@ class ThermalNetwork(AbstractNetwork):
             g, noise = self.relaxation_rates, self.noise
             change = g * (self.thermal_populations - n) + populations.mixing(noise, n)
             speed = jnp.max(g + jnp.sum(noise, axis=1)) * jnp.sqrt(jnp.finfo(n.dtype).eps)
-            n = refuse(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
+            n = refused(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
             found, residual = populations.connected_correlations(g, noise, n)
-            found = refuse(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
+            found = refused(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
         return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
 
     def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:

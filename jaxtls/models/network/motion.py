@@ -7,9 +7,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ..._checks import refused
 from ...dynamics.model import VectorField
 from . import covariance, full, populations, sectors
-from .checks import refuse
 from .parameters import AbstractNetwork
 from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
@@ -34,7 +34,7 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         field, drive = covariance.linear_field(fermions), covariance.drive(fermions, y0.reference)
         degrees = jnp.sum((model.symmetric(model.coherent) != 0) | (model.noise != 0), axis=1)
         open_chain = jnp.all(degrees <= jnp.where(model.bath_rates > 0, 1, 2))
-        drive = refuse(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
+        drive = refused(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
         change = lambda excess: field(excess) + drive
     else:
         entries, extra = sectors.table(model.n_tls), model.bath_generator()

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete
+from ..._checks import concrete, refused
 from ...dynamics.model import AbstractModel
 from . import covariance, davies, sectors
-from .checks import CROSSES, refuse
+from .checks import CROSSES
 from .graph import Structure, mask_of
 from .rates import boltzmann, relaxation_rate, symmetric, thermal_population
 from .states import DensityState
@@ -55,7 +55,7 @@ class AbstractNetwork(AbstractModel):
         if self.baths is None:
             return self.rates
         mask = jnp.asarray(np.isin(np.arange(self.n_tls), self.baths))
-        declared = refuse(self.rates, jnp.any(~mask & (self.rates != 0)), "rates must be zero off the declared baths.")
+        declared = refused(self.rates, jnp.any(~mask & (self.rates != 0)), "rates must be zero off the declared baths.")
         return jnp.where(mask, declared, 0.0)
 
     def symmetric(self, couplings: Array | None) -> Array:
@@ -66,7 +66,7 @@ class AbstractNetwork(AbstractModel):
         mask = mask_of(n, self.edges)
         if self.edges is not None:
             bad = jnp.any(~jnp.asarray(mask) & (couplings != 0))
-            couplings = refuse(couplings, bad, "Couplings must be zero off the declared edges.")
+            couplings = refused(couplings, bad, "Couplings must be zero off the declared edges.")
         return symmetric(couplings, mask)
 
     @property
@@ -90,14 +90,14 @@ class AbstractNetwork(AbstractModel):
     def modes(self, hopping: Array) -> covariance.Modes:
         """Modes of one excitation and Davies' rates at them."""
         modes = covariance.global_modes(hopping, self.bath_rates, self.betas)
-        energies = refuse(modes.energies, covariance.crosses_numbers(modes.energies), CROSSES)
+        energies = refused(modes.energies, covariance.crosses_numbers(modes.energies), CROSSES)
         return modes._replace(energies=energies)
 
     def levels(self) -> davies.Levels:
         """Energies and vectors of H, and what the baths couple to."""
         coherent = self.symmetric(self.coherent)
         found = davies.levels(self.n_tls, self.frequencies, coherent, self.bath_rates, self.betas)
-        energies = refuse(found.energies, davies.crosses_numbers(self.n_tls, found), CROSSES)
+        energies = refused(found.energies, davies.crosses_numbers(self.n_tls, found), CROSSES)
         return found._replace(energies=energies)
 
     def sector_parameters(self) -> sectors.Parameters:

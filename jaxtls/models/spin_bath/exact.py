@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require, times
+from ..._checks import concrete, real, refused, require, times
 from ..._types import Numbers
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
@@ -60,7 +60,7 @@ def exact_bath_moments(model: SpinBathOscillator, y0: Numbers, ts: Numbers, n_mo
     moments, stable = _exact(model, y0, ts, n_modes)
     known = concrete(stable)
     require(known is None or bool(known), "model", "be stable with its bath", "a runaway mode", UNSTABLE)
-    return moments if known is not None else eqx.error_if(moments, ~stable, UNSTABLE)
+    return refused(moments, ~stable, UNSTABLE)
 
 
 @eqx.filter_jit

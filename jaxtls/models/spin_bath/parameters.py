@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from ..._checks import concrete, real, require
+from ..._checks import concrete, real, refused, require
 from ...dynamics.model import AbstractModel
 from .coefficients import Coefficients, finite_time, markov
 from .density import DiscreteSpectralDensity
@@ -96,7 +96,7 @@ class AbstractSpinBath(AbstractModel):
 
         def dynamic(c: Coefficients) -> Coefficients:
             shift = jnp.zeros_like(c.frequency_shift) if self.counter_term else c.frequency_shift
-            shift = eqx.error_if(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
+            shift = refused(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
             return Coefficients(shift, c.damping, c.diffusion, c.anomalous)
 
         if not self.time_dependent:
