@@ -131,8 +131,7 @@ class Motion(eqx.Module):
 
     def turn(self, seed: Array, lane: Lane) -> tuple[Lane, Event]:
         p = self.problem
-        active, locating = self.active(lane), lane.high > 0
-        place = jnp.minimum(lane.stop, self.stops.shape[0] - 1)
+        active, locating, place = self.active(lane), lane.high > 0, jnp.minimum(lane.stop, self.stops.shape[0] - 1)
         remaining = jnp.maximum(self.stops[place] - lane.t, 0)
         cap = p.max_step if self.onsets is None else jnp.minimum(p.max_step, self.onsets.cap(lane.t))
         ordinary = jnp.minimum(jnp.minimum(lane.h, cap), remaining)
@@ -189,9 +188,8 @@ class Motion(eqx.Module):
             trial=jnp.where(search, guess, 0.0),
             broken=broken,
         )
-        return after, Event(
-            jnp.where(arrived, self.output[place], p.ts.shape[0]), self.problem.measured(end, psi), jump, end, channel
-        )
+        column = jnp.where(arrived, self.output[place], p.ts.shape[0])
+        return after, Event(column, p.measured(end, psi), jump, end, channel)
 
     def judged(self, rate: Array, rates: Array, dt: Array, error: Array) -> tuple[Array, Array]:
         """The integral of the jump rate over a step, and the step's error in units of what is allowed."""
