@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ..numerics.namespace import namespace
 from .stepping import AbstractStepper
 
 
@@ -68,7 +69,7 @@ def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: in
     """Macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiffness
     included)."""
     tightening = (1e-6 / rtol) ** (1 / (2 * n_levels - 1))
-    xp = np if isinstance(durations, np.ndarray) else jnp
+    xp = namespace(durations)
     return xp.maximum(1, xp.ceil(durations * rate * tightening / LONGEST[n_levels] - 1e-9)).astype(int)
 
 

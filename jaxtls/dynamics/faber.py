@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
+from ..numerics.namespace import namespace
 from .stepping import AbstractStepper
 
 # Most terms of one macro step, and of one whose ellipse is not known when it is compiled.
@@ -58,7 +59,7 @@ class Ellipse(eqx.Module):
 
 def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None = None) -> Any:
     """a_k(h) for k < count, by the trapezoidal rule on the unit circle (exact but for aliases of order `samples`)."""
-    xp = np if isinstance(h, np.ndarray | float) else jnp
+    xp = namespace(h)
     samples = samples or 4 * max(count, 16)
     w = np.exp(2j * np.pi * np.arange(samples) / samples)
     exponent = ellipse.centre + ellipse.capacity * w + ellipse.skew / w

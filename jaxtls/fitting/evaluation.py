@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .data import Shapes
+from .modes import either
 from .parameters import Parameters, get_field
 
 
@@ -50,14 +51,7 @@ class Evaluation:
         self._plain = jax.jit(lambda v: shapes.flatten(predict(parameters.put(v))))
         modes = [jax.jacfwd, jax.jacrev] if parameters.size <= n_data else [jax.jacrev, jax.jacfwd]
         like = jnp.zeros((n_batch, parameters.size))
-        try:
-            self._batch = self._compile(modes[0], like)
-        except (TypeError, ValueError, NotImplementedError) as error:
-            # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
-            try:
-                self._batch = self._compile(modes[1], like)
-            except (TypeError, ValueError, NotImplementedError):
-                raise error from None
+        self._batch = either(lambda: self._compile(modes[0], like), lambda: self._compile(modes[1], like))
 
     def _compile(self, jacobian: Callable, like: Array) -> Callable:
         def one(u: Array) -> tuple[Array, Array, Array]:

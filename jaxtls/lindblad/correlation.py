@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike
 from .._checks import concrete, finite, require
 from .._types import Numbers
 from ..dynamics.evolve import evolve, known_options
+from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
@@ -18,7 +19,6 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
-from .rhs.fields import HIGHEST
 
 
 def correlation(

@@ -14,11 +14,12 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, is_traced, real, require
 from .._types import Numbers
+from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator, as_operator
 from .pulses import pulse_times
-from .rhs.fields import HIGHEST, AbstractParts, DenseParts, StencilParts
+from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
 from .storage.family import Family, Skeleton, diagonals_of, total
 

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
+from ..numerics.products import HIGHEST
 from . import foreign
 from .operators import Operator, as_operator
-from .rhs.fields import HIGHEST
 from .storage.diagonals import Diagonals
 
 

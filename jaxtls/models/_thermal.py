@@ -29,7 +29,12 @@ def lost_polarization(w: Array, temperature: Array) -> Array:
 
 def thermal_quanta(w: Array, temperature: Array) -> Array:
     """coth(w/2T) - 1 = 2/(e^(w/T) - 1), without cancellation; 0 at T = 0."""
-    return 2 / jnp.expm1(_over_temperature(w, temperature))
+    return 2 * bose(_over_temperature(w, temperature))
+
+
+def bose(x: Array) -> Array:
+    """1/(e^x - 1), the mean number of quanta at x = w/T > 0."""
+    return 1 / jnp.expm1(x)
 
 
 def thermal_occupation(splitting: Numbers, temperature: Numbers) -> Array:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+# Products ask for full precision themselves (a GPU's default would be TF32); no global flag is touched.
 HIGHEST = jax.lax.Precision.HIGHEST
 
 

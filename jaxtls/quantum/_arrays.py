@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
@@ -15,8 +14,6 @@ from .._checks import require, size
 
 # Inputs may be anything array-like; a wrong shape is refused by the checks below, by name, not by a type checker.
 AnyArray = ArrayLike | Sequence[Any]
-# Matrix products ask for full precision themselves (a GPU's default would be TF32); no global flag is touched.
-HIGHEST = jax.lax.Precision.HIGHEST
 
 
 def inexact(name: str, value: object) -> Array:

@@ -18,9 +18,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from ...numerics.products import HIGHEST
 from ..lindbladian import Lindbladian
 from ..measured import Measured
-from ..rhs.fields import HIGHEST
 from .loss import Loss
 from .onsets import Onsets
 from .runge_kutta import crossing, integral, step

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import HIGHEST
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
 
 
 class Loss(eqx.Module):

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...dynamics.faber import Ellipse
+from ...numerics.namespace import namespace
 from ..lindbladian import Lindbladian
 from .sectors import Blocks
 
@@ -26,8 +27,7 @@ STRAY = 0.3
 def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellipse:
     """For NumPy numbers or traced ones; `shortest` is a width so small that it costs nothing, for L = 0."""
     h, v, rates = model.terms.values, model.jumps.values, model.rates
-    traced = not all(isinstance(a, np.ndarray) for a in (h, v, rates))
-    xp = jnp if traced else np
+    xp = namespace(h, v, rates)
     entries = model.jumps.entries()
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     owner, row, column, place = (part[inside] for part in entries)

@@ -13,16 +13,14 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from ..._checks import finite, positive, require
 from ..._types import Numbers
+from .._constants import ELECTRON_CHARGE, HBAR
 from .fock import level_numbers
 from .oscillator import DampedOscillator
 
-ELECTRON_CHARGE = 1.602176634e-19  # C, exact in the SI of 2019
-HBAR = 6.62607015e-34 / (2 * np.pi)  # J s
 REDUCED_FLUX_QUANTUM = HBAR / (2 * ELECTRON_CHARGE)  # Wb, Phi_0/2pi
 
 EXPANSIONS = ("zero", "minimum")

@@ -11,6 +11,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import require
 from ..._types import Numbers
+from ...numerics.products import HIGHEST
 
 MAX_STATE = 10
 MAX_MATRIX = 6
@@ -45,7 +46,7 @@ class GlassLindbladian(eqx.Module):
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree) -> Array:
         """d rho/dt for rho (2^N, 2^N)."""
-        product = lambda a, b: jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+        product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
         change = -1j * (product(self.hamiltonian, y) - product(y, self.hamiltonian))
         for site in range(self.n_tls):
             change = change + self._jumps(y, site)
@@ -89,7 +90,7 @@ def hamiltonian(frequencies: Array, couplings: Array, flip_flop: Array | None, p
     n = frequencies.shape[0]
     s = 1.0 - 2.0 * ((jnp.arange(2**n) >> jnp.arange(n - 1, -1, -1)[:, None]) & 1)  # (N, 2^N)
     s = s.astype(frequencies.dtype)
-    energy = -frequencies @ s / 2 + jnp.einsum("ia,ij,ja->a", s, couplings, s, precision=jax.lax.Precision.HIGHEST)
+    energy = -frequencies @ s / 2 + jnp.einsum("ia,ij,ja->a", s, couplings, s, precision=HIGHEST)
     h = jnp.diag(energy + 0j)
     raising = jnp.zeros((2, 2), h.dtype).at[0, 1].set(2.0)  # S+ = 2 |+><-|
     for strength, second in ((flip_flop, raising.T), (pair_flip, raising)):

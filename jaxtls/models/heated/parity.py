@@ -25,6 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ...numerics import hermitian
 from .._ladder import roots
 
 
@@ -90,7 +91,7 @@ def pack(rho: Array) -> Array:
     """(2, n, 2, n) density matrix, TLS first, as (2, 2, n, n) real numbers."""
     n = rho.shape[1]
     tls, level = places(n), np.arange(n)
-    real = rho.real + rho.imag
+    real = hermitian.pack(rho)
     return real[tls[:, None, :, None], level[:, None], tls[None, :, None, :], level[None, :]]
 
 
@@ -100,8 +101,7 @@ def unpack(y: Array) -> Array:
     if y.ndim == 3:
         zero = jnp.zeros_like(y[0])
         y = jnp.stack([jnp.stack([y[0], zero]), jnp.stack([zero, y[1]])])
-    g = transposed(y)
-    blocks = ((y + g) + 1j * (y - g)) / 2
+    blocks = hermitian.unpack(y, transposed(y))
     n = y.shape[-1]
     tls, level = places(n), np.arange(n)
     full = jnp.zeros((2, n, 2, n), blocks.dtype)

@@ -13,13 +13,14 @@ from jaxtyping import Array, ArrayLike, PyTree
 from ..._checks import concrete, positive, real, refused, require
 from ..._types import Numbers
 from ...lindblad import CountingStatistics, Lindbladian
+from ...numerics.hermitian import unpack
 from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
 from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
 from .graph import checked_edges, checked_sites
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann, local_currents, thermal_population
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState, unpack
+from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
 Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12

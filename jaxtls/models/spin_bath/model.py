@@ -156,12 +156,6 @@ class SpinBathOscillator(AbstractSpinBath):
         )
         return y
 
-    def thermal_moments(self, mean_number: Numbers = 0.0) -> Array:
-        """Moments of the bare oscillator's thermal state with a mean number of quanta, (5,)."""
-        n = positive("mean_number", mean_number, zero=True) + 0.5
-        width = self.mass * self.omega_0
-        return self.moments_state(x2=n / width, p2=n * width, xp=0.0)
-
     def fock(self, n_levels: int) -> SpinBathFock:
         """The same equation as a density-matrix model on `n_levels` Fock states of the Omega_0 oscillator."""
         self.require_stable()

@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from ..._checks import amplitude, finite, require, size
 from ..._types import Numbers
+from .._thermal import bose
 from .parameters import AbstractSpring
 
 # Levels kept where N is larger or unknown; level m relaxes at m Gamma.
@@ -237,7 +238,7 @@ def _white_noise(spring: AbstractSpring, noise: _Noise) -> Array:
 
     def rates(x2: Array) -> tuple[Array, Array]:
         gamma = spring.spin_rates(x2[None])[0, 0]
-        occupation = 1 / jnp.expm1(spring.beta * (spring.class_splittings[0] + noise.shift * x2))
+        occupation = bose(spring.beta * (spring.class_splittings[0] + noise.shift * x2))
         return gamma * (occupation + 1), gamma * occupation
 
     (down, up), (down_slope, up_slope) = jax.jvp(rates, (jnp.zeros(()),), (jnp.ones(()),))
