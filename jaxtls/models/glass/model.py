@@ -24,8 +24,8 @@ from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, finite, positive, require, size
 from ..._types import Numbers
-from . import entropies, observables, sampling
-from .brute_force import MAX_STATE, GlassLindbladian, hamiltonian
+from ...lindblad import Lindbladian
+from . import brute_force, entropies, observables, sampling
 from .pairs import over_time_chunks, pair_indices, pair_matrices
 from .reduced import MAX_SITES
 from .relaxation import Sites
@@ -285,8 +285,8 @@ class TLSGlass(eqx.Module):
 
     # --- brute force ---
 
-    def lindbladian(self, flip_flop: Numbers | None = None, pair_flip: Numbers | None = None) -> GlassLindbladian:
-        """The same master equation on the full (2^N, 2^N) state, for few TLSs, to be moved by `evolve`.
+    def lindbladian(self, flip_flop: Numbers | None = None, pair_flip: Numbers | None = None) -> Lindbladian:
+        """The same master equation on the full (2^N, 2^N) state, for few TLSs: s± as jumps, basis (S0 = +1, S0 = -1).
 
         Optional terms of App. D, with which the closed form no longer holds:
             sum_{i<j} K_ij (S+_i S-_j + h.c.) + L_ij (S+_i S+_j + h.c.),   S± twice the ladder operators.
@@ -296,26 +296,52 @@ class TLSGlass(eqx.Module):
             pair_flip: L, (N, N), read above the diagonal [W].
 
         Returns:
-            GlassLindbladian: `vector_field`, `product_state(bloch)`, `matrix()`.
+            A Lindbladian, for `mesolve`, `steady_state`, `correlation`...; `product_state` gives it a start.
 
         Raises:
             ValueError: N > 10, or a wrong shape.
 
         Example:
-            >>> TLSGlass.sample(jax.random.key(0), 3).lindbladian().matrix().shape
-            (64, 64)
+            >>> glass = TLSGlass([1.0, 1.2], [[0.0, 0.5], [0.5, 0.0]], [0.1, 0.2])
+            >>> bloch = jnp.array([[1.0, 0, 0], [0, 1.0, 0]])
+            >>> sol = jt.mesolve(glass.lindbladian(), [], glass.product_state(bloch), jnp.array([0.0, 1.0]))
+            >>> bool(jnp.allclose(sol.states[1], glass.reduced_density_matrix(bloch, 1.0, (0, 1)), atol=1e-6))
+            True
 
         Source: Artiaco, Balducci & Scardicchio, Eqs. 10-12 and App. D.
         """
-        n = self.n_tls
-        memory = f"{16 * 4.0**n / 2**30:.3g} GiB for the state"
-        remedy = "The closed forms (concurrence, reduced_density_matrix, ...) have no such limit."
-        require(n <= MAX_STATE, "n_tls", f"be at most {MAX_STATE}", f"{n} ({memory})", remedy)
+        n = self._few()
         terms = {"flip_flop": flip_flop, "pair_flip": pair_flip}
         extra = [None if v is None else _shaped(name, finite(name, v), (n, n)) for name, v in terms.items()]
-        h = hamiltonian(self.frequencies, _symmetric(self.couplings), *extra)
+        h = brute_force.hamiltonian(self.frequencies, _symmetric(self.couplings), *extra)
         bias = 4 * self.dissipation * self.rates
-        return GlassLindbladian(h, bias * (1 + self.occupation), bias * self.occupation)
+        return brute_force.lindbladian(h, bias * (1 + self.occupation), bias * self.occupation)
+
+    def product_state(self, bloch: Numbers) -> Array:
+        """The state with Bloch vectors (N, 3) as a density matrix (2^N, 2^N), for `lindbladian`.
+
+        Arguments:
+            bloch: (N, 3), in the (S^x, S^y, S^0) frame of each TLS.
+
+        Returns:
+            rho, basis (S0 = +1, S0 = -1) per site, first site slowest.
+
+        Raises:
+            ValueError: N > 10, or a wrong shape.
+
+        Example:
+            >>> glass = TLSGlass([1.0, 1.2], [[0.0, 0.5], [0.5, 0.0]], [0.1, 0.2])
+            >>> jnp.diag(glass.product_state([[0, 0, 1.0], [0, 0, -1.0]])).real.tolist()  # the second is excited
+            [0.0, 1.0, 0.0, 0.0]
+        """
+        return brute_force.product_state(sampling.bloch_array(bloch, self._few(), self.frequencies.dtype))
+
+    def _few(self) -> int:
+        n, most = self.n_tls, brute_force.MAX_STATE
+        memory = f"{16 * 4.0**n / 2**30:.3g} GiB for the state"
+        remedy = "The closed forms (concurrence, reduced_density_matrix, ...) have no such limit."
+        require(n <= most, "n_tls", f"be at most {most}", f"{n} ({memory})", remedy)
+        return n
 
     # --- shared ---
 
