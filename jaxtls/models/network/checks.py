@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +29,7 @@ CROSSES = (
 
 
 def couplings(
-    name: str, value: Numbers | None, n: int, edges: Sequence[tuple[int, int]] | None, least: float | None = None
+    name: str, value: Numbers | None, n: int, edges: Iterable[tuple[int, int]] | None, least: float | None = None
 ) -> Array | None:
     """A symmetric (N, N) array with a zero diagonal, or None."""
     if value is None:

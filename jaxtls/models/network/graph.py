@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,14 +50,14 @@ class Structure(NamedTuple):
         return True
 
 
-def _adjacency(n: int, edges: Sequence[tuple[int, int]]) -> np.ndarray:
+def _adjacency(n: int, edges: Iterable[tuple[int, int]]) -> np.ndarray:
     matrix = np.zeros((n, n), bool)
     for i, k in edges:
         matrix[i, k] = matrix[k, i] = True
     return matrix
 
 
-def checked_sites(n: int, baths: Sequence[int] | None) -> tuple[int, ...] | None:
+def checked_sites(n: int, baths: Iterable[int] | None) -> tuple[int, ...] | None:
     """`baths` as a sorted tuple."""
     if baths is None:
         return None
@@ -66,7 +66,7 @@ def checked_sites(n: int, baths: Sequence[int] | None) -> tuple[int, ...] | None
     return sites
 
 
-def checked_edges(n: int, edges: Sequence[tuple[int, int]] | None) -> tuple[tuple[int, int], ...] | None:
+def checked_edges(n: int, edges: Iterable[tuple[int, int]] | None) -> tuple[tuple[int, int], ...] | None:
     """`edges` as a sorted tuple of pairs i < k."""
     if edges is None:
         return None
@@ -75,6 +75,6 @@ def checked_edges(n: int, edges: Sequence[tuple[int, int]] | None) -> tuple[tupl
     return pairs
 
 
-def mask_of(n: int, edges: Sequence[tuple[int, int]] | None) -> np.ndarray:
+def mask_of(n: int, edges: Iterable[tuple[int, int]] | None) -> np.ndarray:
     """(N, N) booleans of the pairs that may be coupled."""
     return ~np.eye(n, dtype=bool) if edges is None else _adjacency(n, edges)

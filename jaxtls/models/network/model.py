@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any, Literal, get_args
 
@@ -91,8 +91,8 @@ class ThermalNetwork(AbstractNetwork):
         incoherent: Numbers | None = None,
         coherent: Numbers | None = None,
         thermalizer: str = "local",
-        baths: Sequence[int] | None = None,
-        edges: Sequence[tuple[int, int]] | None = None,
+        baths: Iterable[int] | None = None,
+        edges: Iterable[tuple[int, int]] | None = None,
         three_body: object = None,
     ):
         kinds = get_args(Thermalizer)
