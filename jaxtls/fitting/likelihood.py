@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._checks import is_traced, require, size
 from . import solvers
@@ -19,6 +19,7 @@ from .ascent import Climb, Peak, Settings, climb
 from .estimates import AbstractFit, plain, short
 from .evaluation import over_starts
 from .identifiability import Identifiability, identify
+from .modes import either
 from .parameters import Parameters, collect
 from .transforms import AbstractTransform
 
@@ -67,7 +68,7 @@ class LikelihoodFit(AbstractFit):
 
 def fit_likelihood(
     log_likelihood: Callable[[Any], ArrayLike],
-    model: Any,
+    model: PyTree,
     *,
     free: Mapping[str, AbstractTransform],
     n_starts: int = 1,
@@ -166,14 +167,7 @@ def _compiled(
         function: Any = eqx.filter_jit(over_starts(functools.partial(one, gradient=gradient), n_starts == 1))
         return function.lower(jnp.zeros((n_starts, parameters.size))).compile()  # type: ignore[no-any-return]
 
-    try:
-        batch = build(jax.value_and_grad(value))
-    except (TypeError, ValueError, NotImplementedError) as error:
-        # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
-        try:
-            batch = build(forward)
-        except (TypeError, ValueError, NotImplementedError):
-            raise error from None
+    batch = either(lambda: build(jax.value_and_grad(value)), lambda: build(forward))
     return lambda u: Peak(u, *(np.asarray(part, float) for part in batch(jnp.asarray(u, float))))
 
 

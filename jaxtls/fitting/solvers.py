@@ -131,13 +131,13 @@ class CappedDescent(optx.AbstractDescent):
     longest: Array
     damped: optx.DampedNewtonDescent = optx.DampedNewtonDescent(linear_solver=lx.QR())
 
-    def init(self, y: Array, f_info_struct: Any) -> Any:
+    def init(self, y: Array, f_info_struct: PyTree) -> Any:
         return self.damped.init(y, f_info_struct)
 
-    def query(self, y: Array, f_info: Any, state: Any) -> Any:
+    def query(self, y: Array, f_info: PyTree, state: PyTree) -> Any:
         return self.damped.query(y, f_info, state)
 
-    def step(self, step_size: Array, state: Any) -> tuple[Array, Any]:
+    def step(self, step_size: Array, state: PyTree) -> tuple[Array, Any]:
         step, result = self.damped.step(step_size, state)
         return step / jnp.maximum(1.0, jnp.max(jnp.abs(step) / self.longest)), result
 
@@ -161,7 +161,7 @@ def _init(y: Array, r: Array, J: Array, longest: Array) -> Any:
     return _solver(longest).init(_linear, y, (y, r, J), FORWARD, jax.eval_shape(lambda: r), None, frozenset())
 
 
-def _step(y: Array, state: Any, r: Array, J: Array, longest: Array) -> tuple[Array, Any, Array]:
+def _step(y: Array, state: PyTree, r: Array, J: Array, longest: Array) -> tuple[Array, Any, Array]:
     """The accepted point, the state, which holds the next trial, and the decrease of chi2 that the trial promises."""
     solver = _solver(longest)
     y, state, _ = solver.step(_linear, y, (state.y_eval, r, J), FORWARD, state, frozenset())
@@ -214,7 +214,7 @@ class FirstOrder:
 
     steps_back: ClassVar[bool] = False
 
-    def __init__(self, optimiser: Any, loss: Callable, u0: np.ndarray):
+    def __init__(self, optimiser: Optimiser, loss: Callable, u0: np.ndarray):
         method, is_one = optax.with_extra_args_support(optimiser), len(u0) == 1
 
         def update(u: Array, state: PyTree, value: Array, gradient: Array) -> tuple[Array, PyTree]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+
+from jaxtyping import PyTree
 
 from .. import dynamics, fitting, models
 from ..fitting.parameters import Parameters
@@ -57,7 +58,7 @@ def name_of(cls: type) -> str:
     return NAMES.get(cls, f"{cls.__module__}:{cls.__qualname__}")
 
 
-def allowed(like: Any) -> dict[str, type]:
+def allowed(like: PyTree) -> dict[str, type]:
     """Name to class: the registry, and the classes (or those of the instances) in `like`."""
     given = (
         like if isinstance(like, Iterable) and not hasattr(like, "_fields") and not inspect.isclass(like) else (like,)

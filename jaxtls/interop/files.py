@@ -24,6 +24,7 @@ from importlib.metadata import version
 from typing import Any
 
 import equinox as eqx
+from jaxtyping import PyTree
 
 from ._registry import allowed
 from ._tree import Reader, Writer
@@ -33,7 +34,7 @@ START = b'{"format": "jaxtls", '
 MOST = 10_000  # bytes of the first line
 
 
-def save(path: str | os.PathLike, obj: Any) -> None:
+def save(path: str | os.PathLike, obj: PyTree) -> None:
     """Write a model, a solution, a fit, or a tree of such, to a file that `load` reads.
 
     Arguments:
@@ -76,7 +77,7 @@ def save(path: str | os.PathLike, obj: Any) -> None:
         part.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike, *, like: Any = None) -> Any:
+def load(path: str | os.PathLike, *, like: PyTree = None) -> Any:
     """Read what `save` wrote. Nothing of the file is executed: it names classes, and only known ones are made.
 
     Arguments:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._types import Numbers
 from ..analysis.resonator.measured import drives_of, levels_of
 from ._style import BLACK, BLUE, GREEN, VERMILION, figure, power, ramp, tidy
 
@@ -44,10 +45,10 @@ def sweep_of(temperature: np.ndarray, photons: np.ndarray, quality: np.ndarray) 
 
 
 def resonator_fit(
-    temperature: Any,
-    photon_number: Any,
-    quality_factor: Any,
-    sigma: Any,
+    temperature: Numbers,
+    photon_number: Numbers,
+    quality_factor: Numbers,
+    sigma: Numbers | None,
     model: Any,
     *,
     shift: tuple[Any, Any, Any] | None = None,
@@ -129,7 +130,7 @@ def _quality_panels(
     temperature: np.ndarray,
     photons: np.ndarray,
     q: np.ndarray,
-    sigma: Any,
+    sigma: Numbers | None,
     model: Any,
 ) -> None:
     groups = np.unique(sweep.group)

@@ -16,6 +16,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import DTypeLike
 
 from ..._checks import concrete
 
@@ -78,7 +79,7 @@ class Diagonals(eqx.Module):
         return cls(values, tuple(int(d) for d in offsets), Pattern(inside))
 
     @classmethod
-    def identity(cls, n: int, dtype: Any = float) -> Diagonals:
+    def identity(cls, n: int, dtype: DTypeLike = float) -> Diagonals:
         return cls(np.ones((1, n), dtype), (0,), Pattern(np.ones((1, n), bool)))
 
     @classmethod
