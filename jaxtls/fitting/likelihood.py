@@ -199,15 +199,17 @@ def _result(parameters: Parameters, settings: Settings, v0: np.ndarray, searches
     value = np.nan if search.best is None else float(search.best.value)
     return LikelihoodFit(
         model=parameters.put(v),
-        values={name: jnp.asarray(part) for name, part in parameters.split(v).items()},
-        stderr=parameters.split(flat(stderr)),
+        values={name: flat(part) for name, part in parameters.split(values).items()},
+        stderr={name: flat(part) for name, part in parameters.split(stderr).items()},
         covariance=flat(covariance),
         names=parameters.names,
         success=search.code == solvers.CONVERGED,
         message=_message(search, known),
         identifiability=known,
         n_steps=search.steps,
-        start_values={name: jnp.stack([parameters.split(flat(row))[name] for row in v0]) for name in parameters.start},
+        start_values={
+            name: flat(np.stack([parameters.split(row)[name] for row in np.asarray(v0)])) for name in parameters.start
+        },
         parameters=parameters,
         log_likelihood=flat(value),
         start_log_likelihood=flat(ends),

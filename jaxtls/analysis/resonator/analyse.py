@@ -100,7 +100,7 @@ def analyse_resonator(
     )  # fmt: skip
     derived = derived_of(searcher, choice, fit, scale, profiles)
     verdict = _verdict(searcher, choice, best, profiles)
-    notes = notes_of(measured, searcher, choice, fit, scale, derived, verdict.word, bootstrap)
+    notes = notes_of(measured, searcher, choice, scale, derived, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(
         measured, choice.chosen, choice.has_gap, fit, scale, fixed, derived, table, verdict, profiles, notes
