@@ -86,8 +86,8 @@ def run(
         notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
     else:
         notes = [
-            f"Predictions are of a basis of {2 * f.model.n_levels} levels; they differ from those of half as many by up "
-            f"to {misfit:.1g} error bars."
+            f"Predictions are of a basis of {2 * f.model.n_levels} levels; those of half as many differ by up to "
+            f"{misfit:.1g} error bars."
         ]
         notes.append(
             f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); "

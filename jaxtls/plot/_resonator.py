@@ -227,7 +227,7 @@ def _loss_panel(parts: Axes, sweep: Sweep, q: np.ndarray, x: np.ndarray, loss: L
     parts.set_ylim(1 / q[here].max() / 100, 3 / q[here].min())
     parts.set_xlabel(sweep.label)
     parts.set_ylabel(r"loss $1/Q_i$")
-    what = f"about {sweep.labels[0]} photons" if sweep.is_thermal else sweep.labels[0]
+    what = f"n = {sweep.labels[0]}" if sweep.is_thermal else sweep.labels[0]
     parts.set_title(f"where the loss goes at {what}", fontsize=9)
     parts.legend(frameon=False, fontsize=8, loc="best")
 
@@ -251,6 +251,9 @@ def _shift_panels(fig: Figure, space: GridSpec, shift: Shift, model: ResonatorLo
     if np.any(pull):
         hot = 1e6 * (pull[: len(grid)] + offset)
         ax.plot(grid, hot, color=VERMILION, ls="-.", lw=1.6, label="quasiparticles")
+    room = 0.12 * float(np.ptp(values))
+    # the fit may fall far beyond the hottest row
+    ax.set_ylim(1e6 * (values.min() - room), 1e6 * (values.max() + room))
     ax.set_ylabel(r"shift $\Delta f/f$  [$10^{-6}$]")
     ax.legend(frameon=False, fontsize=8, loc="best")
     rest.axhline(0, color=BLACK, lw=0.8)

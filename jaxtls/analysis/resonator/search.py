@@ -113,7 +113,7 @@ class Rows(NamedTuple):
         return cls(temperature, photons, cold, _padded(levels), _padded(level, 0), _padded(cold_level, 0))
 
 
-def _padded(column: np.ndarray, value: float = 1.0) -> np.ndarray:
+def _padded(column: np.ndarray, value: float | int = 1.0) -> np.ndarray:
     return np.pad(column, (0, -len(column) % PAD), constant_values=value)
 
 
