@@ -66,7 +66,7 @@ def test_the_law_behind_the_circles_comes_back(run):
     assert report["verdict"] == "TLS"
     tangent = report["derived"]["F tan delta"]
     assert abs(tangent["value"] - 4e-6) < 3.5 * tangent["stderr"] and tangent["stderr"] < 4e-7
-    assert report["source"]["rows"] == 13 and report["inputs"]["frequency_Hz"] == pytest.approx(F_R, rel=1e-6)
+    assert report["input"]["rows"] == 13 and report["held"]["frequency_Hz"] == pytest.approx(F_R, rel=1e-6)
     assert 0.2 < report["chi2"] / report["dof"] < 2.5
     assert (out / "fit.png").read_bytes().startswith(b"\x89PNG")
 
