@@ -45,7 +45,7 @@ def analyse_resonator(
     chi2 says that error bars are too small; F tan delta and n_c have profile likelihoods, and so has the verdict.
 
     Arguments:
-        temperature: T of each row [K], (R,); > 0.
+        temperature: T of each row [K], (R,); > 0. Columns of a pandas or Polars frame will do, here and below.
         photon_number: n of each row, or one number for all; >= 0.
         quality_factor: Q_i of each row; > 0. Without these three the shift is fitted alone.
         frequency: of the resonance [Hz].
