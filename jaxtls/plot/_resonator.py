@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike
 
 from ..analysis.resonator.measured import drives_of, levels_of
-from ..models.resonator import ResonatorLoss
 from ._style import BLACK, BLUE, GREEN, VERMILION, figure, power, ramp, tidy
 
 if TYPE_CHECKING:
@@ -18,8 +17,31 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
 
+
+@runtime_checkable
+class ResonatorModel(Protocol):
+    """What is drawn of a `ResonatorLoss`."""
+
+    @property
+    def quasiparticle_amplitude(self) -> Array: ...
+
+    @property
+    def constant_loss(self) -> Array: ...
+
+    @property
+    def shift_offset(self) -> Array: ...
+
+    def tls_loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array: ...
+
+    def quasiparticle_loss(self, temperature: ArrayLike) -> Array: ...
+
+    def tls_shift(self, temperature: ArrayLike) -> Array: ...
+
+    def quasiparticle_shift(self, temperature: ArrayLike) -> Array: ...
+
+
 Shift: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike | None]  # temperatures, shifts, errors
-Resonator: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None, ResonatorLoss]
+Resonator: TypeAlias = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike | None, ResonatorModel]
 
 MOST_CURVES = 12
 POINTS = 120  # of a curve
@@ -56,7 +78,7 @@ def resonator_fit(
     photon_number: ArrayLike,
     quality_factor: ArrayLike,
     sigma: ArrayLike | None,
-    model: ResonatorLoss,
+    model: ResonatorModel,
     *,
     shift: Shift | None = None,
     title: str = "",
@@ -145,7 +167,7 @@ class Loss:
         return self.tls + self.quasiparticles + self.constant
 
 
-def _losses(model: ResonatorLoss, points: list[tuple[np.ndarray, np.ndarray]]) -> list[Loss]:
+def _losses(model: ResonatorModel, points: list[tuple[np.ndarray, np.ndarray]]) -> list[Loss]:
     """The terms of the loss at each (T, n), all asked of the model in one call: it is compiled once a shape."""
     ends = np.cumsum([len(t) for t, _ in points])[:-1]
     temperature, photons = (np.concatenate(columns) for columns in zip(*points, strict=True))
@@ -164,7 +186,7 @@ def _panels_of_loss(
     photons: np.ndarray,
     q: np.ndarray,
     sigma: np.ndarray | None,
-    model: ResonatorLoss,
+    model: ResonatorModel,
 ) -> None:
     """Q of the first MOST_CURVES groups, what is left of it, and where the loss of the first goes."""
     ax, rest, parts = axes
@@ -232,7 +254,7 @@ def _loss_panel(parts: Axes, sweep: Sweep, q: np.ndarray, x: np.ndarray, loss: L
     parts.legend(frameon=False, fontsize=8, loc="best")
 
 
-def _shift_panels(fig: Figure, space: GridSpec, shift: Shift, model: ResonatorLoss, has_loss: bool) -> list[Axes]:
+def _shift_panels(fig: Figure, space: GridSpec, shift: Shift, model: ResonatorModel, has_loss: bool) -> list[Axes]:
     """The frequency shift with its parts, and what is left of it."""
     temperature, values = np.asarray(shift[0]), np.asarray(shift[1])
     offset = float(model.shift_offset)
