@@ -45,7 +45,7 @@ def test_few_tls_give_t1_only_where_they_are_near(monkeypatch, tmp_path):
     lasting = np.exp(-parts.sum() * (1 - held) * t)
     assert held < 0.1
     assert_allclose(data["solomon_all"], lasting, atol=2 * held**2 + 1e-4)
-    assert_allclose(lasting, data["golden_all"], atol=held / np.e + 1e-12)
+    assert_allclose(data["solomon_all"], data["golden_all"], atol=held / 2)
     # Coherence, which Solomon's equations leave out, is of the order (g/width)^2 of each TLS.
     coherent = np.sort(parts)[-cho_t1.KEPT :].sum() / gamma
     assert_allclose(data["exact_200"], data["solomon_200"], atol=coherent)
