@@ -39,7 +39,7 @@ sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) \\
 """
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add both commands to argparse's subparsers."""
     one = commands.add_parser(
         "ensemble",
