@@ -30,6 +30,7 @@ CASES = {
     "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
     "transformed": "inside jit, vmap and grad: chains, oscillators, drives, dense operators, beside dynamiqs",
+    "open_engine": "Bloch-Redfield, limit cycles and counting statistics, beside QuTiP",
     "measures": "states and measures: first calls beside those of the peers",
     "compiled": "the main programs compiled for a GPU that need not be there: kernels, bytes, modelled time",
     "baths_tls": "a qubit among 10^6 TLSs: exact amplitude, Solomon populations, golden rule; NumPy at smaller sizes",
