@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .report import Report
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     fit = commands.add_parser(
         "fit",
@@ -41,6 +41,13 @@ def add(commands: Any) -> None:
     fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
+    _spring_options(fit)
+    _resonator_options(fit)
+    _other_options(fit)
+    fit.set_defaults(run=run)
+
+
+def _spring_options(fit: argparse.ArgumentParser) -> None:
     spring = fit.add_argument_group(
         "spring: columns time, x, optional x_error, x2, x2_error; frees gamma, splitting, omega"
     )
@@ -53,6 +60,8 @@ def add(commands: Any) -> None:
         "--omega", type=_positive, help="coupling frequency to start from; by default that of the data's period"
     )
 
+
+def _resonator_options(fit: argparse.ArgumentParser) -> None:
     resonator = fit.add_argument_group(
         "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal; or T_mK, power_dBm with "
         "Q_coupling, inverse_Q_internal, sigma_inverse_Q_internal, f_r_Hz"
@@ -94,6 +103,8 @@ def add(commands: Any) -> None:
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
     resonator.add_argument("--temperature", type=_positive, help="of traces of S21 that do not tell theirs [K]")
 
+
+def _other_options(fit: argparse.ArgumentParser) -> None:
     telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
     telegraph.add_argument(
         "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
@@ -107,7 +118,6 @@ def add(commands: Any) -> None:
         "t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, its "
         "coupling and width, and a background; D of its diffusion is derived"
     )
-    fit.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

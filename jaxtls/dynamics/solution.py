@@ -121,7 +121,7 @@ class _Limits(dict):
         return hash(tuple(sorted(self.items())))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, str):
         return value
     array = np.asarray(value)

@@ -11,14 +11,13 @@ from __future__ import annotations
 import abc
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 # Macro steps in a group of a bounded run.
 GROUP = 32
@@ -52,7 +51,7 @@ class AbstractStepper(eqx.Module):
     @abc.abstractmethod
     def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]: ...
 
-    def no_error(self, dtype: Any) -> Array:
+    def no_error(self, dtype: DTypeLike) -> Array:
         """What error estimates are added to."""
         return jnp.zeros((), dtype)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +19,7 @@ BUSY = 32  # a batch that takes this part of the room, or more, is large enough
 PIECES = 8  # at least so many batches, so that a killed run has something to keep
 
 
-def chosen(devices: Any) -> tuple[jax.Device, ...]:
+def chosen(devices: Sequence[jax.Device] | int | str | None) -> tuple[jax.Device, ...]:
     """This process's part of the devices; all of them for None, the first few for a number."""
     if devices is None or isinstance(devices, int | np.integer):
         local = jax.local_devices()

@@ -42,13 +42,13 @@ FLAGS: dict[str, Callable[[Any], contextlib.AbstractContextManager[None]]] = {
 
 def ensemble(
     realization: Callable[[Array], PyTree],
-    key: Any,
+    key: Array,
     n: int,
     *,
     batch_size: int | str = "auto",
-    devices: Any = None,
+    devices: Sequence[jax.Device] | int | str | None = None,
     store: str | os.PathLike | None = None,
-    target_error: Any = None,
+    target_error: float | None = None,
     progress: bool | Callable[[int, int], object] = False,
     part: Any = None,
     executor: Any = None,
@@ -286,7 +286,9 @@ class Books:
             self.store.close(self.stream.tried)
 
 
-def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[jax.Device, ...]:
+def _chosen(
+    devices: Sequence[jax.Device] | int | str | None, part: tuple[int, int] | None, executor: Any
+) -> tuple[jax.Device, ...]:
     """The devices of this process; none where an executor's workers use theirs."""
     if executor is not None:
         remedy = "Each worker uses all of its own: hide some by CUDA_VISIBLE_DEVICES."
@@ -298,7 +300,7 @@ def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[
     return _devices.chosen(devices)
 
 
-def _target(value: Any) -> float | None:
+def _target(value: float | None) -> float | None:
     if value is None:
         return None
     remedy = "It is the largest standard error of the mean that you accept; None does all n realizations."

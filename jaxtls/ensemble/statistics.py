@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import DTypeLike
 
 STEP = 32  # realizations in a block
 LEAST = 64  # no early stop before: the standard error of a few realizations is itself too uncertain
@@ -156,6 +157,6 @@ def finite(values: Sequence[np.ndarray]) -> np.ndarray:
     return good
 
 
-def wide(dtype: Any) -> Any:
+def wide(dtype: DTypeLike) -> Any:
     """Double precision of the same kind."""
     return np.complex128 if np.dtype(dtype).kind == "c" else np.float64

@@ -30,7 +30,7 @@ class Shapes:
             parts += [flat.real, flat.imag] if is_complex else [flat.real]
         return jnp.concatenate([part.astype(jnp.result_type(float)) for part in parts])
 
-    def unflatten(self, flat: Array) -> PyTree:
+    def unflatten(self, flat: Array | np.ndarray) -> PyTree:
         """The inverse of `flatten`."""
         leaves, at = [], 0
         for shape, is_complex in zip(self.shapes, self.is_complex):
@@ -86,7 +86,9 @@ def whitened_data(
     return shapes, shapes.flatten(leaves), jnp.asarray(w, float)
 
 
-def _sigma(sigma: PyTree | None, paths: list[str], leaves: list[np.ndarray], structure: Any) -> list[np.ndarray]:
+def _sigma(
+    sigma: PyTree | None, paths: list[str], leaves: list[np.ndarray], structure: jax.tree_util.PyTreeDef
+) -> list[np.ndarray]:
     """One standard error for each datum."""
     if sigma is None:
         given: list[Any] = [1.0] * len(leaves)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from .data import Shapes
+from .modes import either
 from .parameters import Parameters, get_field
 
 
@@ -29,7 +30,7 @@ def over_starts(function: Callable, is_one: bool) -> Callable:
     if not is_one:
         return eqx.filter_vmap(function)
 
-    def each(change: Callable, tree: Any) -> Any:
+    def each(change: Callable, tree: PyTree) -> Any:
         return jax.tree.map(lambda leaf: change(leaf) if eqx.is_array(leaf) else leaf, tree)
 
     def one(*args: Any) -> Any:
@@ -50,14 +51,7 @@ class Evaluation:
         self._plain = jax.jit(lambda v: shapes.flatten(predict(parameters.put(v))))
         modes = [jax.jacfwd, jax.jacrev] if parameters.size <= n_data else [jax.jacrev, jax.jacfwd]
         like = jnp.zeros((n_batch, parameters.size))
-        try:
-            self._batch = self._compile(modes[0], like)
-        except (TypeError, ValueError, NotImplementedError) as error:
-            # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
-            try:
-                self._batch = self._compile(modes[1], like)
-            except (TypeError, ValueError, NotImplementedError):
-                raise error from None
+        self._batch = either(lambda: self._compile(modes[0], like), lambda: self._compile(modes[1], like))
 
     def _compile(self, jacobian: Callable, like: Array) -> Callable:
         def one(u: Array) -> tuple[Array, Array, Array]:
@@ -98,32 +92,39 @@ class Evaluation:
         return jnp.mean(((self._plain(self._forward(u)) - data) * weight) ** 2)
 
 
-_kept: dict[Any, Evaluation] = {}
+_kept: dict[Hashable, object] = {}
+Built = TypeVar("Built")
 
 
 def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch: int, data: Array) -> Evaluation:
-    """The evaluation, kept for the next call only if `predict` is itself jitted.
+    """The evaluation, kept for the next call as `kept` does it."""
+    key = ("least squares", shapes.key(), n_batch, str(data.dtype))
+    return kept(predict, parameters, key, lambda: Evaluation(predict, parameters, shapes, n_batch, data.size))
+
+
+def kept(function: Callable, parameters: Parameters, key: Hashable, build: Callable[[], Built]) -> Built:
+    """What `build` makes of a function of a model, kept for the next call only if the function is itself jitted.
 
     Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
     """
-    if not isinstance(predict, Jitted):
-        return Evaluation(predict, parameters, shapes, n_batch, data.size)
+    if not isinstance(function, Jitted):
+        return build()
     try:
-        key = (predict, _content(parameters), shapes.key(), n_batch, str(data.dtype))
-        hash(key)
+        whole = (function, _content(parameters), key)
+        hash(whole)
     except (TypeError, ValueError):
-        return Evaluation(predict, parameters, shapes, n_batch, data.size)
-    if key not in _kept:
+        return build()
+    if whole not in _kept:
         while len(_kept) >= 8:
             _kept.pop(next(iter(_kept)))
-        _kept[key] = Evaluation(predict, parameters, shapes, n_batch, data.size)
-    return _kept[key]
+        _kept[whole] = build()
+    return cast(Built, _kept[whole])
 
 
 def _content(parameters: Parameters) -> Any:
     """A hashable stand-in for everything that the compiled search takes for granted."""
 
-    def plain(leaf: Any) -> Any:
+    def plain(leaf: PyTree) -> Any:
         if eqx.is_array_like(leaf):
             array = np.asarray(leaf)
             return array.shape, str(array.dtype), array.tobytes()

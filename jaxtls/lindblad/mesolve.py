@@ -144,8 +144,9 @@ def as_generator(
 ) -> AbstractGenerator:
     """A generator as it is, or a Lindbladian made from its parts."""
     if isinstance(hamiltonian, AbstractGenerator):
-        good = len(jump_ops) == 0 and rates is None
-        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jump_ops)} operators")
+        given = 0 if jump_ops is None else len(jump_ops)
+        good = given == 0 and rates is None
+        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{given} operators")
         return hamiltonian
     return Lindbladian(hamiltonian, jump_ops, rates, layout)
 

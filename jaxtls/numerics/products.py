@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from .._platform import platform
 
+# Products ask for full precision themselves (a GPU's default would be TF32); no global flag is touched.
 HIGHEST = jax.lax.Precision.HIGHEST
 # Sums over so few levels are written out on a GPU: a reduction or a product would end the kernel that XLA fuses there.
 FEW = 4

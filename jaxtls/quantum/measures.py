@@ -12,8 +12,9 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from .._checks import require, size
+from ..numerics.products import HIGHEST
 from . import _spectral
-from ._arrays import HIGHEST, AnyArray, density_matrix, state, subsystems, trace_product
+from ._arrays import AnyArray, density_matrix, state, subsystems, trace_product
 
 
 def partial_trace(

@@ -14,7 +14,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Inexact, Shaped
 
 from .._checks import positive, require, size
-from ._arrays import HIGHEST, AnyArray, inexact, square, state, trace_product
+from ..numerics.products import HIGHEST
+from ._arrays import AnyArray, inexact, square, state, trace_product
 
 
 def destroy(n_levels: int) -> Complex[Array, "n n"]:

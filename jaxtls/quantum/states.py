@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Complex, Inexact, Shaped
 
 from .._checks import concrete, positive, require, size
-from ._arrays import HIGHEST, AnyArray, as_complex, inexact, state
+from ..numerics.products import HIGHEST
+from ._arrays import AnyArray, as_complex, inexact, state
 from .dvr import hermite_dvr
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from .._checks import real, require
-from ._arrays import HIGHEST, AnyArray, as_complex, state
+from ..numerics.products import HIGHEST
+from ._arrays import AnyArray, as_complex, state
 from .dvr import hermite_dvr
 from .hermite import hermite_functions
 

@@ -136,20 +136,14 @@ class Motion(eqx.Module):
 
     def turn(self, seed: Array, lane: Lane) -> tuple[Lane, Event]:
         p = self.problem
-        active, locating = self.active(lane), lane.high > 0
-        place = jnp.minimum(lane.stop, self.stops.shape[0] - 1)
+        active, locating, place = self.active(lane), lane.high > 0, jnp.minimum(lane.stop, self.stops.shape[0] - 1)
         remaining = jnp.maximum(self.stops[place] - lane.t, 0)
         cap = p.max_step if self.onsets is None else jnp.minimum(p.max_step, self.onsets.cap(lane.t))
         ordinary = jnp.minimum(jnp.minimum(lane.h, cap), remaining)
         dt = jnp.where(locating, lane.trial, jnp.where(active, ordinary, 0))
         made = step(self.field, lane.t, lane.psi, lane.slope, dt)
         rates = self.loss(made.times, made.states)
-        gain, doubt = integral(lane.rate, rates, dt)
-        gain = jnp.maximum(gain, 0)
-        ratio = length(made.error) / (p.atol + p.rtol)
-        if not self.loss.is_empty:
-            ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
-        ratio = jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+        gain, ratio = self.judged(lane.rate, rates, dt, made.error)
         factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
 
         over = lane.hazard + gain - lane.threshold
@@ -159,10 +153,7 @@ class Motion(eqx.Module):
         lost = active & jnp.isinf(ratio) & (dt <= shortest)
         broken = jnp.where(lost, lane.t + dt, lane.broken)
         accurate = active & (locating | (ratio <= 1)) & jnp.isinf(broken)
-        low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
-        guess = crossing(gain, lane.rate, rates[-1], dt, lane.threshold - lane.hazard)
-        guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
-        narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
+        low, high, guess, narrow = narrowed(lane, crossed, gain, rates[-1], dt)
         jump = active & locating & ((jnp.abs(over) <= p.close) | narrow)
         search = accurate & ~jump & (locating | crossed)
         forward = accurate & ~locating & ~crossed
@@ -206,7 +197,17 @@ class Motion(eqx.Module):
             broken=broken,
         )
         column = jnp.where(arrived, self.output[place], p.ts.shape[0])
-        return after, Event(column, self.problem.measured(end, psi), jump, end, channel)
+        return after, Event(column, p.measured(end, psi), jump, end, channel)
+
+    def judged(self, rate: Array, rates: Array, dt: Array, error: Array) -> tuple[Array, Array]:
+        """The integral of the jump rate over a step, and the step's error in units of what is allowed."""
+        p = self.problem
+        gain, doubt = integral(rate, rates, dt)
+        gain = jnp.maximum(gain, 0)
+        ratio = length(error) / (p.atol + p.rtol)
+        if not self.loss.is_empty:
+            ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
+        return gain, jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
 
     def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
         """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
@@ -229,3 +230,12 @@ class Motion(eqx.Module):
         slope = jnp.where(fresh, self.field(t, psi), slope)
         rate = jnp.where(fresh, self.loss(t[None], psi[None])[0], rate)
         return psi, slope, rate, threshold, channel
+
+
+def narrowed(lane: Lane, crossed: Array, gain: Array, rate: Array, dt: Array) -> tuple[Array, Array, Array, Array]:
+    """Ends of the interval that holds the jump, the next guess inside, and whether it is as short as numbers allow."""
+    low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
+    guess = crossing(gain, lane.rate, rate, dt, lane.threshold - lane.hazard)
+    guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
+    narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
+    return low, high, guess, narrow

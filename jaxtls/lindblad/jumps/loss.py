@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import few, total
+from ...numerics.products import HIGHEST, few, total
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
 
 
 class Loss(eqx.Module):

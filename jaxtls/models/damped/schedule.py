@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, refused, require
+from ..._types import Numbers
 from ...dynamics.evolve import evolve
 
 State = TypeVar("State")
 
 
-def function_of_time(name: str, value: Any) -> Any:
+def function_of_time(name: str, value: Callable) -> Any:
     """A callable t -> scalar as a pytree; an eqx.Module keeps its leaves and so its gradients."""
     if not isinstance(value, eqx.Module | jax.tree_util.Partial):
         value = jax.tree_util.Partial(value)
@@ -26,7 +28,7 @@ def function_of_time(name: str, value: Any) -> Any:
     return value
 
 
-def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
+def states_from_zero(flow: eqx.Module, initial: State, ts: Numbers) -> State:
     """States of a flow that starts at time 0, at ascending times ts >= 0, to ten digits (five in single precision).
 
     Arguments:
@@ -60,7 +62,7 @@ def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
     return jax.tree.map(lambda leaf: leaf[skipped:], sol.states)
 
 
-def _precise(state: Any) -> bool:
+def _precise(state: PyTree) -> bool:
     return all(leaf.real.dtype == jnp.float64 for leaf in jax.tree.leaves(state))
 
 
@@ -69,5 +71,5 @@ class Contraction(eqx.Module):
 
     damping: Any
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         return jnp.asarray(self.damping(t), y.dtype)

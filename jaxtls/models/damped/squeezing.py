@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 # |z| < 1: the first term left out is below 1/20!.
 _COSH = tuple(1 / math.factorial(2 * k) for k in range(10))
@@ -119,7 +119,7 @@ class SqueezingFlow(eqx.Module):
         zero = jnp.zeros((), jnp.result_type(self.omega.dtype, jnp.complex64))
         return SqueezingState(zero, zero, zero.real)
 
-    def vector_field(self, t: Any, y: SqueezingState, args: Any = None) -> SqueezingState:
+    def vector_field(self, t: ArrayLike, y: SqueezingState, args: PyTree = None) -> SqueezingState:
         alpha = self.damping(t)
         return SqueezingState(
             -2j * self.omega * y.xi + alpha * (1 - y.xi**2), 1j * self.omega + alpha * y.xi, jnp.asarray(alpha)

@@ -58,19 +58,3 @@ class MatrixState(eqx.Module):
 
 
 NetworkState = PopulationState | CovarianceState | DensityState | MatrixState
-
-
-def pack(hermitian: Array) -> Array:
-    """A Hermitian matrix as the real matrix Re + Im, which loses nothing: Re is symmetric, Im antisymmetric."""
-    return hermitian.real + hermitian.imag
-
-
-def unpack(packed: Array) -> Array:
-    """The Hermitian matrix of `pack`.
-
-    Example:
-        >>> print(unpack(pack(jnp.array([[1.0, 2.0j], [-2.0j, 3.0]]))))
-        [[1.+0.j 0.+2.j]
-         [0.-2.j 3.+0.j]]
-    """
-    return (packed + packed.T) / 2 + 1j * (packed - packed.T) / 2

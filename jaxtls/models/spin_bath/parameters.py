@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, real, refused, require
 from ...dynamics.model import AbstractModel
@@ -58,7 +58,7 @@ class AbstractSpinBath(AbstractModel):
             self.quadrature_step,
         )
 
-    def coefficients_at(self, t: Any) -> Coefficients:
+    def coefficients_at(self, t: ArrayLike) -> Coefficients:
         """The coefficients at time t [1/frequency] after an uncorrelated start, Eq. 24 with t as the upper limit.
 
         Arguments:

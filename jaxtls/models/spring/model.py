@@ -10,7 +10,7 @@ shows the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,10 +18,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, require, size
 from ..._platform import platform
+from ..._types import Numbers, SpectralDensity
 from .._counts import Count, spin_counts
 from . import equilibrium, grouping, states
 from . import sizes as sizes_
@@ -73,19 +74,19 @@ class EntropicSpring(AbstractSpring):
 
     def __init__(
         self,
-        omega: Any,
-        splitting: Any,
-        gamma: Any = None,
+        omega: Numbers,
+        splitting: Numbers,
+        gamma: Numbers | None = None,
         *,
-        beta: Any,
-        n_spins: Any,
-        omega_0: Any = 0.0,
-        mass: Any = 1.0,
-        n_levels: Any = None,
-        n_modes: Any = "auto",
-        form: Any = "wang-taylor",
-        spectral_density: Any = None,
-        softening: Any = 0.0,
+        beta: Numbers,
+        n_spins: ArrayLike | Sequence[ArrayLike],
+        omega_0: Numbers = 0.0,
+        mass: Numbers = 1.0,
+        n_levels: int | None = None,
+        n_modes: int | str = "auto",
+        form: str = "wang-taylor",
+        spectral_density: SpectralDensity | None = None,
+        softening: Numbers = 0.0,
     ):
         self.omega = finite("omega", omega)
         self.splitting = positive("splitting", splitting)
@@ -134,7 +135,14 @@ class EntropicSpring(AbstractSpring):
 
     @classmethod
     def from_couplings(
-        cls, couplings: Any, energies: Any, omega_p: Any, beta: Any, gamma: Any, mass: Any = 1.0, **options: Any
+        cls,
+        couplings: Numbers,
+        energies: Numbers,
+        omega_p: Numbers,
+        beta: Numbers,
+        gamma: Numbers,
+        mass: Numbers = 1.0,
+        **options: Any,
     ) -> EntropicSpring:
         """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum
         omega_j^2/2.
@@ -258,7 +266,7 @@ class EntropicSpring(AbstractSpring):
         """The right-hand side for states of y0's shape, with everything that does not move computed once."""
         return hierarchy_generator(self, y0)
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
         return self.generator(y)(t, y, args)
 
