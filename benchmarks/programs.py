@@ -62,8 +62,8 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     ranges = ((2.0, 20.0), (80.0, 120.0), (1.8, 2.1))
     drawn = tuple(jnp.asarray(rng.uniform(*bounds, count)) for bounds in ranges)
     size = {"springs": count, "levels": levels, "modes": modes, "times": times}
-    # Four macro steps an interval, in groups of 32 of 32 of 32.
-    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 1 / 32, 3: 4 / 32})
+    # Four macro steps an interval, in groups of 32 of 32.
+    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 4 / 32})
 
 
 def pairs(count: int, times: int = 21) -> Program:

@@ -36,3 +36,28 @@ def test_springs(levels):
         found = springs(1, levels)
     for a, b in zip(found, expected):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_slopes_of_a_glass():
+    def loss(rates):
+        glass = jt.TLSGlass(jnp.arange(1.0, 5.0), jnp.ones((4, 4)) - jnp.eye(4), rates, 0.1, 1.0)
+        return jnp.sum(glass.concurrence(jt.random_bloch_vectors(jax.random.key(0), 4), TS))
+
+    slope = jax.jit(jax.value_and_grad(loss))
+    expected = slope(jnp.full(4, 0.1))
+    with tracing_for("gpu"):
+        found = jax.jit(jax.value_and_grad(loss))(jnp.full(4, 0.1))
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("levels", [2, 6])
+def test_trajectories(levels):
+    a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
+    run = lambda: jt.trajectories(a + a.T, [a], np.eye(levels)[-1], TS, 5, jax.random.key(0), [a.T @ a, a], record=True)
+    expected = run()
+    with tracing_for("gpu"):
+        found = run()
+    assert np.array_equal(found.jumps, expected.jumps)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-9)
+    np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
