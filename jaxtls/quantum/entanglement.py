@@ -21,7 +21,7 @@ def concurrence(rho: Shaped[Array, "*batch 4 4"] | AnyArray) -> Float[Array, "*b
     s are the square roots of the eigenvalues of rho rho~, rho~ = (sy ⊗ sy) rho* (sy ⊗ sy), largest first. They are
     taken as singular values of L^T (sy ⊗ sy) L with rho = L L†, which keeps the digits that the square roots lose.
 
-    Args:
+    Arguments:
         rho: density matrices (..., 4, 4); the Hermitian part is used. A trace other than one scales C with it.
 
     Returns:
@@ -56,7 +56,7 @@ def negativity(rho: Shaped[Array, "*batch n n"] | AnyArray, dims: Sequence[int] 
 
     It is minus the sum of the negative eigenvalues of the partial transpose rho^{T_A}.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) of trace one; the Hermitian part is used.
         dims: dimensions of the subsystems, at least two, product n; the first against the rest.
 

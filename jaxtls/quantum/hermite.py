@@ -22,7 +22,7 @@ def hermite_functions(n_levels: int, x: Shaped[Array, "*batch"] | AnyArray) -> F
     phi_k(x) = H_k(x) exp(-x²/2) / sqrt(2^k k! sqrt(pi)), from
     phi_{k+1} = sqrt(2/(k+1)) x phi_k - sqrt(k/(k+1)) phi_{k-1}.
 
-    Args:
+    Arguments:
         n_levels: number of functions n.
         x: points (...), in units of sqrt(hbar / (M omega)).
 

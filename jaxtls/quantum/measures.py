@@ -24,7 +24,7 @@ def partial_trace(
 ) -> Inexact[Array, "*batch k k"]:
     """Reduced density matrix of the kept subsystems, rho_A = Tr_B rho.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n), or a ket (n,), whose density matrix is then never formed.
         dims: dimensions of the subsystems, product n; the first is the slowest index.
         keep: the kept subsystems, 0 for the first; the result has them in the order listed.
@@ -53,7 +53,7 @@ def partial_trace(
 def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
     """Purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
 
     Returns:
@@ -73,7 +73,7 @@ def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"
 def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
     """Von Neumann entropy S = -Tr rho log rho, natural logarithm.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n), Hermitian; the Hermitian part is used.
 
     Returns:
@@ -97,7 +97,7 @@ def relative_entropy(
 ) -> Float[Array, "*batch"]:
     """Quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
         sigma: density matrices (..., n, n). Where its support misses part of rho's the value is infinite; here it is
             then a large finite number, as eigenvalues below eps² of the largest count as that.
@@ -123,7 +123,7 @@ def fidelity(
 ) -> Float[Array, "*batch"]:
     """Fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) or a ket (n,).
         sigma: the same; leading axes broadcast.
 
@@ -155,7 +155,7 @@ def trace_distance(
 ) -> Float[Array, "*batch"]:
     """Trace distance ||rho - sigma||_1 / 2, between 0 and 1.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
         sigma: density matrices (..., n, n).
 

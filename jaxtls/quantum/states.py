@@ -18,7 +18,7 @@ from .dvr import hermite_dvr
 def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
     """Number state |k> of an oscillator cut at `n_levels`.
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         k: level, 0 <= k < n_levels.
 
@@ -40,7 +40,7 @@ def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
 def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n"]:
     """Coherent state, closed form in the Fock basis: c_k = exp(-|alpha|²/2) alpha^k / sqrt(k!).
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         alpha: complex amplitudes (...), dimensionless; may be traced. <x> = sqrt(2) Re alpha where M omega = hbar = 1.
 
@@ -83,7 +83,7 @@ def _coherent(n: int, amplitude: Array) -> Array:
 def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n n"]:
     """Thermal state of an oscillator, rho_kk proportional to (m/(1+m))^k with m the mean number.
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         mean_number: m >= 0 (...), of the oscillator that is not cut, 1/(exp(beta omega) - 1); may be traced.
 
@@ -114,7 +114,7 @@ def to_density_matrix(
 ) -> Inexact[Array, "*batch n n"]:
     """Density matrix |psi><psi| of a ket; a density matrix is returned as it is.
 
-    Args:
+    Arguments:
         psi: ket (n,) or density matrices (..., n, n).
         ket: True where `psi` is a batch of kets (..., n).
 
@@ -142,7 +142,7 @@ def to_position_basis(rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | Non
 
     |amplitude_i|² is the probability of node i; divided by the quadrature weight it is the density at x_i.
 
-    Args:
+    Arguments:
         rho: ket (n,) or density matrices (..., n, n) in the Fock basis.
         ket: True where `rho` is a batch of kets (..., n).
 
@@ -168,7 +168,7 @@ def from_position_basis(
 ) -> Inexact[Array, "*batch n"]:
     """State in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
 
-    Args, returns, raises, source: as `to_position_basis`, the other way.
+    Arguments, returns, raises, source: as `to_position_basis`, the other way.
 
     Example:
         >>> psi = coherent_state(30, 1.0)

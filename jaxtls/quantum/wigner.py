@@ -43,7 +43,7 @@ def wigner(
 
     It integrates to Tr rho over dx dp, and the vacuum is exp(-x²-p²)/pi.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) in the Fock basis, Hermitian, or a ket (n,).
         xs: positions (X,), in units of sqrt(hbar/(M omega)).
         ps: momenta (P,), in units of sqrt(hbar M omega).
