@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import Help
+from .arguments import Written
 from .tables import InputError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="average a function of a random key, in parts on a cluster",
         description="Average a function of a random key over n realizations, or compute part k of K of them.",
         epilog=ARRAY,
-        formatter_class=Help,
+        formatter_class=Written,
     )
     one.add_argument("function", metavar="SCRIPT.py:NAME", help="the realization; or PACKAGE.MODULE:NAME")
     one.add_argument("--n", type=int, required=True, help="number of realizations in all")

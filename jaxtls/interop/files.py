@@ -43,8 +43,8 @@ def save(path: str | os.PathLike, obj: PyTree) -> None:
             `eqx.Module`s, dataclasses and named tuples; arrays, numbers and strings, in lists, tuples and dicts.
 
     Raises:
-        ValueError: for what cannot be kept without code, as functions and `Lindbladian`s, naming where it is; while
-            being traced (jit, grad, vmap).
+        ValueError: for what cannot be kept without code, as functions and `Lindbladian`s that hold some, naming where
+            it is; while being traced (jit, grad, vmap).
         OSError: where the file cannot be written.
 
     Example:

@@ -135,17 +135,22 @@ class Lindbladian(AbstractGenerator):
         return diagonal, zeros.at[entries.row[~on]].add(jnp.abs(values[entries.place[~on]]))
 
     @property
+    def is_sum(self) -> bool:
+        """True where all terms are matrices times functions of time."""
+        return not (self.functions or self.jump_functions)
+
+    @property
     def is_modulated(self) -> bool:
         """True where a matrix is multiplied by a function of time."""
         return bool(self.envelopes or self.jump_envelopes)
 
     def stops(self, ts: Array) -> Array | None:
         """Times at which steps must end, so that no pulse is stepped over; see `pulses`."""
-        return None if self.is_constant else pulse_times(self._moving, ts, self.n)
+        return None if self.is_constant else pulse_times(self.moving, ts, self.n)
 
-    def _moving(self, t: ArrayLike) -> Array:
+    def moving(self, t: ArrayLike) -> Array:
         """Numbers that change where the equation does."""
-        c = self._coefficients(t)
+        c = self.coefficients(t)
         found = [] if c is None else [c.real, c.imag]
         mixed = np.cos(np.arange(self.n**2, dtype=float)).reshape(self.n, self.n)
         for f in (*self.functions, *self.jump_functions):
@@ -195,14 +200,14 @@ class Lindbladian(AbstractGenerator):
 
     def hamiltonian(self, t: ArrayLike) -> Array:
         """The dense Hamiltonian at time t, (n, n)."""
-        c = self._coefficients(t)
+        c = self.coefficients(t)
         weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
         matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
         return matrix + self._summed(self.functions, t)
 
     def jump_channels(self, t: ArrayLike) -> tuple[Array, Array]:
         """Rates (K,) and dense operators (K, n, n) at time t."""
-        c, k = self._coefficients(t), self.jumps.count
+        c, k = self.coefficients(t), self.jumps.count
         modulation = 1.0 if c is None else c[np.asarray(self.groups, int)].real
         operators = [self.jumps.dense(), *(self._evaluated(f, t)[None] for f in self.jump_functions)]
         return jnp.concatenate([self.rates[:k] * modulation, self.rates[k:]]), jnp.concatenate(operators)
@@ -216,7 +221,7 @@ class Lindbladian(AbstractGenerator):
 
         def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
             if fixed is None:
-                c = self._coefficients(t)
+                c = self.coefficients(t)
                 both, left, jumps = parts.both(c), parts.left(c), parts.jumps(c)
             else:
                 both, left, jumps = fixed
@@ -236,7 +241,7 @@ class Lindbladian(AbstractGenerator):
         parts = self.parts()
 
         def field(t: ArrayLike, psi: Array) -> Array:
-            d = parts.ket(self._coefficients(t))(psi)
+            d = parts.ket(self.coefficients(t))(psi)
             if self.functions:
                 d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
             for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
@@ -253,7 +258,7 @@ class Lindbladian(AbstractGenerator):
         n_groups = 1 + len(self.envelopes) + len(self.jump_envelopes)
         return kind.build(self.terms, self.jumps, self.rates[: self.jumps.count], self.groups, n_groups)
 
-    def _coefficients(self, t: ArrayLike) -> Array | None:
+    def coefficients(self, t: ArrayLike) -> Array | None:
         """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
         if not self.is_modulated:
             return None

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
-from ..numerics.products import HIGHEST
+from ..numerics.products import HIGHEST, applied, few, total
 from . import foreign
 from .operators import Operator, as_operator
 from .storage.diagonals import Diagonals
@@ -84,6 +85,8 @@ class Measured(eqx.Module):
             ket = state
 
             def expect(matrices: Array) -> Array:
+                if few(self.n):
+                    return jax.vmap(lambda op: total(ket.conj() * applied(op, ket)))(matrices)
                 return jnp.einsum("i,kij,j->k", ket.conj(), matrices, ket, precision=HIGHEST)
         else:
 

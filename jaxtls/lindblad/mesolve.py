@@ -63,6 +63,11 @@ class MasterSolution(eqx.Module):
         """True where the solver reached the last time with finite numbers."""
         return self.solution.success
 
+    @property
+    def precision(self) -> str:
+        """ "single" or "double": of the numbers that were computed with."""
+        return self.solution.precision
+
     def __repr__(self) -> str:
         return repr(self.solution).replace("Solution", "MasterSolution", 1)
 
@@ -139,8 +144,9 @@ def as_generator(
 ) -> AbstractGenerator:
     """A generator as it is, or a Lindbladian made from its parts."""
     if isinstance(hamiltonian, AbstractGenerator):
-        good = len(jump_ops) == 0 and rates is None
-        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jump_ops)} operators")
+        given = 0 if jump_ops is None else len(jump_ops)
+        good = given == 0 and rates is None
+        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{given} operators")
         return hamiltonian
     return Lindbladian(hamiltonian, jump_ops, rates, layout)
 

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from .._platform import platform
+
 _SWEEPS = 4
 # Matrices rotated together: their 4 x 4 entries fill a CPU core's cache.
 _CHUNK = 1024
@@ -201,7 +203,7 @@ def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
     n = flags.shape[0]
     if n == 0:
         return f(unpacked(entries))
-    chunk = min(n, _CHUNK if jax.default_backend() == "cpu" else _DEVICE_CHUNK)
+    chunk = min(n, _CHUNK if platform() == "cpu" else _DEVICE_CHUNK)
     rank = jnp.cumsum(flags, dtype=jnp.int32)
     slot = jnp.where(flags, rank - 1, n)
     empty = jnp.full(-(-n // chunk) * chunk, n, jnp.int32)

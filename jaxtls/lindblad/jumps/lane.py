@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
-from ...numerics.products import HIGHEST
+from ..._platform import platform
+from ...numerics.products import applied, few, length, total
 from ..lindbladian import Lindbladian
 from ..measured import Measured
 from .loss import Loss
@@ -98,11 +99,15 @@ class Motion(eqx.Module):
         diagonal = jnp.diagonal(model.terms.dense()[0]).real
         centre = (0.5j * (jnp.max(diagonal) + jnp.min(diagonal))).astype(model.dtype)
         generator = model.ket_generator()
+        field = lambda t, psi: generator(t, psi[:, None])[:, 0] + centre * psi
+        if model.is_constant and few(model.n):
+            matrix = generator(0.0, jnp.eye(model.n, dtype=model.dtype)) + centre * jnp.eye(model.n)
+            field = lambda t, psi: applied(matrix, psi)
         skipped = int(problem.starts_at_output)
         return cls(
             problem,
             Loss.build(model),
-            lambda t, psi: generator(t, psi[:, None])[:, 0] + centre * psi,
+            field,
             *stops(problem.start, problem.ts[skipped:], problem.edges, skipped),
             Onsets.find(model, problem.start, problem.ts[-1]),
         )
@@ -122,7 +127,7 @@ class Motion(eqx.Module):
         t = jnp.where(jnp.any(self.is_edge & (self.stops == p.start)), eqxi.nextafter(p.start), p.start)
         slope, zero, none = self.field(t, psi), jnp.zeros((), self.problem.ts.dtype), jnp.zeros((), int)
         span = jnp.maximum(p.ts[-1] - p.start, jnp.finfo(self.problem.ts.dtype).tiny)
-        h = jnp.minimum(span, 0.1 / jnp.maximum(jnp.linalg.norm(slope), 0.1 / span))
+        h = jnp.minimum(span, 0.1 / jnp.maximum(length(slope), 0.1 / span))
         # Not finite from the start: a step of no length finds that out.
         h = jnp.where(jnp.isfinite(h), h, 0)
         rate = self.loss(t[None], psi[None])[0]
@@ -157,17 +162,13 @@ class Motion(eqx.Module):
 
         end = jnp.where(arrived, self.stops[place], lane.t + dt)
         t = jnp.where(forward | jump, jnp.where(behind, eqxi.nextafter(end), end), lane.t)
-        norm = jnp.linalg.norm(made.end)
-        size = jnp.where(norm > 0, norm, 1.0)
+        size = length(made.end)
+        size = jnp.where(size > 0, size, 1.0)
         psi = jnp.where(forward | jump, made.end / size, lane.psi)
         slope = jnp.where(forward, made.slope / size, lane.slope)
         rate = jnp.where(forward, rates[-1], lane.rate)
-        kept = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
-        if not self.loss.is_empty or p.edges is not None:
-            # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all.
-            anew = lambda: self.anew(seed, lane.jumps, jump, behind, t, kept)
-            kept = jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
-        psi, slope, rate, threshold, channel = kept
+        kept = psi, slope, rate, lane.threshold, jnp.full((), -1, int)
+        psi, slope, rate, threshold, channel = self.renewed(seed, lane.jumps, jump, behind, t, kept)
 
         # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
         held = accurate & (dt < lane.h) & (dt < cap)
@@ -196,10 +197,21 @@ class Motion(eqx.Module):
         p = self.problem
         gain, doubt = integral(rate, rates, dt)
         gain = jnp.maximum(gain, 0)
-        ratio = jnp.linalg.norm(error) / (p.atol + p.rtol)
+        ratio = length(error) / (p.atol + p.rtol)
         if not self.loss.is_empty:
             ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
         return gain, jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+
+    def renewed(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple:
+        """`anew` where there is something that may jump."""
+        if self.loss.is_empty and self.problem.edges is None:
+            return kept
+        anew = lambda: self.anew(seed, jumps, jump, behind, t, kept)
+        # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all; of a GPU the
+        # host would have to look at it, which takes longer.
+        if platform() != "cpu":
+            return anew()
+        return jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
 
     def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
         """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
@@ -207,13 +219,13 @@ class Motion(eqx.Module):
         model = self.problem.model
         if not self.loss.is_empty:
             weights, operators = model.jump_channels(t)
-            moved = jnp.einsum("kij,j->ki", operators, psi, precision=HIGHEST)
-            chances = jnp.cumsum(weights * jnp.sum(jnp.abs(moved) ** 2, 1))
+            moved = jax.vmap(lambda op: applied(op, psi))(operators)
+            chances = jnp.cumsum(weights * total(jnp.abs(moved) ** 2))
             # The first whose sum reaches a positive number has a share of its own: a closed channel is never taken.
             drawn = jnp.searchsorted(chances, self.draw(seed, jumps)[1] * chances[-1], side="left")
             drawn = jnp.clip(drawn, 0, weights.shape[0] - 1)
             after = moved[drawn]
-            size = jnp.linalg.norm(after)
+            size = length(after)
             happens = jump & (size > 0)
             psi = jnp.where(happens, after / jnp.where(size > 0, size, 1.0), psi)
             threshold = jnp.where(jump, -jnp.log(self.draw(seed, jumps + 1)[0]), threshold)

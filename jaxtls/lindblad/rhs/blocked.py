@@ -10,7 +10,7 @@ copies of whole blocks.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -22,7 +22,7 @@ from ...numerics.namespace import namespace
 from ...numerics.products import HIGHEST
 from ..lindbladian import Lindbladian
 from ..storage.diagonals import added
-from ..storage.family import Skeleton
+from ..storage.family import Family, Skeleton
 from .sectors import Blocks
 from .stencil import Shifts, moved, reach, shifted_sum
 
@@ -30,6 +30,14 @@ from .stencil import Shifts, moved, reach, shifted_sum
 UNROLLED = 16
 # A dense product does this many elements' multiplications in the time of one shifted copy.
 SHIFT_COST = 4
+
+
+class Numbers(NamedTuple):
+    """The numbers of a Lindbladian, or a share of them."""
+
+    terms: Family
+    jumps: Family
+    rates: Any
 
 
 class BlockPlan(eqx.Module):
@@ -147,7 +155,7 @@ class BlockPlan(eqx.Module):
         states = namespace(self.states).where(self.states < 0, self.n, self.states)
         return states[self.pairs[:, 0]][:, :, None], states[self.pairs[:, 1]][:, None, :]
 
-    def field(self, model: Lindbladian, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
+    def field(self, model: Lindbladian | Numbers, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
         """z -> (L - centre) z / scale, with everything made that does not depend on z."""
         n_sectors, m = self.states.shape
         dtype = model.terms.values.dtype
@@ -223,6 +231,30 @@ class BlockField(eqx.Module):
             moves.append(tuple(tuple(w) if _is_unrolled(shifts) else w for w, shifts in parts))
             back.append(tuple(moved(tuple(w), shifts) if _is_unrolled(shifts) else () for w, shifts in parts))
         return eqx.tree_at(lambda f: (f.moves, f.back), found, (tuple(moves), tuple(back)))
+
+    @property
+    def arrays(self) -> tuple:
+        """All that depends on the numbers of the equation, and linearly so."""
+        return self.local, self.dense, self.moves, self.back
+
+    def with_arrays(self, arrays: tuple) -> BlockField:
+        """The same field of other numbers."""
+        return BlockField(self.plan, self.hermitian, *arrays)
+
+    def nonzero(self) -> tuple:
+        """Of NumPy numbers, before it is ready: which of the `arrays` of the field that is ready differ from 0."""
+        flag = lambda array: bool(np.any(array))
+        moves = []
+        for (_, *chosen), weights in zip(self.plan._moves(), self.moves):
+            parts = zip(weights, self._shifts(chosen))
+            moves.append(
+                tuple(
+                    tuple(flag(part) for part in w) if _is_unrolled(shifts) else jax.tree.map(flag, w)
+                    for w, shifts in parts
+                )
+            )
+        back = [tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves]
+        return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), tuple(moves), tuple(back)
 
     def _shifts(self, chosen: list) -> list[Shifts]:
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]

@@ -62,7 +62,7 @@ class Family(eqx.Module):
         is_real = all(_is_real(m) for m in members)
         if dense:
             arrays = [m.dense() if isinstance(m, Diagonals) else m for m in members]
-            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n))
+            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n), bool)
             values = _joined([a[None] for a in arrays], (0, n, n), dtype)
             return cls(values, Skeleton(len(arrays), None, None, Pattern(masks), is_real))
         parts = [m if isinstance(m, Diagonals) else Diagonals.from_array(m) for m in members]

@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, require, size
+from ..._platform import platform
 from ..._types import Numbers, SpectralDensity
 from .._counts import Count, spin_counts
 from . import equilibrium, grouping, states
@@ -36,6 +37,7 @@ from .observables import (
 )
 from .parameters import AbstractSpring
 from .splitting import SpringSplitting, sector_dvr
+from .whole import WholeSplitting
 
 FORMS = ("wang-taylor", "lindblad")
 
@@ -252,7 +254,8 @@ class EntropicSpring(AbstractSpring):
         n_levels = y0.shape[-1]
         nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
-        return SpringSplitting(
+        made = SpringSplitting if platform() == "cpu" else WholeSplitting
+        return made(
             generators=tuple(self.spin_generators(x2)),
             n_spins=tuple(jnp.asarray(n, self.omega.dtype) for n in self.spin_counts),
             frequency=self.effective_frequency,

@@ -1,0 +1,212 @@
+"""Runge-Kutta steps from knot to knot, equal within an interval, as many there as the error asks for.
+
+A run forwards looks for the number of steps of each interval as it goes: an interval whose steps were too long is done
+again. What is differentiated is the run with those numbers held fixed: forwards by a plain loop, in reverse by one that
+keeps its states (`linear_rule` brings both under one rule).
+
+Output times and edges of the equation are knots; no step spans one, and stages are evaluated strictly inside.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Literal
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from ..numerics import tsit5
+from ..numerics.linear_rule import linear
+from .stepping import Recorder
+
+# Fewer intervals than these are divided, so that what happens in one of few long ones is met by steps of its own.
+LEAST = 32
+# Steps of one interval beyond which a run gives up.
+MOST = 2**14
+# Steps in all that a second derivative can follow.
+BOUND = 16**3
+# Bytes of states that reverse mode keeps; beyond, some are computed again.
+CHECKPOINT_BYTES = 2**24
+SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+
+
+# Loops as Equinox names them: without reverse mode, with checkpoints, with all states kept.
+Loop = Literal["lax", "checkpointed", "bounded"]
+
+
+class Task(eqx.Module):
+    """What a run needs, made from numbers that may be traced."""
+
+    field: tsit5.Field
+    start: PyTree
+    knots: Array  # (N + 1,) ascending
+    places: Array  # (T,) the knot of each output
+    least: Array  # (N,) fewest steps of each interval
+    record: Recorder
+    tidy: Callable[[PyTree], PyTree]  # removes what rounding left, at each knot
+
+
+def divided(ts: Array, extra: tuple[Array, ...]) -> tuple[Array, Array]:
+    """Knots, and the place of each output among them: the times, others inside their span, and equal divisions."""
+    parts = -(-LEAST // (ts.shape[0] - 1))
+    share = np.arange(parts) / parts
+    inner = (ts[:-1, None] + jnp.diff(ts)[:, None] * share).reshape(-1)
+    knots = jnp.concatenate([inner, ts[-1:]])
+    if not extra:
+        return knots, jnp.arange(ts.shape[0]) * parts
+    others = jnp.clip(jnp.concatenate([x.reshape(-1) for x in extra]), ts[0], ts[-1])
+    knots = jnp.sort(jnp.concatenate([knots, others]))
+    return knots, jnp.searchsorted(jax.lax.stop_gradient(knots), jax.lax.stop_gradient(ts))
+
+
+def solved(
+    make: Callable[[PyTree], Task], numbers: PyTree, *, rtol: float, atol: float, order: int = 5
+) -> tuple[PyTree, Array, Array, Array]:
+    """(records at the outputs, steps in all, the time that was reached, whether it is the last)."""
+
+    @jax.custom_jvp
+    def run(numbers: PyTree) -> tuple:
+        return _searched(make(numbers), rtol, atol, order)
+
+    def held(known: tuple, kind: Loop) -> tuple[Callable[[PyTree], PyTree], PyTree]:
+        """The run as a function of the numbers that can vary, and those."""
+        floats, whole = eqx.partition(known[0], eqx.is_inexact_array)
+        return lambda floats: _repeated(make(eqx.combine(floats, whole)), known[1], kind), floats
+
+    def pushed(known: tuple, tangents: PyTree, kind: Loop = "lax") -> PyTree:
+        repeated, floats = held(known, kind)
+        return jax.jvp(repeated, (floats,), (tangents,))[1]
+
+    def pulled(known: tuple, cotangents: PyTree, kind: Loop = "checkpointed") -> PyTree:
+        repeated, floats = held(known, kind)
+        return jax.vjp(repeated, floats)[1](cotangents)[0]
+
+    @run.defjvp
+    def rule(primals: tuple, tangents: tuple) -> tuple:
+        records, counts, reached = run(*primals)
+        # Whole numbers do not vary; nor do the numbers of steps, which are held fixed.
+        varied = jax.tree.map(lambda x, t: t if eqx.is_inexact_array(x) else None, primals[0], tangents[0])
+        again = functools.partial(pushed, kind="bounded"), functools.partial(pulled, kind="bounded")
+        moved = linear(pushed, pulled, (primals[0], counts), varied, again=again)
+        still = np.zeros(counts.shape, jax.dtypes.float0)
+        return (records, counts, reached), (moved, still, jnp.zeros_like(reached))
+
+    records, counts, reached = run(numbers)
+    knots = make(numbers).knots
+    return records, jnp.sum(counts), reached, reached >= knots[-1]
+
+
+def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[float], Array]:
+    """Times of the stages, kept strictly between two knots; what they vary with is left alone."""
+    low, high = jax.lax.stop_gradient((low, high))
+    bounds = jnp.nextafter(low, high), jnp.nextafter(high, low)
+
+    def at(c: float) -> Array:
+        time = t + c * h
+        still = jax.lax.stop_gradient(time)
+        return time + (jnp.clip(still, *bounds) - still)
+
+    return at
+
+
+def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree, Array, Array]:
+    """Records, steps of each interval (0 for those that were not reached), and the time that was reached."""
+    knots, last = task.knots, task.knots.shape[0] - 1
+    outputs = task.places.shape[0]
+    slots = jnp.full(last + 1, outputs).at[task.places].set(jnp.arange(outputs))
+    first = task.record(knots[0], task.start)
+    records = jax.tree.map(lambda x: jnp.zeros((outputs, *jnp.shape(x)), jnp.asarray(x).dtype), first)
+    keep = lambda records, slot, found: jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, found)
+
+    def attempt(carry: tuple) -> tuple:
+        k, y, h, counts, records, _ = carry
+        low, high = knots[k], knots[k + 1]
+        wanted = jnp.ceil((high - low) / h - 1e-6)
+        count = jnp.clip(jnp.where(jnp.isfinite(wanted), wanted, MOST + 1), task.least[k], MOST + 1).astype(int)
+        step = (high - low) / count
+
+        def one(i: Array, inner: tuple) -> tuple:
+            y, slope, worst = inner
+            times = _times(low + i * step, step, low, high)
+            after, slope, error = tsit5.step(task.field, times, step, y, slope)
+            return after, slope, jnp.maximum(worst, tsit5.size(error, y, after, rtol, atol))
+
+        slope = task.field(_times(low, step, low, high)(0.0), y)
+        moved, _, worst = jax.lax.fori_loop(0, count, one, (y, slope, jnp.zeros((), knots.dtype)))
+        good = worst <= 1.0
+        factor = jnp.clip(SAFETY * jnp.maximum(worst, 1e-10) ** (-1 / order), SHRINK, GROW)
+        factor = jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
+        proposed = step * factor
+        # A step that was cut short by its interval says nothing against longer ones.
+        proposed = jnp.where(good & (count == 1), jnp.maximum(h, proposed), proposed)
+        moved = task.tidy(moved)
+        moved = jax.tree.map(lambda a, b: jnp.where(good, a, b), moved, y)
+        slot = jnp.where(good, slots[k + 1], outputs)
+        records = keep(records, slot, task.record(high, moved))
+        counts = counts.at[k].set(jnp.where(good, count, counts[k]))
+        return k + good, moved, proposed, counts, records, (count <= MOST) & (good | (count < MOST))
+
+    start = (
+        jnp.zeros((), int),
+        task.start,
+        (knots[-1] - knots[0]).astype(knots.dtype),
+        jnp.zeros(last, int),
+        keep(records, slots[0], first),
+        jnp.array(True),
+    )
+    going = lambda carry: (carry[0] < last) & carry[-1]
+    k, _, _, counts, records, _ = jax.lax.while_loop(going, attempt, start)
+    return records, counts, knots[k]
+
+
+def _repeated(task: Task, counts: Array, kind: Loop) -> PyTree:
+    """The same run by known numbers of steps, as one loop of all steps.
+
+    "lax" for forward mode, "checkpointed" for reverse mode, "bounded" for both and for second derivatives.
+    """
+    knots, outputs = task.knots, task.places.shape[0]
+    total, ends = jnp.sum(counts), jnp.cumsum(counts)
+    slots = jnp.full(knots.shape[0], outputs).at[task.places].set(jnp.arange(outputs))
+    leaves, structure = jax.tree.flatten(task.start)
+    states = [jnp.zeros((outputs + 1, *y.shape), y.dtype).at[slots[0]].set(y) for y in leaves]
+
+    def one(carry: tuple) -> tuple:
+        done, y, slope, states = carry
+        k = jnp.searchsorted(ends, done, side="right")
+        low, high, count = knots[k], knots[k + 1], counts[k]
+        i = done - (ends[k] - count)
+        step = (high - low) / count
+        times = _times(low + i * step, step, low, high)
+        # The slope at the end of the last interval is not that at the start of this one where the equation jumps.
+        slope = jax.lax.cond(eqxi.unvmap_any(i == 0), lambda: task.field(times(0.0), y), lambda: slope)
+        after, slope, _ = tsit5.step(task.field, times, step, y, slope)
+        last = i == count - 1
+        tidied = task.tidy(after)
+        after = jax.tree.map(lambda a, b: jnp.where(last, a, b), tidied, after)
+        slot = jnp.where(last, slots[k + 1], outputs)
+        # A loop that keeps its states takes these for buffers, which are no arrays.
+        states = [held.at[slot].set(y) for held, y in zip(states, jax.tree.leaves(after))]
+        return done + 1, after, slope, states
+
+    start = (jnp.zeros((), int), task.start, jax.tree.map(jnp.zeros_like, task.start), states)
+    bytes_ = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(task.start))
+    checkpoints = int(np.clip(CHECKPOINT_BYTES // bytes_, 32, 1024))
+    found = eqxi.while_loop(
+        lambda carry: carry[0] < total,
+        one,
+        start,
+        kind=kind,
+        checkpoints=checkpoints if kind == "checkpointed" else None,
+        max_steps=BOUND if kind == "bounded" else None,
+        buffers=lambda carry: carry[3],
+    )
+    if kind == "bounded":
+        # No silent derivative of half a run.
+        found = (*found[:3], [jnp.where(total <= BOUND, held, jnp.nan) for held in found[3]])
+    at_outputs = jax.tree.unflatten(structure, [held[:-1] for held in found[3]])
+    return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.places], at_outputs))
