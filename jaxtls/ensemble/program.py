@@ -235,7 +235,7 @@ def _names(paths: list[Any]) -> tuple[str, ...]:
     """Names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
     names: list[str] = []
     for path in paths:
-        parts = (str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
+        parts = (jax.tree_util.keystr((entry,), simple=True) for entry in path)
         name = re.sub(r"[^\w.-]", "_", ".".join(parts)).lstrip("._") or "value"
         while name in (*names, "status", "zarr.json", "parts"):
             name += "_"

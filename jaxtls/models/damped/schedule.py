@@ -23,7 +23,7 @@ def function_of_time(name: str, value: Callable) -> Any:
     if not isinstance(value, eqx.Module | jax.tree_util.Partial):
         value = jax.tree_util.Partial(value)
     found = jax.eval_shape(value, jnp.zeros(()))
-    shape = getattr(found, "shape", None)
+    shape = found.shape if isinstance(found, jax.ShapeDtypeStruct) else None
     require(shape == (), name, "return a scalar for a scalar time", f"a result of shape {shape}")
     return value
 
