@@ -12,13 +12,14 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from .._checks import require, size
+from .._types import Numbers
 from ..numerics.products import HIGHEST
 from . import _spectral
-from ._arrays import AnyArray, density_matrix, state, subsystems, trace_product
+from ._arrays import density_matrix, state, subsystems, trace_product
 
 
 def partial_trace(
-    rho: Shaped[Array, "*batch n n"] | AnyArray,
+    rho: Shaped[Array, "*batch n n"] | Numbers,
     dims: Sequence[int] | np.ndarray,
     keep: int | Sequence[int] | np.ndarray,
 ) -> Inexact[Array, "*batch k k"]:
@@ -50,7 +51,7 @@ def partial_trace(
     return _partial_trace(array, is_ket, sizes, tuple(kept))
 
 
-def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
+def purity(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
     """Purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
 
     Arguments:
@@ -70,7 +71,7 @@ def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"
     return _overlap(array, array)
 
 
-def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
+def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
     """Von Neumann entropy S = -Tr rho log rho, natural logarithm.
 
     Arguments:
@@ -93,7 +94,7 @@ def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Ar
 
 
 def relative_entropy(
-    rho: Shaped[Array, "*batch_a n n"] | AnyArray, sigma: Shaped[Array, "*batch_b n n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
 
@@ -119,7 +120,7 @@ def relative_entropy(
 
 
 def fidelity(
-    rho: Shaped[Array, "*batch_a n"] | AnyArray, sigma: Shaped[Array, "*batch_b n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n"] | Numbers, sigma: Shaped[Array, "*batch_b n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
 
@@ -151,7 +152,7 @@ def fidelity(
 
 
 def trace_distance(
-    rho: Shaped[Array, "*batch_a n n"] | AnyArray, sigma: Shaped[Array, "*batch_b n n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Trace distance ||rho - sigma||_1 / 2, between 0 and 1.
 

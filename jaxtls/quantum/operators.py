@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Inexact, Shaped
 
 from .._checks import positive, require, size
+from .._types import Numbers
 from ..numerics.products import HIGHEST
-from ._arrays import AnyArray, inexact, square, state, trace_product
+from ._arrays import inexact, square, state, trace_product
 
 
 def destroy(n_levels: int) -> Complex[Array, "n n"]:
@@ -183,7 +184,7 @@ def sigma_plus() -> Complex[Array, "2 2"]:
     return jnp.asarray([[0, 1], [0, 0]], complex)
 
 
-def dag(op: Shaped[Array, "*batch m n"] | AnyArray) -> Inexact[Array, "*batch n m"]:
+def dag(op: Shaped[Array, "*batch m n"] | Numbers) -> Inexact[Array, "*batch n m"]:
     """Hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
 
     Arguments:
@@ -204,7 +205,7 @@ def dag(op: Shaped[Array, "*batch m n"] | AnyArray) -> Inexact[Array, "*batch n 
     return jnp.conj(jnp.swapaxes(array, -1, -2))
 
 
-def tensor(*ops: Shaped[Array, "*op"] | AnyArray) -> Inexact[Array, "*product"]:
+def tensor(*ops: Shaped[Array, "*op"] | Numbers) -> Inexact[Array, "*product"]:
     """Tensor product of operators or of kets; the first factor is the slowest index.
 
     (A ⊗ B)_{(i k),(j l)} = A_ij B_kl.
@@ -236,7 +237,7 @@ def _kron(a: Array, b: Array) -> Array:
 
 
 def expect(
-    op: Shaped[Array, "*batch_a n n"] | AnyArray, rho: Shaped[Array, "*batch_b n"] | AnyArray, ket: bool | None = None
+    op: Shaped[Array, "*batch_a n n"] | Numbers, rho: Shaped[Array, "*batch_b n"] | Numbers, ket: bool | None = None
 ) -> Inexact[Array, "*batch"]:
     """Expectation value Tr(op rho), or <psi|op|psi> for a ket.
 
