@@ -39,12 +39,31 @@ class Quantity:
         return f"{number} {self.unit}".rstrip()
 
     def mathtext(self) -> str:
-        """The same for a picture's title, with a proper power of ten."""
+        """The same for a picture's title: a proper power of ten, and the interval's two ends where they differ."""
+        uneven = self._uneven()
+        if uneven is not None:
+            down, up = uneven
+            exponent = math.floor(math.log10(abs(self.value)))
+            exponent = 0 if -2 < exponent < 3 else exponent
+            digits = max(0, exponent + 1 - math.floor(math.log10(min(down, up))))
+            value, below, above = (f"{part / 10.0**exponent:.{digits}f}" for part in (self.value, down, up))
+            power = "" if exponent == 0 else rf" \times 10^{{{exponent}}}"
+            return rf"${value}^{{+{above}}}_{{-{below}}}{power}$ {self.unit}".rstrip()
         return re.sub(r"\)e\+?(-?\d+)", r") $\\times 10^{\1}$", str(self))
+
+    def _uneven(self) -> tuple[float, float] | None:
+        """The distances down and up to the ends of the interval, where they are known and differ by a tenth or more."""
+        if self.interval is None or None in self.interval or self.value == 0:
+            return None
+        low, high = (end for end in self.interval if end is not None)
+        down, up = self.value - low, high - self.value
+        return (down, up) if min(down, up) > 0 and max(down, up) > 1.1 * min(down, up) else None
 
     def range_text(self) -> str:
         """The 68 % interval in words, or nothing."""
         if self.interval is None:
             return ""
         low, high = ("open" if end is None else f"{end:.3g}" for end in self.interval)
-        return f"68 %: {low} to {high}"
+        uneven = self._uneven()
+        sides = "" if uneven is None else f" (-{uneven[0]:.2g} +{uneven[1]:.2g})"
+        return f"68 %: {low} to {high}{sides}"

@@ -7,7 +7,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 
-PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "lineax", "optax", "optimistix", "numpy", "scipy")
+PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "optax", "numpy", "scipy")
 OPTIONAL = ("matplotlib", "xarray", "zarr", "distributed", "dynamiqs", "qutip")
 FLAGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_disable_jit")
 ENVIRONMENT = ("JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_PREALLOCATE")

@@ -172,7 +172,7 @@ def _judged(fit: Any) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what computed the result."""
-    packages = ("jaxtls", "jax", "jaxlib", "diffrax", "optimistix", "numpy")
+    packages = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "optax", "numpy")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 

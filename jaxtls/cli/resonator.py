@@ -130,6 +130,7 @@ def report_of(
 def picture(found: ResonatorAnalysis, name: str) -> Figure:
     """Data, fit and residuals, where the loss goes, and the shift where one was fitted."""
     m = found.measured
+    critical = rf", $n_c$ = {found.derived['n_c'].mathtext()}" if "n_c" in found.derived else ""
     return resonator_fit(
         m.temperature,
         m.photons,
@@ -137,7 +138,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
         m.sigma,
         found.model,
         shift=(m.cold, m.shift, m.shift_sigma) if len(m.shift) else None,
-        title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()} ({found.verdict.word})",
+        title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()}{critical} ({found.verdict.word})",
     )
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import pathlib
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from .._progress import Progress
-from ..dynamics import evolve
-from ..fitting import Positive, fit, propagate
+from ..fitting import propagate
 from ..models.spring import EntropicSpring
 from ..plot import trace_fit
 from .report import Quantity, Report
+from .spring_fit import Traces, search_both, search_ring_down
 from .tables import Table, read_table
 
 BUNDLED = pathlib.Path(__file__).parent / "data" / "spring_trace.csv"
 TRACES = ("x", "x2")
-RTOL = 1e-4  # of the integration in the fit: far below any error bar
-TOLERANCE = 0.05  # error bars by which the fit's basis may move a point
 
 DESCRIBE = {
     "gamma": ("1/time", "relaxation rate of each TLS into its reservoir"),
@@ -73,7 +68,8 @@ def run(
     if at.get("omega") is None:
         at["omega"] = frequency_of(table) * float(np.sqrt(1 + np.exp(beta * at["splitting"])))
     auto = EntropicSpring(**at, beta=beta, n_spins=n_spins)
-    f, misfit = _fit(auto, alpha, table, n_starts, progress)
+    search = search_both if "x2" in table else search_ring_down
+    f, misfit = search(auto, alpha, columns_of(table), errors_in(table), n_starts, progress)
 
     wanted = {
         "R_S": (lambda m: m.entropic_ratio, "", "entropic frequency over effective frequency, static"),
@@ -83,10 +79,16 @@ def run(
     derived = {}
     for name, (function, unit, meaning) in wanted.items():
         value, stderr = propagate(function, f)
-        derived[name] = Quantity(float(value), float(stderr), unit, meaning)
+        # what follows from numbers held alone has no error of this fit
+        derived[name] = Quantity(float(value), float(stderr) or None, unit, meaning)
     reduced = float(f.chi2) / max(int(f.dof), 1)
-    notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
-    if "x2" not in table:
+    if "x2" in table:
+        notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]
+    else:
+        notes = [
+            f"Predictions are of a basis of {2 * f.model.n_levels} levels; those of half as many differ by up to "
+            f"{misfit:.1g} error bars."
+        ]
         notes.append(
             f"x alone gives a frequency and a damping: B is held at {at['splitting']:g} (--splitting); "
             "measure x2 to fit it."
@@ -108,12 +110,17 @@ def run(
     )
 
 
+def columns_of(table: Table) -> Traces:
+    """Times and traces as arrays."""
+    return Traces(jnp.asarray(table["time"]), {name: jnp.asarray(table[name]) for name in traces_in(table)})
+
+
 def traces_in(table: Table) -> tuple[str, ...]:
     """x, and x2 where it was measured too: a plain ring-down has x alone."""
     return tuple(name for name in TRACES if name in table)
 
 
-def errors_in(table: Table) -> dict[str, Any] | None:
+def errors_in(table: Table) -> dict[str, Array] | None:
     """Error bars of all traces, or None, so that the scatter gives the errors."""
     names = traces_in(table)
     if not all(f"{name}_error" in table for name in names):
@@ -134,80 +141,12 @@ def frequency_of(table: Table) -> float:
     return float(min(scan, key=misfit))
 
 
-class Trial(eqx.Module):
-    """A spring by its effective frequency in place of omega.
-
-    The data fix omega_eff = omega sqrt(p(B)) a hundred times better than omega or B alone. In (omega, B) that makes a
-    curved valley, which least squares follow in small steps; in (omega_eff, B) the valley is straight.
-    """
-
-    spring: EntropicSpring
-    gamma: Array | None
-    splitting: Array
-    frequency: Array
-
-    def build(self) -> EntropicSpring:
-        """The spring of these values (omega_0 = 0): omega = omega_eff sqrt(1 + e^{beta B})."""
-        omega = self.frequency * jnp.sqrt(1 + jnp.exp(self.spring.beta * self.splitting))
-        return dataclasses.replace(self.spring, gamma=self.gamma, splitting=self.splitting, omega=omega)
-
-
-def _fit(auto: EntropicSpring, alpha: float, table: Table, n_starts: int, progress: Progress) -> tuple[Any, float]:
-    """Fit with a small basis, compare with a run that chooses and checks its own, enlarge and repeat where they differ.
-
-    Returns the fit and the largest difference, in error bars.
-    """
-    ts = jnp.asarray(table["time"])
-    names = traces_in(table)
-    data = {name: jnp.asarray(table[name]) for name in names}
-    sigma = errors_in(table)
-
-    def predict(spring: EntropicSpring) -> dict[str, Any]:
-        sol = evolve(spring, spring.coherent_state(alpha), ts, observables=names, rtol=RTOL, throw=False)
-        return {name: sol.observables[name] for name in names}
-
-    values = auto
-    n_levels, n_modes = auto.coherent_state(alpha).shape[-1] + 16, min(2, int(auto.n_spins))
-    while True:
-        model = dataclasses.replace(values, n_levels=n_levels, n_modes=n_modes)
-        progress.stage(f"search {len(table)} times, {auto.n_spins} TLSs, {n_levels} levels, {n_modes} excitations")
-        trial = Trial(model, model.gamma, model.splitting, model.effective_frequency)
-        free = {
-            name: Positive() for name in ("gamma", "splitting", "frequency") if name != "splitting" or "x2" in names
-        }
-        f = fit(
-            progress.count(lambda trial: predict(trial.build())), trial, data, sigma=sigma, free=free,
-            n_starts=n_starts, key=jax.random.key(0),
-        )  # fmt: skip
-        progress.done(f"chi² {float(f.chi2):.4g}")
-        last = {name: Positive() for name in DESCRIBE if name != "splitting" or "x2" in names}
-        progress.stage(f"fit {', '.join(last)} from there")
-        model = f.model.build()
-        f = fit(progress.count(predict), model, data, sigma=sigma, free=last)
-        progress.done(f"chi² {float(f.chi2):.4g} of {int(f.dof)}")
-
-        progress.stage("check the basis")
-        values = dataclasses.replace(f.model, n_levels=None, n_modes="auto")
-        sol = evolve(values, values.coherent_state(alpha), ts, observables=names)
-        residuals = {name: np.sqrt(np.mean((data[name] - f.predicted[name]) ** 2)) for name in names}
-        bars = residuals if sigma is None else sigma
-        moved = [np.max(np.abs((sol.observables[name] - f.predicted[name]) / bars[name])) for name in names]
-        misfit = float(max(moved))
-        progress.done(f"moves the fit by {misfit:.1g} error bars")
-        larger = max(n_levels, int(sol.stats["n_levels"])), max(n_modes, int(sol.stats["n_coefficients"]) - 1)
-        if "x2" not in names:
-            # the tails that ask for hundreds of levels are those of x2: a mean needs few, and the note says how few
-            larger = min(larger[0], 64), min(larger[1], 3)
-        if misfit < TOLERANCE or larger == (n_levels, n_modes):
-            return f, misfit
-        n_levels, n_modes = larger
-
-
 def picture(table: Table, report: Report) -> Any:
     """Both traces, the fit and the residuals."""
-    names, sigma = traces_in(table), errors_in(table)
+    names, errors = traces_in(table), errors_in(table)
     data = {name: table[name] for name in names}
-    if sigma is None:
+    sigma: dict[str, Any] = errors or {}
+    if errors is None:
         scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
         sigma = {name: np.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"

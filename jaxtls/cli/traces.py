@@ -34,7 +34,7 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     digest = hashlib.sha256()
     for path in paths:
         digest.update(pathlib.Path(path).read_bytes())
-    table = Table(f"{len(found)} traces", digest.hexdigest(), found.columns, skipped=len(found.refused))
+    table = Table(f"{len(found)} traces", digest.hexdigest(), found.columns)
     return cut(in_our_units(table, reading), reading, LEAST), notes
 
 

@@ -30,7 +30,7 @@ class Shapes:
             parts += [flat.real, flat.imag] if is_complex else [flat.real]
         return jnp.concatenate([part.astype(jnp.result_type(float)) for part in parts])
 
-    def unflatten(self, flat: Array) -> PyTree:
+    def unflatten(self, flat: Array | np.ndarray) -> PyTree:
         """The inverse of `flatten`."""
         leaves, at = [], 0
         for shape, is_complex in zip(self.shapes, self.is_complex):

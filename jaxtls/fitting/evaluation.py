@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -92,26 +92,33 @@ class Evaluation:
         return jnp.mean(((self._plain(self._forward(u)) - data) * weight) ** 2)
 
 
-_kept: dict[Any, Evaluation] = {}
+_kept: dict[Hashable, object] = {}
+Built = TypeVar("Built")
 
 
 def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch: int, data: Array) -> Evaluation:
-    """The evaluation, kept for the next call only if `predict` is itself jitted.
+    """The evaluation, kept for the next call as `kept` does it."""
+    key = ("least squares", shapes.key(), n_batch, str(data.dtype))
+    return kept(predict, parameters, key, lambda: Evaluation(predict, parameters, shapes, n_batch, data.size))
+
+
+def kept(function: Callable, parameters: Parameters, key: Hashable, build: Callable[[], Built]) -> Built:
+    """What `build` makes of a function of a model, kept for the next call only if the function is itself jitted.
 
     Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
     """
-    if not isinstance(predict, Jitted):
-        return Evaluation(predict, parameters, shapes, n_batch, data.size)
+    if not isinstance(function, Jitted):
+        return build()
     try:
-        key = (predict, _content(parameters), shapes.key(), n_batch, str(data.dtype))
-        hash(key)
+        whole = (function, _content(parameters), key)
+        hash(whole)
     except (TypeError, ValueError):
-        return Evaluation(predict, parameters, shapes, n_batch, data.size)
-    if key not in _kept:
+        return build()
+    if whole not in _kept:
         while len(_kept) >= 8:
             _kept.pop(next(iter(_kept)))
-        _kept[key] = Evaluation(predict, parameters, shapes, n_batch, data.size)
-    return _kept[key]
+        _kept[whole] = build()
+    return cast(Built, _kept[whole])
 
 
 def _content(parameters: Parameters) -> Any:

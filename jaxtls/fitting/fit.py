@@ -54,7 +54,7 @@ def fit(
             or one number for each of its leaves; inf leaves a point out. None: 1, with the standard errors of the
             parameters scaled by the root of the reduced chi2.
         free: field name to transform; fields of nested models are written with dots ("bath.gamma").
-        method: "lm" (optimistix's Levenberg-Marquardt), or an optax optimiser, which sees the gradient of chi2 / N.
+        method: "lm" (Levenberg-Marquardt), or an optax optimiser, which sees the gradient of chi2 / N.
         n_starts: number of searches, the given start included; the others fill the ranges of the transforms evenly.
         key: shuffles the starts where more than one scalar is free; None: a fixed key.
         max_steps: most evaluations of a search; None: 128 for "lm", 4000 for optax.
@@ -78,7 +78,8 @@ def fit(
         >>> round(float(f.values["rate"]), 6), f.success
         (1.5, True)
 
-    Source: J. Rader, T. Lyons, P. Kidger, Optimistix, arXiv:2402.09983 (2024), for the default method.
+    Source: J. J. Moré, in Numerical Analysis, Lecture Notes in Mathematics 630, 105 (Springer, 1978), for the default
+    method.
     """
     # Checks
     traced = is_traced(model, data, sigma)
@@ -154,19 +155,21 @@ def result_of(
     flat = functools.partial(jnp.asarray, dtype=v.dtype)
     result = FitResult(
         model=parameters.put(v),
-        values={name: jnp.asarray(value) for name, value in parameters.split(v).items()},
-        stderr=parameters.split(flat(stderr)),
+        values={name: flat(value) for name, value in parameters.split(values).items()},
+        stderr={name: flat(value) for name, value in parameters.split(stderr).items()},
         covariance=flat(covariance),
         names=parameters.names,
         chi2=flat(chi2),
         dof=dof,
-        residuals=shapes.unflatten(flat((prediction - problem.data) * w)),
-        predicted=shapes.unflatten(flat(prediction)),
+        residuals=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray((prediction - problem.data) * w, v.dtype))),
+        predicted=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray(prediction, v.dtype))),
         success=success,
         message="",
         identifiability=known,
         n_steps=search.steps,
-        start_values={name: jnp.stack([parameters.split(flat(row))[name] for row in v0]) for name in parameters.start},
+        start_values={
+            name: flat(np.stack([parameters.split(row)[name] for row in np.asarray(v0)])) for name in parameters.start
+        },
         start_chi2=flat([search.chi2 for search in searches]),
         parameters=parameters,
     )

@@ -17,7 +17,7 @@ from .._checks import is_traced, require, size
 from . import solvers
 from .ascent import Climb, Peak, Settings, climb
 from .estimates import AbstractFit, plain, short
-from .evaluation import over_starts
+from .evaluation import kept, over_starts
 from .identifiability import Identifiability, identify
 from .modes import either
 from .parameters import Parameters, collect
@@ -86,6 +86,8 @@ def fit_likelihood(
 
     Arguments:
         log_likelihood: model -> ln L of the data, a real scalar, twice differentiable by JAX; the data are closed over.
+            Compiled once a call; decorate it with `equinox.filter_jit` to have the compiled fit kept for further calls
+            (from other starting values, say).
         model: any `equinox.Module` or dataclass; its values are the first start, and what is not free stays as it is.
         free: field name to transform; fields of nested models are written with dots ("source.rates_up").
         n_starts: number of searches, the given start included; the others fill the ranges of the transforms evenly.
@@ -119,7 +121,8 @@ def fit_likelihood(
     dtype = _check_value(log_likelihood, parameters)
     v0 = parameters.starts(n_starts, key)
     u0 = np.asarray(jax.vmap(parameters.inverse)(jnp.asarray(v0, float)), float)
-    evaluate = _compiled(log_likelihood, parameters, n_starts)
+    form = ("likelihood", n_starts, str(dtype))
+    evaluate = kept(log_likelihood, parameters, form, lambda: _compiled(log_likelihood, parameters, n_starts))
     settings = Settings(parameters.max_steps(), float(atol), float(jnp.finfo(dtype).eps))
     searches = climb(settings, u0, evaluate, max_steps, progress)
     return _result(parameters, settings, v0, searches)
@@ -193,15 +196,17 @@ def _result(parameters: Parameters, settings: Settings, v0: np.ndarray, searches
     value = np.nan if search.best is None else float(search.best.value)
     return LikelihoodFit(
         model=parameters.put(v),
-        values={name: jnp.asarray(part) for name, part in parameters.split(v).items()},
-        stderr=parameters.split(flat(stderr)),
+        values={name: flat(part) for name, part in parameters.split(values).items()},
+        stderr={name: flat(part) for name, part in parameters.split(stderr).items()},
         covariance=flat(covariance),
         names=parameters.names,
         success=search.code == solvers.CONVERGED,
         message=_message(search, known),
         identifiability=known,
         n_steps=search.steps,
-        start_values={name: jnp.stack([parameters.split(flat(row))[name] for row in v0]) for name in parameters.start},
+        start_values={
+            name: flat(np.stack([parameters.split(row)[name] for row in np.asarray(v0)])) for name in parameters.start
+        },
         parameters=parameters,
         log_likelihood=flat(value),
         start_log_likelihood=flat(ends),

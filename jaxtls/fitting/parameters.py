@@ -205,7 +205,7 @@ def collect(model: PyTree, free: Mapping[str, Any]) -> Parameters:
         transform.check(f"model.{path}", real(f"model.{path}", value))
         start[path] = np.asarray(value, dtype=jnp.result_type(float))
         try:
-            shape = np.shape(transform.inverse(jnp.asarray(start[path])))
+            shape = jax.eval_shape(transform.inverse, start[path]).shape
         except (TypeError, ValueError):
             shape = None
         fits = shape == start[path].shape

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from jaxtyping import Array, Float, PyTree
 
 from .estimates import AbstractFit, plain, short
@@ -66,7 +66,7 @@ class FitResult(AbstractFit):
         """Probability of a chi2 at least as large if the model and sigma are right; nan without degrees of freedom."""
         if self.dof <= 0:
             return jnp.full_like(self.chi2, jnp.nan)
-        return jax.scipy.special.gammaincc(self.dof / 2, self.chi2 / 2)
+        return jnp.asarray(scipy.special.gammaincc(self.dof / 2, np.asarray(self.chi2) / 2), self.chi2.dtype)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the model and the arrays of predictions, ready for `json.dumps`; null where not finite."""

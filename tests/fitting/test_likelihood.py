@@ -100,3 +100,22 @@ def test_words():
     assert not bad.success and "not finite at the start" in bad.message
     with pytest.raises(ValueError, match="log_likelihood"):
         jt.fit_likelihood(lambda m: 1j * m.a, PAIR, free={"a": jt.Real()})
+
+
+def test_a_jitted_likelihood_is_compiled_once():
+    """Other starting values of the same shapes trace nothing again; a plain function is compiled at every call."""
+    traces = []
+    x = jnp.asarray([0.3, 0.5, 0.2])
+
+    def ll(m):
+        traces.append(1)
+        return jnp.sum(jnp.log(m.a) - m.a * x)
+
+    jitted, free = eqx.filter_jit(ll), {"a": jt.Positive()}
+    first = jt.fit_likelihood(jitted, PAIR, free=free)
+    count = len(traces)
+    second = jt.fit_likelihood(jitted, Pair(jnp.asarray(7.0), PAIR.b), free=free)
+    assert len(traces) == count and second.success
+    np.testing.assert_allclose(first.values["a"], second.values["a"], rtol=1e-5)
+    jt.fit_likelihood(ll, PAIR, free=free)
+    assert len(traces) > count

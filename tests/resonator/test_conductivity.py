@@ -69,7 +69,7 @@ def test_saturations_are_their_formulas(form):
         "standard": lambda: 1 / np.sqrt(1 + (n / c) ** b),
         "earnest": lambda: (1 + n / c) ** -b,
         "power": lambda: 1 / (1 + (n / c) ** b),
-        "logarithmic": lambda: b * np.log(1 + (np.exp(1 / b) - 1) / (1 + n / c)),
+        "logarithmic": lambda: b * np.log(1 + (np.exp(1 / b) - 1) / np.sqrt(1 + n / c)),
         "none": lambda: np.ones(4),
     }[form]()
     law = (jnp.array(c), jnp.array(b1), jnp.array(b))

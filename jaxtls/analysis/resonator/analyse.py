@@ -45,7 +45,7 @@ def analyse_resonator(
     chi2 says that error bars are too small; F tan delta and n_c have profile likelihoods, and so has the verdict.
 
     Arguments:
-        temperature: T of each row [K], (R,); > 0.
+        temperature: T of each row [K], (R,); > 0. Columns of a pandas or Polars frame will do, here and below.
         photon_number: n of each row, or one number for all; >= 0.
         quality_factor: Q_i of each row; > 0. Without these three the shift is fitted alone.
         frequency: of the resonance [Hz].
@@ -100,7 +100,7 @@ def analyse_resonator(
     )  # fmt: skip
     derived = derived_of(searcher, choice, fit, scale, profiles)
     verdict = _verdict(searcher, choice, best, profiles)
-    notes = notes_of(measured, searcher, choice, fit, scale, derived, verdict.word, bootstrap)
+    notes = notes_of(measured, searcher, choice, scale, derived, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(
         measured, choice.chosen, choice.has_gap, fit, scale, fixed, derived, table, verdict, profiles, notes

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from ...fitting import FitResult
 from ..quantity import Quantity
 from .choice import AS_GOOD, Choice
 from .measured import Measured, drives_of, levels_of
@@ -17,7 +16,6 @@ def notes_of(
     measured: Measured,
     searcher: Searcher,
     choice: Choice,
-    fit: FitResult,
     scale: float,
     derived: dict[str, Quantity],
     word: str,
@@ -45,9 +43,9 @@ def notes_of(
         why = "one temperature says nothing of a gap" if levels == 1 else "no row is hot enough to ask for one"
         notes.append(f"No term of quasiparticles: {why}.")
     elif len(measured.quality):
-        hottest = float(measured.temperature.max())
-        drive = float(measured.photons.max())
-        share = float(fit.model.quasiparticle_loss(hottest) / fit.model.loss(hottest, drive))
+        row = int(np.lexsort((measured.photons, measured.temperature))[-1])
+        hottest = float(measured.temperature[row])
+        share = searcher.quasiparticle_share(choice.chosen, choice.best, row)
         if share < 0.2:
             notes.append(
                 f"Quasiparticles make at most {100 * share:.2g} % of the loss at {hottest:g} K: "

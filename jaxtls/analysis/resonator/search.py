@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -84,32 +85,100 @@ class Space:
         return values, slope
 
 
-@functools.partial(jax.jit, static_argnames=("quasiparticles",))
-def _program(
-    values: Array, form: Array, frequency: Array, rows: tuple[Array, Array, Array], quasiparticles: str
-) -> tuple[Array, Array]:
+# The program runs a thousand times on a hundred rows: it is worth no optimisation.
+LIGHT = {
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+    "xla_cpu_use_fusion_emitters": False,
+}
+
+
+class Rows(NamedTuple):
+    """Conditions of the rows of loss (R,) and of shift (S,), padded, and where each stands among the temperatures."""
+
+    temperature: np.ndarray
+    photons: np.ndarray
+    cold: np.ndarray
+    levels: np.ndarray
+    level: np.ndarray
+    cold_level: np.ndarray
+
+    @classmethod
+    def of(cls, measured: Measured) -> Rows:
+        """The rows of a measurement."""
+        both = np.concatenate([measured.temperature, measured.cold])
+        levels, level = np.unique(both, return_inverse=True)
+        level, cold_level = np.split(level, [len(measured.temperature)])
+        temperature, photons, cold = map(_padded, (measured.temperature, measured.photons, measured.cold))
+        return cls(temperature, photons, cold, _padded(levels), _padded(level, 0), _padded(cold_level, 0))
+
+
+def _padded(column: np.ndarray, value: float | int = 1.0) -> np.ndarray:
+    return np.pad(column, (0, -len(column) % PAD), constant_values=value)
+
+
+@functools.cache
+def _program(quasiparticles: str) -> Callable[..., tuple[Array, Array]]:
+    """`_evaluate` compiled in as little time as may be."""
+    function = functools.partial(_evaluate, quasiparticles=quasiparticles)
+    light, usual = jax.jit(function, compiler_options=LIGHT), jax.jit(function)
+
+    def program(*arguments: Any) -> tuple[Array, Array]:
+        try:
+            return light(*arguments)  # type: ignore[no-any-return]
+        except jax.errors.JaxRuntimeError:
+            # an XLA that does not know these options any more
+            return usual(*arguments)  # type: ignore[no-any-return]
+
+    return program
+
+
+def _evaluate(values: Array, form: Array, frequency: Array, rows: Rows, quasiparticles: str) -> tuple[Array, Array]:
     """ln Q and shift (K, N), and their derivatives (K, N, 8), by whichever form the index names."""
-    temperature, photons, cold = rows
+    temperature, photons, cold = rows.temperature, rows.photons, rows.cold
+    critical, amplitude = NAMES.index("critical_temperature"), NAMES.index("quasiparticle_amplitude")
 
     def branch(name: str, model: ResonatorLoss) -> Array:
         return dataclasses.replace(model, saturation=name).tls_loss(temperature, photons)
 
-    def predict(v: Array) -> Array:
+    def hot(tc: Array) -> tuple[Array, Array]:
+        """Loss and shift by quasiparticles of amplitude 1, at each temperature once."""
+        model = ResonatorLoss(
+            frequency=frequency,
+            loss_tangent=0.0,
+            critical_temperature=tc,
+            quasiparticle_amplitude=1.0,
+            quasiparticles=quasiparticles,
+        )
+        return model.quasiparticle_loss(rows.levels), model.quasiparticle_shift(rows.levels)
+
+    def along(tc: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        # Integrals over the density of states depend on Tc alone: they are differentiated once, not by eight columns.
+        return jax.jvp(hot, (tc,), (jnp.ones_like(tc),))
+
+    def cool(tc: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+        return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), jax.eval_shape(jax.vmap(along), tc))
+
+    terms = jax.lax.cond(jnp.any(values[:, amplitude] > 0), jax.vmap(along), cool, values[:, critical])
+
+    def predict(v: Array, terms: tuple[tuple[Array, Array], tuple[Array, Array]]) -> Array:
         fields: dict[str, Any] = {name: v[i] for i, name in enumerate(NAMES)}
         model = ResonatorLoss(frequency=frequency, quasiparticles=quasiparticles, **fields)
+        step = v[critical] - jax.lax.stop_gradient(v[critical])
+        loss, shift = (v[amplitude] * (at + slope * step) for at, slope in zip(*terms, strict=True))
         parts = []
         if temperature.size:
             tls = jnp.stack([branch(name, model) for name in FORMS])[form]
-            parts.append(-jnp.log(tls + model.quasiparticle_loss(temperature) + model.constant_loss))
+            parts.append(-jnp.log(tls + loss[rows.level] + model.constant_loss))
         if cold.size:
-            parts.append(model.frequency_shift(cold))
+            parts.append(model.tls_shift(cold) + shift[rows.cold_level] + model.shift_offset)
         return jnp.concatenate(parts)
 
-    def twice(v: Array) -> tuple[Array, Array]:
-        p = predict(v)
+    def twice(v: Array, terms: tuple[tuple[Array, Array], tuple[Array, Array]]) -> tuple[Array, Array]:
+        p = predict(v, terms)
         return p, p
 
-    jacobian, prediction = jax.vmap(jax.jacfwd(twice, has_aux=True))(values)
+    jacobian, prediction = jax.vmap(jax.jacfwd(twice, has_aux=True))(values, terms)
     return prediction, jacobian
 
 
@@ -123,16 +192,15 @@ class Searcher:
         n_loss, n_shift = len(measured.quality), len(measured.shift)
         ends = n_loss + -n_loss % PAD
         self.keep = np.concatenate([np.arange(n_loss), ends + np.arange(n_shift)])
-        columns = (measured.temperature, measured.photons, measured.cold)
-        self.rows = tuple(jnp.asarray(np.pad(c, (0, -len(c) % PAD), constant_values=1.0)) for c in columns)
+        self.rows = Rows.of(measured)
 
     def predict(self, form: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predictions (K, N) and derivatives (K, N, 8) at values (K, 8), K up to the size of a batch."""
         given = len(values)
         values = np.concatenate([values, np.repeat(values[:1], BATCH - given, axis=0)])
         index = FORMS.index("none" if form == "no TLS" else form)
-        arguments = jnp.asarray(values), jnp.asarray(index), jnp.asarray(self.measured.frequency), self.rows
-        prediction, jacobian = _program(*arguments, quasiparticles=self.quasiparticles)
+        frequency = np.asarray(self.measured.frequency, float)
+        prediction, jacobian = _program(self.quasiparticles)(values, np.asarray(index), frequency, self.rows)
         return np.asarray(prediction)[:given, self.keep], np.asarray(jacobian)[:given, self.keep]
 
     def run(
@@ -202,10 +270,17 @@ class Searcher:
 
     def tls_share(self, form: str, optimum: Optimum, row: int) -> float:
         """The share of a row's loss that TLSs make."""
+        return self._share(form, optimum, row, "loss_tangent")
+
+    def quasiparticle_share(self, form: str, optimum: Optimum, row: int) -> float:
+        """The share of a row's loss that quasiparticles make."""
+        return self._share(form, optimum, row, "quasiparticle_amplitude")
+
+    def _share(self, form: str, optimum: Optimum, row: int, name: str) -> float:
         without = optimum.values.copy()
-        without[0] = 0.0
+        without[NAMES.index(name)] = 0.0
         logs = self.predict(form, np.stack([optimum.values, without]))[0][:, row]
-        # without TLSs, quasiparticles and a constant there is no loss at all
+        # where nothing else loses energy, all of it is theirs
         return float(-np.expm1(logs[0] - logs[1])) if np.isfinite(logs[1]) else 1.0
 
     def result(self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None) -> FitResult:

@@ -37,7 +37,7 @@ class ResonatorLoss(eqx.Module):
         TLS = F delta tanh(x) / sqrt(1 + (n / n_c)^beta2)                    saturation="standard", n_c = critical_power
         TLS = F delta tanh(x) (1 + n / n_c)^-beta2                           saturation="earnest"
         TLS = F delta tanh(x) / (1 + (n / n_c)^beta2)                        saturation="power"
-        TLS = F delta tanh(x) beta2 ln[1 + (e^(1/beta2) - 1)/(1 + n/n_c)]    saturation="logarithmic"
+        TLS = F delta tanh(x) beta2 ln[1 + (e^(1/beta2) - 1)/sqrt(1 + n/n_c)]    saturation="logarithmic"
         TLS = F delta tanh(x)                                                saturation="none"
         quasiparticles = A exp(-1.76 Tc/T) sinh(x) K_0(x)                    quasiparticles="dilute"
         quasiparticles = alpha sigma_1(T)/sigma_2(T), alpha = pi A/4         quasiparticles="mattis-bardeen"

@@ -4,10 +4,11 @@ r"""How a drive of n photons weakens the loss by TLSs: the factors that multiply
     crowley      1 / sqrt(1 + n^beta tanh(x) / (D T^beta1))
     earnest      (1 + n / n_c)^-beta
     power        1 / (1 + (n / n_c)^beta)
-    logarithmic  beta ln[1 + (e^(1/beta) - 1) / (1 + n / n_c)]
+    logarithmic  beta ln[1 + (e^(1/beta) - 1) / sqrt(1 + n / n_c)]
 
-The last is 1 - beta ln(n / n_c) between n_c and e^(1/beta) n_c, the law of TLSs whose energies others make jitter, and
-continues it smoothly to n = 0 and to n -> infinity, where a bare logarithm has no value or turns negative.
+The last is 1 - (beta/2) ln(n / n_c) between n_c and e^(2/beta) n_c, a logarithm of the field, which is the law of TLSs
+whose energies others make jitter. It continues smoothly to n = 0, and to the 1/sqrt(n) of a field that outdoes the
+jitter, where a bare logarithm has no value or turns negative; these two ends are this library's.
 
 Sources: D. P. Pappas et al., IEEE Trans. Appl. Supercond. 21, 871 (2011) (standard); K. D. Crowley et al., Phys. Rev. X
 13, 041005 (2023) (crowley); C. T. Earnest et al., Supercond. Sci. Technol. 31, 125013 (2018) (earnest); L. Faoro and
@@ -50,7 +51,8 @@ def reduction(
         return (1 + photons / critical) ** -exponent
     if form == "logarithmic":
         y = photons / critical
-        return 1 + exponent * (jnp.log1p(y * jnp.exp(-1 / exponent)) - jnp.log1p(y))
+        root = jnp.sqrt(1 + y)
+        return 1 + exponent * (jnp.log1p(y / (1 + root) * jnp.exp(-1 / exponent)) - jnp.log1p(y) / 2)
     # n^beta has no finite slope at n = 0; the inner `where` keeps the other parameters' gradients finite there.
     drive = jnp.where(photons > 0, jnp.where(photons > 0, photons, 1.0) ** exponent, 0.0)
     if form == "crowley":
@@ -79,5 +81,7 @@ def half_power_photons(
     elif form == "power":
         ratio = (np.sqrt(2) - 1) ** (1 / exponent)
     else:
-        ratio = jnp.expm1((1 - np.sqrt(0.5)) / exponent) / -jnp.expm1(-np.sqrt(0.5) / exponent)
+        # e^{c/beta} may overflow to inf, which is right
+        root = jnp.exp((1 - np.sqrt(0.5)) / exponent) * jnp.expm1(-1 / exponent) / jnp.expm1(-np.sqrt(0.5) / exponent)
+        ratio = root**2 - 1
     return jnp.broadcast_to(critical * ratio, jnp.shape(temperature))
