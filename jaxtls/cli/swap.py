@@ -60,6 +60,9 @@ def read(path: str | pathlib.Path) -> Table:
     Arguments:
         path: a CSV file, rows in any order; points may be missing.
 
+    Returns:
+        The table, checked.
+
     Raises:
         InputError: one sentence on the first fault.
     """

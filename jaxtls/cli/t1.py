@@ -59,6 +59,9 @@ def read(path: str | pathlib.Path) -> Table:
     Arguments:
         path: a CSV file, rows in any order; rows of one time_h make one scan.
 
+    Returns:
+        The table, checked.
+
     Raises:
         InputError: one sentence on the first fault.
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import equinox as eqx
 import equinox.internal as eqxi
@@ -32,6 +33,10 @@ BOUND = 16**3
 # Bytes of states that reverse mode keeps; beyond, some are computed again.
 CHECKPOINT_BYTES = 2**24
 SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+
+
+# Loops as Equinox names them: without reverse mode, with checkpoints, with all states kept.
+Loop = Literal["lax", "checkpointed", "bounded"]
 
 
 class Task(eqx.Module):
@@ -68,16 +73,16 @@ def solved(
     def run(numbers: PyTree) -> tuple:
         return _searched(make(numbers), rtol, atol, order)
 
-    def held(known: tuple, kind: str) -> tuple[Callable[[PyTree], PyTree], PyTree]:
+    def held(known: tuple, kind: Loop) -> tuple[Callable[[PyTree], PyTree], PyTree]:
         """The run as a function of the numbers that can vary, and those."""
         floats, whole = eqx.partition(known[0], eqx.is_inexact_array)
         return lambda floats: _repeated(make(eqx.combine(floats, whole)), known[1], kind), floats
 
-    def pushed(known: tuple, tangents: PyTree, kind: str = "lax") -> PyTree:
+    def pushed(known: tuple, tangents: PyTree, kind: Loop = "lax") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.jvp(repeated, (floats,), (tangents,))[1]
 
-    def pulled(known: tuple, cotangents: PyTree, kind: str = "checkpointed") -> PyTree:
+    def pulled(known: tuple, cotangents: PyTree, kind: Loop = "checkpointed") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.vjp(repeated, floats)[1](cotangents)[0]
 
@@ -159,7 +164,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     return records, counts, knots[k]
 
 
-def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
+def _repeated(task: Task, counts: Array, kind: Loop) -> PyTree:
     """The same run by known numbers of steps, as one loop of all steps.
 
     "lax" for forward mode, "checkpointed" for reverse mode, "bounded" for both and for second derivatives.
@@ -203,5 +208,5 @@ def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
     if kind == "bounded":
         # No silent derivative of half a run.
         found = (*found[:3], [jnp.where(total <= BOUND, held, jnp.nan) for held in found[3]])
-    at_outputs = structure.unflatten([held[:-1] for held in found[3]])
+    at_outputs = jax.tree.unflatten(structure, [held[:-1] for held in found[3]])
     return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.places], at_outputs))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -109,7 +110,7 @@ def _forms(
     hermitian: bool,
 ) -> tuple[PyTree, np.ndarray | None, int, tuple[tuple[int, ...], ...]]:
     form, _, edge, levels = structure(terms, jumps, state, window)
-    filled = ()
+    filled: tuple[tuple[int, ...], ...] = ()
     if isinstance(form, BlockPlan):
         filled = filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
     return form, edge, levels, filled
@@ -155,7 +156,7 @@ def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> inter
     kept = recorder(form, weights, unit, problem)
     at_edge = None if plan.edge is None else form.marked(plan.edge)
 
-    def record(t: Array, parts: PyTree) -> dict:
+    def record(t: ArrayLike, parts: PyTree) -> dict:
         z = form.joined(parts)
         found = kept(t, z)
         if at_edge is not None:
@@ -169,6 +170,7 @@ def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> inter
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
     """The right-hand side on the parts of a state, and what keeps them Hermitian."""
+    field: Callable
     if isinstance(form, BlockPlan):
         field = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
