@@ -10,11 +10,12 @@ from .harness import device
 
 @dataclass(frozen=True)
 class Settings:
-    """Small sizes or full ones, with or without peers, and the most seconds of one peer's run (spring)."""
+    """Small sizes or full ones, with or without peers, the most seconds of one peer's run (spring); for which card."""
 
     quick: bool
     peers: bool
     peer_budget: float = 600.0
+    target: str = "h200"
 
     @property
     def repeats(self) -> int:

@@ -15,6 +15,7 @@ from .analysis.trace_table import TraceTable as TraceTable
 from .analysis.trace_table import fit_traces as fit_traces
 from .analysis.traces import TraceFit as TraceFit
 from .analysis.traces import fit_trace as fit_trace
+from .citation import cite as cite
 from .dynamics import AbstractModel as AbstractModel
 from .dynamics import Plan as Plan
 from .dynamics import Solution as Solution

@@ -1,4 +1,4 @@
-"""`python -m jaxtls`: fits, figures, ensembles and versions from the command line, a thin face over public names."""
+"""`python -m jaxtls`: fits, figures, ensembles, citations and documentation, a thin face over public names."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .cli import ensemble, fit, info, reproduce
+from .cli import cite, docs, ensemble, fit, info, reproduce
 from .cli.tables import InputError
 
 
 def parser() -> argparse.ArgumentParser:
     """The command's arguments."""
     top = argparse.ArgumentParser(
-        prog="jaxtls", description="Two-level systems coupled to oscillators, fitted by gradients."
+        prog="jaxtls",
+        description="Two-level systems coupled to oscillators and baths: fit data, reproduce figures, run ensembles.",
     )
     top.add_argument("--version", action="version", version=f"jaxtls {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (fit, reproduce, ensemble, info):
+    for command in (fit, reproduce, ensemble, cite, docs, info):
         command.add(commands)
     return top
 

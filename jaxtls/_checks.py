@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from typing import Any
+from typing import Any, TypeVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import get_opaque_trace_state
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
+
+T = TypeVar("T", bound=PyTree)
 
 
 def concrete(value: Any) -> np.ndarray | None:
@@ -149,3 +152,20 @@ def times(name: str, value: Any) -> Array:
         steps = np.diff(known)
         require(bool(np.all(steps > 0)), name, "be strictly ascending", value, "Sort the times and drop repeated ones.")
     return array
+
+
+def refused(
+    value: T, bad: ArrayLike, message: str, throw: bool | None = None, error: type[Exception] = ValueError
+) -> T:
+    """The value, unless `bad`. Where that is known it raises; else each number of the value is NaN, which no program
+    waits for, or with `throw` an error is raised at run time, by way of the host.
+    """
+    known = concrete(bad) if concrete(bad) is not None else concrete(jax.lax.stop_gradient(bad))
+    if known is not None:
+        if bool(np.any(known)):
+            raise error(message)
+        return value
+    if throw:
+        return eqx.error_if(value, bad, message)
+    numeric = lambda leaf: jnp.issubdtype(jnp.result_type(leaf), jnp.inexact)
+    return jax.tree.map(lambda leaf: jnp.where(bad, jnp.nan, leaf) if numeric(leaf) else leaf, value)

@@ -12,8 +12,10 @@ import pytest
 import jaxtls
 
 ROOT = pathlib.Path(jaxtls.__file__).parent
+ROOMS = ("quantum", "dynamics", "lindblad", "models", "ensemble", "fitting")
 # Each room may import those named; files at the top of the package come last.
 ALLOWED = {
+    "citation": set(),
     "numerics": set(),
     "quantum": {"numerics"},
     "dynamics": {"numerics", "quantum"},
@@ -25,7 +27,8 @@ ALLOWED = {
     "plot": {"quantum", "fitting", "analysis"},
     "interop": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "analysis"},
     "reproduce": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "plot", "interop"},
-    "cli": {"quantum", "dynamics", "lindblad", "models", "ensemble", "fitting", "analysis", "plot", "reproduce"},
+    "docs": {"reproduce"},
+    "cli": {*ROOMS, "analysis", "plot", "reproduce", "docs"},
 }
 SHARED = {"_checks", "_progress"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}
@@ -53,9 +56,89 @@ def test_imports_run_one_way(path):
         assert target in ALLOWED[room] | SHARED | {room} | outside, f"{path.name} imports {target}"
 
 
+def imported_files(root):
+    """File -> those of the package that it imports, at its top or in a function, for types alone or not."""
+    files = {}
+    for path in sorted(root.rglob("*.py")):
+        parts = path.relative_to(root).with_suffix("").parts
+        files[parts[:-1] if parts[-1] == "__init__" else parts] = path
+    found = {}
+    for name, path in files.items():
+        package = name if path.name == "__init__.py" else name[:-1]
+        found[path] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules = [tuple(a.name.split("."))[1:] for a in node.names if a.name.split(".")[0] == root.name]
+            elif isinstance(node, ast.ImportFrom):
+                words = tuple(node.module.split(".")) if node.module else ()
+                if node.level == 0 and words[:1] != (root.name,):
+                    continue
+                base = package[: len(package) - node.level + 1] + words if node.level else words[1:]
+                modules = [(*base, a.name) if (*base, a.name) in files else base for a in node.names]
+            else:
+                continue
+            # A folder's __init__ hands its files' names on, and is none of the files that the names live in.
+            targets = {files[m] for m in modules if m in files}
+            found[path] |= {t for t in targets if t.name != "__init__.py"} - {path}
+    return found
+
+
+def circles(imports):
+    """Files that import one another, directly or through others."""
+    reached = {path: set(targets) for path, targets in imports.items()}
+    for middle in reached:
+        for targets in reached.values():
+            if middle in targets:
+                targets |= reached[middle]
+    return sorted(path for path, targets in reached.items() if path in targets)
+
+
+def test_no_files_import_each_other():
+    assert [str(p.relative_to(ROOT)) for p in circles(imported_files(ROOT))] == []
+
+
+CIRCLE = {
+    "direct": {"a.py": "from .b import y", "b.py": "from .a import x"},
+    "for types": {
+        "a.py": "from .b import y",
+        "b.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .a import x",
+    },
+    "in a function": {"a.py": "from . import b", "b.py": "def f():\n    from .a import x\n    return x"},
+    "through a third": {"a.py": "from .room.b import y", "room/b.py": "from ..c import z", "c.py": "from pkg import a"},
+    "absolute": {"a.py": "import pkg.b", "b.py": "from pkg.a import x"},
+}
+
+
+@pytest.mark.parametrize("kind", CIRCLE)
+def test_the_look_for_circles_finds_one(kind, tmp_path):
+    root = tmp_path / "pkg"
+    for name, text in {**CIRCLE[kind], "__init__.py": "from .a import x", "free.py": "from .a import x"}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    found = {p.relative_to(root).as_posix() for p in circles(imported_files(root))}
+    assert found == set(CIRCLE[kind])
+
+
 def test_only_one_file_meets_diffrax():
     users = [p.name for p in ROOT.rglob("*.py") if re.search(r"^import diffrax$", p.read_text(), re.M)]
     assert users == ["diffrax.py"]
+
+
+def test_no_file_asks_what_an_object_happens_to_have():
+    """Contracts are base classes or protocols; `interop` alone meets objects of other libraries without one."""
+    asking = [
+        str(path.relative_to(ROOT))
+        for path in ROOT.rglob("*.py")
+        if "interop" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "hasattr"
+    ]
+    assert asking == []
+
+
+def test_only_one_file_meets_tqdm():
+    users = [p.name for p in ROOT.rglob("*.py") if re.search(r"^(import|from) tqdm", p.read_text(), re.M)]
+    assert users == ["_progress.py"]
 
 
 def test_import_changes_no_flag_and_starts_no_device():

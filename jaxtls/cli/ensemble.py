@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import Help
 from .tables import InputError
 
 if TYPE_CHECKING:
@@ -26,12 +27,15 @@ srun --cpus-per-task=$SLURM_CPUS_PER_TASK \\
     python -m jaxtls ensemble glass.py:one --n 1000000 --store glass --part $SLURM_ARRAY_TASK_ID/64
 """
 ARRAY = f"""\
-A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a failure of the node or
-a preemption Slurm starts a task again by itself (--requeue); after an error of its own or the end of its time,
-`sbatch --array=17 parts.sbatch` does. Both go on where it was. K is written out: it stays 64 then.
+A job array of SLURM, parts.sbatch. Each task has one GPU and knows its number alone. After a
+failure of the node or a preemption Slurm starts a task again by itself (--requeue); after an error
+of its own or the end of its time, `sbatch --array=17 parts.sbatch` does. Both go on where it was. K
+is written out: it stays 64 then. A merge that waited for a task that failed waits for ever: cancel
+it, and send it again.
 
 {SBATCH}
-sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) --wrap="python -m jaxtls merge glass --out glass.npz"
+sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) \\
+    --wrap="python -m jaxtls merge glass --out glass.npz"
 """
 
 
@@ -42,14 +46,14 @@ def add(commands: Any) -> None:
         help="average a function of a random key, in parts on a cluster",
         description="Average a function of a random key over n realizations, or compute part k of K of them.",
         epilog=ARRAY,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     one.add_argument("function", metavar="SCRIPT.py:NAME", help="the realization; or PACKAGE.MODULE:NAME")
     one.add_argument("--n", type=int, required=True, help="number of realizations in all")
     one.add_argument("--store", required=True, help="folder for the values, common to all parts")
     one.add_argument("--part", type=_part, metavar="k/K", help="compute this part alone, 0 <= k < K")
-    one.add_argument("--seed", type=int, default=0, help="of jax.random.key (default 0)")
-    one.add_argument("--batch-size", type=_batch, default="auto", help="realizations at a time (default auto)")
+    one.add_argument("--seed", type=int, default=0, help="of jax.random.key")
+    one.add_argument("--batch-size", type=_batch, default="auto", help="realizations at a time")
     one.add_argument("--target-error", type=float, help="stop at this standard error of the mean; not with --part")
     one.add_argument("--single", action="store_true", help="single precision")
     one.set_defaults(run=run)
@@ -112,15 +116,29 @@ def run_merge(options: argparse.Namespace) -> int:
     found = _plainly(lambda: merge(options.store, partial=options.partial))
     print(found)
     if options.out is not None:
-        arrays: dict[str, Any] = {
-            "count": np.asarray(found.count),
-            "failed_indices": np.asarray(found.failed_indices, dtype=np.int64),
-        }
-        for ending, tree in (("", found.mean), ("_std", found.std), ("_sem", found.sem)):
-            arrays |= {f"{name}{ending}": np.asarray(x) for name, x in zip(found.names, jax.tree.leaves(tree))}
         with _writable(options.out) as file:
-            np.savez(file, **arrays)
+            np.savez(file, **_arrays(found))
     return 0
+
+
+def _arrays(found: EnsembleResult) -> dict[str, Any]:
+    """What `--out` writes, by name; a leaf whose name, or NAME_std, is taken gets a _ and is told of."""
+    import jax
+
+    arrays = {
+        "count": np.asarray(found.count),
+        "failed_indices": np.asarray(found.failed_indices, dtype=np.int64),
+    }
+    endings = ("", "_std", "_sem")
+    parts = [jax.tree.leaves(tree) for tree in (found.mean, found.std, found.sem)]
+    for i, name in enumerate(found.names):
+        free = name
+        while any(free + ending in (*arrays, *found.names[i + 1 :], "file") for ending in endings):
+            free += "_"
+        if free != name:
+            print(f"{name} is written as {free}: its name or one of NAME_std and NAME_sem is taken.")
+        arrays |= {free + ending: np.asarray(part[i]) for ending, part in zip(endings, parts)}
+    return arrays
 
 
 def _plainly(work: Callable[[], EnsembleResult], raised: Sequence[Exception] = ()) -> EnsembleResult:

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from .arguments import Help
 from .tables import InputError
 
 # the names of `models.resonator`, said here so that --help needs no JAX
@@ -26,7 +27,7 @@ def add(commands: Any) -> None:
         "fit",
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=Help,
     )
     fit.add_argument(
         "data",

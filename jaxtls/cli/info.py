@@ -54,7 +54,8 @@ def lines() -> list[str]:
         # A broken driver is what a bug report is about.
         found += [("devices", f"none: {error}")]
     # Flags that a newer JAX has dropped are left out.
-    found += [(flag, str(getattr(jax.config, flag))) for flag in FLAGS if hasattr(jax.config, flag)]
+    flags = jax.config.values
+    found += [(flag, str(flags[flag])) for flag in FLAGS if flag in flags]
     found += [(name, os.environ[name]) for name in ENVIRONMENT if name in os.environ]
     width = max(len(name) for name, _ in found)
     return [f"{name:<{width}}  {value}" for name, value in found]

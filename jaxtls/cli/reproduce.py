@@ -7,6 +7,7 @@ import pathlib
 import sys
 from typing import Any
 
+from .arguments import Help
 from .tables import InputError
 
 
@@ -17,6 +18,7 @@ def add(commands: Any) -> None:
         help="compute published figures",
         description="Compute published figures; write NAME.png, NAME.csv (numbers with standard errors) and NAME.json "
         "(how they were made). A figure that is there already, of the same size, is not made again.",
+        formatter_class=Help,
     )
     figures.add_argument("figures", nargs="*", metavar="FIGURE", help="figures to make; without any they are listed")
     figures.add_argument("--all", action="store_true", help="make all figures")
@@ -27,7 +29,7 @@ def add(commands: Any) -> None:
         type=pathlib.Path,
         default=pathlib.Path("figures"),
         metavar="DIR",
-        help="folder for the files (default: figures)",
+        help="folder for the files",
     )
     figures.add_argument("--netcdf", action="store_true", help="write NAME.nc too (needs xarray)")
     figures.add_argument(
@@ -53,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     unknown = [name for name in options.figures if name not in FIGURES]
     if unknown:
-        raise InputError(f"No figure is called {', '.join(unknown)}; there are {', '.join(FIGURES)}.")
+        raise InputError(f"No figure is called {', '.join(unknown)}; `python -m jaxtls reproduce --list` names them.")
 
     import jax
 

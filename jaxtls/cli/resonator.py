@@ -166,8 +166,8 @@ def analyse_groups(
             faults.append(f"{name}: {fault}")
     if not found:
         raise InputError(f"None of the resonators of {table.name} can be fitted; the first, {faults[0]}")
-    for fault in faults:
-        progress.stage(f"left out, {fault}")
+    for left_out in faults:
+        progress.stage(f"left out, {left_out}")
         progress.done()
     return combine_resonators(found)
 

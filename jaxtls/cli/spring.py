@@ -147,6 +147,6 @@ def picture(table: Table, report: Report) -> Any:
     data = {name: table[name] for name in names}
     if sigma is None:
         scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
-        sigma = {name: np.full(len(table), scatter[name]) for name in names}
+        sigma = {name: jnp.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"
     return trace_fit(table["time"], data, sigma, report.fit.predicted, title=title)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, finite, in_transformation, is_traced, require, size, times, tolerances
+from .._checks import concrete, finite, in_transformation, is_traced, refused, require, size, times, tolerances
 from .methods.base import AbstractMethod, AbstractPlan, march, search
 from .methods.diffrax import Diffrax, is_solver
 from .methods.splitting import Splitting
@@ -43,7 +43,7 @@ def evolve(
     dt0: PyTree = None,
     discontinuities: PyTree = None,
     progress: bool = False,
-    throw: bool = True,
+    throw: bool | None = None,
 ) -> Solution:
     """Move a model's state through the times `ts`, recording observables on the fly.
 
@@ -71,14 +71,15 @@ def evolve(
         discontinuities: (K,) times at which the vector field jumps: a step ends just before each, and the next starts
             just after it. May be traced and differentiated.
         progress: show a tqdm bar.
-        throw: raise when the solver does not finish; False leaves `success` False (for ensembles).
+        throw: raise when the solver does not finish. None: eager calls do, and inside jit and vmap what it found is NaN
+            and `success` False, so that nothing waits for the host; True: also inside jit; False: never.
 
     Returns:
         Solution: `.observables`, `.states`, `.stats`, `.diagnostics`, `.success`; print it to see whether to trust it.
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
-        RuntimeError: the solver did not finish and `throw` is True.
+        RuntimeError: the solver did not finish and `throw` is not False.
 
     Example:
         >>> import jax.numpy as jnp
@@ -292,19 +293,18 @@ def _chosen_observables(model: AbstractModel, observables: PyTree) -> Recorded:
     return tuple(observables)
 
 
-def checked(solution: Solution, throw: bool, traced: bool) -> Solution:
+def checked(solution: Solution, throw: bool | None, traced: bool) -> Solution:
     remedy = (
         "evolve did not finish: it ran out of steps or met a number that is not finite (NaN or infinite)"
         f"{_reached(solution)}. Raise max_steps, shorten the run, or pass throw=False and look at Solution.success."
     )
     if traced:
-        if not throw:
+        if throw is False:
             return solution
-        observables, states = eqx.error_if((solution.observables, solution.states), ~solution.success, remedy)
-        return eqx.tree_at(
-            lambda s: (s.observables, s.states), solution, (observables, states), is_leaf=lambda x: x is None
-        )
-    if throw and not bool(np.all(np.asarray(solution.success))):
+        found = solution.observables, solution.states
+        kept = refused(found, ~solution.success, remedy, throw, RuntimeError)
+        return eqx.tree_at(lambda s: (s.observables, s.states), solution, kept, is_leaf=lambda x: x is None)
+    if throw is not False and not bool(np.all(np.asarray(solution.success))):
         raise RuntimeError(f"{remedy}\n{solution!r}")
     for concern in solution.concerns():
         warnings.warn(concern, stacklevel=4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import time
 import uuid
 import warnings
 from collections.abc import Callable
@@ -12,10 +13,11 @@ from pathlib import Path
 
 from .parts import NAMED, Gathering, Plan, Tell, folder, folders, same_run
 from .result import EnsembleResult
-from .store import Store, mark
+from .store import InUse, Store, mark
 
 # In what pickle, cloudpickle and the engines say of an object that does not go to a worker, or not out of its bytes.
 SENDING = re.compile(r"pickl|serializ|local object|get attribute", re.IGNORECASE)
+PATIENCE = 30.0  # seconds: what a worker wrote shows late on a network file system
 Job = Callable[[int, str, str], Exception | None]
 
 
@@ -95,11 +97,17 @@ def _failed(bad: dict[int, Exception], plan: Plan, store: Path) -> RuntimeError:
 def _seen(store: Path, plan: Plan, k: int) -> Store:
     """A part that its worker says is done."""
     path = folder(store, k)
-    part = Store.view(path, plan.program.names) if path.exists() else None
-    if part is None or not part.known.all():
-        remedy = "Workers need the store on a file system that they share with this process."
-        raise RuntimeError(f"Part {k} of {plan.cut.parts} was computed, but {store} does not show it here. {remedy}")
-    return part
+    patience = time.monotonic() + PATIENCE
+    while True:
+        part = Store.view(path, plan.program.names) if path.exists() else None
+        if part is not None and part.known.all():
+            return part
+        if time.monotonic() > patience:
+            remedy = "Workers need the store on a file system that they share with this process."
+            raise RuntimeError(
+                f"Part {k} of {plan.cut.parts} was computed, but {store} does not show it here. {remedy}"
+            )
+        time.sleep(0.1)
 
 
 def _submitted(executor: Executor, job: Job, k: int, caller: str, store: Path) -> Future[Exception | None]:
@@ -118,7 +126,7 @@ def _answered(future: Future[Exception | None], store: Path, k: int, bad: dict[i
         error = future.result()
     except Exception as failure:
         raise _engine_error(failure, store) from failure
-    if isinstance(error, ValueError):  # of the call, and so of every part
+    if isinstance(error, ValueError) and not isinstance(error, InUse):  # of the call, and so of every part
         raise error
     if error is not None:
         bad[k] = error

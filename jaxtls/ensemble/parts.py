@@ -12,7 +12,6 @@ import contextlib
 import copy
 import dataclasses
 import functools
-import itertools
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -123,8 +122,10 @@ class Plan:
             require(not (self.store / FOLDER).is_dir(), "store", "not hold parts", self.store, remedy)
             return Store.open(self.store, self.cut.n, self.program, said)
         # One other part is looked at, not all: thousands of jobs start at once. `merge` looks at all.
-        for _, other in itertools.islice(_there(self.store), 1):
-            same_run(other, said)
+        for _, other in _there(self.store):
+            with contextlib.suppress(OSError):  # a damaged one hurts itself alone
+                same_run(other, said)
+                break
         return Store.open(folder(self.store, self.part), len(self.whole), self.program, said)
 
 
@@ -141,12 +142,13 @@ def folders(store: Path) -> dict[int, Path]:
 def _there(store: Path) -> Iterator[tuple[int, Path]]:
     """Numbers and folders of parts; ValueError for a place that is no store of parts and not empty."""
     inside = store / FOLDER
+    # Looked at first: another part may make the folder in between.
+    is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
     if inside.is_dir():
         for path in inside.iterdir():
             if path.name.isdecimal() and (path / "zarr.json").exists():
                 yield int(path.name), path
         return
-    is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
     require(is_new, "store", "be a new path or a store of parts", store, "Give a path where nothing is yet.")
 
 
@@ -292,14 +294,18 @@ def _agreed(said: dict[int, Manifest], there: dict[int, Path], damaged: Damaged)
     if not said:
         raise next(iter(damaged.said.values()))
     lowest = min(said)
-    first = said[lowest]
+    # Functions are compared to the last bit on one platform alone, so each part with the first of its own, too.
+    alike: dict[str, int] = {}
+    for k in sorted(said):
+        alike.setdefault(said[k]["platform"], k)
     for k, other in said.items():
-        is_here = other.get("part", 0) == k
-        why = refusal(other, first, OTHER) if is_here else f"its manifest is that of part {other['part']}"
-        # Which of the two is the foreign one, only the user knows.
-        fits = f"hold parts of one run: delete {there[k]} or the others"
-        require(why is None, "store", fits, f"part {k} beside part {lowest}: {why}")
-    return first
+        for beside in dict.fromkeys((lowest, alike[other["platform"]])):
+            is_here = other.get("part", 0) == k
+            why = refusal(other, said[beside], OTHER) if is_here else f"its manifest is that of part {other['part']}"
+            # Which of the two is the foreign one, only the user knows.
+            fits = f"hold parts of one run: delete {there[k]} or the others"
+            require(why is None, "store", fits, f"part {k} beside part {beside}: {why}")
+    return said[lowest]
 
 
 def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...], np.dtype]]]:

@@ -237,7 +237,7 @@ def _names(paths: list[Any]) -> tuple[str, ...]:
     for path in paths:
         parts = (str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
         name = re.sub(r"[^\w.-]", "_", ".".join(parts)).lstrip("._") or "value"
-        while name in (*names, "status", "zarr.json"):
+        while name in (*names, "status", "zarr.json", "parts"):
             name += "_"
         names.append(name)
     return tuple(names)

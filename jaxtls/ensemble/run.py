@@ -16,8 +16,8 @@ import jax
 import jax.experimental
 import numpy as np
 from jaxtyping import Array, PyTree
-from tqdm.auto import tqdm
 
+from .. import _progress
 from .._checks import concrete, require, size
 from . import devices as _devices
 from . import parts as _parts
@@ -27,7 +27,7 @@ from .parts import SPAN, Cut, Plan, Tell
 from .program import Batch, trace
 from .result import EnsembleResult, concluded
 from .statistics import Stream, finite
-from .store import Store, place
+from .store import Store, place, submitted
 
 IMPORTED_IN = os.getpid()
 X64 = vars(jax)["enable_x64"] if "enable_x64" in vars(jax) else vars(jax.experimental)["enable_x64"]  # JAX before 0.8
@@ -160,6 +160,9 @@ class _Job:
                 key = _program.unpacked(*self.key)
                 program, devices = trace(self.realization, key), _devices.chosen(None)
                 plan = Plan(program, key, self.cut, k, self.batch_size, devices, self.store, caller)
+                remedy = "A worker that lives long keeps modules as they were, or has another JAX: start it anew."
+                is_same = submitted(plan.manifest(None), caller)
+                require(is_same, "executor", "have workers that run this function", "one that runs another", remedy)
                 _run(plan, None, lambda *_: None)
         except Exception as error:
             error.add_note(f"In part {k} of {self.cut.parts}:\n{traceback.format_exc()}")
@@ -316,7 +319,7 @@ def _teller(progress: bool | Callable[[int, int], object], total: int) -> Iterat
 
         yield hand_on
         return
-    with tqdm(total=total, desc="realizations", leave=False, disable=not progress) as bar:
+    with _progress.bar(total, "realizations", progress) as bar:
 
         def show(done: int, stream: Stream) -> None:
             if not bar.disable:

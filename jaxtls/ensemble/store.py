@@ -29,10 +29,12 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import require
+from .fingerprint import UNKNOWABLE
 from .program import Program, is_typed, written
 
 # Seconds for which a store that is in use is asked for again.
 PATIENCE = 5.0
+LEFT = 3600.0  # seconds after which nobody is making a store any more
 FORMAT = 2
 PARTIAL = ".partial"  # the end of the names under which Zarr writes files
 STATUS = "status"
@@ -71,6 +73,23 @@ def mark(manifest: Manifest) -> str:
     return f"{manifest['platform']}:{manifest['fingerprint']}"
 
 
+def same_function(old: Manifest, new: Manifest) -> bool:
+    """Whether two runs average the same function, as far as can be known.
+
+    On one platform the hash says so. Between platforms, and where it cannot say (`UNKNOWABLE`), a common caller does.
+    """
+    is_known = not (old["fingerprint"] + new["fingerprint"]).count(UNKNOWABLE)
+    if old["platform"] == new["platform"] and is_known:
+        return bool(old["fingerprint"] == new["fingerprint"])
+    return bool(({mark(new), new["caller"]} & {mark(old), old.get("caller", "")}) - {""})
+
+
+def submitted(mine: Manifest, caller: str) -> bool:
+    """Whether what a worker has traced is what `caller` marks."""
+    platform, _, fingerprint = caller.partition(":")
+    return same_function({"platform": platform, "fingerprint": fingerprint, "caller": caller}, mine)
+
+
 def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
     """Why a run must not go on with a store, or with a part of one; None if it may. `whose` is what `new` says."""
     if ("parts" in old) != ("parts" in new):
@@ -81,7 +100,7 @@ def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
         return f"its arrays [name, shape, dtype] are {old['leaves']}, not {new['leaves']}"
     if [old.get(name) for name in ("n", "parts")] != [new.get(name) for name in ("n", "parts")] and "parts" in new:
         return f"it is cut for n = {old['n']} in {old['parts']} parts, not n = {new['n']} in {new['parts']}"
-    if not ({mark(new), new["caller"]} & {mark(old), old.get("caller", "")}) - {""}:
+    if not same_function(old, new):
         names = ("jaxtls", "jax", "platform")
         changed = [f"{name} {old[name]} ({whose} {new[name]})" for name in names if old[name] != new[name]]
         why = f"; it was written with {', '.join(changed)}" if changed else ""
@@ -119,6 +138,10 @@ def block_rows(leaves: Leaves) -> int:
     """Realizations in a block: a power of two, of about `BLOCK_BYTES` for all leaves together."""
     row = sum(int(np.prod(shape)) * kind.itemsize for shape, kind in leaves)
     return int(2 ** int(np.log2(np.clip(BLOCK_BYTES / max(row, 1), 1, MOST_ROWS))))
+
+
+class InUse(ValueError):
+    """Another process is writing the store."""
 
 
 class Store:
@@ -185,6 +208,7 @@ class Store:
             with plainly(f"Cannot write to the store {self.path}", ROOM):
                 self._group = _consolidated(self.path)
                 self._group.attrs.update({"n": n, "batch_size": batch_size})
+                _settle([self.path / "zarr.json"])
 
     def read(self, low: int, high: int) -> list[np.ndarray]:
         """Values of the realizations low .. high - 1, one array for each leaf; what is not known is arbitrary."""
@@ -345,7 +369,8 @@ def _lock(folder: Path) -> int | None:
         except OSError:
             os.close(descriptor)
             return None
-        raise ValueError(f"Argument `store` must not be in use, but another run is writing {folder}.")
+        remedy = "Wait until it is done, or stop it: the same call then goes on where it was."
+        raise InUse(f"Argument `store` must not be in use, but another run is writing {folder}. {remedy}")
 
 
 def _release(guard: int | None) -> None:
@@ -355,6 +380,10 @@ def _release(guard: int | None) -> None:
 
 def _create(path: Path, length: int, program: Program, manifest: Manifest) -> None:
     """Make an empty store beside its place and move it there whole."""
+    for leftover in path.parent.glob(f".{path.name}.*{PARTIAL}"):  # of processes that were killed here
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > LEFT:
+                shutil.rmtree(leftover)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex}{PARTIAL}")
     try:
         with plainly(f"Cannot make the store {path}"):

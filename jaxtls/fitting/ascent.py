@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from .. import _progress
 from .solvers import CONVERGED, NOT_FINITE, OUT_OF_STEPS, RUNNING, STALLED
 
 _NEAR_ENOUGH = 0.005  # a gain of ln L that moves the parameters by a tenth of a standard error
@@ -114,7 +114,7 @@ def climb(
 ) -> list[Climb]:
     """Search from all starts u0 (k, n) together; `evaluate` takes trials (k, n) to a `Peak` with a leading axis k."""
     searches, u = [Climb(settings) for _ in u0], u0
-    with tqdm(total=max_steps, desc="fit", leave=False, disable=not progress) as bar:
+    with _progress.bar(max_steps, "fit", progress) as bar:
         for _ in range(max_steps):
             points = evaluate(u)
             trials = u.copy()

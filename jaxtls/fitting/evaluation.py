@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -14,6 +14,14 @@ from jaxtyping import Array
 
 from .data import Shapes
 from .parameters import Parameters, get_field
+
+
+@runtime_checkable
+class Jitted(Protocol):
+    """A function that `jax.jit` or `eqx.filter_jit` has made."""
+
+    def lower(self, *args: Any, **kwargs: Any) -> Any:
+        """The program for arguments of these shapes."""
 
 
 def over_starts(function: Callable, is_one: bool) -> Callable:
@@ -105,7 +113,7 @@ def kept(function: Callable, parameters: Parameters, key: Hashable, build: Calla
 
     Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
     """
-    if not hasattr(function, "lower"):
+    if not isinstance(function, Jitted):
         return build()
     try:
         whole = (function, _content(parameters), key)

@@ -85,7 +85,7 @@ def fit(
     traced = is_traced(model, data, sigma)
     require(not traced, "model", "be concrete, as data and sigma", "tracers", "Call jt.fit outside jit, grad and vmap.")
     n_starts = size("n_starts", n_starts)
-    is_optax = hasattr(method, "init") and hasattr(method, "update")
+    is_optax = isinstance(method, solvers.Optimiser)
     require(is_optax or method == "lm", "method", 'be "lm" or an optax optimiser', repr(method))
     for name, value in (("rtol", rtol), ("atol", atol)):
         require(value >= 0, name, "be >= 0", value)

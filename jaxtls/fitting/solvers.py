@@ -9,18 +9,26 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import optax
 from jaxtyping import Array, PyTree
-from tqdm.auto import tqdm
 
+from .. import _progress
 from .evaluation import over_starts
 
 RUNNING, CONVERGED, STALLED, NOT_FINITE, OUT_OF_STEPS = range(5)
+
+
+@runtime_checkable
+class Optimiser(Protocol):
+    """What optax calls a gradient transformation."""
+
+    init: Callable
+    update: Callable
 
 
 class Point(NamedTuple):
@@ -209,7 +217,7 @@ def run(
 ) -> list[Search]:
     """Search from all starts u0 (k, n) together; `evaluate` takes trials (k, n) to arrays with a leading axis k."""
     searches, u = [Search(problem) for _ in u0], u0
-    with tqdm(total=max_steps, desc="fit", leave=False, disable=not progress) as bar:
+    with _progress.bar(max_steps, "fit", progress) as bar:
         for _ in range(max_steps):
             point = Point(u, *(np.asarray(part, float) for part in evaluate(u)))
             r, J = problem.whiten(point)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, is_traced, require
+from .._checks import finite, is_traced, refused, require
 from ..quantum._arrays import HIGHEST
 from .lindbladian import Lindbladian
 from .resolvent.linear import Kind, Resolvent, kind_of
@@ -94,10 +94,7 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
         return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), resolved))
     rho, isolation = _dense_rest(lindbladian)
     several = ~(isolation > 20 * lindbladian.n * float(jnp.finfo(lindbladian.dtype).eps))
-    if concrete(several) is None:
-        rho = eqx.error_if(rho, several, SEVERAL)
-    elif bool(several):
-        raise ValueError(SEVERAL)
+    rho = refused(rho, several, SEVERAL)
     return CountingStatistics(*_count(lindbladian, ordered, rho, None))
 
 
@@ -113,7 +110,10 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
     second = jnp.sum(jnp.tensordot((weights**2 * rates).astype(rho.dtype), lost, 1) * rho.T).real
     source = jnp.tensordot((weights * rates).astype(rho.dtype), moved, 1) - current * rho
     # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source.
-    x = _dense_solve(_dense_matrix(model)[0], source) if kind is None else Resolvent.build(model, kind).solve(source)
+    if kind is None:
+        x = _dense_solve(_dense_matrix(model)[0], source)
+    else:
+        x = kind.where_it_runs(lambda chosen: Resolvent.build(model, chosen).solve(source))
     return current, second + 2 * jnp.sum(q * x.T).real
 
 

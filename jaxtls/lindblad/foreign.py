@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -12,14 +12,35 @@ import scipy.sparse
 from .._checks import concrete, require
 
 
-def is_foreign(value: Any) -> bool:
+@runtime_checkable
+class Qutip(Protocol):
+    """What is read of a QuTiP `Qobj`."""
+
+    def full(self) -> np.ndarray:
+        """The numbers as a dense array."""
+
+
+@runtime_checkable
+class Dynamiqs(Protocol):
+    """What is read of a dynamiqs `QArray`."""
+
+    def to_jax(self) -> jax.Array:
+        """The numbers as a dense array."""
+
+
+@runtime_checkable
+class DynamiqsTime(Protocol):
+    """What is read of a dynamiqs `TimeQArray`."""
+
+    discontinuity_ts: Any
+
+
+def is_foreign(value: object) -> bool:
     """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
-    if scipy.sparse.issparse(value):
-        return True
-    return callable(getattr(value, "full", None)) or callable(getattr(value, "to_jax", None))
+    return scipy.sparse.issparse(value) or isinstance(value, Qutip | Dynamiqs)
 
 
-def is_callable(value: Any) -> bool:
+def is_callable(value: object) -> bool:
     """True for a function of time; a QuTiP `Qobj` and a JAX array are not."""
     return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
 
@@ -33,9 +54,9 @@ def as_array(name: str, value: Any) -> Any:
         >>> as_array("hamiltonian", [[0, 1], [1, 0]]).shape
         (2, 2)
     """
-    if callable(getattr(value, "to_jax", None)):
+    if isinstance(value, Dynamiqs):
         value = value.to_jax()
-    elif callable(getattr(value, "full", None)):
+    elif isinstance(value, Qutip):
         value = value.full()
     elif scipy.sparse.issparse(value):
         value = value.toarray()

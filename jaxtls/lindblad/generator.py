@@ -1,7 +1,7 @@
 """`AbstractGenerator`: a linear right-hand side on density matrices, d rho/dt = L(t) rho."""
 
 import abc
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
 import jax
@@ -33,9 +33,25 @@ class AbstractGenerator(AbstractModel):
     """
 
     closes_over: ClassVar[bool] = False
-    n: eqx.AbstractVar[int]
-    dtype: eqx.AbstractVar[jnp.dtype]
-    is_constant: eqx.AbstractVar[bool]
+    # Fields or properties, as a generator likes; a type checker has one word for what may be either.
+    if TYPE_CHECKING:
+
+        @property
+        def n(self) -> int:
+            """The dimension of the Hilbert space."""
+
+        @property
+        def dtype(self) -> jnp.dtype:
+            """The complex type of its numbers."""
+
+        @property
+        def is_constant(self) -> bool:
+            """Whether it is the same at all times."""
+
+    else:
+        n: eqx.AbstractVar[int]
+        dtype: eqx.AbstractVar[jnp.dtype]
+        is_constant: eqx.AbstractVar[bool]
 
     @abc.abstractmethod
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
@@ -94,15 +110,15 @@ class GeneratorSum(AbstractGenerator):
             raise ValueError(f"Argument `other` must be a generator of the same dimension, but got {sorted(sizes)}.")
 
     @property
-    def n(self) -> int:  # type: ignore[override]
+    def n(self) -> int:
         return self.terms[0].n
 
     @property
-    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+    def dtype(self) -> jnp.dtype:
         return jnp.result_type(*(term.dtype for term in self.terms))
 
     @property
-    def is_constant(self) -> bool:  # type: ignore[override]
+    def is_constant(self) -> bool:
         return all(term.is_constant for term in self.terms)
 
     @property
@@ -124,15 +140,15 @@ class ScaledGenerator(AbstractGenerator):
     factor: Array
 
     @property
-    def n(self) -> int:  # type: ignore[override]
+    def n(self) -> int:
         return self.base.n
 
     @property
-    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+    def dtype(self) -> jnp.dtype:
         return self.base.dtype
 
     @property
-    def is_constant(self) -> bool:  # type: ignore[override]
+    def is_constant(self) -> bool:
         return self.base.is_constant
 
     @property

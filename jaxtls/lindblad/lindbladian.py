@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -115,12 +115,12 @@ class Lindbladian(AbstractGenerator):
     # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
-    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+    def dtype(self) -> jnp.dtype:
         """The complex type of its numbers."""
         return self.terms.values.dtype
 
     @property
-    def is_constant(self) -> bool:  # type: ignore[override]
+    def is_constant(self) -> bool:
         """True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
 
@@ -328,12 +328,17 @@ def _known(matrix: Any) -> np.ndarray | None:
     return None if values is None else dataclasses.replace(matrix, values=values).dense()
 
 
+@runtime_checkable
+class KnowsEdges(Protocol):
+    """A function of time that says where it jumps."""
+
+    discontinuities: ArrayLike
+
+
 def _edges(f: Any) -> list[Array]:
     """Discontinuities that a function of time, or one that it is made of, knows."""
-    nodes = jax.tree.leaves(f, is_leaf=lambda node: node is not f and hasattr(node, "discontinuities"))
-    if hasattr(f, "discontinuities"):
-        nodes = [f]
-    found = [node.discontinuities for node in nodes if hasattr(node, "discontinuities")]
+    nodes = [f] if isinstance(f, KnowsEdges) else jax.tree.leaves(f, is_leaf=lambda node: isinstance(node, KnowsEdges))
+    found = [node.discontinuities for node in nodes if isinstance(node, KnowsEdges)]
     # dynamiqs' name for the same.
-    found += [f.discontinuity_ts] if getattr(f, "discontinuity_ts", None) is not None else []
+    found += [f.discontinuity_ts] if isinstance(f, foreign.DynamiqsTime) and f.discontinuity_ts is not None else []
     return [jnp.atleast_1d(jnp.asarray(edges)) for edges in found]

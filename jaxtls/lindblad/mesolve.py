@@ -107,7 +107,7 @@ def mesolve(
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
-        RuntimeError: the solver did not finish and `throw` is True.
+        RuntimeError: the solver did not finish and `throw` is not False.
 
     Example:
         >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])

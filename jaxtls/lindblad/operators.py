@@ -323,10 +323,14 @@ class _Hoisted(eqx.Module):
 
 def _hoisted(f: Callable, convert: Callable[[Any], Array]) -> tuple[Callable, tuple[int, ...]]:
     """A function of time with the tracers that it closes over as leaves, so that derivatives see them; its shape."""
+
+    def converted(t: Array) -> Array:
+        return convert(f(t))
+
     now = jnp.zeros((), float)
-    closed = jax.make_jaxpr(lambda t: convert(f(t)))(now)
+    closed = jax.make_jaxpr(converted)(now)
     # A pytree shows its leaves itself. Other functions are left alone where they can be: converting compiles anew.
     hidden = jax.tree_util.all_leaves([f]) and any(isinstance(c, jax.core.Tracer) for c in closed.consts)
     if hidden:
-        return _Hoisted(eqx.filter_closure_convert(lambda t: convert(f(t)), now)), tuple(closed.out_avals[0].shape)
+        return _Hoisted(eqx.filter_closure_convert(converted, now)), tuple(closed.out_avals[0].shape)
     return f, tuple(closed.out_avals[0].shape)

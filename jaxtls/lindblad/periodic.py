@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, positive, require, size
+from .._checks import concrete, positive, refused, require, size
 from ..quantum._arrays import HIGHEST
 from .generator import AbstractGenerator
 from .propagator import propagator
@@ -79,10 +79,7 @@ def periodic_steady_state(
     # The map is known to rounding, or to what the solver leaves.
     known_to = 0.0 if generator.is_constant else 10 * rtol
     several = ~(isolation > max(known_to, 100 * generator.n * float(jnp.finfo(start.dtype).eps)))
-    if concrete(several) is None:
-        start = eqx.error_if(start, several, SEVERAL)
-    elif bool(several):
-        raise ValueError(SEVERAL)
+    start = refused(start, several, SEVERAL)
     states = jnp.matmul(maps[:-1], start, precision=HIGHEST).reshape(count, generator.n, generator.n)
     return (states + states.conj().mT) / 2
 

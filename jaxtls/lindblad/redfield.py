@@ -96,7 +96,7 @@ class BlochRedfield(AbstractGenerator):
             self.relaxation = secular_relaxation(jnp.asarray(vectors), energies, stack(turned), stack(parts), cutoff)
 
     @property
-    def dtype(self) -> jnp.dtype:  # type: ignore[override]
+    def dtype(self) -> jnp.dtype:
         """The complex type of its numbers."""
         return self.hamiltonian.dtype
 

@@ -45,7 +45,7 @@ def sesolve(
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
-        RuntimeError: the solver did not finish and `throw` is True.
+        RuntimeError: the solver did not finish and `throw` is not False.
 
     Example:
         >>> sol = sesolve(jnp.array([[0.0, 1.0], [1.0, 0.0]]), jnp.array([1.0, 0.0]), jnp.array([0.0, jnp.pi / 2]))

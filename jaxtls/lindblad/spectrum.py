@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .generator import AbstractGenerator
-from .resolvent.linear import Resolvent, kind_of
+from .resolvent.linear import Kind, Resolvent, kind_of
 from .rhs.fields import HIGHEST
 from .steady import METHODS, require_constant
 
@@ -91,11 +93,16 @@ def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Arr
     start = start - jnp.trace(start) * rho
     floor = float(jnp.finfo(start.dtype).eps) ** 0.5
     # Plain corrections, no minimal residual: what only A or only B sees of an undamped coherence stays out of Tr(A X).
-    solve = lambda omega: trace_product(a, resolvent.solve(start, 1j * omega, floor=floor, steps=CORRECTIONS))
     # Padded to whole batches, so that one program serves them all and none runs beside another.
     count = omegas.shape[0]
     padded = jnp.pad(omegas, (0, -count % min(BATCH, max(count, 1))), mode="edge")
-    return jax.lax.map(solve, padded, batch_size=BATCH)[:count]
+
+    def by(kind: Kind) -> Array:
+        chosen = dataclasses.replace(resolvent, kind=kind)
+        solve = lambda omega: trace_product(a, chosen.solve(start, 1j * omega, floor=floor, steps=CORRECTIONS))
+        return jax.lax.map(solve, padded, batch_size=BATCH)
+
+    return resolvent.kind.where_it_runs(by)[:count]
 
 
 def _require_rest(resolvent: Resolvent, rho: Array) -> None:

@@ -157,7 +157,9 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
     matrix, scale = _matrix(model)
     x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
     rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
-    return _described(model, rho / jnp.trace(rho).real, jnp.asarray(isolation), kind)
+    rho = rho / jnp.trace(rho).real
+    residual, known, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
+    return rho, SteadyInfo(residual, known, unique, converged, kind.name)
 
 
 @eqx.filter_jit
@@ -168,18 +170,23 @@ def _matrix(model: AbstractGenerator) -> tuple[Array, Array]:
 
 @eqx.filter_jit
 def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[Array, SteadyInfo]:
-    rho, isolation = _solved(model, kind) if rho0 is None else _reached(model, rho0, kind)
-    return _described(model, rho, isolation, kind)
+    def by(kind: Kind) -> tuple[Array, ...]:
+        rho, isolation = _solved(model, kind) if rho0 is None else _reached(model, rho0, kind)
+        return rho, *_trust(model, rho, isolation, kind)
+
+    rho, residual, isolation, unique, converged = kind.where_it_runs(by)
+    return rho, SteadyInfo(residual, isolation, unique, converged, kind.name)
 
 
 @eqx.filter_jit
-def _described(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -> tuple[Array, SteadyInfo]:
+def _trust(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -> tuple[Array, ...]:
+    """Residual, isolation, whether it is unique and whether it converged."""
     eps = float(np.finfo(np.dtype(rho.dtype)).eps)
     fixed, still = jax.lax.stop_gradient((model, rho))
     scale = Resolvent.build(fixed, kind).scale
     residual = jnp.linalg.norm(fixed.generator()(0.0, still, None)) / scale
     least = {"sparse": 20 * model.n * eps}.get(kind.name, 10 * FLOOR * eps) if kind.is_exact else eps**0.5
-    return rho, SteadyInfo(residual, isolation, isolation > least, residual < eps**0.5, kind.name)
+    return residual, isolation, isolation > least, residual < eps**0.5
 
 
 def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, positive, require, size, tolerances
+from .._checks import concrete, positive, refused, require, size, tolerances
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
@@ -80,7 +80,7 @@ def trajectories(
     max_steps: PyTree = MAX_STEPS,
     batch_size: PyTree = None,
     layout: PyTree = "auto",
-    throw: bool = True,
+    throw: bool | None = None,
 ) -> TrajectoriesResult:
     r"""Average expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).
 
@@ -112,14 +112,15 @@ def trajectories(
         max_step: longest step.
         max_steps: most steps of one trajectory.
         batch_size: trajectories side by side; None fits them into memory.
-        throw: raise where a trajectory runs out of steps, meets a number that is not finite, or jumps too often.
+        throw: raise where a trajectory runs out of steps, meets a number that is not finite, or jumps too often: None
+            does in eager calls, and gives NaN inside jit; True also inside jit, False never.
 
     Returns:
         TrajectoriesResult: `.mean`, `.sem` (n_ops, T), `.jumps`; with `record` `.jump_times`, `.jump_channels` (n, K).
 
     Raises:
         ValueError: naming the argument, its value and the remedy.
-        RuntimeError: a trajectory did not finish, or its record did not fit, and `throw` is True.
+        RuntimeError: a trajectory did not finish, or its record did not fit, and `throw` is not False.
 
     Example:
         >>> lower = jnp.array([[0.0, 0.0], [1.0, 0.0]])
@@ -164,7 +165,7 @@ def trajectories(
 
 
 def _result(
-    ts: Array, found: Averages, record: bool, max_jumps: int | None, run: Callable[[int], Averages], throw: bool
+    ts: Array, found: Averages, record: bool, max_jumps: int | None, run: Callable[[int], Averages], throw: bool | None
 ) -> TrajectoriesResult:
     """What was found, run again where the records of jumps had too little room, and refused where it failed."""
     times, channels = (found.jump_times, found.jump_channels) if record else (None, None)
@@ -181,10 +182,12 @@ def _result(
     result = TrajectoriesResult(
         ts, found.mean, found.sem, found.jumps, found.steps, found.success, times, channels, found.no_jump
     )
-    if not throw:
+    if throw is False:
         return result
     if concrete(result.success) is None:
-        return eqx.error_if(result, ~result.success, f"{OUT_OF_STEPS} {TOO_MANY} {NOT_FINITE}")
+        why = f"{OUT_OF_STEPS} {TOO_MANY} {NOT_FINITE}"
+        kept = refused((result.mean, result.sem), ~result.success, why, throw, RuntimeError)
+        return eqx.tree_at(lambda r: (r.mean, r.sem), result, kept)
     if not bool(np.all(np.asarray(result.success))):
         raise RuntimeError(_reason(found, max_jumps))
     return result

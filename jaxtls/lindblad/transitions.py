@@ -88,7 +88,11 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
     """g(e_b - e_a) M_ab for a real function g that JAX can trace; M and the result in the basis of `levels`."""
     # What the function closes over becomes a leaf: a custom rule sees nothing else.
     now = jnp.zeros((), blocks.real.dtype)
-    return _weighted(eqx.filter_closure_convert(lambda w: jnp.asarray(spectrum(w)).reshape(()), now), blocks, matrix)
+
+    def number(w: Array) -> Array:
+        return jnp.asarray(spectrum(w)).reshape(())
+
+    return _weighted(eqx.filter_closure_convert(number, now), blocks, matrix)
 
 
 def sampled(spectrum: Spectrum, released: Array) -> Array:

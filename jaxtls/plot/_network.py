@@ -59,14 +59,14 @@ def heat_flows(model: Any, state: Any = None, *, positions: Any = None, ax: Axes
         amounts = " and ".join(f"{amount:.3g}" for amount in (coherent[i, k], noise[i, k]) if amount)
         write(amounts, tuple(spots[[i, k]].mean(axis=0)), color="0.3", bbox={"fc": "white", "ec": "none", "pad": 1.5})
     p = np.asarray(balance.populations)
-    ax.scatter(*spots.T, s=720, c=p, cmap="Greys", vmin=0, vmax=0.6, edgecolors=BLACK, zorder=3)
+    ax.scatter(spots[:, 0], spots[:, 1], s=720, c=p, cmap="Greys", vmin=0, vmax=0.6, edgecolors=BLACK, zorder=3)
     for spot, value in zip(spots, p, strict=True):
         write(f"{value:.3f}", tuple(spot), color="white" if value > 0.35 else "black")
 
     currents, betas = np.asarray(balance.heat_currents), np.asarray(model.betas)
     most = float(np.max(np.abs(currents), initial=0.0))
     for i in warm:
-        ax.scatter(*baths[i], s=1000, marker="s", color="0.93", edgecolors="0.4", zorder=2)
+        ax.scatter(baths[i, 0], baths[i, 1], s=1000, marker="s", color="0.93", edgecolors="0.4", zorder=2)
         write(_temperature(float(betas[i])), baths[i])
         if abs(currents[i]) > ROUNDING * most:
             _arrow(ax, baths[i] - 0.28 * outward[i], spots[i] + 0.3 * outward[i], float(currents[i]), most)

@@ -18,9 +18,9 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import (
     CONCURRENCE,
     DECAY,
@@ -61,7 +61,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     ts = times(-6, 0 if quick else 1, 8)
     found: dict[str, np.ndarray] = {"n_tls": np.array([*sizes], float), "t": ts}
     fits = {}
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         curves = average(["concurrence"], n, ts, count, window=DECAY, store=store, progress=progress)
         found |= columns(curves, "concurrence", [f"C_N{n}"])
         if n >= FIRST:

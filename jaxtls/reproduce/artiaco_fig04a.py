@@ -13,9 +13,9 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import average, dress, level, times
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     sizes = QUICK if quick else FULL
     ts = times(2, 4, 4)
     found = []
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
-        curves = average(["concurrence"], n, ts, count, window=WINDOW, store=store, progress=progress)
+    for size, count in each(sizes.items(), "N", progress):
+        curves = average(["concurrence"], size, ts, count, window=WINDOW, store=store, progress=progress)
         found.append(level(curves, 0, WINDOW))
     n, (mean, sem) = np.array([*sizes], float), np.array(found).T
     error = sem / mean

@@ -16,9 +16,9 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import CONCURRENCE, ENTROPY, TIME, average, columns, draw_curve, dress, level, logarithm, times
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     ts = times(-5, 3, 3)
     found: dict[str, np.ndarray] = {"n_tls": np.array([*sizes], float), "t": ts}
     plateaus = []
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         observables = ["half_system_entropy", "concurrence"]
         curves = average(observables, n, ts, count, window=(GROWTH[0], PLATEAU[1]), store=store, progress=progress)
         entropy = columns(curves, "half_system_entropy", [f"S_N{n}"])

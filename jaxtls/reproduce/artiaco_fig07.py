@@ -14,9 +14,9 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import CONCURRENCE, TIME, average, columns, draw_curve, dress, tex, times
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     ts = np.concatenate([times(-6, 0, 6), times(0, 7, 3)[1:]])
     found = {"n_tls": np.array([*sizes], float), "dissipation": np.array(DISSIPATION), "t": ts}
     vary, peaks = ("dissipation", DISSIPATION), []
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         curves = average(["concurrence"], n, ts, count, vary=vary, store=store, progress=progress)
         found |= columns(curves, "concurrence", [f"C_eps{e:g}_N{n}" for e in DISSIPATION])
         mean, sem = curves.mean["concurrence"], curves.sem["concurrence"]

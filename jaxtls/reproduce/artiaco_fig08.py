@@ -19,9 +19,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
-from tqdm import tqdm
 
 from .. import Positive, fit, plot
+from .._progress import each
 from ._artiaco import average, columns, dress, tex, times
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     ts = times(-1, 7, 4)
     found = {"n_tls": np.array([*sizes], float), "dissipation": np.array(DISSIPATION[1:]), "t": ts}
     fits, vary = [], ("dissipation", DISSIPATION)
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         curves = average(["concurrence"], n, ts, count, vary=vary, store=store, progress=progress)
         plateau = curves.mean["concurrence"][0, ts >= 1e2].mean()
         ratios = columns(curves, "concurrence", [f"ratio_eps{e:g}_N{n}" for e in DISSIPATION])

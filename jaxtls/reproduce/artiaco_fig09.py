@@ -21,9 +21,9 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import (
     CONCURRENCE,
     DECAY,
@@ -67,7 +67,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     found = {"n_tls": np.array([*sizes], float), "t": ts}
     vary, window = ("dissipation", (0.0, 1.0)), (DECAY[0], LATE[1])
     closed, opened, late = {}, {}, {}
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         curves = average(["concurrence"], n, ts, count, vary=vary, window=window, store=store, progress=progress)
         found |= columns(curves, "concurrence", [f"closed_N{n}", f"C_N{n}"])
         closed[n], opened[n] = power_law(curves, 0), power_law(curves, 1)

@@ -16,9 +16,9 @@ import os
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
 
 from .. import plot
+from .._progress import each
 from ._artiaco import ENTROPY, STYLES, TIME, average, columns, draw_curve, dress, tex, times
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
     ts = times(-5, 7, 4)
     found = {"n_tls": np.array([*sizes], float), "dissipation": np.array(DISSIPATION), "t": ts}
     vary = ("dissipation", DISSIPATION)
-    for n, count in tqdm(sizes.items(), desc="N", disable=not progress):
+    for n, count in each(sizes.items(), "N", progress):
         curves = average(["half_system_entropy"], n, ts, count, vary=vary, store=store, progress=progress)
         entropy = columns(curves, "half_system_entropy", [f"S_eps{e:g}_N{n}" for e in DISSIPATION])
         found |= {name: values / n for name, values in entropy.items()}

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from .. import ensemble, fit_random_states, plot, random_state_concurrence
+from .._progress import each
 from ._artiaco import dress
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
         n_tls, concurrence, concurrence_sem (K,); a, a_sem, b, b_sem (1,) of <C> = exp(-a 2^(bN)).
     """
     found = []
-    for n in tqdm(SIZES, desc="N", disable=not progress):
+    for n in each(SIZES, "N", progress):
         path = None if store is None else pathlib.Path(store) / f"random_states-N{n}"
         one = partial(random_state_concurrence, n_tls=n, n_states=STATES)
         r = ensemble(one, jax.random.key(2022), QUICK if quick else FULL, batch_size=1, store=path, progress=progress)

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from .. import TLSHeatedOscillator, evolve, plot
+from .._progress import each
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     ts = np.linspace(0.0, SPAN, 101)
     found = {"t": ts}
     cases = [(gamma, n_bar) for gamma in GAMMAS for n_bar in OCCUPATIONS]
-    for gamma, n_bar in tqdm(cases, desc="gamma, n_bar", disable=not progress):
+    for gamma, n_bar in each(cases, "gamma, n_bar", progress):
         heated = model(gamma, n_bar, levels)
         sol = evolve(heated, heated.thermal_state(), jnp.asarray(ts), observables=["n"])
         label = f"{gamma:g}_{n_bar:g}"

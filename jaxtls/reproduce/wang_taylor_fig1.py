@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from .. import evolve, plot
+from .._progress import each
 from ._wang_taylor import ALPHA, BETA, PERIOD, SPLITTING, measured_truncation, spring
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     n_levels, n_modes = QUICK if quick else FULL
     ts = PERIOD * np.linspace(0.0, 5.0, 201)
     found: dict[str, list] = {name: [] for name in (*OBSERVABLES, "truncation")}
-    for n in tqdm(N_SPINS, desc="N", disable=not progress):
+    for n in each(N_SPINS, "N", progress):
         model = spring(n, n_levels, n_modes)
         with measured_truncation():
             sol = evolve(model, model.coherent_state(ALPHA), jnp.asarray(ts), observables=OBSERVABLES)

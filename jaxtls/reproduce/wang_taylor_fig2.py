@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
-from tqdm import tqdm
 
 from .. import EntropicSpring, evolve, plot
+from .._progress import each
 from ..models.spring.limits import weak_coupling_rates
 from ._wang_taylor import ALPHA, PERIOD, POLARIZATION, measured_truncation, spring
 
@@ -50,7 +50,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
     n_levels, n_modes = (80, 3) if quick else (160, 4)
     counts = N_SPINS[::2] if quick else N_SPINS
     rows: list[tuple] = []
-    for n in tqdm(counts, desc="N", disable=not progress):
+    for n in each(counts, "N", progress):
         model = spring(n, n_levels, n_modes)
         theory = weak_coupling_rates(model, ALPHA)
         damping, dephasing = rates(model, 5)
@@ -60,7 +60,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
     couplings = np.linspace(0.7, 1.0, 7 if quick else 31)
     rows = []
-    for coupling in tqdm(couplings, desc="omega", disable=not progress):
+    for coupling in each(couplings, "omega", progress):
         bare = np.sqrt(max(0.0, 1 - coupling**2))
         model = spring(N_OF_C, n_levels, n_modes, omega=coupling / np.sqrt(POLARIZATION), omega_0=bare)
         literal = spring(N_OF_C, n_levels, n_modes, omega=coupling, omega_0=bare)

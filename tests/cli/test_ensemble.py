@@ -47,6 +47,19 @@ def test_parts_and_merge(script, tmp_path, capsys):
     assert "reached" in capsys.readouterr().out
 
 
+def test_leaves_with_names_that_are_taken_are_written_beside(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    f = lambda key: {"count": 7.0, "file": 8.0, "x": jax.random.normal(key), "x_std": 500.0}
+    whole = jt.ensemble(f, jax.random.key(0), 40, store="s", part=(0, 1))
+    assert main(["merge", "s", "--out", "mean.npz"]) == 0
+    said = capsys.readouterr().out
+    with np.load("mean.npz") as found:
+        numbers = {name: float(found[name]) for name in ("count", "count_", "file_", "x_", "x__std", "x_std")}
+    assert numbers["count"] == 40 and numbers["count_"] == 7 and numbers["file_"] == 8 and numbers["x_std"] == 500
+    assert numbers["x_"] == whole.mean["x"] and numbers["x__std"] == whole.std["x"]
+    assert all(f"{name} is written as {name}_:" in said for name in ("count", "file", "x"))
+
+
 @pytest.mark.parametrize(
     "arguments, why",
     [

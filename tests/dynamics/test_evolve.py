@@ -168,9 +168,13 @@ def test_running_out_of_steps_is_told():
     with pytest.warns(UserWarning, match="did not finish"):
         sol = jt.evolve(MODEL, PLUS, TS, max_steps=3, throw=False)
     assert not bool(sol.success) and "WARNING" in repr(sol)
-    inside = eqx.filter_jit(lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=3).observables["excited"])
+    inside = eqx.filter_jit(lambda g, **how: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=3, **how))
+    told = inside(jnp.asarray(0.7))
+    assert not bool(told.success) and np.all(np.isnan(told.observables["excited"]))
     with pytest.raises(eqx.EquinoxRuntimeError, match="max_steps"):
-        inside(jnp.asarray(0.7))
+        inside(jnp.asarray(0.7), throw=True)
+    with pytest.raises(RuntimeError, match="max_steps"):
+        jax.grad(lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=3).observables["excited"][-1])(0.7)
     batch = jax.vmap(lambda g: jt.evolve(Decay(g, MODEL.omega), PLUS, TS, max_steps=60, throw=False).success)
     assert batch(jnp.array([0.7, 500.0])).tolist() == [True, False]
 

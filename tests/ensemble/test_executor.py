@@ -1,6 +1,7 @@
 """Parts through executors: which are run, what is taken back, whose errors are whose."""
 
 import concurrent.futures
+import dataclasses
 import errno
 import importlib
 import multiprocessing
@@ -16,6 +17,8 @@ from .jobs import exact
 from .same import same
 
 KEY = jax.random.key(7)
+executor_module = importlib.import_module("jaxtls.ensemble.executor")
+store_module = importlib.import_module("jaxtls.ensemble.store")
 run_module = importlib.import_module("jaxtls.ensemble.run")
 
 
@@ -181,6 +184,37 @@ def test_a_damaged_part_stops_no_other(tmp_path, whole, name):
     assert here.parts[5:] == [2]
 
 
+def test_a_part_in_use_stops_no_other(tmp_path, whole, monkeypatch):
+    jt.ensemble(exact, KEY, 90, batch_size=10, store=tmp_path / "s", part=(1, 6))
+    block = next(file for file in (tmp_path / "s" / "parts" / "00001" / "status" / "c").rglob("*") if file.is_file())
+    block.unlink()  # not finished
+    monkeypatch.setattr(store_module, "PATIENCE", 0.0)
+    guard = store_module._lock(tmp_path / "s" / "parts" / "00001")
+    here = Here()
+    try:
+        with pytest.raises(RuntimeError, match=r"Parts failed: part 1 of 6 .*in use.*Wait until it is done"):
+            ensemble(tmp_path / "s", here)
+    finally:
+        store_module.os.close(guard)
+    assert here.parts == [0, 1, 2, 3, 4, 5]
+    same(ensemble(tmp_path / "s", here), whole)
+    assert here.parts[6:] == [1]
+
+
+class Stale(Here):
+    """Its workers imported the module before it was changed."""
+
+    def submit(self, fn, /, k, *args):
+        old = fn if k % 2 == 0 else dataclasses.replace(fn, realization=lambda key: fn.realization(key) + 100.0)
+        return super().submit(old, k, *args)
+
+
+def test_a_worker_with_another_function_is_refused(tmp_path):
+    plain = lambda key: jax.random.uniform(key, (3,))
+    with pytest.raises(ValueError, match=r"`executor` must have workers that run this function.*start it anew"):
+        ensemble(tmp_path / "s", Stale(), f=plain)
+
+
 def test_a_bad_part_beyond_the_target_is_not_wanted(tmp_path):
     plain = lambda key: jax.random.uniform(key, (3,))
     options = {"f": plain, "n": 1280, "parts": 20, "batch_size": 32, "target_error": 0.02}
@@ -209,7 +243,7 @@ class Lost(concurrent.futures.Executor):
         return future
 
 
-def test_errors_of_the_executor_say_what_to_do(tmp_path):
+def test_errors_of_the_executor_say_what_to_do(tmp_path, monkeypatch):
     for error in (concurrent.futures.BrokenExecutor("a worker died"), concurrent.futures.CancelledError("shut down")):
         with pytest.raises(RuntimeError, match=r"Run the same call again.*keeps what was computed"):
             ensemble(tmp_path / "s", Lost(error))
@@ -228,6 +262,7 @@ def test_errors_of_the_executor_say_what_to_do(tmp_path):
             future.set_result(None)  # in a folder that this process does not see
             return future
 
+    monkeypatch.setattr(executor_module, "PATIENCE", 0.2)
     with pytest.raises(RuntimeError, match=r"Part 0 of 6 was computed, but .* does not show it here"):
         ensemble(tmp_path / "s", Elsewhere())
 

@@ -1,6 +1,7 @@
 """Functions have equal fingerprints exactly when they compute the same."""
 
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxtls.ensemble.fingerprint import UNKNOWABLE
 from jaxtls.ensemble.program import trace
 
 KEY = jax.random.key(0)
@@ -89,6 +91,30 @@ def test_functions_that_a_callback_calls_matter(monkeypatch):
     assert mark(called_by_a_callback(outer)) != before
 
 
+CONFIG = {"scale": 1.0}
+
+
+def test_containers_and_modules_of_the_user_that_a_callback_reads_matter(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "of_the_user.py").write_text("def h(x):\n    return x + SHIFT\nSHIFT = 1.0\n")
+    user = importlib.import_module("of_the_user")
+    monkeypatch.setitem(globals(), "of_the_user", user)
+    monkeypatch.setitem(globals(), "h", user.h)
+    for read in (
+        lambda x: np.asarray(x) * CONFIG["scale"],
+        lambda x: np.asarray(of_the_user.h(x)),  # noqa: F821
+        lambda x: np.asarray(h(x)),  # noqa: F821
+    ):
+        f = called_by_a_callback(read)
+        before = mark(f)
+        assert before == mark(f) and not before.startswith(UNKNOWABLE)
+        with monkeypatch.context() as changed:
+            changed.setitem(CONFIG, "scale", 2.0)
+            changed.setattr(user, "SHIFT", 2.0)
+            assert mark(f) != before
+        assert mark(f) == before
+
+
 class Scale(eqx.Module):
     by: float
 
@@ -115,7 +141,7 @@ def test_callables_of_every_kind_are_known_by_their_numbers():
 def test_what_cannot_be_compared_is_never_equal():
     lock = threading.Lock()
     f = called_by_a_callback(lambda x: np.asarray(x) if lock else None)
-    assert mark(f) != mark(f)
+    assert mark(f) != mark(f) and mark(f).startswith(UNKNOWABLE)
 
 
 def test_a_program_without_callbacks_or_with_checks_alone_is_the_whole_truth():

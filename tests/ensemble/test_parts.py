@@ -5,6 +5,7 @@ import errno
 import importlib
 import itertools
 import json
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jaxtls as jt
+from jaxtls.ensemble.fingerprint import UNKNOWABLE
 from jaxtls.ensemble.parts import Cut
 from jaxtls.ensemble.program import planted, trace, unwritten, written
 from jaxtls.ensemble.store import refusal
@@ -307,6 +309,77 @@ def test_a_part_submitted_from_another_platform_is_known_by_its_caller():
         assert "platform gpu (now cpu)" in refusal(other, login)
         assert "platform gpu (the other part cpu)" in refusal(other, login, "the other part")
     assert "other parameters" in refusal({**login, "fingerprint": "z"}, login)
+
+
+def test_on_one_platform_a_common_caller_does_not_excuse_another_function():
+    """Workers that kept a module as it was wrote one of them."""
+    one = {"jaxtls": "1", "jax": "1", "key": "k", "leaves": "[]", "n": 9, "parts": 3, "platform": "cpu"}
+    one |= {"fingerprint": "a", "caller": "cpu:a"}
+    other = {**one, "fingerprint": "b"}
+    assert refusal(one, one) is None and "another function" in refusal(other, one)
+    assert "another function" in refusal({**other, "caller": "gpu:z"}, {**one, "caller": "gpu:z"})
+    unknowable = [{**one, "fingerprint": f"{UNKNOWABLE}{name}"} for name in "xy"]
+    assert refusal(*unknowable) is None and refusal({**unknowable[0], "caller": ""}, unknowable[1]) is not None
+
+
+def test_parts_of_two_platforms_are_compared_with_their_like(tmp_path):
+    for k in range(3):
+        part(tmp_path / "s", k, parts=3)
+    for k, (platform, mark) in enumerate((("gpu", "g"), ("cpu", "a"), ("cpu", "b"))):
+        file = tmp_path / "s" / "parts" / f"{k:05d}" / "zarr.json"
+        said = json.loads(file.read_text())
+        said["attributes"] |= {"platform": platform, "fingerprint": mark, "caller": "cpu:a"}
+        file.write_text(json.dumps(said))
+    with pytest.raises(ValueError, match=r"part 2 beside part 1: its realizations were computed by another function"):
+        jt.merge(tmp_path / "s")
+
+
+@pytest.mark.parametrize("text", ["", "{"])
+def test_a_damaged_manifest_hurts_its_part_alone(tmp_path, whole, text):
+    part(tmp_path / "s", 0)
+    manifest = tmp_path / "s" / "parts" / "00000" / "zarr.json"
+    before = manifest.read_text()
+    manifest.write_text(text)
+    for k in (1, 2, 3):
+        part(tmp_path / "s", k)
+    with pytest.raises(OSError, match=r"00000"):
+        part(tmp_path / "s", 0)
+    manifest.write_text(before)
+    same(jt.merge(tmp_path / "s"), whole)
+
+
+def test_another_part_may_make_the_folder_at_the_same_moment(tmp_path, monkeypatch):
+    store, made = tmp_path / "s", []
+    is_dir = Path.is_dir
+
+    def slow(path, **options):
+        found = is_dir(path, **options)
+        if path == store / "parts" and not made:
+            made.append(store)
+            part(store, 1)
+        return found
+
+    monkeypatch.setattr(Path, "is_dir", slow)
+    part(store, 0)
+    assert made and sorted(p.name for p in (store / "parts").iterdir()) == ["00000", "00001"]
+
+
+def test_leaves_may_have_any_name(tmp_path, whole):
+    f = lambda key: {"parts": jax.random.uniform(key), "status": jax.random.normal(key), "zarr.json": 1.0}
+    options = {"batch_size": 10, "store": tmp_path / "s"}
+    first = jt.ensemble(f, KEY, 90, **options)
+    same(jt.ensemble(f, KEY, 90, **options), first)
+    same(jt.merge(tmp_path / "s"), first)
+
+
+def test_what_a_killed_start_left_is_removed(tmp_path):
+    left = tmp_path / "s" / "parts" / ".00000.aaaa.partial"
+    fresh = tmp_path / "s" / "parts" / ".00000.bbbb.partial"
+    for folder in (left, fresh):
+        folder.mkdir(parents=True)
+    store_module.os.utime(left, (0, 0))
+    part(tmp_path / "s", 0)
+    assert not left.exists() and fresh.exists()
 
 
 @pytest.mark.parametrize("bad", [(4, 4), (-1, 4), (0, 0), (0.5, 4), (1, 2, 3), 1, "0/4", (True, 4), (0, 91)])

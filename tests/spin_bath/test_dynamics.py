@@ -99,15 +99,14 @@ def test_instability_is_refused_and_the_counter_term_helps():
     )
 
 
-def test_instability_inside_jit_is_an_error_too():
+def test_instability_inside_jit_is_nan():
     @jax.jit
     def run(g0):
         b = bath(g0=g0, cutoff=20.0, omega_0=1.0, mass=1.0)
         return b.vector_field(0.0, jnp.ones(5))
 
     assert np.all(np.isfinite(run(0.001)))
-    with pytest.raises(Exception, match="softens the oscillator"):
-        run(0.5).block_until_ready()
+    assert np.all(np.isnan(run(0.5)[1]))
 
 
 def test_positivity_violation_is_reported():

@@ -5,6 +5,7 @@ Run: python -m jaxtls.cli.data.make_spring_trace [FILE]
 
 from __future__ import annotations
 
+import math
 import pathlib
 import sys
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 
 SEED = 20261120
 NOISE: dict[str, float] = {"x": 0.01, "x2": 0.02}
-TRUTH: dict[str, Any] = {"omega": float(np.sqrt(1 + np.e)), "splitting": 100.0, "gamma": 10.0}
+TRUTH: dict[str, Any] = {"omega": math.sqrt(1 + math.e), "splitting": 100.0, "gamma": 10.0}
 KNOWN: dict[str, Any] = {"beta": 0.01, "n_spins": 10}
 ALPHA = 1.0
 

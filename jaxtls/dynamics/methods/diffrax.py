@@ -10,10 +10,10 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
+from ... import _progress
 from ..._checks import is_traced
-from .. import progress as progress_bar
 from ..model import AbstractModel
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
@@ -106,7 +106,7 @@ def integrate(
             stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=ts)
     if edges is not None or stops is not None:
         stepsize_controller = diffrax.ClipStepSizeController(stepsize_controller, step_ts=stops, jump_ts=edges)
-    meter = diffrax.TqdmProgressMeter() if progress else diffrax.NoProgressMeter()
+    meter = Meter() if progress else diffrax.NoProgressMeter()
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(field),
         solver,
@@ -132,6 +132,24 @@ def integrate(
         "reached": jax.lax.stop_gradient(solution.ts[1][0]),
     }
     return solution.ys[0], stats, solution.result == diffrax.RESULTS.successful
+
+
+class Meter(diffrax.AbstractProgressMeter):
+    """Moves the bar on standard error, a hundred times at most."""
+
+    def init(self) -> Array:
+        """Nothing has been shown."""
+        return jnp.array(0.0)
+
+    def step(self, state: Array, progress: ArrayLike) -> Array:
+        """Show it where it is a hundredth more than what was shown."""
+        progress = jnp.asarray(progress)
+        more = (progress - state >= 0.01) | (progress == 1)
+        jax.lax.cond(more, _progress.reach, lambda fraction: None, progress)
+        return jnp.where(more, progress, state).astype(state.dtype)
+
+    def close(self, state: Array) -> None:
+        """The bar is closed by who opened it."""
 
 
 def _clock(edges: Array, ts: Array) -> Callable[[Array], tuple[Array, Array]]:
@@ -273,7 +291,7 @@ class Diffrax(AbstractMethod):
             # Nothing of the user's runs inside, so nothing can be differentiated.
             adjoint = QUICKEST_TO_COMPILE
         method = eqx.tree_at(lambda m: m.adjoint, self, adjoint, is_leaf=lambda x: x is None)
-        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "evolve"):
+        with _progress.shown(problem.progress, len(problem.ts) - 1, "evolve"):
             return _run(method, eqx.tree_at(lambda p: (p.model, p.y0), problem, (model, y0)), plan)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> StepPlan | None:

@@ -10,9 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from ... import _progress
 from ..._checks import concrete, is_traced, require
 from .. import extrapolation, stepping
-from .. import progress as progress_bar
 from ..model import AbstractModel
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
@@ -114,7 +114,7 @@ class Splitting(AbstractMethod):
         # Known counts reach the program as numbers, not as structure that would compile anew.
         static = (plan.n_levels, 0 if known else plan.bound, uniform, known)
         sized = eqx.tree_at(lambda p: (p.model, p.y0), problem, (model, y0))
-        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "evolve"):
+        with _progress.shown(problem.progress, len(problem.ts) - 1, "evolve"):
             return _run(sized, jnp.asarray(plan.rate_factor), static)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> SplittingPlan | None:
@@ -147,7 +147,7 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     counts = extrapolation.macro_steps(jnp.diff(ts), rate, problem.rtol, n_levels)
     if uniform:
         counts = jnp.broadcast_to(counts[0], counts.shape)
-    tick = progress_bar.tick if problem.progress else None
+    tick = _progress.tick if problem.progress else None
     how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
     if known:
         records, error = stepping.integrate(stepper, y0, ts, problem.recorder(), **how)

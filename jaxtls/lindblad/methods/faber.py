@@ -17,9 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ... import _progress
 from ..._checks import concrete, is_traced, require
 from ...dynamics import faber, stepping
-from ...dynamics import progress as progress_bar
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
@@ -150,7 +150,7 @@ class Faber(AbstractMethod):
         if isinstance(plan, KetPlan):
             return ket.by_expansion(problem, uniform, plan.bound)
         assert isinstance(plan, FaberPlan)
-        with progress_bar.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
+        with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
             model, rho = jax.tree.map(_known, (problem.model, problem.y0))
@@ -309,7 +309,7 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         form.joined,
     )
     start, record = jnp.asarray(made.start), _recorder(made, problem, plan)
-    tick = progress_bar.tick if problem.progress else None
+    tick = _progress.tick if problem.progress else None
     finished = jnp.array(True)
     if traced:
         records, error, finished = stepping.integrate_traced(

@@ -12,15 +12,15 @@ implicit function theorem (`jax.lax.custom_linear_solve`); the transposed equati
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import is_traced
+from ..._checks import in_transformation, is_traced
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
 from . import assembly, levels, sparse
@@ -37,6 +37,7 @@ MATRIX_LEVELS = 32
 REFINEMENTS, ITERATIONS, KEPT = 12, 400, 60
 
 Solve = Callable[[Array], Array]
+T = TypeVar("T", bound=PyTree)
 
 
 class Kind(NamedTuple):
@@ -49,11 +50,20 @@ class Kind(NamedTuple):
     name: str
     order: levels.Order | None = None
     structure: sparse.Structure | None = None
+    # What solves it where a compiled program does not run on a CPU: "sparse" factors are the host's.
+    elsewhere: Kind | None = None
 
     @property
     def is_exact(self) -> bool:
         """Whether there are factors of all of M."""
         return self.name not in ("iterative", "banded")
+
+    def where_it_runs(self, solve: Callable[[Kind], T]) -> T:
+        """`solve(self)`, or of the kind for other devices, as the program's own device decides."""
+        other = self.elsewhere
+        if other is None:
+            return solve(self)
+        return jax.lax.platform_dependent(cpu=lambda: solve(self), default=lambda: solve(other))
 
 
 class Resolvent(eqx.Module):
@@ -163,9 +173,10 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
         return _blocks(order)
     if method == "auto" and is_traced(model.terms.values) and (guess := structure.banded()) is not None:
         return Kind("banded", levels.order(guess, hermitian), guess)
+    found = _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
     if jax.default_backend() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):
-        return Kind("sparse")
-    return _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
+        return Kind("sparse", elsewhere=found if in_transformation() else None)
+    return found
 
 
 def dense_kind(n: int) -> Kind:

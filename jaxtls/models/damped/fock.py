@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,11 +20,9 @@ from jaxtyping import Array
 
 from ..._checks import concrete, require
 from ...quantum.states import coherent_state
+from .parameters import AbstractDampedOscillator
 from .squeezing import Squeezing
 from .transitions import block
-
-if TYPE_CHECKING:
-    from .oscillator import DampedOscillator
 
 BASES = ("instantaneous", "fixed")
 # Where nothing is known (traced parameters), or where levels are populated without end (alpha >= omega).
@@ -57,7 +55,7 @@ def _roots(n_levels: int, by: int) -> np.ndarray:
     return np.sqrt(np.prod([np.maximum(n - i, 0.0) for i in range(by)], axis=0))
 
 
-def fock_field(model: DampedOscillator) -> Callable[[Any, FockState, Any], FockState]:
+def fock_field(model: AbstractDampedOscillator) -> Callable[[Any, FockState, Any], FockState]:
     """vector_field(t, y, args) of the model's basis."""
     fixed = model.basis == "fixed"
 
@@ -99,7 +97,7 @@ def _moments(c: Array) -> _Moments:
     return _Moments(root2 * first.real, root2 * first.imag, n_half + second.real, n_half - second.real)
 
 
-def fock_observables(model: DampedOscillator) -> dict[str, Callable[[FockState], Array]]:
+def fock_observables(model: AbstractDampedOscillator) -> dict[str, Callable[[FockState], Array]]:
     """x, v, x2, v2 (position, velocity and their squares), n, energy (mechanical), populations (instantaneous)."""
     length = jnp.sqrt(model.hbar / (model.mass * model.omega))
     fixed = model.basis == "fixed"

@@ -10,7 +10,7 @@ product shrinks: dx d(m v) >= (hbar/2) e^(-2 lambda). This is a closed descripti
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,10 +18,8 @@ from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require
 from ...dynamics.model import AbstractModel
+from .parameters import AbstractDampedOscillator
 from .squeezing import damped_flow
-
-if TYPE_CHECKING:
-    from .oscillator import DampedOscillator
 
 
 class GaussianState(NamedTuple):
@@ -56,7 +54,7 @@ class GaussianOscillator(AbstractModel):
 
     closes_over: ClassVar[bool] = False
 
-    oscillator: DampedOscillator
+    oscillator: AbstractDampedOscillator
 
     # --- states ------------------------------------------------------------------------------------------------------
 

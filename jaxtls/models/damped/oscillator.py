@@ -13,25 +13,24 @@ arXiv:2107.05827 (equation numbers below are theirs).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, is_traced, positive, require, size
-from ...dynamics.model import AbstractModel
 from ...quantum.hermite import hermite_functions
 from . import fock
 from .fock import FockState
 from .gaussian import GaussianOscillator, propagator
+from .parameters import AbstractDampedOscillator
 from .schedule import Contraction, function_of_time, states_from_zero
 from .squeezing import Squeezing, SqueezingFlow, damped_squeezing, squeezing_of
 from .transitions import block, column
 
 
-class DampedOscillator(AbstractModel):
+class DampedOscillator(AbstractDampedOscillator):
     """Quantised damped oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, below, at and above critical damping.
 
     In the instantaneous Fock basis |n; t> (width sqrt(hbar/(m omega)) e^(-alpha t)) damping creates pairs:
@@ -64,16 +63,6 @@ class DampedOscillator(AbstractModel):
     monotonically at critical damping, is wrong: P_22 vanishes at omega t = sqrt(2) and revives to 0.0413 at sqrt(14).
     """
 
-    closes_over: ClassVar[bool] = False
-
-    omega: Array
-    damping: Any
-    mass: Array
-    hbar: Array
-    force: Any
-    n_levels: int | None = eqx.field(static=True)
-    basis: str = eqx.field(static=True)
-
     def __init__(
         self,
         omega: Any,
@@ -103,41 +92,6 @@ class DampedOscillator(AbstractModel):
             value = getattr(self, name)
             if not callable(value):
                 require(value.ndim == 0, name, "be a scalar", f"shape {value.shape}", "Use jax.vmap for several.")
-
-    # --- parameters --------------------------------------------------------------------------------------------------
-
-    def damping_at(self, t: Any) -> Array:
-        """alpha(t)."""
-        return self.damping(t) if callable(self.damping) else self.damping
-
-    def force_at(self, t: Any) -> Array | None:
-        """F(t), or None where there is no force."""
-        return None if self.force is None else self.force(t)
-
-    def require_constant(self, what: str, *, force: bool = True, damping: bool = False) -> None:
-        """Refuse what the closed form `what` does not cover: a force, or a damping that depends on time."""
-        covered = f"for the closed form `{what}`"
-        require(force or self.force is None, "force", f"be None {covered}", self.force, "Use jt.evolve.")
-        constant = damping or not callable(self.damping)
-        require(constant, "damping", f"be a number {covered}", self.damping, "Use jt.evolve.")
-
-    @property
-    def zero_point(self) -> Array:
-        """sigma = sqrt(hbar/(2 m omega)), the standard deviation of x in the ground state at the start."""
-        return jnp.sqrt(self.hbar / (2 * self.mass * self.omega))
-
-    @property
-    def damping_ratio(self) -> Array:
-        """alpha/omega: critical at 1."""
-        self.require_constant("damping_ratio")
-        return self.damping / self.omega
-
-    @property
-    def period(self) -> Array:
-        """pi/sqrt(omega^2 - alpha^2), after which transition probabilities repeat; inf from critical damping on."""
-        self.require_constant("period")
-        square = (self.omega - self.damping) * (self.omega + self.damping)
-        return jnp.where(square > 0, jnp.pi / jnp.sqrt(jnp.where(square > 0, square, 1.0)), jnp.inf)
 
     def contraction(self, ts: Any) -> Array:
         """lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or by quadrature where alpha is a function.

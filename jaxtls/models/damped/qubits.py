@@ -12,13 +12,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, positive, require
+from ..._checks import concrete, finite, positive, refused, require
 from .josephson import REDUCED_FLUX_QUANTUM, AbstractJosephsonQubit, Expansion, about_minimum, about_zero
 
 
@@ -75,7 +74,7 @@ class PhaseQubit(AbstractJosephsonQubit):
         ratio = self.bias_current / self.critical_current
         if self.expand_about == "zero":
             return Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
-        ratio = eqx.error_if(ratio, jnp.abs(ratio) >= 1, "bias_current must be below critical_current at a minimum.")
+        ratio = refused(ratio, jnp.abs(ratio) >= 1, "bias_current must be below critical_current at a minimum.")
         phase, cosine = jnp.arcsin(ratio), jnp.sqrt((1 - ratio) * (1 + ratio))
         return Expansion(phase, -cosine - ratio * phase, cosine, about_minimum(phase))
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require
+from ..._checks import concrete, finite, refused, require
 from ...dynamics.evolve import evolve
 
 State = TypeVar("State")
@@ -54,7 +54,7 @@ def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
         if known[0] > 0:
             times, skipped = jnp.concatenate([jnp.zeros(1, times.dtype), times]), 1
     else:
-        times = eqx.error_if(times, times[0] != 0, "Traced `ts` must start at 0 where `damping` is a function.")
+        times = refused(times, times[0] != 0, "Traced `ts` must start at 0 where `damping` is a function.")
     rtol = 1e-10 if _precise(initial) else 1e-5
     sol = evolve(flow, initial, times, save_states=True, rtol=rtol, atol=rtol / 100)
     return jax.tree.map(lambda leaf: leaf[skipped:], sol.states)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -83,12 +81,3 @@ def require_steady(state: NetworkState) -> None:
     """Refuse a compact state in motion, whose correlations are not known."""
     remedy = "A state in motion holds no more than its own numbers; ask the steady state."
     require(state.steady, "state", "come from steady_state", type(state).__name__, remedy)
-
-
-def refuse(value: Any, bad: Any, message: str) -> Any:
-    """The value, unless `bad`: a ValueError where that is known, an error at run time where it is traced."""
-    if not isinstance(bad, jax.core.Tracer):
-        if bool(bad):
-            raise ValueError(message)
-        return value
-    return eqx.error_if(value, bad, message)

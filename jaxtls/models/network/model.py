@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import reduce
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require
+from ..._checks import concrete, positive, real, refused, require
 from ...lindblad import CountingStatistics, Lindbladian
 from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
-from .checks import RATHER, refuse, require_memory, require_steady
-from .graph import structure
+from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
+from .graph import checked_edges, checked_sites, structure
 from .parameters import AbstractNetwork
 from .rates import boltzmann, local_currents, thermal_population
 from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState, unpack
 
+Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12
 
 
@@ -79,6 +80,50 @@ class ThermalNetwork(AbstractNetwork):
     Source: Diosi, "Autonomy of coupled quantum thermodynamic systems" (slides); Levy & Kosloff, arXiv:1402.3825. The
     slide's one-TLS current has e^(+beta w) for e^(-beta w), and its J_A lacks 1/((1+x_A)(1+x_B)); corrected here.
     """
+
+    def __init__(
+        self,
+        frequencies: Any,
+        betas: Any,
+        rates: Any,
+        incoherent: Any = None,
+        coherent: Any = None,
+        thermalizer: str = "local",
+        baths: Any = None,
+        edges: Any = None,
+        three_body: object = None,
+    ):
+        kinds = get_args(Thermalizer)
+        require(thermalizer in kinds, "thermalizer", f"be one of {', '.join(map(repr, kinds))}", repr(thermalizer))
+        self.thermalizer = thermalizer
+        self.frequencies = positive("frequencies", frequencies)
+        self.rates = positive("rates", rates, zero=True, remedy="A site without a bath has rate 0.")
+        self.betas = real("betas", betas)
+        require(
+            self.frequencies.ndim == 1 and self.frequencies.shape[0] >= 1,
+            "frequencies",
+            "have shape (N,)",
+            f"shape {self.frequencies.shape}",
+            "Use jax.vmap for several networks.",
+        )
+        n = self.frequencies.shape[0]
+        for name, value in (("betas", self.betas), ("rates", self.rates)):
+            require(value.shape == (n,), name, f"have shape ({n},), one for each frequency", f"shape {value.shape}")
+        known = concrete(self.betas)
+        if known is not None:
+            good = not bool(np.any(np.isnan(known) | (known == -np.inf)))
+            require(good, "betas", "be numbers above -infinity", betas, "Zero temperature is beta = jnp.inf.")
+        self.baths, self.edges = checked_sites(n, baths), checked_edges(n, edges)
+        self.incoherent = couplings("incoherent", incoherent, n, self.edges, least=0.0)
+        self.coherent = couplings("coherent", coherent, n, self.edges)
+        self.triples, self.triple_couplings = three_bodies(n, three_body, self.frequencies.dtype)
+        local = not self.triples or thermalizer == "local"
+        remedy = "Build the equation with jt.BlochRedfield(H, couplings, secular='full')."
+        require(local, "three_body", "be None with global thermalizers", f"{len(self.triples)} couplings", remedy)
+        rate = concrete(self.rates)
+        if rate is not None and self.baths is not None:
+            others = np.delete(rate, self.baths)
+            require(not np.any(others), "rates", "be zero off the declared baths", rates, "Add the sites to baths=.")
 
     # --- states ------------------------------------------------------------------------------------------------------
 
@@ -307,9 +352,9 @@ class ThermalNetwork(AbstractNetwork):
             g, noise = self.relaxation_rates, self.noise
             change = g * (self.thermal_populations - n) + populations.mixing(noise, n)
             speed = jnp.max(g + jnp.sum(noise, axis=1)) * jnp.sqrt(jnp.finfo(n.dtype).eps)
-            n = refuse(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
+            n = refused(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
             found, residual = populations.connected_correlations(g, noise, n)
-            found = refuse(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
+            found = refused(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
         return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
 
     def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:

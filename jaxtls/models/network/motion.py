@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
+from jaxtyping import Array, ArrayLike, PyTree
 
+from ..._checks import refused
+from ...dynamics.model import VectorField
 from . import covariance, full, populations, sectors
-from .checks import refuse
 from .parameters import AbstractNetwork
-from .states import CovarianceState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
 
-def generator(model: AbstractNetwork, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
+def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
     """vector_field(t, y, args) for states of y0's kind and reference."""
     if isinstance(y0, MatrixState):
         whole = full.lindbladian(model).generator()
-        return lambda t, y, args=None: MatrixState(jnp.zeros_like(y.reference), whole(t, y.matrix, None), y.steady)
+
+        def matrix_field(t: ArrayLike, y: MatrixState, args: PyTree = None) -> MatrixState:
+            return MatrixState(jnp.zeros_like(y.reference), whole(t, y.matrix, None), y.steady)
+
+        return matrix_field
+    change: Callable[[Array], Array]
     if isinstance(y0, PopulationState):
         matrix = populations.relaxation(model.relaxation_rates, model.noise)
         away = model.relaxation_rates * (model.thermal_populations - y0.reference)
@@ -28,17 +34,18 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> Callable[[Any, Networ
         field, drive = covariance.linear_field(fermions), covariance.drive(fermions, y0.reference)
         degrees = jnp.sum((model.symmetric(model.coherent) != 0) | (model.noise != 0), axis=1)
         open_chain = jnp.all(degrees <= jnp.where(model.bath_rates > 0, 1, 2))
-        drive = refuse(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
+        drive = refused(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
         change = lambda excess: field(excess) + drive
     else:
         entries, extra = sectors.table(model.n_tls), model.bath_generator()
-        assert not isinstance(y0, MatrixState)
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
         local = lambda m: sectors.apply(entries, numbers, m)
         change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
     kind = type(y0)
 
-    def vector_field(t: Any, y: Any, args: Any = None) -> NetworkState:
+    def vector_field(
+        t: ArrayLike, y: PopulationState | CovarianceState | DensityState, args: PyTree = None
+    ) -> NetworkState:
         return kind(jnp.zeros_like(y.reference), change(y.excess), y.steady)
 
     return vector_field

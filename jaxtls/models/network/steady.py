@@ -5,10 +5,10 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from ..._checks import concrete
+from ..._checks import concrete, refused
 from ...lindblad import steady_state
 from . import covariance, davies, full, populations, sectors
-from .checks import NOT_UNIQUE, refuse, require_baths, require_memory
+from .checks import NOT_UNIQUE, require_baths, require_memory
 from .graph import structure
 from .linear import singular
 from .parameters import AbstractNetwork
@@ -30,11 +30,11 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
         return MatrixState(reference, steady_state(full.lindbladian(model)), True)
     if not shape.coherent.any():
         excess, condition = populations.steady_excess(model.relaxation_rates, model.noise, reference)
-        return PopulationState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+        return PopulationState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
     noisy = bool(shape.incoherent.any())
     if shape.is_chains() and not (noisy and model.n_tls > covariance.DENSE_NOISY_SITES):
         excess, condition = covariance.steady_excess(model.fermions(reference), reference, noisy)
-        return CovarianceState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+        return CovarianceState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
     return density(model, noisy, max_memory)
 
 
@@ -49,7 +49,7 @@ def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensitySt
     require_memory(copies * 8.0 * size**2, f"a generator of {size} x {size} for {n} coherently coupled", max_memory)
     parameters, extra = model.sector_parameters(), model.bath_generator()
     excess, condition = sectors.steady_excess((n, False), parameters, extra, reference)
-    return DensityState(reference, refuse(excess, singular(condition), NOT_UNIQUE), True)
+    return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
 
 
 def _eigenstates(model: AbstractNetwork, max_memory: float) -> DensityState:
@@ -59,12 +59,12 @@ def _eigenstates(model: AbstractNetwork, max_memory: float) -> DensityState:
     equal = davies.degenerate_pairs(n, found)
     known = concrete(equal)
     if known is None:
-        energies = refuse(found.energies, jnp.any(equal), "H has equal levels: traced, they need N <= 6.")
+        energies = refused(found.energies, jnp.any(equal), "H has equal levels: traced, they need N <= 6.")
         found = found._replace(energies=energies)
     else:
         rows, columns = np.nonzero(known)
         a, b = np.concatenate([a, rows]), np.concatenate([b, columns])
     require_memory(10 * 8.0 * len(a) ** 2 + 8 * n * 4.0**n, f"{len(a)} eigenstate elements of {n}", max_memory)
     packed, condition = davies.steady_matrix(n, found, a, b)
-    packed = refuse(packed, singular(condition), NOT_UNIQUE)
+    packed = refused(packed, singular(condition), NOT_UNIQUE)
     return DensityState(reference, packed - sectors.product_state(n, reference), True)

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require, times
+from ..._checks import concrete, real, refused, require, times
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
-from .model import UNSTABLE, SpinBathOscillator
+from .model import SpinBathOscillator
+from .parameters import UNSTABLE
 
 
 def exact_bath_moments(model: SpinBathOscillator, y0: Any, ts: Any, n_modes: int = 400) -> Array:
@@ -60,7 +61,7 @@ def exact_bath_moments(model: SpinBathOscillator, y0: Any, ts: Any, n_modes: int
     moments, stable = _exact(model, y0, ts, n_modes)
     known = concrete(stable)
     require(known is None or bool(known), "model", "be stable with its bath", "a runaway mode", UNSTABLE)
-    return moments if known is not None else eqx.error_if(moments, ~stable, UNSTABLE)
+    return refused(moments, ~stable, UNSTABLE)
 
 
 @eqx.filter_jit

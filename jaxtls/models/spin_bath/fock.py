@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,9 +14,7 @@ from ..._checks import require
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, wigner
 from .._ladder import from_left, from_right, ladder_means
-
-if TYPE_CHECKING:
-    from .model import SpinBathOscillator
+from .parameters import AbstractSpinBath
 
 
 class SpinBathFock(AbstractModel):
@@ -42,7 +40,7 @@ class SpinBathFock(AbstractModel):
 
     closes_over: ClassVar[bool] = False
 
-    bath: SpinBathOscillator
+    bath: AbstractSpinBath
     n_levels: int = eqx.field(static=True)
 
     @property

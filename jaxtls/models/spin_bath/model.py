@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import equinox as eqx
 import jax
@@ -12,21 +12,16 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, real, require, times
-from ...dynamics.model import AbstractModel
-from .coefficients import Coefficients, finite_time, markov
+from .coefficients import Coefficients
 from .density import DiscreteSpectralDensity
 from .fock import SpinBathFock
+from .parameters import AbstractSpinBath
 
 Bath = Literal["spin", "oscillator"]
 MOMENTS = ("x", "p", "x2", "p2", "xp")
-UNSTABLE = (
-    "the bath softens the oscillator past zero: omega_0^2 + frequency_shift must be > 0, else Eq. 23 runs away. "
-    "For an Ohmic bath at T = 0 this needs gamma_0 < (cutoff^2 + omega_0^2) omega_0^2 / (2 cutoff^3). "
-    "Lower the coupling or the cut-off, or pass counter_term=True, which takes omega_0 as the shifted frequency."
-)
 
 
-class SpinBathOscillator(AbstractModel):
+class SpinBathOscillator(AbstractSpinBath):
     r"""A harmonic oscillator X coupled to a bath of two-level systems (or of oscillators), Born-Markov. hbar = k_B = 1.
 
         d rho/dt = -i[P^2/2M + M (Omega_0^2 + S) X^2/2, rho] - i gamma [X, {P, rho}] - D [X, [X, rho]] - f [X, [P, rho]]
@@ -72,18 +67,6 @@ class SpinBathOscillator(AbstractModel):
     vanish at T = 0, as their abstract says: gamma is largest there.
     """
 
-    closes_over: ClassVar[bool] = False
-
-    omega_0: Array
-    spectral_density: Any
-    temperature: Array
-    mass: Array
-    static_diffusion: Array
-    bath: str = eqx.field(static=True)
-    counter_term: bool = eqx.field(static=True)
-    time_dependent: bool = eqx.field(static=True)
-    quadrature_step: float = eqx.field(static=True)
-
     def __init__(
         self,
         omega_0: Any,
@@ -125,92 +108,6 @@ class SpinBathOscillator(AbstractModel):
         self.bath, self.counter_term, self.time_dependent = bath, bool(counter_term), bool(time_dependent)
         self.quadrature_step = quadrature_step
 
-    # --- coefficients ------------------------------------------------------------------------------------------------
-
-    @property
-    def coefficients(self) -> Coefficients:
-        """frequency_shift, damping, diffusion and anomalous of Eq. 23 in the Markov limit t -> infinity.
-
-        For a `DiscreteSpectralDensity`, whose coefficients never settle, their averages over time. Evaluated by the
-        closed forms of Eqs. 26-28 where J is Ohmic. The Matsubara sum for S(T), whose tail falls slowly, is replaced by
-        S(0) = -2 gamma_0 L^3/(L^2 + W^2) and a convergent integral for the rest. No stability is asked for here.
-
-        Source: Schlosshauer, Hines & Milburn, Eqs. 24, 26-28.
-        """
-        return markov(
-            self.spectral_density,
-            self.omega_0,
-            self.mass,
-            self.temperature,
-            self.bath,
-            self.static_diffusion,
-            self.quadrature_step,
-        )
-
-    def coefficients_at(self, t: Any) -> Coefficients:
-        """The coefficients at time t [1/frequency] after an uncorrelated start, Eq. 24 with t as the upper limit.
-
-        Arguments:
-            t: a number >= 0, may be traced.
-
-        Raises:
-            ValueError: if the spectral density is not a `DiscreteSpectralDensity`.
-
-        Example:
-            >>> J = DiscreteSpectralDensity(couplings=[0.1, 0.1], tunnellings=[0.5, 0.9])
-            >>> b = SpinBathOscillator(omega_0=1.0, spectral_density=J, temperature=0.5, time_dependent=True)
-            >>> float(b.coefficients_at(0.0).diffusion), round(float(b.coefficients_at(1.0).diffusion), 5)
-            (0.0, 0.0156)
-        """
-        listed = isinstance(self.spectral_density, DiscreteSpectralDensity)
-        require(
-            listed, "spectral_density", "be a DiscreteSpectralDensity for finite times", type(self.spectral_density),
-            "jt.discretize(J, n_modes, scale=omega_0) makes one.",
-        )  # fmt: skip
-        return finite_time(
-            self.spectral_density,
-            real("t", t),
-            self.omega_0,
-            self.mass,
-            self.temperature,
-            self.bath,
-            self.static_diffusion,
-        )
-
-    def coefficient_function(self) -> Callable[[Any], Coefficients]:
-        """t -> what the dynamics uses: constant or time-dependent, with S left out under `counter_term`, checked for
-        stability."""
-        settled = self.coefficients
-        stable = self.stable
-
-        def dynamic(c: Coefficients) -> Coefficients:
-            shift = jnp.zeros_like(c.frequency_shift) if self.counter_term else c.frequency_shift
-            shift = eqx.error_if(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
-            return Coefficients(shift, c.damping, c.diffusion, c.anomalous)
-
-        if not self.time_dependent:
-            constant = dynamic(settled)
-            return lambda t: constant
-        return lambda t: dynamic(self.coefficients_at(t))
-
-    @property
-    def stiffness(self) -> Array:
-        """Omega_0^2 + S (Omega_0^2 with the counter-term), what holds the oscillator at late times [frequency^2]."""
-        return self.omega_0**2 + (0.0 if self.counter_term else self.coefficients.frequency_shift)
-
-    @property
-    def stable(self) -> Array:
-        """Whether `stiffness` is positive."""
-        return self.stiffness > 0
-
-    def _require_stable(self) -> None:
-        known = concrete(self.stable)
-        if known is not None and not bool(known):
-            raise ValueError(
-                f"Argument `spectral_density` is too strong for omega_0 = {self.omega_0}: {UNSTABLE} "
-                f"Here frequency_shift = {self.coefficients.frequency_shift}."
-            )
-
     # --- states ------------------------------------------------------------------------------------------------------
 
     def moments_state(self, x: Any = 0.0, p: Any = 0.0, x2: Any = None, p2: Any = None, xp: Any = None) -> Array:
@@ -232,7 +129,7 @@ class SpinBathOscillator(AbstractModel):
             >>> SpinBathOscillator(1.0, J, temperature=0.5).moments_state(x=1.0).tolist()
             [1.0, 0.0, 1.5, 0.5, 0.0]
         """
-        self._require_stable()
+        self.require_stable()
         x, p = finite("x", x), finite("p", p)
         width = self.mass * self.omega_0
         x2 = x**2 + 1 / (2 * width) if x2 is None else finite("x2", x2)
@@ -259,7 +156,7 @@ class SpinBathOscillator(AbstractModel):
 
     def fock(self, n_levels: int) -> SpinBathFock:
         """The same equation as a density-matrix model on `n_levels` Fock states of the Omega_0 oscillator."""
-        self._require_stable()
+        self.require_stable()
         require(
             isinstance(n_levels, int | np.integer) and n_levels >= 5, "n_levels", "be a plain int >= 5", repr(n_levels)
         )
@@ -337,7 +234,7 @@ class SpinBathOscillator(AbstractModel):
             True
         """
         require(not self.time_dependent, "time_dependent", "be False for an exact propagator", True, "Use jt.evolve.")
-        self._require_stable()
+        self.require_stable()
         y0, ts = real("y0", y0), times("ts", ts)
         require(y0.shape == (5,), "y0", "have shape (5,)", y0.shape, "Build it with moments_state.")
         return _propagate(self, y0, ts)
@@ -354,7 +251,7 @@ class SpinBathOscillator(AbstractModel):
             >>> bool(abs(x2 - 0.5 / jnp.tanh(1.0)) < 1e-4)
             True
         """
-        self._require_stable()
+        self.require_stable()
         c = self.coefficient_function()(jnp.asarray(jnp.inf)) if not self.time_dependent else self.coefficients
         damping = concrete(c.damping)
         require(

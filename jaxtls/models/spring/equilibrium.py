@@ -5,18 +5,16 @@ Leading order in 1/N, as in the paper; a constant force f enters as H_f = -f x. 
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring
 
 
-def partition_function(spring: EntropicSpring, force: Any = 0.0) -> Array:
+def partition_function(spring: AbstractSpring, force: Any = 0.0) -> Array:
     """log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2), Eq. 3.
 
     Arguments:
@@ -39,7 +37,7 @@ def partition_function(spring: EntropicSpring, force: Any = 0.0) -> Array:
     return spins - log_sinh + beta * jnp.asarray(force) ** 2 / (2 * spring.mass * eff**2)
 
 
-def free_energy(spring: EntropicSpring, force: Any = 0.0) -> Array:
+def free_energy(spring: AbstractSpring, force: Any = 0.0) -> Array:
     """A = -log(Z)/beta under a constant force, Helmholtz free energy (below Eq. 3).
 
     Example:
@@ -50,7 +48,7 @@ def free_energy(spring: EntropicSpring, force: Any = 0.0) -> Array:
     return -partition_function(spring, force) / spring.beta
 
 
-def entropy(spring: EntropicSpring, force: Any = 0.0) -> Array:
+def entropy(spring: AbstractSpring, force: Any = 0.0) -> Array:
     """S = -dA/dT = log Z - beta dlog Z/dbeta, of oscillator and TLSs (below Eq. 3).
 
     Example:
@@ -67,7 +65,7 @@ def entropy(spring: EntropicSpring, force: Any = 0.0) -> Array:
     return value - spring.beta * slope
 
 
-def spin_entropy_at(spring: EntropicSpring, x: Any) -> Array:
+def spin_entropy_at(spring: AbstractSpring, x: Any) -> Array:
     """S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its x^2
     term.
 
@@ -81,13 +79,13 @@ def spin_entropy_at(spring: EntropicSpring, x: Any) -> Array:
 
     Source: Wang & Taylor, Eqs. 4 and 5.
     """
-    energies = spring.class_splittings + spring._deltas() * jnp.asarray(x) ** 2
+    energies = spring.class_splittings + spring.energy_shifts * jnp.asarray(x) ** 2
     exponents = spring.beta * energies
     per_spin = jax.nn.softplus(-exponents) + exponents * jax.nn.sigmoid(-exponents)
     return sum(n * s for n, s in zip(spring.spin_counts, per_spin))
 
 
-def entropic_force(spring: EntropicSpring, x: Any) -> Array:
+def entropic_force(spring: AbstractSpring, x: Any) -> Array:
     """F_S = T dS_TLS/dx = -M omega_S^2 x + O(x^3/N), Eq. 6 (whose last form lost the minus sign).
 
     Arguments:
@@ -99,26 +97,3 @@ def entropic_force(spring: EntropicSpring, x: Any) -> Array:
         True
     """
     return jax.grad(lambda x: spin_entropy_at(spring, x))(jnp.asarray(x, spring.omega.dtype)) / spring.beta
-
-
-# --- what the frequencies and rates above come from, one program each ------------------------------------------------
-
-
-@partial(jax.jit, static_argnames="classes")
-def effective_stiffness(omega_0: Array, softening: Array, omega: Array, b: Array, beta: Array, classes: int) -> Array:
-    """omega_eff^2 from each class' omega and splitting b, or one for all."""
-    springs = jnp.broadcast_to(omega**2 * jax.nn.sigmoid(-beta * b), (classes,))
-    return omega_0**2 - softening + jnp.sum(springs)
-
-
-@partial(jax.jit, static_argnames="classes")
-def entropic_stiffness(omega: Array, b: Array, beta: Array, classes: int) -> Array:
-    """omega_S^2."""
-    p = jax.nn.sigmoid(-beta * b)
-    return jnp.sum(jnp.broadcast_to(omega**2 * beta * b * p * (1 - p), (classes,)))
-
-
-@jax.jit
-def fastest_relaxation(rates: Array, b: Array, beta: Array) -> Array:
-    """Largest gamma coth(beta B/2), from the rates of all classes at one point, (C, 1)."""
-    return jnp.max(rates[:, 0] / jnp.tanh(beta * b / 2))

@@ -7,7 +7,7 @@ dc_m/dt = -i[p^2/2M + M omega_eff^2 x^2/2, c_m] + sum over classes of
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,18 +15,16 @@ from jaxtyping import Array
 
 from ...quantum.dvr import hermite_dvr
 from .pairs import Pair
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring
 
 
-def hierarchy_generator(spring: EntropicSpring, y0: Array) -> Callable[[Any, Array, Any], Array]:
+def hierarchy_generator(spring: AbstractSpring, y0: Array) -> Callable[[Any, Array, Any], Array]:
     """vector_field(t, y, args) for states of y0's shape; constants are computed here, once."""
     n_levels = y0.shape[-1]
     nodes, transform = hermite_dvr(n_levels)
     frequency = spring.effective_frequency
-    generators = spring._spin_generators(jnp.asarray(nodes**2) / (spring.mass * frequency))
-    exponents = spring._indices_of_size(y0.shape[0]).exponents
+    generators = spring.spin_generators(jnp.asarray(nodes**2) / (spring.mass * frequency))
+    exponents = spring.indices_of_size(y0.shape[0]).exponents
     rows = {tuple(row): i for i, row in enumerate(exponents)}
     counts = [jnp.asarray(n, spring.omega.dtype) for n in spring.spin_counts]
     # d c_m/dt: diagonal, from m_c - 1 (ws) and from m_c + 1 (sw), for each class

@@ -8,7 +8,6 @@ sum alone.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +16,10 @@ from jaxtyping import Array
 
 from ..._checks import is_traced
 from .._counts import Count
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import Spring
 
 
-def grouped(spring: EntropicSpring) -> tuple[EntropicSpring, np.ndarray]:
+def grouped(spring: Spring) -> tuple[Spring, np.ndarray]:
     """The spring with like classes merged, and for each old class the number of its new one."""
     same = np.arange(spring.n_classes)
     if spring.n_classes == 1 or is_traced(spring) or not all(isinstance(n, Count) for n in spring.spin_counts):
@@ -30,7 +27,7 @@ def grouped(spring: EntropicSpring) -> tuple[EntropicSpring, np.ndarray]:
     with jax.ensure_compile_time_eval():
         gamma = jnp.zeros(()) if spring.gamma is None else spring.gamma
         gammas = np.broadcast_to(gamma, spring.n_classes)
-        keys = np.stack([np.asarray(spring.class_splittings), gammas, np.asarray(spring._deltas())], 1)
+        keys = np.stack([np.asarray(spring.class_splittings), gammas, np.asarray(spring.energy_shifts)], 1)
         _, first, member = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         member = member.reshape(-1)
         if len(first) == spring.n_classes:
@@ -47,7 +44,7 @@ def grouped(spring: EntropicSpring) -> tuple[EntropicSpring, np.ndarray]:
     return merged, member
 
 
-def gathered(spring: EntropicSpring, y0: Array) -> tuple[EntropicSpring, Array]:
+def gathered(spring: Spring, y0: Array) -> tuple[Spring, Array]:
     """Spring and state with like classes merged: coefficients of the same total exponent in a new class are summed."""
     merged, member = grouped(spring)
     if merged is spring:
@@ -55,7 +52,7 @@ def gathered(spring: EntropicSpring, y0: Array) -> tuple[EntropicSpring, Array]:
     old = spring.exponents(y0.shape[0])
     sums = np.zeros((len(old), merged.n_classes), int)
     np.add.at(sums.T, member, old.T)
-    indices = merged._indices(int(old.sum(1).max()))
+    indices = merged.indices(int(old.sum(1).max()))
     position = {tuple(row): i for i, row in enumerate(indices.exponents)}
     targets = np.array([position[tuple(row)] for row in sums])
     return merged, jnp.zeros((indices.size, *y0.shape[1:]), y0.dtype).at[targets].add(y0)

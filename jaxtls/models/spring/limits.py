@@ -11,16 +11,14 @@ Source: both are this library's, for Eq. 21 of C.-H. Wang and J. M. Taylor, "A q
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._checks import amplitude, finite, require, size
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring
 
 # Levels kept where N is larger or unknown; level m relaxes at m Gamma.
 DEFAULT_MODES = 24
@@ -67,7 +65,7 @@ class WeakCouplingRates(NamedTuple):
     frequency_shift: Array
 
 
-def constant_rate_moments(spring: EntropicSpring, alpha: Any, ts: Any, *, n_modes: int | None = None) -> Moments:
+def constant_rate_moments(spring: AbstractSpring, alpha: Any, ts: Any, *, n_modes: int | None = None) -> Moments:
     """Moments of the oscillator where the TLSs flip at rates that do not depend on x: exact at any N and amplitude.
 
     With the rates of x = 0 every coupling of the hierarchy c_m is a commutator with x^2; moments of one degree close:
@@ -136,7 +134,7 @@ def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Arr
     return Moments(x=x, p=p, x2=x2, p2=p2, xp=xp)
 
 
-def weak_coupling_rates(spring: EntropicSpring, alpha: Any) -> WeakCouplingRates:
+def weak_coupling_rates(spring: AbstractSpring, alpha: Any) -> WeakCouplingRates:
     """What N TLSs do to a coherent oscillation, to first order in 1/N: noise and delayed response of the stiffness.
 
     With X^2 = M Omega x^2 and Q = int_0^inf e^(-Gamma tau) X^2(-tau) dtau, turning at Omega, averaged over a period:
@@ -217,7 +215,7 @@ class _Noise(NamedTuple):
     relaxation: Array
 
 
-def _noise(spring: EntropicSpring) -> _Noise:
+def _noise(spring: AbstractSpring) -> _Noise:
     require(
         spring.n_classes == 1,
         "spring",
@@ -231,7 +229,7 @@ def _noise(spring: EntropicSpring) -> _Noise:
     return _Noise(n, p * (1 - p), 1 - 2 * p, shift, spring.relaxation_rate())
 
 
-def _white_noise(spring: EntropicSpring, noise: _Noise) -> Array:
+def _white_noise(spring: AbstractSpring, noise: _Noise) -> Array:
     """W: the part of the Lindblad form's sandwich terms that acts on the oscillator without memory."""
 
     def rates(x2: Array) -> tuple[Array, Array]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -21,12 +21,10 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, require, size
-from ...dynamics.model import AbstractModel
 from .._counts import Count, spin_counts
 from . import equilibrium, grouping, states
 from . import sizes as sizes_
 from .generator import hierarchy_generator
-from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_size, spin_generator
 from .observables import (
     MAX_SPIN_GRID,
     excitation,
@@ -35,12 +33,13 @@ from .observables import (
     spin_entropy,
     spin_grid_size,
 )
+from .parameters import AbstractSpring
 from .splitting import SpringSplitting, sector_dvr
 
 FORMS = ("wang-taylor", "lindblad")
 
 
-class EntropicSpring(AbstractModel):
+class EntropicSpring(AbstractSpring):
     """Oscillator + N thermalizing TLSs, solved as an excitation hierarchy whose cost does not grow with N.
 
     d rho/dt = -i[H, rho] + sum_j thermalization of TLS j at the splitting B + M omega^2 x^2/(2N)   (Eq. 21)
@@ -69,21 +68,6 @@ class EntropicSpring(AbstractModel):
 
     Source: Wang & Taylor, Eqs. 1-7, 21, 23; the (s, w) hierarchy is this library's.
     """
-
-    closes_over: ClassVar[bool] = False
-
-    omega: Array
-    splitting: Array
-    gamma: Array | None
-    beta: Array
-    n_spins: Any
-    omega_0: Array
-    mass: Array
-    softening: Array
-    spectral_density: Any
-    n_levels: int | None = eqx.field(static=True)
-    n_modes: int | str = eqx.field(static=True)
-    form: str = eqx.field(static=True)
 
     def __init__(
         self,
@@ -124,7 +108,7 @@ class EntropicSpring(AbstractModel):
         self.form = form
         if n_modes != "auto":
             n_modes = size("n_modes", n_modes, 0)
-            known = self._static_spins()
+            known = self.known_spins
             if known is not None:
                 n_modes = min(n_modes, sum(known))
         self.n_modes = n_modes
@@ -136,7 +120,7 @@ class EntropicSpring(AbstractModel):
                     value.shape in shapes, name, f"have shape () or ({self.n_classes},), one per class", value.shape
                 )
         # A count may itself be traced data; a concrete one still has to make sense.
-        stiffness = concrete(self._effective_stiffness())
+        stiffness = concrete(self.effective_stiffness)
         if stiffness is not None:
             require(
                 bool(np.all(stiffness > 0)),
@@ -192,67 +176,6 @@ class EntropicSpring(AbstractModel):
         """
         return grouping.grouped(self)[0]
 
-    # --- classes -----------------------------------------------------------------------------------------------------
-
-    @property
-    def n_classes(self) -> int:
-        return len(self.n_spins) if isinstance(self.n_spins, tuple) else 1
-
-    @property
-    def spin_counts(self) -> tuple:
-        """N_c as a tuple, ints where they are known."""
-        return self.n_spins if isinstance(self.n_spins, tuple) else (self.n_spins,)
-
-    def _static_spins(self) -> tuple[int, ...] | None:
-        counts = self.spin_counts
-        return tuple(int(n) for n in counts) if all(isinstance(n, Count) for n in counts) else None
-
-    def _per_class(self, value: Array) -> Array:
-        return jnp.broadcast_to(value, (self.n_classes,))
-
-    @property
-    def class_omegas(self) -> Array:
-        return self._per_class(self.omega)
-
-    @property
-    def class_splittings(self) -> Array:
-        return self._per_class(self.splitting)
-
-    @property
-    def class_polarizations(self) -> Array:
-        """p_c = 1/(1 + e^(beta B_c)), (C,)."""
-        return jax.nn.sigmoid(-self.beta * self.class_splittings)
-
-    # --- equilibrium, Eqs. 3-7 ---------------------------------------------------------------------------------------
-
-    @property
-    def polarization(self) -> Array:
-        """<sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there are
-        classes."""
-        return jax.nn.sigmoid(-self.beta * self.splitting)
-
-    def _effective_stiffness(self) -> Array:
-        springs = (self.omega, self.splitting, self.beta)
-        return equilibrium.effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
-
-    @property
-    def effective_frequency(self) -> Array:
-        """omega_eff = sqrt(omega_0^2 + sum_c omega_c^2 <sigma>_c), below Eq. 3."""
-        return jnp.sqrt(self._effective_stiffness())
-
-    @property
-    def entropic_frequency(self) -> Array:
-        """omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
-        return jnp.sqrt(self._entropic_stiffness())
-
-    def _entropic_stiffness(self) -> Array:
-        return equilibrium.entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
-
-    @property
-    def entropic_ratio(self) -> Array:
-        """R_S = omega_S / omega_eff, Eq. 7 (Eq. 28 for `from_couplings`)."""
-        return jnp.sqrt(self._entropic_stiffness() / self._effective_stiffness())
-
     partition_function = equilibrium.partition_function
     free_energy = equilibrium.free_energy
     entropy = equilibrium.entropy
@@ -305,64 +228,6 @@ class EntropicSpring(AbstractModel):
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
-    def exponents(self, count: int) -> np.ndarray:
-        """The exponents (m_1 .. m_C) of the first `count` coefficients, (count, C)."""
-        return self._indices_of_size(count).exponents
-
-    def first_order(self, count: int) -> list[int | None]:
-        """For each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops before
-        it."""
-        rows = [tuple(row) for row in self.exponents(count)]
-        units = [tuple(int(i == c) for i in range(self.n_classes)) for c in range(self.n_classes)]
-        return [rows.index(unit) if unit in rows else None for unit in units]
-
-    def caps(self, n_modes: int) -> tuple[int, ...]:
-        """Largest exponent of each class: N_c where it is known."""
-        return caps(n_modes, self._known_counts())
-
-    def _known_counts(self) -> tuple[int | None, ...]:
-        return tuple(int(n) if isinstance(n, Count) else None for n in self.spin_counts)
-
-    def _indices(self, n_modes: int) -> IndexSet:
-        return index_set(n_modes, self.caps(n_modes))
-
-    def _indices_of_size(self, count: int) -> IndexSet:
-        found = index_set_of_size(count, self._known_counts())
-        require(
-            found is not None,
-            "y0",
-            f"have a number of hierarchy coefficients that some n_modes gives for {self.n_classes} classes",
-            count,
-            "Build it with the model's own coherent_state or product_state.",
-        )
-        assert found is not None
-        return found
-
-    def spin_rates(self, x2: Array) -> Array:
-        """gamma_c(x) on points with squares x2, (C, len(x2))."""
-        deltas = self._deltas()
-        if self.spectral_density is None:
-            return jnp.broadcast_to(self._per_class(self.gamma)[:, None], (self.n_classes, x2.shape[0]))  # type: ignore[arg-type]
-        return 2 * jnp.pi * self.spectral_density(self.class_splittings[:, None] + deltas[:, None] * x2)
-
-    def _deltas(self) -> Array:
-        counts = jnp.stack([jnp.asarray(n, self.omega.dtype) for n in self.spin_counts])
-        return self.mass * self.class_omegas**2 / (2 * counts)
-
-    def _spin_generators(self, x2: Array) -> list[SpinGenerator]:
-        rates = self.spin_rates(x2)
-        p = self.class_polarizations
-        q = jax.nn.sigmoid(self.beta * self.class_splittings)
-        build = partial(spin_generator, x2, lindblad=self.form == "lindblad")
-        return [
-            build(delta, p[c], q[c], self.class_splittings[c], self.beta, rates[c])
-            for c, delta in enumerate(self._deltas())
-        ]
-
-    def relaxation_rate(self) -> Array:
-        """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
-        return equilibrium.fastest_relaxation(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
-
     @property
     def can_split(self) -> bool:
         return True
@@ -378,11 +243,11 @@ class EntropicSpring(AbstractModel):
         nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
         return SpringSplitting(
-            generators=tuple(self._spin_generators(x2)),
+            generators=tuple(self.spin_generators(x2)),
             n_spins=tuple(jnp.asarray(n, self.omega.dtype) for n in self.spin_counts),
             frequency=self.effective_frequency,
             rate=self.splitting_rate(),
-            indices=self._indices_of_size(y0.shape[0]),
+            indices=self.indices_of_size(y0.shape[0]),
             n_levels=n_levels,
         )
 

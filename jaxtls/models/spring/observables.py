@@ -6,17 +6,13 @@ with N.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Array
 
 from .._counts import Count
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring
 
 # Up to this many spins a class is summed over its integers; beyond, over a window of 12 standard deviations.
 INTEGER_SPINS = 256
@@ -41,7 +37,7 @@ def number(rho: Array) -> Array:
     return jnp.sum(np.arange(rho.shape[-1]) * jnp.diagonal(rho).real)
 
 
-def oscillator_observables(spring: EntropicSpring) -> dict:
+def oscillator_observables(spring: AbstractSpring) -> dict:
     """x, p, x2, p2 in the units of the model, and the impurity 1 - Tr rho_osc^2."""
 
     def m_omega() -> Array:
@@ -59,7 +55,7 @@ def oscillator_observables(spring: EntropicSpring) -> dict:
     }
 
 
-def excitation(spring: EntropicSpring, y: Array) -> Array:
+def excitation(spring: AbstractSpring, y: Array) -> Array:
     """<k>/N over all classes: <k_c> = N_c p_c + Tr c_(m_c = 1)."""
     total = sum(jnp.asarray(n, float) for n in spring.spin_counts)
     up = sum(n * p for n, p in zip(spring.spin_counts, spring.class_polarizations))
@@ -67,7 +63,7 @@ def excitation(spring: EntropicSpring, y: Array) -> Array:
     return (up + sum(shifts)) / total
 
 
-def spin_entropy(spring: EntropicSpring, y: Array) -> Array:
+def spin_entropy(spring: AbstractSpring, y: Array) -> Array:
     """S_TLS - S_thermal = sum_c beta B_c Tr c_(m_c=1) - KL(P || Binomial), natural log.
 
     P / Binomial = 1 + f, f = sum_m Tr c_m psi_m(k) with the Krawtchouk polynomials psi_m. As f averages to zero, KL is

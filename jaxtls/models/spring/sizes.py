@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +20,7 @@ from jaxtyping import Array
 from ..._checks import concrete, is_traced, require
 from . import grouping
 from .hierarchy import count_indices
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring, Spring
 
 GRID = (24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 320, 384)
 # Where nothing is known because parameters or times are traced.
@@ -46,7 +44,7 @@ def _round_up(n: float) -> int:
     return next((size for size in GRID if size >= n), GRID[-1] if n <= GRID[-1] else math.ceil(n / 64) * 64)
 
 
-def relaxation(spring: EntropicSpring) -> tuple[np.ndarray, ...]:
+def relaxation(spring: AbstractSpring) -> tuple[np.ndarray, ...]:
     """Numbers behind the guesses: Gamma_c, p_c q_c, omega_c, N_c, omega_eff."""
     # Known numbers stay known inside a user's jit.
     with jax.ensure_compile_time_eval():
@@ -57,16 +55,16 @@ def relaxation(spring: EntropicSpring) -> tuple[np.ndarray, ...]:
         return gammas, p * (1 - p), np.asarray(spring.class_omegas), counts, np.asarray(spring.effective_frequency)
 
 
-def heating_exponent(spring: EntropicSpring) -> float:
+def heating_exponent(spring: AbstractSpring) -> float:
     """kappa, the rate at which <n> + 1/2 grows to order 1/N."""
     gammas, pq, omegas, counts, eff = relaxation(spring)
     diffusion = pq * omegas**4 / (4 * counts * eff**2)
     return float(np.sum(4 * diffusion * gammas / (gammas**2 + 4 * eff**2)))
 
 
-def starting_modes(spring: EntropicSpring) -> int:
+def starting_modes(spring: AbstractSpring) -> int:
     """n_modes for "auto": from eta where numbers are known, else a safe static choice; never more than exact."""
-    static = spring._static_spins()
+    static = spring.known_spins
     exact = sum(static) if static is not None else MAX_MODES
     if is_traced(spring):
         return _affordable(spring, min(exact, TRACED_MODES))
@@ -78,7 +76,7 @@ def starting_modes(spring: EntropicSpring) -> int:
     return _affordable(spring, min(exact, MAX_MODES, max(1, wanted)))
 
 
-def _affordable(spring: EntropicSpring, n_modes: int) -> int:
+def _affordable(spring: AbstractSpring, n_modes: int) -> int:
     """Lower n_modes until the multi-index fits; refuse where even one excitation does not."""
     while n_modes > 1 and count_indices(n_modes, spring.caps(n_modes)) > MAX_COEFFICIENTS:
         n_modes -= 1
@@ -93,7 +91,7 @@ def _affordable(spring: EntropicSpring, n_modes: int) -> int:
     return n_modes
 
 
-def starting_levels(spring: EntropicSpring, y0: Array, ts: Array) -> int:
+def starting_levels(spring: AbstractSpring, y0: Array, ts: Array) -> int:
     """n_levels for None: the initial state's own, widened by the log-normal tail that heating makes in the run."""
     n0 = y0.shape[-1]
     if is_traced(spring, y0, ts):
@@ -104,11 +102,11 @@ def starting_levels(spring: EntropicSpring, y0: Array, ts: Array) -> int:
     return max(n0, min(_round_up(occupied * math.exp(min(5.3 * kappa, 5.0))), 192))
 
 
-def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
+def last_level_weight(spring: AbstractSpring, y: Array) -> Array:
     """Square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0 where
     exact."""
     exponents = spring.exponents(y.shape[0])
-    static = spring._static_spins()
+    static = spring.known_spins
     top = int(exponents.sum(1).max())
     if static is not None and top >= sum(static):
         return jnp.zeros(())
@@ -125,8 +123,8 @@ def last_level_weight(spring: EntropicSpring, y: Array) -> Array:
 
 
 def resolve(
-    spring: EntropicSpring, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
-) -> tuple[EntropicSpring, Array] | None:
+    spring: Spring, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
+) -> tuple[Spring, Array] | None:
     """The model and state for the next attempt, or None when the last one was good enough (or nothing may be
     changed)."""
     if not is_traced(spring) and attempt == 0:
@@ -155,16 +153,16 @@ def resolve(
     if free_levels and worst["truncation"] * levels > ACCURACY and levels < GRID[-1]:
         levels = _round_up(levels * (1.3 if worst["truncation"] * levels < 100 * ACCURACY else 1.9))
     if free_modes and worst["hierarchy"] > ACCURACY / 10 and modes < MAX_MODES:
-        static = spring._static_spins()
+        static = spring.known_spins
         exact = sum(static) if static is not None else MAX_MODES
         modes = max(modes, _affordable(spring, min(modes + 2, exact, MAX_MODES)))
     found = _resized(spring, y0, levels, modes)
     return None if found[1].shape == y0.shape else found
 
 
-def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tuple[EntropicSpring, Array]:
+def _resized(spring: Spring, y0: Array, levels: int, modes: int) -> tuple[Spring, Array]:
     """Zeros where the larger basis has room: Fock levels above and exponents of higher total."""
-    count = spring._indices(modes).size
+    count = spring.indices(modes).size
     grow = levels - y0.shape[-1]
     if not grow and count == y0.shape[0]:
         return spring, y0
@@ -172,7 +170,7 @@ def _resized(spring: EntropicSpring, y0: Array, levels: int, modes: int) -> tupl
     return spring, y0
 
 
-def resized(spring: EntropicSpring, y0: Array, n_coefficients: int, n_levels: int) -> tuple[EntropicSpring, Array]:
+def resized(spring: Spring, y0: Array, n_coefficients: int, n_levels: int) -> tuple[Spring, Array]:
     """Spring and state of the sizes of a plan, with like classes gathered where that is known: zeros or less."""
     spring, y0 = grouping.gathered(spring, y0)
     count, levels = y0.shape[0], y0.shape[-1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,12 +12,10 @@ from jaxtyping import Array
 from ... import quantum
 from ..._checks import amplitude, require
 from . import sizes
-
-if TYPE_CHECKING:
-    from .model import EntropicSpring
+from .parameters import AbstractSpring
 
 
-def coherent_state(spring: EntropicSpring, alpha: Any) -> Array:
+def coherent_state(spring: AbstractSpring, alpha: Any) -> Array:
     """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
 
     Arguments:
@@ -40,7 +38,7 @@ def coherent_state(spring: EntropicSpring, alpha: Any) -> Array:
     return product_state(spring, quantum.to_density_matrix(ket))
 
 
-def product_state(spring: EntropicSpring, oscillator: Any) -> Array:
+def product_state(spring: AbstractSpring, oscillator: Any) -> Array:
     """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
     oscillator = amplitude("oscillator", oscillator)
     require(
@@ -51,7 +49,7 @@ def product_state(spring: EntropicSpring, oscillator: Any) -> Array:
     )
     n_modes = spring.n_modes if isinstance(spring.n_modes, int) else sizes.starting_modes(spring)
     dtype = jnp.result_type(oscillator.dtype, spring.omega.dtype, jnp.complex64)
-    return _alone(oscillator.astype(dtype), spring._indices(n_modes).size)
+    return _alone(oscillator.astype(dtype), spring.indices(n_modes).size)
 
 
 @partial(jax.jit, static_argnums=1)
@@ -59,19 +57,19 @@ def _alone(first: Array, count: int) -> Array:
     return jnp.zeros((count, *first.shape), first.dtype).at[0].set(first)
 
 
-def oscillator_state(spring: EntropicSpring, y: Array) -> Array:
+def oscillator_state(spring: AbstractSpring, y: Array) -> Array:
     """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
     oscillator."""
     return y[0]
 
 
-def wigner(spring: EntropicSpring, y: Array, xs: Any, ps: Any) -> Array:
+def wigner(spring: AbstractSpring, y: Array, xs: Any, ps: Any) -> Array:
     """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
     len(ps))."""
     return quantum.wigner(y[0], xs, ps)
 
 
-def smallest_eigenvalue(spring: EntropicSpring, y: Array) -> Array:
+def smallest_eigenvalue(spring: AbstractSpring, y: Array) -> Array:
     """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
     states."""
     return jnp.linalg.eigvalsh(y[0])[0]

@@ -1,0 +1,107 @@
+"""The library's main programs compiled for a GPU that is described, none being present: kernels, bytes, modelled time.
+
+Rows say how long a program compiled, what each turn of each loop launches and moves, and what a model makes of that;
+beside dynamiqs compiled the same way where it has the problem. Where JAX finds a GPU the program also runs on it, and
+the row has the ratio of the clock to the model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import jax
+from jaxtyping import PyTree
+
+from . import programs
+from .harness import Row, device, run
+from .kernels import Cost, Reading
+from .programs import MAIN, Program
+from .settings import Settings
+from .targets import TARGETS, Target
+
+
+def _rows(settings: Settings, names: tuple[str, ...]) -> Iterator[Row]:
+    target = TARGETS[settings.target]
+    target.sharding()
+    peers = "dynamiqs" in settings.found()
+    for name in names:
+        make, has_gradient = MAIN[name]
+        program = make(settings.quick)
+        yield _row(target, name, "jaxtls", program, program.function)
+        if has_gradient:
+            yield _row(target, name, "jaxtls, gradient", program, program.gradient())
+        if peers and program.peer is not None:
+            function = program.peer()
+            yield _row(target, name, "dynamiqs", program, function)
+            if has_gradient:
+                yield _row(target, name, "dynamiqs, gradient", program, programs.slope(function))
+
+
+def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree]) -> Row:
+    jax.clear_caches()
+    start, processor = time.perf_counter(), time.process_time()
+    try:
+        compiled = target.compile(function, program.arguments)
+    except Exception as error:  # whatever XLA refuses, of ours or of a peer, is a finding
+        return Row(case, name, program.size, note=f"does not compile: {type(error).__name__}: {str(error)[:200]}")
+    seconds, processor = time.perf_counter() - start, time.process_time() - processor
+    memory, reading = compiled.memory_analysis(), Reading(compiled.as_text(), target.bandwidth)
+    whole = reading.total(program.turns, program.taken)
+    extra: dict[str, Any] = {
+        "compile_processor_seconds": processor,
+        "memory_mib": (memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes) / 2**20,
+        "entry": _cost(reading.cost()),
+        "loops": [
+            {"name": loop.name, "depth": loop.depth, "turns": loop.trips, **_cost(loop.turn)}
+            for loop in reading.loops()
+        ],
+        "model": {
+            **_cost(whole),
+            "turns_by_depth": dict(program.turns),
+            "branches_taken": program.taken,
+            "launch_ms": 1e3 * whole.launches,
+            "bytes_ms": 1e3 * whole.bytes / target.bandwidth,
+            "looks_ms": 1e3 * whole.waits,
+        },
+    }
+    if device() == "gpu":
+        warm = _clock(function, program.arguments)
+        extra["clock_over_model"] = warm / whole.seconds
+        return Row(case, name, program.size, first=seconds, warm=warm, repeats=5, note=target.name, extra=extra)
+    return Row(case, name, program.size, first=seconds, note=_note(target, whole, extra), extra=extra)
+
+
+def _clock(function: Callable[..., PyTree], arguments: tuple[PyTree, ...]) -> float:
+    """The shortest of five warm runs on the GPU that is here."""
+    call = partial(jax.jit(function), *arguments)
+    run(call)
+    return min(run(call)[0] for _ in range(5))
+
+
+def _cost(cost: Cost) -> dict[str, Any]:
+    return {
+        "kernels": cost.kernels,
+        "mib": cost.bytes / 2**20,
+        "host_looks": cost.looks,
+        "ms": 1e3 * cost.seconds,
+        "calls": {kind: number for kind, number in cost.calls.items() if kind not in ("fusion", "copy")},
+    }
+
+
+def _note(target: Target, whole: Cost, extra: dict[str, Any]) -> str:
+    loops = ", ".join(f"{loop['kernels']:g}" for loop in extra["loops"])
+    turns = f"; kernels a turn {loops}" if loops else ""
+    return f"{target.name}: modelled {1e3 * whole.seconds:.3g} ms, {extra['memory_mib']:.0f} MiB{turns}"
+
+
+BATHS = tuple(name for name in MAIN if "among" in name)
+STEADY = tuple(name for name in MAIN if "steady" in name)
+
+PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
+    "motion": partial(_rows, names=tuple(name for name in MAIN if name not in BATHS + STEADY)),
+    "steady": partial(_rows, names=STEADY),
+    "baths": partial(_rows, names=BATHS),
+}

@@ -1,0 +1,133 @@
+"""Every public program and its gradient is lowered for an NVIDIA GPU, on a machine without one.
+
+A lowered program names what it calls: no callback to the host, and no kernel library that only a CPU has. Whether it
+compiles there, and how fast it is, `python -m benchmarks compiled` asks.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import equinox
+import jax
+import jax.export
+import jax.numpy as jnp
+import pytest
+
+import jaxtls as jt
+from benchmarks import programs
+from benchmarks.programs import MAIN, slope
+
+from .programs import PUBLIC, TS, A, Program, oscillator
+
+# What jaxlib brings for CUDA; a callback is a custom call, too, and none of these.
+ON_A_GPU = re.compile(r"cusolver_\w+|cublas\w*|cu_\w+|Sharding|shape_assertion|annotate_device_placement")
+
+
+def lowered(function: Callable, arguments: tuple) -> str:
+    """The program for CUDA, as text."""
+    arrays = tuple(jax.tree.map(jnp.asarray, argument) for argument in arguments)
+    return jax.export.export(jax.jit(function), platforms=["cuda"])(*arrays).mlir_module()
+
+
+def calls_of(text: str) -> set[str]:
+    return set(re.findall(r"custom_call\s+@\"?([\w$.]+)", text))
+
+
+def require_a_gpu_alone(text: str) -> None:
+    assert "callback" not in text
+    strange = {name for name in calls_of(text) if not ON_A_GPU.fullmatch(name)}
+    assert not strange
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _fresh():
+    """Programs traced with other checks do not come back."""
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
+@pytest.fixture
+def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
+    """As EQX_ON_ERROR=nan does, where a solver of diffrax brings checks of its own."""
+
+    def off(program: Any) -> None:
+        if program.solver:
+            monkeypatch.setattr(equinox._errors, "EQX_ON_ERROR", "nan")
+
+    return off
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_program(name, checks):
+    program = PUBLIC[name]
+    checks(program)
+    require_a_gpu_alone(lowered(program.function, program.arguments))
+
+
+# Tracing the derivative of a diffrax solver takes seconds each.
+GRADIENTS = [
+    pytest.param(name, marks=pytest.mark.slow) if program.solver else name
+    for name, program in PUBLIC.items()
+    if program.has_gradient
+]
+
+
+@pytest.mark.parametrize("name", GRADIENTS)
+def test_its_gradient(name, checks):
+    program = PUBLIC[name]
+    checks(program)
+    require_a_gpu_alone(lowered(slope(program.function), program.arguments))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", MAIN)
+def test_a_main_program(name, monkeypatch):
+    monkeypatch.setattr(equinox._errors, "EQX_ON_ERROR", "nan")
+    make, has_gradient = MAIN[name]
+    program = make(True)
+    require_a_gpu_alone(lowered(program.function, program.arguments))
+    if has_gradient:
+        require_a_gpu_alone(lowered(program.gradient(), program.arguments))
+
+
+def test_batches_of_them():
+    program = programs.springs(2, 8, 1, 3)
+    require_a_gpu_alone(lowered(program.function, program.arguments))
+    steady = jax.vmap(lambda x: jt.steady_state(oscillator(x)))
+    require_a_gpu_alone(lowered(steady, (jnp.array([0.8, 0.9]),)))
+
+
+def test_what_is_looked_for_is_found():
+    on_the_host = lambda x: jax.pure_callback(lambda y: y, x, x)
+    with pytest.raises((AssertionError, ValueError, NotImplementedError)):
+        require_a_gpu_alone(lowered(on_the_host, (1.0,)))
+    asked = lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, throw=True).observables
+    whole = lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, save_states=True, throw=True).states
+    for raising in (asked, whole):
+        with pytest.raises((AssertionError, ValueError, NotImplementedError)):
+            require_a_gpu_alone(lowered(raising, (0.9,)))
+    assert calls_of(lowered(jnp.linalg.eigh, (A + A.T,)))
+
+
+def test_no_public_name_is_missing():
+    """Each public class and function stands in a program, or is named here with the reason."""
+    without = {
+        # On the host by their nature: files, fits' loops, stores, pictures.
+        "ResonatorAnalysis", "ResonatorGroup", "analyse_resonator", "combine_resonators", "Trace", "read_trace",
+        "TraceTable", "fit_traces", "TraceFit", "fit_trace", "EnsembleResult", "ensemble", "merge", "FitResult",
+        "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "interop", "plot",
+        "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
+        # Parameters, results and options of the others.
+        "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "StrangSolver", "Fixed", "Interval",
+        "Positive", "Real", "CountingStatistics", "MatrixExponential", "NetworkBalance", "TelegraphRecord",
+        "DiscreteSpectralDensity", "constant_rate_moments", "discretize", "modulated", "piecewise_constant",
+        "weak_coupling_rates", "expect", "fock_state", "local",
+    }  # fmt: skip
+    source = (__import__("pathlib").Path(__file__).parent / "programs.py").read_text()
+    public = {name for name in vars(jt) if not name.startswith("_") and name not in vars(jt).get("__all__", ())}
+    modules = {name for name in public if isinstance(getattr(jt, name), type(jt))}
+    missing = {name for name in public - modules - without if f"jt.{name}" not in source}
+    assert not missing
+    assert without <= public
