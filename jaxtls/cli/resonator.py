@@ -92,8 +92,7 @@ def report_of(
     extra = {} if moved is None else {"shift": moved.name, "shift_sha256": moved.sha256, "shift_rows": len(moved)}
     notes = [*found.notes]
     for read in filter(None, (table, shift)):
-        if read.skipped:
-            notes.append(f"{read.skipped} bad row{'s' * (read.skipped > 1)} of {read.name} left out (--skip-bad).")
+        notes += read.remarks()
     describe = dict(DESCRIBE)
     if found.form == "crowley":
         describe["critical_power"] = ("", "D of n^beta2 tanh(x) / (D T^beta1), T in K")
