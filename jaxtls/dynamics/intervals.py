@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..numerics import tsit5
 from ..numerics.linear_rule import linear
 from .stepping import Recorder
 
+Kind = Literal["lax", "checkpointed", "bounded"]
 # Fewer intervals than these are divided, so that what happens in one of few long ones is met by steps of its own.
 LEAST = 32
 # Steps of one interval beyond which a run gives up.
@@ -31,7 +33,7 @@ MOST = 2**14
 BOUND = 16**3
 # Bytes of states that reverse mode keeps; beyond, some are computed again.
 CHECKPOINT_BYTES = 2**24
-SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+SAFETY, SHRINK, GROW, FRESH = 0.9, 0.2, 10.0, 25.0
 
 
 class Task(eqx.Module):
@@ -40,6 +42,7 @@ class Task(eqx.Module):
     field: tsit5.Field
     start: PyTree
     knots: Array  # (N + 1,) ascending
+    fresh: Array  # (N,) whether the equation may jump at the start of an interval
     places: Array  # (T,) the knot of each output
     least: Array  # (N,) fewest steps of each interval
     record: Recorder
@@ -68,16 +71,16 @@ def solved(
     def run(numbers: PyTree) -> tuple:
         return _searched(make(numbers), rtol, atol, order)
 
-    def held(known: tuple, kind: str) -> tuple[Callable[[PyTree], PyTree], PyTree]:
+    def held(known: tuple, kind: Kind) -> tuple[Callable[[PyTree], PyTree], PyTree]:
         """The run as a function of the numbers that can vary, and those."""
         floats, whole = eqx.partition(known[0], eqx.is_inexact_array)
         return lambda floats: _repeated(make(eqx.combine(floats, whole)), known[1], kind), floats
 
-    def pushed(known: tuple, tangents: PyTree, kind: str = "lax") -> PyTree:
+    def pushed(known: tuple, tangents: PyTree, kind: Kind = "lax") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.jvp(repeated, (floats,), (tangents,))[1]
 
-    def pulled(known: tuple, cotangents: PyTree, kind: str = "checkpointed") -> PyTree:
+    def pulled(known: tuple, cotangents: PyTree, kind: Kind = "checkpointed") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.vjp(repeated, floats)[1](cotangents)[0]
 
@@ -96,12 +99,12 @@ def solved(
     return records, jnp.sum(counts), reached, reached >= knots[-1]
 
 
-def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[float], Array]:
+def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[ArrayLike], Array]:
     """Times of the stages, kept strictly between two knots; what they vary with is left alone."""
     low, high = jax.lax.stop_gradient((low, high))
     bounds = jnp.nextafter(low, high), jnp.nextafter(high, low)
 
-    def at(c: float) -> Array:
+    def at(c: ArrayLike) -> Array:
         time = t + c * h
         still = jax.lax.stop_gradient(time)
         return time + (jnp.clip(still, *bounds) - still)
@@ -119,7 +122,9 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     keep = lambda records, slot, found: jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, found)
 
     def attempt(carry: tuple) -> tuple:
-        k, y, h, counts, records, _ = carry
+        k, y, h, counts, records, good, _ = carry
+        # Behind an edge the steps before it say little; what is too long is found out by few.
+        h = jnp.where(task.fresh[k] & good, FRESH * h, h)
         low, high = knots[k], knots[k + 1]
         wanted = jnp.ceil((high - low) / h - 1e-6)
         count = jnp.clip(jnp.where(jnp.isfinite(wanted), wanted, MOST + 1), task.least[k], MOST + 1).astype(int)
@@ -144,7 +149,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         slot = jnp.where(good, slots[k + 1], outputs)
         records = keep(records, slot, task.record(high, moved))
         counts = counts.at[k].set(jnp.where(good, count, counts[k]))
-        return k + good, moved, proposed, counts, records, (count <= MOST) & (good | (count < MOST))
+        return k + good, moved, proposed, counts, records, good, count
 
     start = (
         jnp.zeros((), int),
@@ -153,13 +158,14 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         jnp.zeros(last, int),
         keep(records, slots[0], first),
         jnp.array(True),
+        jnp.zeros((), int),
     )
-    going = lambda carry: (carry[0] < last) & carry[-1]
-    k, _, _, counts, records, _ = jax.lax.while_loop(going, attempt, start)
+    going = lambda carry: (carry[0] < last) & (carry[-1] <= MOST)
+    k, _, _, counts, records, *_ = jax.lax.while_loop(going, attempt, start)
     return records, counts, knots[k]
 
 
-def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
+def _repeated(task: Task, counts: Array, kind: Kind) -> PyTree:
     """The same run by known numbers of steps, as one loop of all steps.
 
     "lax" for forward mode, "checkpointed" for reverse mode, "bounded" for both and for second derivatives.
@@ -203,5 +209,5 @@ def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
     if kind == "bounded":
         # No silent derivative of half a run.
         found = (*found[:3], [jnp.where(total <= BOUND, held, jnp.nan) for held in found[3]])
-    at_outputs = structure.unflatten([held[:-1] for held in found[3]])
+    at_outputs = jax.tree.unflatten(structure, [held[:-1] for held in found[3]])
     return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.places], at_outputs))

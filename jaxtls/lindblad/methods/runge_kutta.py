@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -109,10 +110,9 @@ def _forms(
     hermitian: bool,
 ) -> tuple[PyTree, np.ndarray | None, int, tuple[tuple[int, ...], ...]]:
     form, _, edge, levels = structure(terms, jumps, state, window)
-    filled = ()
-    if isinstance(form, BlockPlan):
-        filled = filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
-    return form, edge, levels, filled
+    if not isinstance(form, BlockPlan):
+        return form, edge, levels, ()
+    return form, edge, levels, filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
 
 
 @eqx.filter_jit
@@ -155,7 +155,7 @@ def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> inter
     kept = recorder(form, weights, unit, problem)
     at_edge = None if plan.edge is None else form.marked(plan.edge)
 
-    def record(t: Array, parts: PyTree) -> dict:
+    def record(t: ArrayLike, parts: PyTree) -> dict:
         z = form.joined(parts)
         found = kept(t, z)
         if at_edge is not None:
@@ -164,13 +164,17 @@ def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> inter
         return found
 
     least = fewest_steps(law.moving, knots, problem.max_step)
-    return intervals.Task(field, form.split(jnp.asarray(form.pack(problem.y0))), knots, places, least, record, tidy)
+    start = form.split(jnp.asarray(form.pack(problem.y0)))
+    fresh = jnp.zeros(knots.shape[0] - 1, bool)
+    if extra:
+        fresh = jnp.isin(*jax.lax.stop_gradient((knots[:-1], jnp.concatenate(extra).reshape(-1))))
+    return intervals.Task(field, start, knots, fresh, places, least, record, tidy)
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
     """The right-hand side on the parts of a state, and what keeps them Hermitian."""
     if isinstance(form, BlockPlan):
-        field = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
+        field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
         field = law.generator(hermitian=hermitian)
     if not hermitian:
