@@ -136,6 +136,11 @@ class Lindbladian(AbstractGenerator):
         return diagonal, zeros.at[entries.row[~on]].add(jnp.abs(values[entries.place[~on]]))
 
     @property
+    def has_jumps(self) -> bool:
+        """True where anything dissipates, if only at rate 0."""
+        return self.jumps.count > 0 or len(self.jump_functions) > 0
+
+    @property
     def is_sum(self) -> bool:
         """True where all terms are matrices times functions of time."""
         return not (self.functions or self.jump_functions)

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jaxtyping import PyTree, PyTreeDef
+from jaxtyping import PyTree
 
 # known numbers, linear arguments -> results; known numbers, cotangents of the results -> of the arguments.
 Linear = Callable[[PyTree, PyTree], PyTree]
@@ -41,33 +41,33 @@ def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: 
     given, given_tree = jax.tree.flatten(moved)
     out_tree = jax.tree.structure(jax.eval_shape(apply, known, moved))
 
-    def flat(f: Linear, tree: PyTreeDef) -> Callable[..., list]:
-        known_of = lambda a: jax.tree.unflatten(held_tree, a[: len(held)])
-        return lambda *a: jax.tree.leaves(f(known_of(a), jax.tree.unflatten(tree, a[len(held) :])))
+    def flat(f: Linear, tree: PyTree) -> Callable[..., list]:
+        parted = lambda a: (jax.tree.unflatten(held_tree, a[: len(held)]), jax.tree.unflatten(tree, a[len(held) :]))
+        return lambda *a: jax.tree.leaves(f(*parted(a)))
 
     both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
-    found = linear_p.bind(*held, *given, rules=Rules(*both[0], *both[1], len(held)))
+    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1]))
     return jax.tree.unflatten(out_tree, found)
 
 
 class Rules(NamedTuple):
-    """What the primitive runs, its transpose, both in differentiable form, and how many operands are known."""
+    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form."""
 
+    known: int
     forwards: Callable[..., list]
     backwards: Callable[..., list]
     smooth_forwards: Callable[..., list]
     smooth_backwards: Callable[..., list]
-    n_known: int
 
     def turned(self) -> Rules:
         """Those of the transpose."""
-        return Rules(self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards, self.n_known)
+        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards)
 
     def over(self, dims: Sequence[int | None]) -> Rules:
         """Those of a batch: `dims` of the known operands, all others lead."""
-        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.n_known)))(*a)
-        ahead, behind = many(self.forwards), many(self.backwards)
-        return Rules(ahead, behind, many(self.smooth_forwards), many(self.smooth_backwards), self.n_known)
+        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.known)))(*a)
+        both = many(self.forwards), many(self.backwards)
+        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards))
 
 
 def _run(*flat: Any, rules: Rules) -> list:
@@ -82,13 +82,13 @@ def _shapes(*flat: Any, rules: Rules) -> list:
 def _transpose(cts: Sequence[Any], *flat: Any, rules: Rules) -> list:
     outs = _shapes(*(x.aval if ad.is_undefined_primal(x) else x for x in flat), rules=rules)
     filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, outs)]
-    found = linear_p.bind(*flat[: rules.n_known], *filled, rules=rules.turned())
-    wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.n_known :])]
-    return [None] * rules.n_known + wanted
+    found = linear_p.bind(*flat[: rules.known], *filled, rules=rules.turned())
+    wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.known :])]
+    return [None] * rules.known + wanted
 
 
 def _jvp(primals: tuple, tangents: tuple, *, rules: Rules) -> tuple:
-    count = rules.n_known
+    count = rules.known
     out = linear_p.bind(*primals, rules=rules)
     if all(type(t) is ad.Zero for t in tangents[:count]):
         moved = [ad.instantiate_zeros(t) for t in tangents[count:]]
@@ -107,9 +107,9 @@ def _jvp(primals: tuple, tangents: tuple, *, rules: Rules) -> tuple:
 def _batched(flat: tuple, dims: tuple, *, rules: Rules) -> tuple:
     size = next(x.shape[d] for x, d in zip(flat, dims) if d is not None)
     # Linear arguments are all given the axis, so that the transpose has it, too.
-    placed = zip(flat[rules.n_known :], dims[rules.n_known :])
+    placed = zip(flat[rules.known :], dims[rules.known :])
     given = [jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
-    out = linear_p.bind(*flat[: rules.n_known], *given, rules=rules.over(dims[: rules.n_known]))
+    out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(dims[: rules.known]))
     return out, [0] * len(out)
 
 
