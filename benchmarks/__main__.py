@@ -30,6 +30,7 @@ CASES = {
     "baths": "fluctuators, and a qubit among up to 10^6 TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
     "transformed": "inside jit, vmap and grad: chains, oscillators, drives, dense operators, beside dynamiqs",
+    "open_engine": "Bloch-Redfield, limit cycles and counting statistics, beside QuTiP",
     "measures": "states and measures: first calls beside those of the peers",
     "compiled": "the main programs compiled for a GPU that need not be there: kernels, bytes, modelled time",
 }

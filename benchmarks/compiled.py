@@ -15,6 +15,8 @@ from typing import Any
 import jax
 from jaxtyping import PyTree
 
+from jaxtls._platform import tracing_for
+
 from . import programs
 from .harness import Row, device, run
 from .kernels import Cost, Reading
@@ -41,10 +43,10 @@ def _rows(settings: Settings, names: tuple[str, ...]) -> Iterator[Row]:
 
 
 def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree]) -> Row:
-    jax.clear_caches()
     start, processor = time.perf_counter(), time.process_time()
     try:
-        compiled = target.compile(function, program.arguments)
+        with tracing_for("gpu"):
+            compiled = target.compile(function, program.arguments)
     except Exception as error:  # whatever XLA refuses, of ours or of a peer, is a finding
         return Row(case, name, program.size, note=f"does not compile: {type(error).__name__}: {str(error)[:200]}")
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
@@ -61,7 +63,7 @@ def _row(target: Target, case: str, name: str, program: Program, function: Calla
         "model": {
             **_cost(whole),
             "turns_by_depth": dict(program.turns),
-            "branches_taken": program.taken,
+            "branches_taken": dict(program.taken),
             "launch_ms": 1e3 * whole.launches,
             "bytes_ms": 1e3 * whole.bytes / target.bandwidth,
             "looks_ms": 1e3 * whole.waits,

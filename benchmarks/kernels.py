@@ -115,18 +115,19 @@ class Reading:
         """The outer ones first."""
         return self._loops(self.entry, 0)
 
-    def total(self, turns: Mapping[int, int], taken: float = 1.0) -> Cost:
+    def total(self, turns: Mapping[int, int], taken: Mapping[int, float] | None = None) -> Cost:
         """Of everything. `turns`: by depth, how often a loop turns whose count is known only as it runs; `taken`: the
-        share of the branches inside loops that do something.
+        share of a loop's turns at which its branches do something.
         """
-        return self._total(self.entry, 0, turns, taken)
+        return self._total(self.entry, 0, turns, taken or {})
 
-    def _total(self, name: str, depth: int, turns: Mapping[int, int], taken: float) -> Cost:
-        found = self._straight(name, taken if depth else 1.0)
+    def _total(self, name: str, depth: int, turns: Mapping[int, int], taken: Mapping[int, float]) -> Cost:
+        share = taken.get(depth - 1, 1.0)
+        found = self._straight(name, share)
         for loop, optional in self._whiles(name):
             turn = self._condition(loop) + self._total(loop.named("body"), depth + 1, turns, taken)
             count = turns.get(depth, 1) if loop.trips is None else loop.trips
-            found = found + turn.times(count * (taken if optional and depth else 1.0))
+            found = found + turn.times(count * (share if optional else 1.0))
         return found
 
     def _loops(self, name: str, depth: int) -> list[Loop]:

@@ -30,10 +30,10 @@ class Program:
     arguments: tuple[PyTree, ...]
     size: Mapping[str, int]
     peer: Callable[[], Callable[..., PyTree]] | None = None
-    # What a model of time has to be told: turns, by depth, of loops whose number is known only as they run, and the
-    # share of branches inside loops that do something.
+    # What a model of time has to be told, by the depth of a loop: turns where their number is known only as it runs,
+    # and the share of turns whose branch does something. From runs on a CPU.
     turns: Mapping[int, int] = field(default_factory=dict)
-    taken: float = 1.0
+    taken: Mapping[int, float] = field(default_factory=dict)
 
     def gradient(self, function: Callable[..., PyTree] | None = None) -> Callable[..., PyTree]:
         """The reverse-mode derivative in the arguments, of `function` or its own."""
@@ -61,7 +61,9 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     rng = np.random.default_rng(0)
     ranges = ((2.0, 20.0), (80.0, 120.0), (1.8, 2.1))
     drawn = tuple(jnp.asarray(rng.uniform(*bounds, count)) for bounds in ranges)
-    return Program(jax.vmap(one), drawn, {"springs": count, "levels": levels, "modes": modes, "times": times})
+    size = {"springs": count, "levels": levels, "modes": modes, "times": times}
+    # Four macro steps an interval, in groups of 32 of 32.
+    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 4 / 32})
 
 
 def pairs(count: int, times: int = 21) -> Program:
@@ -69,6 +71,7 @@ def pairs(count: int, times: int = 21) -> Program:
     drawn, ts = engine.Pairs.draw(count), np.linspace(0.0, 10.0, times)
     start = drawn.draw(1).problem()
     [p1] = start.observed.values()
+    terms = np.stack([np.asarray(jt.Lindbladian(drawn.operators(*x)[0], []).hamiltonian(0.0)) for x in np.eye(3)])
 
     def one(splittings: Array, exchange: Array, rates: Array) -> Array:
         h, jumps = drawn.operators(*splittings, exchange)
@@ -82,15 +85,15 @@ def pairs(count: int, times: int = 21) -> Program:
         as_q = partial(dq.asqarray, dims=start.dims)
 
         def many(splittings: Array, exchange: Array, rates: Array) -> Array:
-            whole = lambda x, y, z: drawn.operators(x, y, z)[0].matrix()
-            h = jax.vmap(whole)(splittings[:, 0], splittings[:, 1], exchange)
+            numbers = jnp.concatenate([splittings, exchange[:, None]], 1)
+            h = jnp.einsum("bk,kij->bij", numbers, jnp.asarray(terms))
             jumps = [as_q(jnp.sqrt(rate)[:, None, None] * op) for rate, op in zip(rates.T, engine.PAIR_JUMPS)]
             return _dynamiqs(as_q(h), jumps, start, ts, cartesian_batching=False)
 
         return many
 
     arguments = tuple(jnp.asarray(x) for x in (drawn.splittings, drawn.exchange, drawn.rates))
-    return Program(jax.vmap(one), arguments, {"problems": count, "times": times}, peer)
+    return Program(jax.vmap(one), arguments, {"problems": count, "times": times}, peer, {0: 50, 1: 1}, {0: 1 / 10})
 
 
 def kerr(levels: int, times: int = 101) -> Program:
@@ -111,7 +114,9 @@ def kerr(levels: int, times: int = 101) -> Program:
         return lambda p: _dynamiqs(sum(x * w for x, w in zip(p, wrapped)), jumps, problem, ts)
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
-    return Program(one, (start,), {"levels": levels, "times": times}, peer)
+    # One step an interval, of some 48 terms in groups of 8.
+    taken = {1: 1 / 32, 2: 1 / 32, 3: 6 / 8}
+    return Program(one, (start,), {"levels": levels, "times": times}, peer, {0: 700, 1: 1}, taken)
 
 
 def _dynamiqs(h: Any, jumps: list[Any], problem: Problem, ts: np.ndarray, **options: Any) -> Array:
@@ -156,7 +161,9 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
         return solve
 
     start = jnp.asarray(heated.PARAMETERS["coupling"]), jnp.asarray(heated.PARAMETERS["n_bar"])
-    return Program(one, start, {"levels": levels, "times": times}, peer)
+    # 93 steps, in groups of 16 of 16 of 16.
+    taken = {0: 1 / 16, 1: 1 / 16, 2: 6 / 16}
+    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1}, taken)
 
 
 def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
@@ -186,7 +193,7 @@ def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
         return solve
 
     size = {"trajectories": count, "dimension": problem.size, "times": times}
-    return Program(averages, (jax.random.key(1),), size, peer)
+    return Program(averages, (jax.random.key(1),), size, peer, {0: 124 if levels == 2 else 612})
 
 
 def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import equinox as eqx
 import jax
@@ -15,7 +15,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 T = TypeVar("T", bound=PyTree)
 
 
-def concrete(value: Any) -> np.ndarray | None:
+def concrete(value: object) -> np.ndarray | None:
     """The value as a NumPy array, or None while it is being traced (jit, grad, vmap)."""
     if isinstance(value, jax.core.Tracer):
         return None
@@ -31,12 +31,12 @@ def in_transformation() -> bool:
     return get_opaque_trace_state(convention="nnx") != _OUTSIDE
 
 
-def is_traced(*trees: Any) -> bool:
+def is_traced(*trees: PyTree) -> bool:
     """True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
-def holds_tracers(*functions: Any) -> bool:
+def holds_tracers(*functions: object) -> bool:
     """True if a function holds a tracer, or a function that does: as a closure, default, method or partial."""
     waiting, seen = list(functions), set()
     while waiting:
@@ -65,13 +65,13 @@ def holds_tracers(*functions: Any) -> bool:
     return False
 
 
-def require(condition: bool, name: str, must: str, value: Any, remedy: str = "") -> None:
+def require(condition: bool, name: str, must: str, value: object, remedy: str = "") -> None:
     """Raise `ValueError("Argument `name` must ..., but got value. remedy")` unless the condition holds."""
     if not condition:
         raise ValueError(f"Argument `{name}` must {must}, but got {value}." + (f" {remedy}" if remedy else ""))
 
 
-def real(name: str, value: Any) -> Array:
+def real(name: str, value: object) -> Array:
     """A real floating array from a number, an array or a tracer."""
     try:
         # Known numbers stay known inside jit.
@@ -86,7 +86,7 @@ def real(name: str, value: Any) -> Array:
         return array.astype(jnp.result_type(array.dtype, float))
 
 
-def positive(name: str, value: Any, *, zero: bool = False, remedy: str = "") -> Array:
+def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") -> Array:
     """A real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known."""
     array = real(name, value)
     known = concrete(array)
@@ -96,7 +96,7 @@ def positive(name: str, value: Any, *, zero: bool = False, remedy: str = "") -> 
     return array
 
 
-def finite(name: str, value: Any, remedy: str = "") -> Array:
+def finite(name: str, value: object, remedy: str = "") -> Array:
     """A real array, finite wherever its value is known."""
     array = real(name, value)
     known = concrete(array)
@@ -105,7 +105,7 @@ def finite(name: str, value: Any, remedy: str = "") -> Array:
     return array
 
 
-def amplitude(name: str, value: Any) -> Array:
+def amplitude(name: str, value: object) -> Array:
     """A real or complex array, finite wherever its value is known."""
     try:
         array = jnp.asarray(value)
@@ -116,7 +116,7 @@ def amplitude(name: str, value: Any) -> Array:
     return array
 
 
-def size(name: str, value: Any, least: int = 1) -> int:
+def size(name: str, value: object, least: int = 1) -> int:
     """A Python int >= least: sizes fix array shapes, so they cannot be traced."""
     require(
         not isinstance(value, jax.core.Tracer),
@@ -125,19 +125,21 @@ def size(name: str, value: Any, least: int = 1) -> int:
         value,
         "Sizes fix array shapes: do not trace them.",
     )
-    require(isinstance(value, int | np.integer) and not isinstance(value, bool), name, "be a plain int", repr(value))
-    require(value >= least, name, f"be at least {least}", value)
-    return int(value)
+    plain = int(value) if isinstance(value, int | np.integer) and not isinstance(value, bool) else None
+    require(plain is not None, name, "be a plain int", repr(value))
+    assert plain is not None
+    require(plain >= least, name, f"be at least {least}", value)
+    return plain
 
 
-def tolerances(rtol: Any, atol: Any) -> None:
+def tolerances(rtol: object, atol: object) -> None:
     """Refuse what are not positive finite Python numbers."""
     for name, value in (("rtol", rtol), ("atol", atol)):
         good = isinstance(value, int | float) and 0 < value < float("inf")
         require(good, name, "be a positive, finite Python number", repr(value))
 
 
-def times(name: str, value: Any) -> Array:
+def times(name: str, value: object) -> Array:
     """A strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
     array = real(name, value)
     require(

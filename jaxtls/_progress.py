@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
 
 import jax
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 from tqdm.auto import tqdm
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class Progress:
     def count(self, predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The same function of a model, which reports here each time it is evaluated, under jit as well."""
 
-        def counted(model: Any) -> Any:
+        def counted(model: PyTree) -> Any:
             jax.debug.callback(self._step)
             return predict(model)
 

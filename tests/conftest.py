@@ -6,6 +6,7 @@ os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import jax
+import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
@@ -30,3 +31,11 @@ def _crowded() -> bool:
     except OSError:  # not Linux: nothing is known
         return True
     return pages * os.sysconf("SC_PAGE_SIZE") > MOST_BYTES or mappings > MOST_MAPPINGS
+
+
+@pytest.fixture
+def unchecked():
+    """Arguments of wrong types reach the library's own checks, as they do outside this suite."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 
-class Help(argparse.RawDescriptionHelpFormatter):
-    """Defaults that say something, once; text before and after the arguments as it is written."""
+class Help(argparse.HelpFormatter):
+    """Defaults that say something, once, and headings of groups that are broken as text is."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         said = action.help
@@ -16,8 +16,9 @@ class Help(argparse.RawDescriptionHelpFormatter):
         return f"{said} (default: %(default)s)"
 
     def start_section(self, heading: str | None) -> None:
-        """Headings of groups that say what their columns are are broken as text is."""
-        super().start_section(None if heading is None else self._broken(heading))
+        """A heading may be long: those of groups say what their columns are."""
+        super().start_section(None if heading is None else "\n".join(self._split_lines(heading, self._width - 1)))
 
-    def _broken(self, heading: str) -> str:
-        return "\n".join(self._split_lines(heading, self._width - 1))
+
+class Written(Help, argparse.RawDescriptionHelpFormatter):
+    """The same, with the text before and after the arguments as it is written."""

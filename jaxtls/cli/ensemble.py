@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import Help
+from .arguments import Written
 from .tables import InputError
 
 if TYPE_CHECKING:
@@ -39,14 +39,14 @@ sbatch --dependency=afterok:$(sbatch --parsable parts.sbatch) \\
 """
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add both commands to argparse's subparsers."""
     one = commands.add_parser(
         "ensemble",
         help="average a function of a random key, in parts on a cluster",
         description="Average a function of a random key over n realizations, or compute part k of K of them.",
         epilog=ARRAY,
-        formatter_class=Help,
+        formatter_class=Written,
     )
     one.add_argument("function", metavar="SCRIPT.py:NAME", help="the realization; or PACKAGE.MODULE:NAME")
     one.add_argument("--n", type=int, required=True, help="number of realizations in all")

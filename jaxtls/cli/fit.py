@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .tables import Table
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     fit = commands.add_parser(
         "fit",

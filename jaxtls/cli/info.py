@@ -6,15 +6,14 @@ import argparse
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
-PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "lineax", "optax", "optimistix", "numpy", "scipy")
+PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "optax", "numpy", "scipy")
 OPTIONAL = ("matplotlib", "xarray", "zarr", "distributed", "dynamiqs", "qutip")
 FLAGS = ("jax_enable_x64", "jax_default_matmul_precision", "jax_numpy_dtype_promotion", "jax_disable_jit")
 ENVIRONMENT = ("JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "CUDA_VISIBLE_DEVICES", "XLA_PYTHON_CLIENT_PREALLOCATE")
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     info = commands.add_parser(
         "info",

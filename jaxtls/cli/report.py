@@ -172,7 +172,7 @@ def _judged(fit: Any) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of what computed the result."""
-    packages = ("jaxtls", "jax", "jaxlib", "diffrax", "optimistix", "numpy")
+    packages = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "optax", "numpy")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
@@ -194,7 +194,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _plain(value: Any) -> str:
+def _plain(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else ""
     return f"{value:.5g}" if isinstance(value, float) else str(value)
@@ -204,7 +204,7 @@ def _indent(text: str) -> list[str]:
     return ["  " + line for line in text.splitlines()]
 
 
-def finite(tree: Any) -> Any:
+def finite(tree: object) -> Any:
     """The same tree with what is not a finite number as None."""
     if isinstance(tree, dict):
         return {key: finite(value) for key, value in tree.items()}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
-from typing import Any
 
 from .arguments import Help
 from .tables import InputError
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     figures = commands.add_parser(
         "reproduce",

@@ -54,6 +54,9 @@ def analyse(
         saturation, held, n_starts, bootstrap: as there.
         progress: where to say what is being done.
 
+    Returns:
+        What `analyse_resonator` found.
+
     Raises:
         InputError: what `analyse_resonator` refuses, in its words.
     """
@@ -150,6 +153,9 @@ def analyse_groups(
         frequency: of all resonances [Hz], for a file without f_r_Hz.
         options: keyword arguments of `analyse`.
         progress: where to say what is being done.
+
+    Returns:
+        The analyses, by label, and what they say together.
 
     Raises:
         InputError: if none of the resonators can be fitted.

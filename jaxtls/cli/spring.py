@@ -143,9 +143,10 @@ def frequency_of(table: Table) -> float:
 
 def picture(table: Table, report: Report) -> Any:
     """Both traces, the fit and the residuals."""
-    names, sigma = traces_in(table), errors_in(table)
+    names, errors = traces_in(table), errors_in(table)
     data = {name: table[name] for name in names}
-    if sigma is None:
+    sigma: dict[str, Any] = errors or {}
+    if errors is None:
         scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
         sigma = {name: jnp.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"

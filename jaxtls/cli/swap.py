@@ -62,6 +62,9 @@ def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
         path: a CSV file, rows in any order; points may be missing.
         reading: `mapping` and `skip_bad` of `read_table`.
 
+    Returns:
+        The table, checked.
+
     Raises:
         InputError: one sentence on the first fault.
     """

@@ -61,6 +61,9 @@ def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
         path: a CSV file, rows in any order; rows of one time_h make one scan.
         reading: `mapping` and `skip_bad` of `read_table`.
 
+    Returns:
+        The table, checked.
+
     Raises:
         InputError: one sentence on the first fault.
     """

@@ -19,7 +19,7 @@ CONFIG: dict[str, object] = {
     "html_logo": "_static/jaxtls.svg",
     "html_show_sourcelink": False,
     "html_copy_source": False,
-    "html_sidebars": {"index": [], "changes": []},
+    "html_sidebars": {name: [] for name in ("index", "figures", "papers", "migration", "performance")},
     "html_theme_options": {
         "logo": {"text": "jaxtls"},
         "navbar_align": "left",
@@ -45,10 +45,11 @@ CONFIG: dict[str, object] = {
     "autodoc_member_order": "bysource",
     "autodoc_preserve_defaults": True,
     "maximum_signature_line_length": 90,
+    "smartquotes": False,
     "add_module_names": False,
     "python_use_unqualified_type_names": True,
     "toc_object_entries_show_parents": "hide",
-    # A word of three letters is Greek to the stemmer, but not to physicists.
-    "html_search_language": "en",
+    # Summaries are fetched, which a browser refuses to pages of a folder: the search needs none.
+    "html_show_search_summary": False,
     "suppress_warnings": ["myst.header", "mystnb.unknown_mime_type", "docutils"],
 }

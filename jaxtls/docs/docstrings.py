@@ -7,10 +7,13 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
 SECTIONS = ("Arguments", "Args", "Attributes", "Returns", "Raises", "Example", "Examples", "Source", "Note")
+TITLES = {"Args": "Arguments"}
 LISTS = ("Arguments", "Args", "Attributes", "Raises")
 _HEADING = re.compile(rf"^({'|'.join(SECTIONS)}):(?:\s+(\S.*))?$")
-_CODE = re.compile(r"(`+)(.+?)\1", re.S)
+# Code in backticks, equations in dollars.
+_MARKED = re.compile(r"(?P<mark>`+)(?P<code>.+?)(?P=mark)|\$(?=\S)(?P<math>[^$]+?)(?<=\S)\$", re.S)
 _ENTRY = re.compile(r"^((?:\*{0,2}[\w.]+)(?:, \*{0,2}[\w.]+)*):\s*(.*)$", re.S)
+_EQUATION = re.compile(r"^(d \w+/d\w|[A-Z]/hbar) = ")
 # What would begin a list, a directive or a field.
 _MARKER = re.compile(r"^(\(?(?:\w{1,4}|#)[.)]\s|[-+*•]\s|\.\.\s|:\w)")
 
@@ -30,7 +33,7 @@ def to_rst(lines: Sequence[str]) -> list[str]:
             found += [".. rubric:: Example", "", *_blocks(body)]
         else:
             content = _entries(body) if heading in LISTS else _blocks(body)
-            found += [f":{heading}:", *_indented(content), ""]
+            found += [f":{TITLES.get(heading, heading)}:", *_indented(content), ""]
     return found
 
 
@@ -90,6 +93,13 @@ def _blocks(body: Sequence[str]) -> list[str]:
             found += _directive("text", _dedented(_take(lines, lambda line: line.startswith("    "))))
         elif lines[0].startswith("- "):
             found += [_listed(line) for line in _take(lines, lambda line: line.startswith(("- ", "  ")))] + [""]
+        elif lines[0].startswith("$$"):
+            whole = "\n".join(_take(lines, lambda line: bool(line.strip())))
+            equation, _, rest = whole.removeprefix("$$").partition("$$")
+            found += [".. math::", "", *_indented(equation.strip().splitlines()), ""]
+            lines[:0] = [rest.strip()] if rest.strip() else []
+        elif _EQUATION.match(lines[0]):
+            found += _directive("text", _take(lines, lambda line: bool(line.strip())))
         else:
             text = _take(lines, lambda line: bool(line.strip()) and not line.startswith(("    ", ">>>")))
             found += [*inline("\n".join(line.strip() for line in text)).splitlines(), ""]
@@ -119,11 +129,12 @@ def inline(text: str) -> str:
 
     Example:
         >>> print(inline("`x` of |a_b|*"))
-        ``x``\ of \|a\_b\|\*
+        ``x`` of \|a\_b\|\*
     """
     parts, end = [], 0
-    for match in _CODE.finditer(text):
-        parts += [_escaped(text[end : match.start()]), _code(" ".join(match[2].split()))]
+    for match in _MARKED.finditer(text):
+        code, math = (" ".join((match[kind] or "").split()) for kind in ("code", "math"))
+        parts += [_escaped(text[end : match.start()]), _code(code) if code else f":math:`{math}`"]
         end = match.end()
     parts.append(_escaped(text[end:]))
     # Marks need a space or punctuation beside them, which an escaped space gives without being shown.

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from .docstrings import to_rst
+
+# Those script letters that Unicode had before it had all of them.
+SCRIPT = dict(zip("BEFHILMR", "ℬℰℱℋℐℒℳℛ", strict=True))
 
 
 def setup(app: Any) -> dict[str, bool]:
@@ -22,8 +26,12 @@ def _process(app: Any, kind: str, name: str, thing: object, options: object, lin
 def _signature(
     app: Any, kind: str, name: str, thing: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Results that others hand out are not made by hand: they show no constructor."""
-    return signature, None
+    """Without annotations of results, and labels in TeX as dots: the docstring says what is returned."""
+    return None if signature is None else re.sub(r"""(["'])[^"']*\1""", _label, signature), None
+
+
+def _label(match: re.Match[str]) -> str:
+    return "..." if "\\" in match[0] else match[0]
 
 
 def mathml(tex: str, display: str) -> str:
@@ -35,7 +43,13 @@ def mathml(tex: str, display: str) -> str:
     """
     from latex2mathml.converter import convert
 
-    return str(convert(tex, display=display))
+    # Browsers draw script letters where they are characters of their own, not where they are a variant.
+    return str(convert(re.sub(r"\\mathcal\s*\{?\s*([A-Z])\s*\}?", _script, tex), display=display))
+
+
+def _script(match: re.Match[str]) -> str:
+    letter = match[1]
+    return SCRIPT.get(letter) or chr(0x1D49C + ord(letter) - ord("A"))
 
 
 def _visit_inline(translator: Any, node: Any) -> None:
@@ -48,7 +62,7 @@ def _visit_inline(translator: Any, node: Any) -> None:
 def _visit_block(translator: Any, node: Any) -> None:
     from docutils.nodes import SkipNode
 
-    translator.body.append(translator.starttag(node, "div", CLASS="math"))
+    translator.body.append(translator.starttag(node, "div", CLASS="formula"))
     translator.body.append(mathml(node.astext(), "block"))
     translator.body.append("</div>")
     raise SkipNode

@@ -12,16 +12,16 @@ from .docstrings import inline
 MODELS = (
     "EntropicSpring", "SpinBathOscillator", "OhmicSpectralDensity", "DiscreteSpectralDensity", "TLSHeatedOscillator",
     "TunnellingSolid", "ResonatorLoss", "ResonatorTrace", "Fluctuators", "TLSBath", "ThermalNetwork", "TLSGlass",
-    "DampedOscillator", "PhaseQubit", "FluxQubit",
+    "DampedOscillator", "PhaseQubit", "FluxQubit", "AbstractModel",
 )  # fmt: skip
 TOPICS = {
-    "lindblad": (
+    "equations": (
         "Lindblad and Redfield equations",
         "mesolve sesolve steady_state periodic_steady_state propagator correlation spectrum counting_statistics "
         "CountingStatistics trajectories Lindbladian BlochRedfield AbstractGenerator local modulated "
         "piecewise_constant MatrixExponential Faber",
     ),
-    "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution AbstractModel Splitting StrangSolver"),
+    "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution Splitting StrangSolver"),
     "ensembles": ("Averages over disorder", "ensemble merge EnsembleResult"),
     "fits": (
         "Fits",
@@ -32,7 +32,7 @@ TOPICS = {
         "fit_traces fit_trace read_trace analyse_resonator combine_resonators TraceFit TraceTable Trace "
         "ResonatorAnalysis ResonatorGroup photon_number",
     ),
-    "beside": (
+    "more": (
         "Beside the models",
         "NetworkBalance TelegraphRecord random_bloch_vectors random_state_concurrence fit_random_states discretize "
         "exact_bath_moments constant_rate_moments weak_coupling_rates thermal_occupation",
@@ -49,7 +49,7 @@ ROOMS = {"quantum": "Operators and states", "plot": "Pictures", "interop": "Othe
 
 def write(folder: pathlib.Path) -> None:
     """Write the pages."""
-    folder.mkdir()
+    (folder / "models").mkdir(parents=True)
     topics = {name: (title, names.split()) for name, (title, names) in TOPICS.items()}
     known = {*MODELS, *(name for _, names in topics.values() for name in names)}
     others = [name for name in public() if name not in known]
@@ -57,8 +57,8 @@ def write(folder: pathlib.Path) -> None:
         topics["others"] = ("Others", others)
     parts = []
     for name in MODELS:
-        (folder / f"{name}.rst").write_text(_page(name, [f"jaxtls.{name}"]), encoding="utf-8")
-    parts.append(_listed("Models", [(name, name) for name in MODELS]))
+        (folder / "models" / f"{name}.rst").write_text(_page(name, [f"jaxtls.{name}"]), encoding="utf-8")
+    parts.append(_listed("Models", [(f"models/{name}", name) for name in MODELS]))
     for page, (title, names) in topics.items():
         (folder / f"{page}.rst").write_text(_page(title, [f"jaxtls.{name}" for name in names]), encoding="utf-8")
     parts.append(_listed("By topic", [(page, title) for page, (title, _) in topics.items()]))

@@ -67,6 +67,8 @@ def _render(pages: pathlib.Path, out: pathlib.Path, trees: pathlib.Path) -> list
             app.build(force_all=True)
         except SphinxError as error:
             raise ValueError(f"{error}\n{said.getvalue()}".strip()) from None
+    # A template of the theme for its makers, which is no page.
+    (out / "_static" / "webpack-macros.html").unlink(missing_ok=True)
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said.getvalue())
     if app.statuscode:
         raise ValueError(plain.strip() or "Sphinx failed without a word")

@@ -17,8 +17,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
+from ..numerics.namespace import namespace
 from .stepping import AbstractStepper
 
 
@@ -64,11 +65,11 @@ def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
 LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6, 7: 3.4, 8: 4.2}
 
 
-def macro_steps(durations: Any, rate: Any, rtol: float, n_levels: int) -> Any:
+def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: int) -> Any:
     """Macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiffness
     included)."""
     tightening = (1e-6 / rtol) ** (1 / (2 * n_levels - 1))
-    xp = np if isinstance(durations, np.ndarray) else jnp
+    xp = namespace(durations)
     return xp.maximum(1, xp.ceil(durations * rate * tightening / LONGEST[n_levels] - 1e-9)).astype(int)
 
 

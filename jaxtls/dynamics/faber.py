@@ -21,8 +21,9 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
+from ..numerics.namespace import namespace
 from .stepping import AbstractStepper
 
 # Most terms of one macro step, and of one whose ellipse is not known when it is compiled.
@@ -56,9 +57,9 @@ class Ellipse(eqx.Module):
         return jax.tree.map(lambda size: factor * size, self)
 
 
-def coefficients(ellipse: Ellipse, h: Any, count: int, samples: int | None = None) -> Any:
+def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None = None) -> Any:
     """a_k(h) for k < count, by the trapezoidal rule on the unit circle (exact but for aliases of order `samples`)."""
-    xp = np if isinstance(h, np.ndarray | float) else jnp
+    xp = namespace(h)
     samples = samples or 4 * max(count, 16)
     w = np.exp(2j * np.pi * np.arange(samples) / samples)
     exponent = ellipse.centre + ellipse.capacity * w + ellipse.skew / w
@@ -120,7 +121,7 @@ class FaberExpansion(AbstractStepper):
     def unpack(self, z: Array) -> Array:
         return z
 
-    def no_error(self, dtype: Any) -> Array:
+    def no_error(self, dtype: DTypeLike) -> Array:
         return jnp.zeros(2, dtype)
 
     def propagators(self, h: Array) -> Array:

@@ -58,6 +58,16 @@ class Solution(eqx.Module):
         if isinstance(self.limits, dict):
             object.__setattr__(self, "limits", _Limits(self.limits))
 
+    @property
+    def precision(self) -> str:
+        """ "single" or "double": of the numbers that were computed with.
+
+        Example:
+            >>> jt.mesolve(jnp.eye(2), [], jnp.eye(2) / 2, jnp.array([0.0, 1.0])).solution.precision
+            'double'
+        """
+        return "double" if np.dtype(self.ts.dtype).itemsize == 8 else "single"
+
     def concerns(self) -> list[str]:
         """One sentence for each diagnostic above its limit, naming the remedy; empty when there is nothing to report.
 
@@ -85,6 +95,8 @@ class Solution(eqx.Module):
         span = f"t = {float(np.min(self.ts)):g} .. {float(np.max(self.ts)):g}"
         lines = [f"Solution: {batch}{count} times, {span}; success {bool(np.all(np.asarray(self.success)))}"]
         lines.append("  observables  " + (" ".join(self.observables) or "none"))
+        if self.precision == "single":
+            lines.append('  precision    single; jax.config.update("jax_enable_x64", True) makes it double')
         if self.states is not None:
             shapes = [str(leaf.shape) for leaf in jax.tree.leaves(self.states)]
             memory = sum(leaf.nbytes for leaf in jax.tree.leaves(self.states)) / 2**20
@@ -109,7 +121,7 @@ class _Limits(dict):
         return hash(tuple(sorted(self.items())))
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, str):
         return value
     array = np.asarray(value)

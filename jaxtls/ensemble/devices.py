@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import numpy as np
@@ -20,7 +19,7 @@ BUSY = 32  # a batch that takes this part of the room, or more, is large enough
 PIECES = 8  # at least so many batches, so that a killed run has something to keep
 
 
-def chosen(devices: Any) -> tuple[jax.Device, ...]:
+def chosen(devices: Sequence[jax.Device] | int | str | None) -> tuple[jax.Device, ...]:
     """This process's part of the devices; all of them for None, the first few for a number."""
     if devices is None or isinstance(devices, int | np.integer):
         local = jax.local_devices()
@@ -51,11 +50,14 @@ def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device]
     A small program is compiled first and asked for its memory. It is kept where it fits and is large enough to keep a
     device busy: compiling a large model again takes longer than a better size saves.
 
-    Args:
+    Arguments:
         compile: lanes -> batch.
         n: realizations for these devices.
         devices: they are taken to be alike.
         earlier: size of the batches of a run that is resumed; used again if it fits.
+
+    Returns:
+        The batch, compiled where that was needed to learn its memory.
     """
     kind, room = devices[0].platform, budget(devices[0])
     if earlier is not None and earlier % len(devices) == 0:

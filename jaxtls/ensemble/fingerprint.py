@@ -115,35 +115,9 @@ def _python(value: Any, seen: dict[int, Any], names: frozenset[str] = frozenset(
         held = [value.__func__, value.__self__]
     elif isinstance(value, functools.partial):
         held = [value.func, value.args, value.keywords]
-    elif isinstance(value, types.ModuleType):
-        yield value.__name__
-        if not _is_library(value.__name__):
-            held = [vars(value)[name] for name in sorted(names & vars(value).keys())]
-    elif isinstance(value, type):
-        yield f"{value.__module__}.{value.__qualname__}"
-        if not _is_library(value.__module__):
-            methods = (types.FunctionType, classmethod, staticmethod, property)
-            held = [vars(value)[name] for name in sorted(vars(value)) if isinstance(vars(value)[name], methods)]
-            held += value.__bases__
-    elif isinstance(value, classmethod | staticmethod):
-        held = [value.__func__]
-    elif isinstance(value, property):
-        held = [value.fget]
-    elif isinstance(value, types.BuiltinFunctionType | np.ufunc):
-        yield value.__name__
-    elif isinstance(value, dict):
-        held = [part for item in value.items() for part in item]
-    elif isinstance(value, tuple | list):
-        held = list(value)
-    elif isinstance(value, frozenset):
-        held = sorted(map(repr, value))
-    elif dataclasses.is_dataclass(value):
-        held = [type(value), *(getattr(value, f.name) for f in dataclasses.fields(value))]
     else:
-        try:
-            yield pickle.dumps(value)
-        except Exception:
-            yield None
+        words, held = _parts(value, names)
+        yield from words
     yield str(len(held))
     for part in held:
         yield from _python(part, seen, names)
@@ -155,3 +129,39 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             yield from _codes(constant)
+
+
+def _parts(value: Any, names: frozenset[str]) -> tuple[list[str | bytes | None], list[Any]]:
+    """Words for an object that is no function, and the objects that it holds."""
+    words: list[str | bytes | None] = []
+    held: list[Any] = []
+    if isinstance(value, types.ModuleType):
+        words.append(value.__name__)
+        if not _is_library(value.__name__):
+            held = [vars(value)[name] for name in sorted(names & vars(value).keys())]
+    elif isinstance(value, type):
+        words.append(f"{value.__module__}.{value.__qualname__}")
+        if not _is_library(value.__module__):
+            methods = (types.FunctionType, classmethod, staticmethod, property)
+            held = [vars(value)[name] for name in sorted(vars(value)) if isinstance(vars(value)[name], methods)]
+            held += value.__bases__
+    elif isinstance(value, classmethod | staticmethod):
+        held = [value.__func__]
+    elif isinstance(value, property):
+        held = [value.fget]
+    elif isinstance(value, types.BuiltinFunctionType | np.ufunc):
+        words.append(value.__name__)
+    elif isinstance(value, dict):
+        held = [part for item in value.items() for part in item]
+    elif isinstance(value, tuple | list):
+        held = list(value)
+    elif isinstance(value, frozenset):
+        held = sorted(map(repr, value))
+    elif dataclasses.is_dataclass(value):
+        held = [type(value), *(getattr(value, f.name) for f in dataclasses.fields(value))]
+    else:
+        try:
+            words.append(pickle.dumps(value))
+        except Exception:
+            words.append(None)
+    return words, held

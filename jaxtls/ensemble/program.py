@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, DTypeLike, PyTree
 
 from .._checks import is_traced, require
 from .fingerprint import fingerprint
@@ -29,7 +29,7 @@ MOST = 2**32  # fold_in takes 32 bits of the index
 BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap uses one
 
 
-def checked(key: Any) -> Array:
+def checked(key: Array) -> Array:
     """One key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
     outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
     require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
@@ -74,7 +74,7 @@ def unwritten(text: str, is_typed: bool) -> Array:
     return unpacked(generator if is_typed else "", words)
 
 
-def is_typed(key: Any) -> bool:
+def is_typed(key: Array) -> bool:
     """Whether it is of `jax.random.key`."""
     return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
@@ -83,7 +83,7 @@ def is_typed(key: Any) -> bool:
 class Program:
     """A traced realization.
 
-    Args:
+    Arguments:
         run: key -> list of leaves, without Python's part of the user's function.
         structure: of the pytree that the user's function returns.
         leaves: (shape, dtype) of each leaf, the dtype one of NumPy's own.
@@ -120,7 +120,7 @@ class Program:
 def planted(outline: str, leaves: Sequence[Any]) -> PyTree:
     """Leaves in the pytree of an outline."""
 
-    def grown(node: Any) -> Any:
+    def grown(node: PyTree) -> Any:
         if node is None or isinstance(node, int):
             return node if node is None else leaves[node]
         ((kind, inside),) = node.items()
@@ -166,7 +166,7 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
 class Batch:
     """The compiled batch: `lanes` realizations on each of the devices, each device by itself.
 
-    Args:
+    Arguments:
         program: the traced realization.
         key: the key of the ensemble.
         devices: of this process.
@@ -226,7 +226,7 @@ def _compiled(program: Program, key: Array, lanes: int, devices: tuple[jax.Devic
     return found
 
 
-def _numpy_dtype(dtype: Any) -> np.dtype:
+def _numpy_dtype(dtype: DTypeLike) -> np.dtype:
     """float32 for the short kinds that only JAX knows (bfloat16, float8, int4)."""
     return np.dtype(dtype) if np.dtype(dtype).kind in "biufc" else np.dtype(np.float32)
 
@@ -235,7 +235,7 @@ def _names(paths: list[Any]) -> tuple[str, ...]:
     """Names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
     names: list[str] = []
     for path in paths:
-        parts = (str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
+        parts = (jax.tree_util.keystr((entry,), simple=True) for entry in path)
         name = re.sub(r"[^\w.-]", "_", ".".join(parts)).lstrip("._") or "value"
         while name in (*names, "status", "zarr.json", "parts"):
             name += "_"

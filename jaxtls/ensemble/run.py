@@ -42,13 +42,13 @@ FLAGS: dict[str, Callable[[Any], contextlib.AbstractContextManager[None]]] = {
 
 def ensemble(
     realization: Callable[[Array], PyTree],
-    key: Any,
+    key: Array,
     n: int,
     *,
     batch_size: int | str = "auto",
-    devices: Any = None,
+    devices: Sequence[jax.Device] | int | str | None = None,
     store: str | os.PathLike | None = None,
-    target_error: Any = None,
+    target_error: float | None = None,
     progress: bool | Callable[[int, int], object] = False,
     part: Any = None,
     executor: Any = None,
@@ -69,7 +69,7 @@ def ensemble(
     `client.get_executor()`, `mpi4py.futures.MPIPoolExecutor`, loky. A worker needs `store` on a file system that it
     shares with this process; `submitit` and job arrays of a cluster run `part=`, as `python -m jaxtls ensemble` does.
 
-    Args:
+    Arguments:
         realization: key -> pytree of arrays of fixed shapes (real, complex, integer or boolean). It is traced once and
             run under jit and vmap.
         key: a JAX random key, of `jax.random.key` or `jax.random.PRNGKey`.
@@ -229,7 +229,7 @@ def _ahead(begin: Callable[[int], list[Array]], starts: Iterable[int]) -> Iterat
 class Books:
     """Realizations in the order of their index, from the store or the devices, to the statistics and the store.
 
-    Args:
+    Arguments:
         stream: the statistics.
         n: realizations in all.
         store: an open store, or None.
@@ -286,7 +286,9 @@ class Books:
             self.store.close(self.stream.tried)
 
 
-def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[jax.Device, ...]:
+def _chosen(
+    devices: Sequence[jax.Device] | int | str | None, part: tuple[int, int] | None, executor: Any
+) -> tuple[jax.Device, ...]:
     """The devices of this process; none where an executor's workers use theirs."""
     if executor is not None:
         remedy = "Each worker uses all of its own: hide some by CUDA_VISIBLE_DEVICES."
@@ -298,7 +300,7 @@ def _chosen(devices: Any, part: tuple[int, int] | None, executor: Any) -> tuple[
     return _devices.chosen(devices)
 
 
-def _target(value: Any) -> float | None:
+def _target(value: float | None) -> float | None:
     if value is None:
         return None
     remedy = "It is the largest standard error of the mean that you accept; None does all n realizations."

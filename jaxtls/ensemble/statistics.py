@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import DTypeLike
 
 STEP = 32  # realizations in a block
 LEAST = 64  # no early stop before: the standard error of a few realizations is itself too uncertain
@@ -24,7 +25,7 @@ LEAST = 64  # no early stop before: the standard error of a few realizations is 
 class Moments:
     r"""Count, means and sums of squared distances $M_2 = \sum_i |x_i - \bar x|^2$ of several arrays.
 
-    Args:
+    Arguments:
         count: number of realizations in the sums.
         mean: one array for each leaf, in double precision: float64 or complex128.
         m2: as mean, float64.
@@ -89,7 +90,7 @@ class Moments:
 class Stream:
     """Realizations in the order of their index, folded block by block, until the target is met.
 
-    Args:
+    Arguments:
         shapes: (shape, dtype) of each leaf.
         target: stop at the end of the first block, of at least `LEAST` realizations in all, with no larger standard
             error; None: never.
@@ -156,6 +157,6 @@ def finite(values: Sequence[np.ndarray]) -> np.ndarray:
     return good
 
 
-def wide(dtype: Any) -> Any:
+def wide(dtype: DTypeLike) -> Any:
     """Double precision of the same kind."""
     return np.complex128 if np.dtype(dtype).kind == "c" else np.float64

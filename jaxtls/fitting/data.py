@@ -86,7 +86,9 @@ def whitened_data(
     return shapes, shapes.flatten(leaves), jnp.asarray(w, float)
 
 
-def _sigma(sigma: PyTree | None, paths: list[str], leaves: list[np.ndarray], structure: Any) -> list[np.ndarray]:
+def _sigma(
+    sigma: PyTree | None, paths: list[str], leaves: list[np.ndarray], structure: jax.tree_util.PyTreeDef
+) -> list[np.ndarray]:
     """One standard error for each datum."""
     if sigma is None:
         given: list[Any] = [1.0] * len(leaves)

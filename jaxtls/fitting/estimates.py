@@ -80,7 +80,7 @@ class AbstractFit:
         return lines
 
 
-def plain(value: Any) -> Any:
+def plain(value: float | list) -> Any:
     """Numbers and lists of them for JSON: None where not finite."""
     if isinstance(value, list):
         return [plain(part) for part in value]

@@ -10,9 +10,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, PyTree
 
 from .data import Shapes
+from .modes import either
 from .parameters import Parameters, get_field
 
 
@@ -29,7 +30,7 @@ def over_starts(function: Callable, is_one: bool) -> Callable:
     if not is_one:
         return eqx.filter_vmap(function)
 
-    def each(change: Callable, tree: Any) -> Any:
+    def each(change: Callable, tree: PyTree) -> Any:
         return jax.tree.map(lambda leaf: change(leaf) if eqx.is_array(leaf) else leaf, tree)
 
     def one(*args: Any) -> Any:
@@ -50,14 +51,7 @@ class Evaluation:
         self._plain = jax.jit(lambda v: shapes.flatten(predict(parameters.put(v))))
         modes = [jax.jacfwd, jax.jacrev] if parameters.size <= n_data else [jax.jacrev, jax.jacfwd]
         like = jnp.zeros((n_batch, parameters.size))
-        try:
-            self._batch = self._compile(modes[0], like)
-        except (TypeError, ValueError, NotImplementedError) as error:
-            # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
-            try:
-                self._batch = self._compile(modes[1], like)
-            except (TypeError, ValueError, NotImplementedError):
-                raise error from None
+        self._batch = either(lambda: self._compile(modes[0], like), lambda: self._compile(modes[1], like))
 
     def _compile(self, jacobian: Callable, like: Array) -> Callable:
         def one(u: Array) -> tuple[Array, Array, Array]:
@@ -130,7 +124,7 @@ def kept(function: Callable, parameters: Parameters, key: Hashable, build: Calla
 def _content(parameters: Parameters) -> Any:
     """A hashable stand-in for everything that the compiled search takes for granted."""
 
-    def plain(leaf: Any) -> Any:
+    def plain(leaf: PyTree) -> Any:
         if eqx.is_array_like(leaf):
             array = np.asarray(leaf)
             return array.shape, str(array.dtype), array.tobytes()

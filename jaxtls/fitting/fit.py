@@ -24,12 +24,12 @@ from .solvers import Problem, Search
 
 def fit(
     predict: Callable[[Any], PyTree],
-    model: Any,
+    model: PyTree,
     data: PyTree,
     *,
     sigma: PyTree | None = None,
     free: Mapping[str, Any],
-    method: Any = "lm",
+    method: str | solvers.Optimiser = "lm",
     n_starts: int = 1,
     key: Array | None = None,
     max_steps: int | None = None,
@@ -45,7 +45,7 @@ def fit(
     linear model promises a further decrease of chi2 below $\mathrm{atol}^2 + \mathrm{rtol}^2 \chi^2$, that is, the
     parameters stand within `atol` standard errors of the optimum.
 
-    Args:
+    Arguments:
         predict: model -> pytree of arrays like data. Compiled once a call; decorate it with `equinox.filter_jit` to
             have the compiled fit kept and used again for other data of the same shapes.
         model: any `equinox.Module` or dataclass; its values are the first start, and what is not free stays as it is.
@@ -85,11 +85,11 @@ def fit(
     traced = is_traced(model, data, sigma)
     require(not traced, "model", "be concrete, as data and sigma", "tracers", "Call jt.fit outside jit, grad and vmap.")
     n_starts = size("n_starts", n_starts)
-    is_optax = isinstance(method, solvers.Optimiser)
-    require(is_optax or method == "lm", "method", 'be "lm" or an optax optimiser', repr(method))
+    optax_method = method if isinstance(method, solvers.Optimiser) else None
+    require(optax_method is not None or method == "lm", "method", 'be "lm" or an optax optimiser', repr(method))
     for name, value in (("rtol", rtol), ("atol", atol)):
         require(value >= 0, name, "be >= 0", value)
-    max_steps = (4000 if is_optax else 128) if max_steps is None else size("max_steps", max_steps)
+    max_steps = (128 if optax_method is None else 4000) if max_steps is None else size("max_steps", max_steps)
     parameters = collect(model, free)
     shapes, d, w = whitened_data(predict, parameters, data, sigma)
 
@@ -110,8 +110,8 @@ def fit(
         float(jnp.finfo(d.dtype).eps),
     )
     optimiser: Any = solvers.LevenbergMarquardt(problem, u0)
-    if is_optax:
-        optimiser = solvers.FirstOrder(method, lambda u: evaluate.loss(u, d, w), u0)
+    if optax_method is not None:
+        optimiser = solvers.FirstOrder(optax_method, lambda u: evaluate.loss(u, d, w), u0)
     searches = solvers.run(optimiser, problem, u0, evaluate, max_steps, progress)
     return result_of(parameters, shapes, problem, v0, searches, evaluate.error)
 

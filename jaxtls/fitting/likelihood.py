@@ -11,7 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
 from .._checks import is_traced, require, size
 from . import solvers
@@ -19,6 +19,7 @@ from .ascent import Climb, Peak, Settings, climb
 from .estimates import AbstractFit, plain, short
 from .evaluation import kept, over_starts
 from .identifiability import Identifiability, identify
+from .modes import either
 from .parameters import Parameters, collect
 from .transforms import AbstractTransform
 
@@ -30,7 +31,7 @@ class LikelihoodFit(AbstractFit):
     Errors are those of the observed information, $\mathrm{cov}^{-1} = -\partial^2 \ln L/\partial v^2$ by the physical
     parameters v at the maximum. Fields as of `FitResult`, with in place of chi2:
 
-    Args:
+    Arguments:
         log_likelihood: ln L at the maximum.
         start_log_likelihood: (n_starts,) ln L at the end of every search; -inf where a search met no finite value.
 
@@ -67,7 +68,7 @@ class LikelihoodFit(AbstractFit):
 
 def fit_likelihood(
     log_likelihood: Callable[[Any], ArrayLike],
-    model: Any,
+    model: PyTree,
     *,
     free: Mapping[str, AbstractTransform],
     n_starts: int = 1,
@@ -83,7 +84,7 @@ def fit_likelihood(
     Newton's method in unconstrained coordinates, damped. It stops where the Hessian promises a gain of ln L below
     $\mathrm{atol}^2/2$ (or below its round-off): `atol` standard errors from the maximum.
 
-    Args:
+    Arguments:
         log_likelihood: model -> ln L of the data, a real scalar, twice differentiable by JAX; the data are closed over.
             Compiled once a call; decorate it with `equinox.filter_jit` to have the compiled fit kept for further calls
             (from other starting values, say).
@@ -169,14 +170,7 @@ def _compiled(
         function: Any = eqx.filter_jit(over_starts(functools.partial(one, gradient=gradient), n_starts == 1))
         return function.lower(jnp.zeros((n_starts, parameters.size))).compile()  # type: ignore[no-any-return]
 
-    try:
-        batch = build(jax.value_and_grad(value))
-    except (TypeError, ValueError, NotImplementedError) as error:
-        # Some functions can be differentiated in one mode only (custom rules, loops of unknown length).
-        try:
-            batch = build(forward)
-        except (TypeError, ValueError, NotImplementedError):
-            raise error from None
+    batch = either(lambda: build(jax.value_and_grad(value)), lambda: build(forward))
     return lambda u: Peak(u, *(np.asarray(part, float) for part in batch(jnp.asarray(u, float))))
 
 

@@ -5,36 +5,43 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 from .._checks import real, require
 from ._hypercube import hypercube
 from .transforms import AbstractTransform, Fixed, Positive
 
 
-def field_names(node: Any) -> list[str]:
+@runtime_checkable
+class Named(Protocol):
+    """A NamedTuple."""
+
+    _fields: tuple[str, ...]
+
+
+def field_names(node: PyTree) -> list[str]:
     """The names under which a node keeps its parts: keys of a mapping, or fields."""
     if isinstance(node, Mapping):
         return [str(name) for name in node]
     if dataclasses.is_dataclass(node):
         return [field.name for field in dataclasses.fields(node)]
-    return list(getattr(node, "_fields", ()))
+    return list(node._fields) if isinstance(node, Named) else []
 
 
-def get_field(node: Any, path: str) -> Any:
+def get_field(node: PyTree, path: str) -> Any:
     """The value at a dotted path."""
     for name in path.split("."):
         node = node[name] if isinstance(node, Mapping) else getattr(node, name)
     return node
 
 
-def _rebuilds(node: Any) -> bool:
+def _rebuilds(node: PyTree) -> bool:
     """True if calling the constructor with the node's own fields gives the node back."""
     named = {field.name: getattr(node, field.name) for field in dataclasses.fields(node) if field.init}
     try:
@@ -49,7 +56,7 @@ def _rebuilds(node: Any) -> bool:
         )
 
 
-def replace_fields(node: Any, values: Mapping[str, Any]) -> Any:
+def replace_fields(node: PyTree, values: Mapping[str, Any]) -> Any:
     """A copy of the node with the values at dotted paths put in.
 
     A dataclass goes through its constructor, so derived fields follow; one whose constructor takes other arguments than
@@ -175,7 +182,7 @@ class Parameters:
         return replace_fields(self.model, self.split(v))
 
 
-def collect(model: Any, free: Mapping[str, Any]) -> Parameters:
+def collect(model: PyTree, free: Mapping[str, Any]) -> Parameters:
     """Check `free` against the model and gather what is free."""
     remedy = 'For example free={"gamma": jt.Positive()}.'
     require(isinstance(free, Mapping), "free", "be a dictionary of field name to transform", repr(free), remedy)
@@ -206,7 +213,7 @@ def collect(model: Any, free: Mapping[str, Any]) -> Parameters:
     return Parameters(model, chosen, start)
 
 
-def _require_leaf(model: Any, path: str) -> None:
+def _require_leaf(model: PyTree, path: str) -> None:
     """Refuse static fields: they are part of the structure, and no derivative reaches them."""
     parent_path, _, name = path.rpartition(".")
     parent = get_field(model, parent_path) if parent_path else model

@@ -6,8 +6,10 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 from .._checks import require
+from .._types import Numbers
 
 
 class PowerLaw(NamedTuple):
@@ -24,16 +26,16 @@ class PowerLaw(NamedTuple):
     since: float
     until: float
 
-    def __call__(self, t: Any) -> Any:
+    def __call__(self, t: ArrayLike) -> Any:
         return self.amplitude * t**-self.exponent
 
 
 def fit_power_law(
-    ts: Any,
-    mean: Any,
-    sem: Any = None,
+    ts: Numbers,
+    mean: Numbers,
+    sem: Numbers | None = None,
     *,
-    covariance: Any = None,
+    covariance: Numbers | None = None,
     window: tuple[float, float] | None = None,
     weights: str = "equal",
 ) -> PowerLaw:
@@ -95,7 +97,7 @@ def fit_power_law(
     return PowerLaw(-float(rule @ np.log(c)), spread, math.exp(level), float(t[0]), float(t[-1]))
 
 
-def _finite(name: str, value: Any) -> np.ndarray:
+def _finite(name: str, value: object) -> np.ndarray:
     """In double precision whatever JAX's flag says."""
     try:
         array = np.asarray(value, float)

@@ -44,7 +44,7 @@ class Point(NamedTuple):
 class Problem:
     """What a search needs to know.
 
-    Args:
+    Arguments:
         data: (N,).
         weight: (N,), 1 / sigma.
         longest: (n,), longest step in each unconstrained coordinate.
@@ -195,7 +195,7 @@ class FirstOrder:
 
     steps_back: ClassVar[bool] = False
 
-    def __init__(self, optimiser: Any, loss: Callable, u0: np.ndarray):
+    def __init__(self, optimiser: Optimiser, loss: Callable, u0: np.ndarray):
         method, is_one = optax.with_extra_args_support(optimiser), len(u0) == 1
 
         def update(u: Array, state: PyTree, value: Array, gradient: Array) -> tuple[Array, PyTree]:

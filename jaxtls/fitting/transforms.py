@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -33,7 +33,7 @@ class AbstractTransform(eqx.Module):
         """The value a fraction 0 < q < 1 of the way through the range searched; even q give even starts."""
 
     @abc.abstractmethod
-    def check(self, name: str, start: Any) -> None:
+    def check(self, name: str, start: ArrayLike) -> None:
         """Raise `ValueError` unless the starting value of the parameter `name` lies strictly inside the range."""
 
     def scale(self, v: np.ndarray, start: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ class AbstractTransform(eqx.Module):
 class Real(AbstractTransform):
     r"""A parameter without a bound: $v = u$.
 
-    Args:
+    Arguments:
         width: further starts fill `start ± width/2` (unit of the parameter); None: `2 |start|`, or 2 about zero.
 
     Example:
@@ -74,14 +74,14 @@ class Real(AbstractTransform):
         natural = jnp.where(start == 0, 2.0, 2 * jnp.abs(start))
         return start + (natural if self.width is None else jnp.asarray(self.width)) * (q - 0.5)
 
-    def check(self, name: str, start: Any) -> None:
+    def check(self, name: str, start: ArrayLike) -> None:
         finite(name, start)
 
 
 class Positive(AbstractTransform):
     r"""A parameter above a lower bound, on a log scale: $v = \mathrm{lower} + e^u$.
 
-    Args:
+    Arguments:
         lower: the bound, excluded (unit of the parameter).
         decades: further starts fill this many decades of `v - lower`, evenly in its logarithm, about the given start.
 
@@ -112,7 +112,7 @@ class Positive(AbstractTransform):
         lower = jnp.asarray(self.lower)
         return lower + (start - lower) * 10.0 ** (self.decades * (q - 0.5))
 
-    def check(self, name: str, start: Any) -> None:
+    def check(self, name: str, start: ArrayLike) -> None:
         known = np.asarray(finite(name, start))
         remedy = "Start inside the range, lower the bound, or use jt.Real() for a parameter of either sign."
         require(bool(np.all(known > np.asarray(self.lower))), name, f"start above {self.lower}", start, remedy)
@@ -124,7 +124,7 @@ class Positive(AbstractTransform):
 class Interval(AbstractTransform):
     r"""A parameter between two bounds: $v = \mathrm{lo} + (\mathrm{hi} - \mathrm{lo}) / (1 + e^{-u})$.
 
-    Args:
+    Arguments:
         lo: lower bound, excluded (unit of the parameter).
         hi: upper bound, excluded (same unit). Further starts fill the interval evenly.
 
@@ -164,7 +164,7 @@ class Interval(AbstractTransform):
         lo, hi = self._ends()
         return lo + (hi - lo) * q + 0 * start
 
-    def check(self, name: str, start: Any) -> None:
+    def check(self, name: str, start: ArrayLike) -> None:
         known = np.asarray(finite(name, start))
         inside = (known > np.asarray(self.lo)) & (known < np.asarray(self.hi))
         remedy = "Start inside the interval, or widen it."
@@ -194,5 +194,5 @@ class Fixed(AbstractTransform):
     def spread(self, q: Float[Array, "*shape"], start: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         return start
 
-    def check(self, name: str, start: Any) -> None:
+    def check(self, name: str, start: ArrayLike) -> None:
         pass

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .estimates import AbstractFit
+from .modes import either
 
 
 def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[PyTree, PyTree]:
@@ -21,7 +22,7 @@ def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[P
     The error is infinite if the quantity depends on a combination of parameters that the data do not fix, and finite if
     it does not, even where the parameters themselves have infinite errors.
 
-    Args:
+    Arguments:
         function: model -> real number, array or pytree of them (dimension of the quantity).
         result: what `fit` or `fit_likelihood` returned.
 
@@ -70,13 +71,4 @@ def derivative(function: Callable[[Array], Array], forward_first: bool) -> Calla
     """The Jacobian by the mode that costs less, or by the other where the function does not allow it."""
     modes = [jax.jacfwd, jax.jacrev] if forward_first else [jax.jacrev, jax.jacfwd]
 
-    def jacobian(v: Array) -> Array:
-        try:
-            return modes[0](function)(v)
-        except (TypeError, ValueError, NotImplementedError) as error:
-            try:
-                return modes[1](function)(v)
-            except (TypeError, ValueError, NotImplementedError):
-                raise error from None
-
-    return jacobian
+    return lambda v: either(lambda: modes[0](function)(v), lambda: modes[1](function)(v))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable
-from typing import Any
+
+from jaxtyping import PyTree
 
 from .. import dynamics, fitting, models
 from ..fitting.parameters import Parameters
 from ..lindblad.counting import CountingStatistics
+from ..lindblad.lindbladian import Lindbladian
 from ..lindblad.mesolve import MasterSolution
+from ..lindblad.storage.diagonals import Pattern
+from ..lindblad.storage.family import Family, Skeleton
 from ..lindblad.trajectories import TrajectoriesResult
 from ..models.damped.fock import FockState
 from ..models.damped.gaussian import GaussianOscillator, GaussianState
@@ -21,14 +25,13 @@ from ..models.spin_bath import Coefficients, SpinBathFock
 
 # What public classes and results are made of.
 PARTS = (
-    MasterSolution, CountingStatistics, TrajectoriesResult, Parameters, FockState, GaussianOscillator, GaussianState,
-    Contraction,
-    SqueezingFlow, SqueezingState, CovarianceState, DensityState, PopulationState, TLSSample, Coefficients,
-    SpinBathFock,
+    Lindbladian, Family, Skeleton, Pattern, MasterSolution, CountingStatistics, TrajectoriesResult, Parameters,
+    FockState, GaussianOscillator, GaussianState, Contraction, SqueezingFlow, SqueezingState, CovarianceState,
+    DensityState, PopulationState, TLSSample, Coefficients, SpinBathFock,
 )  # fmt: skip
 # Made of Python functions, or kept by other means.
 LEFT_OUT = (
-    "Lindbladian", "BlochRedfield", "AbstractGenerator", "AbstractModel", "Plan", "Splitting", "Faber",
+    "BlochRedfield", "AbstractGenerator", "AbstractModel", "Plan", "Splitting", "Faber",
     "MatrixExponential", "StrangSolver", "AbstractTransform", "Trace", "TraceFit", "TraceTable", "ResonatorAnalysis",
     "ResonatorGroup",
 )  # fmt: skip
@@ -55,7 +58,7 @@ def name_of(cls: type) -> str:
     return NAMES.get(cls, f"{cls.__module__}:{cls.__qualname__}")
 
 
-def allowed(like: Any) -> dict[str, type]:
+def allowed(like: PyTree) -> dict[str, type]:
     """Name to class: the registry, and the classes (or those of the instances) in `like`."""
     given = (
         like if isinstance(like, Iterable) and not hasattr(like, "_fields") and not inspect.isclass(like) else (like,)

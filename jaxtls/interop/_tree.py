@@ -13,6 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import PyTree
 
 from .._checks import require
 from ..models._counts import Count
@@ -41,7 +42,7 @@ class Writer:
         self.arrays: list[Any] = []
         self.described: list[dict[str, Any]] = []
 
-    def node(self, where: str, value: Any) -> Any:
+    def node(self, where: str, value: PyTree) -> Any:
         """The JSON of a value; `where` names it in errors."""
         if value is None or type(value) in PLAIN:
             return value
@@ -69,7 +70,7 @@ class Writer:
             return {"dict": [[key, self.node(f"{where}[{key!r}]", part)] for key, part in value.items()]}
         raise ValueError(f"Argument `{where}` must be something that a file can hold, but got {value!r}. {REMEDY}")
 
-    def _array(self, where: str, value: Any) -> dict[str, int]:
+    def _array(self, where: str, value: PyTree) -> dict[str, int]:
         kind = "jax" if isinstance(value, jax.Array) else "scalar" if isinstance(value, np.generic) else "numpy"
         dtype = np.dtype(value.dtype)
         require(dtype.kind in "biufc" or dtype.kind == "U", where, "hold numbers or strings", f"dtype {value.dtype}")
@@ -117,7 +118,7 @@ class Reader:
         if not good:
             raise ValueError(f"The file {self.path} {why}.")
 
-    def node(self, tree: Any) -> Any:
+    def node(self, tree: PyTree) -> Any:
         """The value of a node."""
         if tree is None or type(tree) in (*PLAIN, float):
             return tree

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import PyTree
 
 from .._checks import require
 from ..dynamics import Solution
@@ -21,7 +22,9 @@ Variables = dict[str, tuple[tuple[str, ...], np.ndarray]]
 Attributes = dict[str, Any]
 
 
-def to_xarray(result: Any, *, coords: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None) -> Any:
+def to_xarray(
+    result: PyTree, *, coords: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None
+) -> Any:
     """A result as an `xarray.Dataset`.
 
     Of a `Solution` (or what `jt.mesolve` and `jt.trajectories` return) observables and states against `t`; of an
@@ -99,7 +102,7 @@ def placed(name: str, shape: tuple[int, ...], lengths: Mapping[str, int]) -> tup
 
 
 @singledispatch
-def _contents(result: Any) -> tuple[Variables, Values, Attributes]:
+def _contents(result: PyTree) -> tuple[Variables, Values, Attributes]:
     known = "a Solution, or what mesolve, trajectories, ensemble or fit returned"
     raise ValueError(f"Argument `result` must be {known}, but got {type(result).__name__}.")
 
@@ -157,11 +160,11 @@ def _(f: FitResult) -> tuple[Variables, Values, Attributes]:
     return found, {"parameter": names, "parameter_2": names}, {**about, "identifiability": str(f.identifiability)}
 
 
-def _leaves(tree: Any, alone: str) -> Values:
+def _leaves(tree: PyTree, alone: str) -> Values:
     """Leaves by their dotted paths; a single array is called `alone`."""
     pairs = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator=".") or alone: np.asarray(leaf) for path, leaf in pairs}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     return value if isinstance(value, str) else np.asarray(value).tolist()

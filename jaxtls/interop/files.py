@@ -24,6 +24,7 @@ from importlib.metadata import version
 from typing import Any
 
 import equinox as eqx
+from jaxtyping import PyTree
 
 from ._registry import allowed
 from ._tree import Reader, Writer
@@ -33,7 +34,7 @@ START = b'{"format": "jaxtls", '
 MOST = 10_000  # bytes of the first line
 
 
-def save(path: str | os.PathLike, obj: Any) -> None:
+def save(path: str | os.PathLike, obj: PyTree) -> None:
     """Write a model, a solution, a fit, or a tree of such, to a file that `load` reads.
 
     Arguments:
@@ -42,8 +43,8 @@ def save(path: str | os.PathLike, obj: Any) -> None:
             `eqx.Module`s, dataclasses and named tuples; arrays, numbers and strings, in lists, tuples and dicts.
 
     Raises:
-        ValueError: for what cannot be kept without code, as functions and `Lindbladian`s, naming where it is; while
-            being traced (jit, grad, vmap).
+        ValueError: for what cannot be kept without code, as functions and `Lindbladian`s that hold some, naming where
+            it is; while being traced (jit, grad, vmap).
         OSError: where the file cannot be written.
 
     Example:
@@ -76,7 +77,7 @@ def save(path: str | os.PathLike, obj: Any) -> None:
         part.unlink(missing_ok=True)
 
 
-def load(path: str | os.PathLike, *, like: Any = None) -> Any:
+def load(path: str | os.PathLike, *, like: PyTree = None) -> Any:
     """Read what `save` wrote. Nothing of the file is executed: it names classes, and only known ones are made.
 
     Arguments:

@@ -6,10 +6,12 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
+from .._types import Numbers
 from ..dynamics.evolve import evolve, known_options
+from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
@@ -17,7 +19,6 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
-from .rhs.fields import HIGHEST
 
 
 def correlation(
@@ -25,9 +26,9 @@ def correlation(
     rho: Any,
     a: Any,
     b: Any,
-    taus: Any,
+    taus: Numbers,
     *,
-    t: Any = 0.0,
+    t: ArrayLike = 0.0,
     discontinuities: Any = None,
     **evolve_options: Any,
 ) -> Array:

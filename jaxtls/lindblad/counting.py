@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import finite, is_traced, refused, require
-from ..quantum._arrays import HIGHEST
+from ..numerics.products import HIGHEST
 from .lindbladian import Lindbladian
 from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import SEVERAL, steady_state

@@ -7,7 +7,6 @@ from typing import Any, Protocol, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.sparse
 
 from .._checks import concrete, require
 
@@ -29,6 +28,14 @@ class Dynamiqs(Protocol):
 
 
 @runtime_checkable
+class Sparse(Protocol):
+    """What is read of a SciPy sparse matrix."""
+
+    def toarray(self) -> np.ndarray:
+        """The numbers as a dense array."""
+
+
+@runtime_checkable
 class DynamiqsTime(Protocol):
     """What is read of a dynamiqs `TimeQArray`."""
 
@@ -37,7 +44,7 @@ class DynamiqsTime(Protocol):
 
 def is_foreign(value: object) -> bool:
     """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
-    return scipy.sparse.issparse(value) or isinstance(value, Qutip | Dynamiqs)
+    return isinstance(value, Sparse | Qutip | Dynamiqs)
 
 
 def is_callable(value: object) -> bool:
@@ -45,7 +52,7 @@ def is_callable(value: object) -> bool:
     return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
 
 
-def as_array(name: str, value: Any) -> Any:
+def as_array(name: str, value: object) -> Any:
     """A complex array from numbers, a SciPy sparse matrix, a `Qobj` or a `QArray`: NumPy's unless it is being traced.
 
     Known numbers stay NumPy's because jax.numpy would make tracers of them inside jit, and hide their zeros.
@@ -58,7 +65,7 @@ def as_array(name: str, value: Any) -> Any:
         value = value.to_jax()
     elif isinstance(value, Qutip):
         value = value.full()
-    elif scipy.sparse.issparse(value):
+    elif isinstance(value, Sparse):
         value = value.toarray()
     try:
         array: Any = value if isinstance(value, jax.core.Tracer) else np.asarray(value)
@@ -77,7 +84,7 @@ def as_array(name: str, value: Any) -> Any:
     return array.astype(jnp.result_type(dtype, jnp.complex64 if dtype.kind in "fc" else complex))
 
 
-def as_matrix(name: str, value: Any, n: int | None = None) -> Any:
+def as_matrix(name: str, value: object, n: int | None = None) -> Any:
     """A complex (n, n) array; n is free where it is None."""
     array = as_array(name, value)
     good = array.ndim == 2 and array.shape[0] == array.shape[1] and array.shape[0] > 0
@@ -86,7 +93,7 @@ def as_matrix(name: str, value: Any, n: int | None = None) -> Any:
     return array
 
 
-def as_state(name: str, value: Any, n: int, *, ket: bool | None = None) -> Any:
+def as_state(name: str, value: object, n: int, *, ket: bool | None = None) -> Any:
     """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one."""
     array = as_array(name, value)
     # Other libraries keep kets as columns.

@@ -8,8 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from .._checks import require
 from ..dynamics.model import AbstractModel, VectorField
 from .foreign import as_matrix
+
+# Of a generator as a matrix.
+MOST_BYTES = 2**31
 
 
 class AbstractGenerator(AbstractModel):
@@ -66,7 +70,16 @@ class AbstractGenerator(AbstractModel):
         return self.vector_field(t, rho)
 
     def matrix(self, t: ArrayLike = 0.0) -> Array:
-        """L(t) on vec(rho), written row by row: (n^2, n^2)."""
+        """L(t) on vec(rho), written row by row: (n^2, n^2); refused where it would take more than 2 GiB."""
+        size = self.n**4 * jnp.dtype(self.dtype).itemsize
+        remedy = "`apply` needs the (n, n) state alone."
+        require(
+            size <= MOST_BYTES,
+            "n",
+            "be small enough for a matrix of 2 GiB",
+            f"{self.n} ({size / 2**30:.3g} GiB)",
+            remedy,
+        )
         basis = jnp.eye(self.n**2, dtype=self.dtype).reshape(-1, self.n, self.n)
         field = self.generator()
         return jax.vmap(lambda y: field(t, y, None).reshape(-1))(basis).T

@@ -10,14 +10,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, is_traced, real, require
+from .._types import Numbers
+from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator, as_operator
 from .pulses import pulse_times
-from .rhs.fields import HIGHEST, AbstractParts, DenseParts, StencilParts
+from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
 from .storage.family import Family, Skeleton, diagonals_of, total
 
@@ -65,7 +67,7 @@ class Lindbladian(AbstractGenerator):
     order: tuple[int, ...] = eqx.field(static=True)
     n: int = eqx.field(static=True)
 
-    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Any = None, layout: Any = "auto"):
+    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Numbers | None = None, layout: str = "auto"):
         require(layout in get_args(Layout), "layout", f"be one of {get_args(Layout)}", repr(layout))
         h = as_operator("hamiltonian", hamiltonian)
         _require_hermitian(h)
@@ -81,7 +83,8 @@ class Lindbladian(AbstractGenerator):
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
         matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
-        dtype = jnp.result_type(jnp.complex64, *(getattr(m, "values", m).dtype for m in matrices))
+        arrays = [m.values if isinstance(m, Diagonals) else m for m in matrices]
+        dtype = jnp.result_type(jnp.complex64, *(a.dtype for a in arrays))
         if not matrices:
             dtype = jnp.result_type(complex)
         constant = [term.matrix for term in h.terms if term.matrix is not None and term.envelope is None]
@@ -133,17 +136,27 @@ class Lindbladian(AbstractGenerator):
         return diagonal, zeros.at[entries.row[~on]].add(jnp.abs(values[entries.place[~on]]))
 
     @property
+    def has_jumps(self) -> bool:
+        """True where anything dissipates, if only at rate 0."""
+        return self.jumps.count > 0 or len(self.jump_functions) > 0
+
+    @property
+    def is_sum(self) -> bool:
+        """True where all terms are matrices times functions of time."""
+        return not (self.functions or self.jump_functions)
+
+    @property
     def is_modulated(self) -> bool:
         """True where a matrix is multiplied by a function of time."""
         return bool(self.envelopes or self.jump_envelopes)
 
     def stops(self, ts: Array) -> Array | None:
         """Times at which steps must end, so that no pulse is stepped over; see `pulses`."""
-        return None if self.is_constant else pulse_times(self._moving, ts, self.n)
+        return None if self.is_constant else pulse_times(self.moving, ts, self.n)
 
-    def _moving(self, t: ArrayLike) -> Array:
+    def moving(self, t: ArrayLike) -> Array:
         """Numbers that change where the equation does."""
-        c = self._coefficients(t)
+        c = self.coefficients(t)
         found = [] if c is None else [c.real, c.imag]
         mixed = np.cos(np.arange(self.n**2, dtype=float)).reshape(self.n, self.n)
         for f in (*self.functions, *self.jump_functions):
@@ -193,28 +206,28 @@ class Lindbladian(AbstractGenerator):
 
     def hamiltonian(self, t: ArrayLike) -> Array:
         """The dense Hamiltonian at time t, (n, n)."""
-        c = self._coefficients(t)
+        c = self.coefficients(t)
         weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
         matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
         return matrix + self._summed(self.functions, t)
 
-    def jump_channels(self, t: Any) -> tuple[Array, Array]:
+    def jump_channels(self, t: ArrayLike) -> tuple[Array, Array]:
         """Rates (K,) and dense operators (K, n, n) at time t."""
-        c, k = self._coefficients(t), self.jumps.count
+        c, k = self.coefficients(t), self.jumps.count
         modulation = 1.0 if c is None else c[np.asarray(self.groups, int)].real
         operators = [self.jumps.dense(), *(self._evaluated(f, t)[None] for f in self.jump_functions)]
         return jnp.concatenate([self.rates[:k] * modulation, self.rates[k:]]), jnp.concatenate(operators)
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
-    def generator(self, y0: Any = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
+    def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
         """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
         parts = self.parts()
         fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if not self.is_modulated else None
 
-        def field(t: Any, y: Array, args: Any = None) -> Array:
+        def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
             if fixed is None:
-                c = self._coefficients(t)
+                c = self.coefficients(t)
                 both, left, jumps = parts.both(c), parts.left(c), parts.jumps(c)
             else:
                 both, left, jumps = fixed
@@ -233,8 +246,8 @@ class Lindbladian(AbstractGenerator):
         """psi -> (-i H - (1/2) sum_k r_k L_k† L_k) psi at time t, for psi (n, m): the motion between two jumps."""
         parts = self.parts()
 
-        def field(t: Any, psi: Array) -> Array:
-            d = parts.ket(self._coefficients(t))(psi)
+        def field(t: ArrayLike, psi: Array) -> Array:
+            d = parts.ket(self.coefficients(t))(psi)
             if self.functions:
                 d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
             for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
@@ -251,7 +264,7 @@ class Lindbladian(AbstractGenerator):
         n_groups = 1 + len(self.envelopes) + len(self.jump_envelopes)
         return kind.build(self.terms, self.jumps, self.rates[: self.jumps.count], self.groups, n_groups)
 
-    def _coefficients(self, t: Any) -> Array | None:
+    def coefficients(self, t: ArrayLike) -> Array | None:
         """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
         if not self.is_modulated:
             return None
@@ -259,7 +272,7 @@ class Lindbladian(AbstractGenerator):
         found = [f(t) for f in self.envelopes] + [jnp.abs(jnp.asarray(f(t))) ** 2 for f in self.jump_envelopes]
         return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
 
-    def _functional(self, t: Any, y: Array) -> Array:
+    def _functional(self, t: ArrayLike, y: Array) -> Array:
         """The share of those operators that are functions of time."""
         h = self._summed(self.functions, t)
         loss = jnp.zeros_like(h)
@@ -272,10 +285,10 @@ class Lindbladian(AbstractGenerator):
         a = -1j * h - loss / 2
         return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
 
-    def _evaluated(self, f: Callable, t: Any) -> Array:
+    def _evaluated(self, f: Callable, t: ArrayLike) -> Array:
         return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
 
-    def _summed(self, functions: tuple[Callable, ...], t: Any) -> Array:
+    def _summed(self, functions: tuple[Callable, ...], t: ArrayLike) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
         return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
 
@@ -300,7 +313,7 @@ def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:
     return kept and STENCIL_COST * copies < (2 + 2 * len(jumps)) * n
 
 
-def _rates(rates: Any, count: int) -> Array:
+def _rates(rates: Numbers, count: int) -> Array:
     found = real("rates", rates)
     require(found.shape == (count,), "rates", f"have shape ({count},), one for each jump operator", found.shape)
     known = concrete(found)

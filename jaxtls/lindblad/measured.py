@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
+from ..numerics.products import HIGHEST, applied, few, total
 from . import foreign
 from .operators import Operator, as_operator
-from .rhs.fields import HIGHEST
 from .storage.diagonals import Diagonals
 
 
@@ -74,7 +75,7 @@ class Measured(eqx.Module):
         """The complex type of the matrices."""
         return np.dtype(jnp.result_type(self.matrices.dtype, jnp.complex64))
 
-    def astype(self, dtype: Any) -> Measured:
+    def astype(self, dtype: DTypeLike) -> Measured:
         """The same with matrices of another type."""
         return eqx.tree_at(lambda m: m.matrices, self, self.matrices.astype(dtype))
 
@@ -84,6 +85,8 @@ class Measured(eqx.Module):
             ket = state
 
             def expect(matrices: Array) -> Array:
+                if few(self.n):
+                    return jax.vmap(lambda op: total(ket.conj() * applied(op, ket)))(matrices)
                 return jnp.einsum("i,kij,j->k", ket.conj(), matrices, ket, precision=HIGHEST)
         else:
 
@@ -111,7 +114,7 @@ class Measured(eqx.Module):
         return total
 
 
-def _number(value: ArrayLike, dtype: Any) -> Array:
+def _number(value: ArrayLike, dtype: DTypeLike) -> Array:
     return jnp.asarray(value, dtype).reshape(())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import equinox as eqx
@@ -17,6 +18,7 @@ from .foreign import as_state
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .measured import Measured
+from .schroedinger import ket_equation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
 HALF_DRIVE = 1e-6
@@ -63,6 +65,11 @@ class MasterSolution(eqx.Module):
         """True where the solver reached the last time with finite numbers."""
         return self.solution.success
 
+    @property
+    def precision(self) -> str:
+        """ "single" or "double": of the numbers that were computed with."""
+        return self.solution.precision
+
     def __repr__(self) -> str:
         return repr(self.solution).replace("Solution", "MasterSolution", 1)
 
@@ -86,7 +93,8 @@ def mesolve(
 
     Equations that do not depend on time take one matrix exponential up to 8 levels, beyond that an expansion of it
     (`dynamics.faber`) on the blocks between sectors and, outside jit and vmap or with a plan, on the window of levels
-    that the state fills. Others go to diffrax; `.stats["method"]` says which.
+    that the state fills. Matrices times functions of time take Tsit5 on the same blocks and window, other functions of
+    time diffrax. A ket without jump operators moves as a ket, as in `sesolve`. `.stats["method"]` says which.
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
@@ -122,10 +130,18 @@ def mesolve(
     ts = times("tsave", tsave)
     law = as_generator(hamiltonian, jump_ops, rates, layout)
     operators = Measured.read("exp_ops", exp_ops, law.n)
-    equation, rho = master_equation(law, as_state("rho0", rho0, law.n), operators)
+    state = as_state("rho0", rho0, law.n)
     warn_of_half_drives(law, ts)
     edges = known_edges(law, discontinuities, ts)
     wanted = ["expects"] if operators.count else {}
+    planned = evolve_options.get("plan") is not None
+    if state.ndim == 1 and isinstance(law, Lindbladian) and not (law.has_jumps or planned):
+        of_ket, psi = ket_equation(law, state, operators)
+        sol = evolve(
+            of_ket, psi, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
+        )
+        return _of_kets(sol, operators.count, law.layout)
+    equation, rho = master_equation(law, state, operators)
     sol = evolve(
         equation, rho, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
     )
@@ -134,13 +150,26 @@ def mesolve(
     return MasterSolution(sol, expects)
 
 
+def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
+    """The solution of a master equation without jumps from that of its ket."""
+    states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
+    expects = sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), complex)
+    named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}
+    stats = {"layout": layout, **sol.stats}
+    sol = dataclasses.replace(
+        sol, states=states, stats=stats, diagnostics=named(sol.diagnostics), limits=named(sol.limits)
+    )
+    return MasterSolution(sol, expects)
+
+
 def as_generator(
     hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto"
 ) -> AbstractGenerator:
     """A generator as it is, or a Lindbladian made from its parts."""
     if isinstance(hamiltonian, AbstractGenerator):
-        good = len(jump_ops) == 0 and rates is None
-        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jump_ops)} operators")
+        given = 0 if jump_ops is None else len(jump_ops)
+        good = given == 0 and rates is None
+        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{given} operators")
         return hamiltonian
     return Lindbladian(hamiltonian, jump_ops, rates, layout)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -11,9 +11,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, is_traced, require, size
+from .._types import Numbers
 from . import foreign
 from .storage.diagonals import Diagonals
 
@@ -25,7 +26,7 @@ class Term(eqx.Module):
     envelope: Callable | None = None
     function: Callable | None = None
 
-    def dense(self, t: Any) -> Any:
+    def dense(self, t: ArrayLike) -> Any:
         if self.function is not None:
             return foreign.as_matrix("hamiltonian", self.function(t))
         array = self.matrix.dense() if isinstance(self.matrix, Diagonals) else self.matrix
@@ -52,7 +53,7 @@ class Operator(eqx.Module):
         """True where no term depends on time."""
         return all(term.envelope is None and term.function is None for term in self.terms)
 
-    def __call__(self, t: Any = 0.0) -> Array:
+    def __call__(self, t: ArrayLike = 0.0) -> Array:
         """The dense (n, n) matrix at time t."""
         return sum((term.dense(t) for term in self.terms), jnp.zeros((self.n, self.n), complex))
 
@@ -64,11 +65,11 @@ class Operator(eqx.Module):
         # sum() starts from 0.
         return self if isinstance(other, int | float) and other == 0 else as_operator("operator", other, self.n) + self
 
-    def __mul__(self, factor: Any) -> Operator:
+    def __mul__(self, factor: ArrayLike) -> Operator:
         known = concrete(factor)
-        factor = factor if known is None else known
-        require(factor.ndim == 0, "factor", "be a number", f"shape {factor.shape}")
-        return Operator(tuple(_scaled(term, factor) for term in self.terms), self.n)
+        number = jnp.asarray(factor) if known is None else known
+        require(number.ndim == 0, "factor", "be a number", f"shape {number.shape}")
+        return Operator(tuple(_scaled(term, number) for term in self.terms), self.n)
 
     __rmul__ = __mul__
 
@@ -90,14 +91,14 @@ class _Scaled(eqx.Module):
     factor: Any
     function: Callable
 
-    def __call__(self, t: Any) -> Array:
+    def __call__(self, t: ArrayLike) -> Array:
         return self.factor * jnp.asarray(foreign.as_array("function", self.function(t)))
 
 
 class _Conjugated(eqx.Module):
     function: Callable
 
-    def __call__(self, t: Any) -> Array:
+    def __call__(self, t: ArrayLike) -> Array:
         value = foreign.as_array("function", self.function(t))
         return jnp.conj(value.T)
 
@@ -106,11 +107,11 @@ class _Product(eqx.Module):
     first: Callable
     second: Callable
 
-    def __call__(self, t: Any) -> Array:
+    def __call__(self, t: ArrayLike) -> Array:
         return self.first(t) * self.second(t)
 
 
-def _scaled(term: Term, factor: Any) -> Term:
+def _scaled(term: Term, factor: ArrayLike) -> Term:
     if term.function is not None:
         return Term(None, None, _Scaled(factor, term.function))
     if isinstance(term.matrix, Diagonals):
@@ -139,7 +140,7 @@ class PiecewiseConstant(eqx.Module):
     times: Array
     values: Array
 
-    def __init__(self, times: Any, values: Any):
+    def __init__(self, times: Numbers, values: Any):
         self.times = finite("times", times)
         self.values = jnp.asarray(values)
         require(self.times.ndim == 1 and len(self.times) >= 2, "times", "list two edges or more", self.times.shape)
@@ -152,7 +153,7 @@ class PiecewiseConstant(eqx.Module):
     def discontinuities(self) -> Array:
         return self.times
 
-    def __call__(self, t: Any) -> Array:
+    def __call__(self, t: ArrayLike) -> Array:
         held = jnp.concatenate([jnp.zeros_like(self.values[:1]), self.values, jnp.zeros_like(self.values[:1])])
         return held[jnp.searchsorted(self.times, t, side="right")]
 
@@ -219,7 +220,7 @@ def piecewise_constant(times: Any, values: Any, op: Any) -> Operator:
     return modulated(PiecewiseConstant(times, values), op)
 
 
-def local(dims: Any, factors: Any) -> Operator:
+def local(dims: Sequence[int], factors: Any) -> Operator:
     """A product of operators on some subsystems, the identity on the others, kept as diagonals.
 
     O = O_0 (x) O_1 (x) ...; the first subsystem is the slowest index. The numbers of `factors` and those that
@@ -317,7 +318,7 @@ def _structured(op: Operator) -> Operator:
 class _Hoisted(eqx.Module):
     function: Callable
 
-    def __call__(self, t: Any) -> Array:
+    def __call__(self, t: ArrayLike) -> Array:
         return self.function(jnp.asarray(t, float))
 
 

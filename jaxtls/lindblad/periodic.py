@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size
-from ..quantum._arrays import HIGHEST
+from ..numerics.products import HIGHEST
 from .generator import AbstractGenerator
 from .propagator import propagator
 

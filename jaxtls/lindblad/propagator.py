@@ -14,7 +14,7 @@ from jaxtyping import Array, ArrayLike
 from .._checks import concrete, times
 from ..dynamics.evolve import evolve
 from ..dynamics.model import AbstractModel, VectorField
-from ..quantum._arrays import HIGHEST
+from ..numerics.products import HIGHEST
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 

@@ -20,6 +20,9 @@ MOST_ELEMENTS = 2**24
 STOPS = 48
 # A share of the variation is part of a pulse where it takes less than this share of the time that it would evenly.
 DENSE = 0.25
+# Steps take at most some five times the length of a pulse.
+DENSE_SHARE = 0.8
+NEGLIGIBLE = 1e-9
 
 
 def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Array:
@@ -43,3 +46,28 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
     moves = jnp.any(steps > 0)
     kept = dense & resolved & moves
     return eqxi.nondifferentiable(jnp.sort(jnp.where(kept, marks, ts[-1])), name="stops")
+
+
+def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None) -> Array:
+    """(N,) steps below which a solver could step over what `moving` does inside an interval between two knots.
+
+    A share q of the interval, (sum d)^2 / (S sum d^2) of the differences d between S samples, is where a coefficient
+    changes: .8 to 1 for what is smooth there, little where a pulse is.
+    """
+    knots = jax.lax.stop_gradient(knots)
+    gaps = jnp.diff(knots)
+    samples = max(4, SAMPLES // gaps.shape[0])
+    grid = knots[:-1, None] + gaps[:, None] * np.arange(samples + 1) / samples
+    # Both ends inside: an edge of the equation is no pulse of the intervals beside it.
+    grid = jnp.clip(grid, jnp.nextafter(knots[:-1], knots[1:])[:, None], jnp.nextafter(knots[1:], knots[:-1])[:, None])
+    values = jax.lax.stop_gradient(jax.vmap(jax.vmap(moving))(grid))
+    change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
+    total, squares = jnp.sum(change, 1), samples * jnp.sum(change**2, 1)
+    tiny = jnp.finfo(change.dtype).tiny
+    share = jnp.where(squares > tiny, total**2 / jnp.maximum(squares, tiny), 1.0)
+    # What changes by less than this over its interval cannot matter.
+    share = jnp.where(total * gaps[:, None] > NEGLIGIBLE, share, 1.0)
+    wanted = jnp.max(jnp.ceil(DENSE_SHARE / share - 0.25), 1, initial=1.0)
+    if max_step is not None:
+        wanted = jnp.maximum(wanted, jnp.ceil(gaps / max_step - 1e-9))
+    return eqxi.nondifferentiable(wanted, name="steps")

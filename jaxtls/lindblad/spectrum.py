@@ -10,12 +10,12 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
+from ..numerics.products import HIGHEST
 from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .generator import AbstractGenerator
 from .resolvent.linear import Kind, Resolvent, kind_of
-from .rhs.fields import HIGHEST
 from .steady import METHODS, require_constant
 
 # Frequencies solved side by side.

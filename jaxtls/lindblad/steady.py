@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._checks import is_traced, require
+from .._platform import platform
 from ..dynamics.model import AbstractModel
 from ..quantum import to_density_matrix
 from . import foreign
@@ -152,14 +153,14 @@ def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: boo
 def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
     """Known numbers once more, with the whole matrix."""
     kind = dense_kind(model.n)
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return _judged(model, None, kind)
     matrix, scale = _matrix(model)
     x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
     rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
     rho = rho / jnp.trace(rho).real
     residual, known, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
-    return rho, SteadyInfo(residual, known, unique, converged, kind.name)
+    return rho, SteadyInfo(residual, known, unique, converged, method=kind.name)
 
 
 @eqx.filter_jit
@@ -175,7 +176,7 @@ def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[A
         return rho, *_trust(model, rho, isolation, kind)
 
     rho, residual, isolation, unique, converged = kind.where_it_runs(by)
-    return rho, SteadyInfo(residual, isolation, unique, converged, kind.name)
+    return rho, SteadyInfo(residual, isolation, unique, converged, method=kind.name)
 
 
 @eqx.filter_jit

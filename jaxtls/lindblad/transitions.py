@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from ..quantum._arrays import HIGHEST
+from ..numerics.products import HIGHEST
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]

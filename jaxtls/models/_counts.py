@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import jax
 import numpy as np
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, require
 
@@ -17,15 +18,15 @@ class Count(int):
     __slots__ = ()
 
 
-def spin_counts(value: Any) -> Any:
+def spin_counts(value: ArrayLike | Sequence[ArrayLike]) -> Count | Array | tuple[Count | Array, ...]:
     """A `Count`, a number that may be traced, or a tuple of them, one per class."""
-    if isinstance(value, tuple | list):
+    if isinstance(value, Sequence):
         require(len(value) > 0, "n_spins", "hold at least one class", value)
         return tuple(_spin_count(n) for n in value)
     return _spin_count(value)
 
 
-def _spin_count(value: Any) -> Any:
+def _spin_count(value: ArrayLike) -> Count | Array:
     if isinstance(value, int | np.integer) and not isinstance(value, bool):
         require(bool(value >= 1), "n_spins", "be at least 1", value)
         return Count(value)

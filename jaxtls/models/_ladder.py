@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, DTypeLike
 
 
-def roots(n_levels: int, dtype: Any) -> Array:
+def roots(n_levels: int, dtype: DTypeLike) -> Array:
     """sqrt(0), sqrt(1), ..., sqrt(n-1), sqrt(n) -> 0: the ladder's matrix elements, closed at the cut-off, (n+1,)."""
     steps = np.sqrt(np.arange(n_levels + 1.0))
     steps[-1] = 0.0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from .._checks import positive
+from .._types import Numbers
 
 # Beyond w/T = 80 tanh(w/2T) is 1 to 1e-35 and every derivative by T is 0: colder counts as this cold.
 _COLDEST = 80.0
@@ -30,10 +29,15 @@ def lost_polarization(w: Array, temperature: Array) -> Array:
 
 def thermal_quanta(w: Array, temperature: Array) -> Array:
     """coth(w/2T) - 1 = 2/(e^(w/T) - 1), without cancellation; 0 at T = 0."""
-    return 2 / jnp.expm1(_over_temperature(w, temperature))
+    return 2 * bose(_over_temperature(w, temperature))
 
 
-def thermal_occupation(splitting: Any, temperature: Any) -> Array:
+def bose(x: Array) -> Array:
+    """1/(e^x - 1), the mean number of quanta at x = w/T > 0."""
+    return 1 / jnp.expm1(x)
+
+
+def thermal_occupation(splitting: Numbers, temperature: Numbers) -> Array:
     """Mean number of quanta of a bosonic bath at a splitting, n_bar = 1/(e^(splitting/T) - 1).
 
     Arguments:

@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-HIGHEST = jax.lax.Precision.HIGHEST
+from .products import HIGHEST
+
 # |A|^17/17! is below 3e-15 for |A| <= 1.
 ORDER = 16
 BLOCK = 4

@@ -2,21 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, SupportsFloat, TypeAlias, runtime_checkable
 
 import numpy as np
+from jaxtyping import ArrayLike, PyTree
 
 from .._checks import require
+from .._types import Numbers
 from ._style import BLUE, LABELS, SKY, VERMILION, figure, new_axes, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+Data: TypeAlias = Numbers | Mapping[str, Numbers]
+# Data, error bars or None, prediction.
+Column: TypeAlias = tuple[np.ndarray, np.ndarray | None, np.ndarray]
+
+
+@runtime_checkable
+class Estimated(Protocol):
+    """Parameters and how their errors hang together."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the parameters, in the order of the correlations."""
+
+    @property
+    def values(self) -> Mapping[str, ArrayLike]:
+        """Of the parameters."""
+
+    @property
+    def stderr(self) -> Mapping[str, ArrayLike]:
+        """Of the parameters."""
+
+    @property
+    def correlation(self) -> ArrayLike:
+        """The matrix."""
+
+
+@runtime_checkable
+class Fitted(Estimated, Protocol):
+    """A fit of a curve to data."""
+
+    @property
+    def predicted(self) -> PyTree:
+        """Like the data."""
+
+    @property
+    def chi2(self) -> SupportsFloat:
+        """Not reduced."""
+
+    @property
+    def dof(self) -> int:
+        """Data less parameters."""
+
 
 def trace_fit(
-    ts: Any,
+    ts: Numbers,
     data: dict[str, Any],
     sigma: dict[str, Any],
     predicted: dict[str, Any],
@@ -44,7 +88,8 @@ def trace_fit(
     fig = figure(4.6 * len(data), 5.0)
     top, bottom = fig.subplots(2, len(data), sharex=True, squeeze=False, height_ratios=[3, 1])
     for column, name in enumerate(data):
-        _data_and_fit(top[column], bottom[column], ts, data[name], sigma[name], predicted[name], LABELS.get(name, name))
+        found = np.asarray(data[name]), np.asarray(sigma[name]), np.asarray(predicted[name])
+        _data_and_fit(top[column], bottom[column], np.asarray(ts), found, LABELS.get(name, name))
         bottom[column].set_xlabel(time_label)
     if title:
         fig.suptitle(title, fontsize=11)
@@ -52,7 +97,7 @@ def trace_fit(
 
 
 def fit_report(
-    f: Any, x: Any, data: Any, *, sigma: Any = None, x_label: str = "time", title: str | None = None
+    f: Fitted, x: Numbers, data: Data, *, sigma: Data | None = None, x_label: str = "time", title: str | None = None
 ) -> list[Axes]:
     """A fit on one page: data with error bars and curve, residuals, and the correlation of the fitted parameters.
 
@@ -91,7 +136,7 @@ def fit_report(
     for i, (name, values) in enumerate(columns.items()):
         ax = fig.add_subplot(space[0, i])
         rest = fig.add_subplot(space[1, i], sharex=ax)
-        _data_and_fit(ax, rest, x, *values, LABELS.get(name, name))
+        _data_and_fit(ax, rest, x, values, LABELS.get(name, name))
         ax.tick_params(labelbottom=False)
         rest.set_xlabel(x_label)
         axes += [ax, rest]
@@ -104,7 +149,7 @@ def fit_report(
     return axes
 
 
-def correlations(f: Any, *, ax: Axes | None = None) -> Axes:
+def correlations(f: Estimated, *, ax: Axes | None = None) -> Axes:
     r"""The correlation matrix of the fitted parameters, with the values beside their names.
 
     $$\rho_{ij} = \mathrm{cov}_{ij} / \sqrt{\mathrm{cov}_{ii} \, \mathrm{cov}_{jj}}$$
@@ -147,35 +192,38 @@ def correlations(f: Any, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _columns(f: Any, x: np.ndarray, data: Any, sigma: Any) -> dict[str, tuple[Any, Any, Any]]:
+def _columns(f: Fitted, x: np.ndarray, data: Data, sigma: Data | None) -> dict[str, Column]:
     """Name -> data, error or None, prediction, of what is as long as x."""
     single = not isinstance(data, Mapping)
-    everything, predicted = ({"data": data}, {"data": f.predicted}) if single else (data, f.predicted)
+    everything = data if isinstance(data, Mapping) else {"data": data}
+    predicted = {"data": f.predicted} if single else f.predicted
+    bars: Mapping[str, Numbers | None]
     if isinstance(sigma, Mapping):
         good, bars = set(sigma) >= set(everything), sigma
     else:
-        good, bars = sigma is None or np.ndim(sigma) == 0 or single, dict.fromkeys(everything, sigma)
+        good, bars = sigma is None or np.ndim(np.asarray(sigma)) == 0 or single, dict.fromkeys(everything, sigma)
     require(good, "sigma", "be a number or like the data", type(sigma).__name__)
     columns = {}
     for name, values in everything.items():
-        if np.shape(values) == x.shape:
+        if np.shape(np.asarray(values)) == x.shape:
             bar = None if bars[name] is None else np.broadcast_to(np.asarray(bars[name], float), x.shape)
             columns[name] = np.asarray(values), bar, np.asarray(predicted[name])
-    shapes = ", ".join(f"{name} {np.shape(values)}" for name, values in everything.items())
+    shapes = ", ".join(f"{name} {np.shape(np.asarray(values))}" for name, values in everything.items())
     require(bool(columns), "data", f"hold an array of shape {x.shape}, as `x`", shapes)
     return columns
 
 
-def _data_and_fit(ax: Axes, rest: Axes, x: Any, data: Any, sigma: Any, predicted: Any, label: str) -> None:
+def _data_and_fit(ax: Axes, rest: Axes, x: np.ndarray, column: Column, label: str) -> None:
     """Points with error bars and the curve; below, residuals in units of the errors, or plain ones without errors."""
+    data, sigma, predicted = column
     ax.errorbar(x, data, sigma, fmt="o", ms=3, lw=1, color=BLUE, label="data", zorder=1)
     ax.plot(x, predicted, color=VERMILION, lw=1.5, label="fit", zorder=2)
     ax.set_ylabel(label)
     ax.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0)
-    left = np.asarray(data) - np.asarray(predicted)
+    left = data - predicted
     rest.axhline(0, color=VERMILION, lw=1)
     if sigma is not None:
-        left = left / np.asarray(sigma)
+        left = left / sigma
         rest.axhspan(-1, 1, color=SKY, alpha=0.25, lw=0)
         reach = max(3.2, 1.1 * float(np.max(np.abs(left))))
         rest.set_ylim(-reach, reach)

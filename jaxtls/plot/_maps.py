@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require
+from .._types import Numbers
 from ._style import new_axes
 
 if TYPE_CHECKING:
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    xs: Any,
-    ys: Any,
-    values: Any,
+    xs: Numbers,
+    ys: Numbers,
+    values: Numbers,
     *,
     labels: tuple[str, str] = ("", ""),
     value_label: str = "",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._checks import require
+from .._types import Numbers
 from ._style import BLACK, BLUE, VERMILION, figure
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 ROUNDING = 1e-12
 
 
-def heat_flows(model: Any, state: Any = None, *, positions: Any = None, ax: Axes | None = None) -> Axes:
+def heat_flows(model: Any, state: Any = None, *, positions: Numbers | None = None, ax: Axes | None = None) -> Axes:
     """A network's TLSs, baths and couplings, with the heat that each bath gives (vermilion) or takes (blue).
 
     Arguments:
@@ -97,7 +98,7 @@ def _arrow(ax: Axes, bath: np.ndarray, site: np.ndarray, current: float, most: f
     )  # fmt: skip
 
 
-def _places(n: int, edges: list[tuple[int, int]], positions: Any) -> tuple[np.ndarray, np.ndarray]:
+def _places(n: int, edges: list[tuple[int, int]], positions: Numbers | None) -> tuple[np.ndarray, np.ndarray]:
     """Where TLSs are, and the direction of each one's bath."""
     if positions is not None:
         spots = np.asarray(positions, float)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .._checks import require
+from .._types import Numbers
 from ..quantum import wigner as wigner_function
 from ._style import PALETTE, new_axes
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 KINDS = {"fock": "Fock level $n$", "spins": "excited TLSs $k$", "sites": "TLS"}
 
 
-def wigner(rho: Any, xs: Any = None, ps: Any = None, *, ax: Axes | None = None) -> Axes:
+def wigner(rho: Numbers, xs: Numbers | None = None, ps: Numbers | None = None, *, ax: Axes | None = None) -> Axes:
     r"""The Wigner function of an oscillator, red where positive and blue where negative.
 
     $$W(x, p) = \frac1\pi \int dy \, \langle x - y | \rho | x + y \rangle \, e^{2ipy}$$
@@ -61,7 +62,12 @@ def wigner(rho: Any, xs: Any = None, ps: Any = None, *, ax: Axes | None = None) 
 
 
 def populations(
-    states: Any, *, ts: Any = None, kind: str = "fock", time_label: str = "time", ax: Axes | None = None
+    states: Numbers | Mapping[str, Numbers],
+    *,
+    ts: Numbers | None = None,
+    kind: str = "fock",
+    time_label: str = "time",
+    ax: Axes | None = None,
 ) -> Axes:
     r"""Populations of levels: bars for one state or several, a map for a state that moves.
 
@@ -120,7 +126,7 @@ def populations(
     return ax
 
 
-def _diagonal(state: Any, kind: str, batch: bool = False) -> np.ndarray:
+def _diagonal(state: Numbers | Mapping[str, Numbers], kind: str, batch: bool = False) -> np.ndarray:
     """Populations of a density matrix, a ket or probabilities."""
     array = np.asarray(state)
     axes = array.ndim - batch

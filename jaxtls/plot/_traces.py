@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
+from jaxtyping import ArrayLike, PyTree
 
+from .._types import Numbers
 from ._style import BLACK, LABELS, PALETTE, cycle, figure, new_axes, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def traces(sol: Any, names: Sequence[str] | None = None, *, time_label: str = "time") -> list[Axes]:
+@runtime_checkable
+class Recorded(Protocol):
+    """Observables against time."""
+
+    @property
+    def ts(self) -> ArrayLike:
+        """(T,) times."""
+
+    @property
+    def observables(self) -> Mapping[str, ArrayLike]:
+        """Name -> (T,) or more."""
+
+
+@runtime_checkable
+class Averaged(Protocol):
+    """A mean and its standard error, pytrees of one structure."""
+
+    @property
+    def mean(self) -> PyTree:
+        """The average."""
+
+    @property
+    def sem(self) -> PyTree:
+        """Its standard error."""
+
+
+def traces(sol: Recorded, names: Sequence[str] | None = None, *, time_label: str = "time") -> list[Axes]:
     """Observables of a Solution against its times, one panel each.
 
     Arguments:
@@ -52,8 +80,8 @@ def traces(sol: Any, names: Sequence[str] | None = None, *, time_label: str = "t
 
 
 def band(
-    ts: Any,
-    r: Any,
+    ts: Numbers,
+    r: Averaged,
     *,
     name: str | None = None,
     scale: str = "linear",
@@ -123,12 +151,12 @@ def band(
 
 
 def power_law(
-    ts: Any,
-    r: Any,
+    ts: Numbers,
+    r: Averaged,
     window: tuple[float, float] | None = None,
     *,
     name: str | None = None,
-    covariance: Any = None,
+    covariance: Numbers | None = None,
     label: str = "",
     time_label: str = "time",
     ax: Axes | None = None,
@@ -176,7 +204,7 @@ def power_law(
     return ax
 
 
-def _curve(ts: np.ndarray, r: Any, name: str | None) -> tuple[str, np.ndarray, np.ndarray]:
+def _curve(ts: np.ndarray, r: Averaged, name: str | None) -> tuple[str, np.ndarray, np.ndarray]:
     """One leaf of an ensemble's mean and its error, as real arrays like ts."""
     from jax.tree_util import keystr, tree_leaves, tree_leaves_with_path
 

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from .._checks import require, size
 
-# Inputs may be anything array-like; a wrong shape is refused by the checks below, by name, not by a type checker.
-AnyArray = ArrayLike | Sequence[Any]
-# Matrix products ask for full precision themselves (a GPU's default would be TF32); no global flag is touched.
-HIGHEST = jax.lax.Precision.HIGHEST
 
-
-def inexact(name: str, value: Any) -> Array:
+def inexact(name: str, value: object) -> Array:
     """A real or complex floating array."""
     try:
         array = jnp.asarray(value)
@@ -33,7 +26,7 @@ def as_complex(array: Array) -> Array:
     return array.astype(jnp.result_type(array.dtype, jnp.complex64))
 
 
-def square(name: str, value: Any, remedy: str = "") -> Array:
+def square(name: str, value: object, remedy: str = "") -> Array:
     """A (..., n, n) array."""
     array = inexact(name, value)
     good = array.ndim >= 2 and array.shape[-1] == array.shape[-2]
@@ -41,12 +34,12 @@ def square(name: str, value: Any, remedy: str = "") -> Array:
     return array
 
 
-def density_matrix(name: str, value: Any) -> Array:
+def density_matrix(name: str, value: object) -> Array:
     """A (..., n, n) array; kets are refused with the way to convert them."""
     return square(name, value, "Use to_density_matrix for kets.")
 
 
-def state(name: str, value: Any, ket: bool | None = None) -> tuple[Array, bool]:
+def state(name: str, value: object, ket: bool | None = None) -> tuple[Array, bool]:
     """The state and whether it is a ket: (n,), or (..., n) where the caller says so; else (..., n, n)."""
     array = inexact(name, value)
     if ket or (ket is None and array.ndim == 1):
@@ -59,7 +52,7 @@ def state(name: str, value: Any, ket: bool | None = None) -> tuple[Array, bool]:
     return array, False
 
 
-def subsystems(dims: Any, dimension: int) -> tuple[int, ...]:
+def subsystems(dims: Sequence[int] | np.ndarray, dimension: int) -> tuple[int, ...]:
     """Subsystem dimensions as ints whose product is the dimension of the state."""
     require(isinstance(dims, Sequence | np.ndarray), "dims", "list the subsystem dimensions", repr(dims))
     checked = tuple(size("dims", d) for d in dims)

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ._arrays import HIGHEST, trace_product
+from ..numerics.products import HIGHEST
+from ._arrays import trace_product
 
 
 def _sandwich(v: Array, m: Array, w: Array) -> Array:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, ArrayLike
 
 from .. import TLSGlass, ensemble, fit_power_law, plot, random_bloch_vectors
 from ..fitting.power_law import line
@@ -95,11 +96,11 @@ def average(
         parameters = {"dissipation": 0.0, **parameters}
     fitted = np.zeros(len(ts), bool) if window is None else _inside(ts, window)
 
-    def one(key: Any) -> dict[str, Any]:
+    def one(key: Array) -> dict[str, Any]:
         disorder, start = jax.random.split(key)
         bloch = random_bloch_vectors(start, n_tls)
 
-        def at(value: Any) -> dict[str, Any]:
+        def at(value: ArrayLike) -> dict[str, Any]:
             glass = TLSGlass.sample(disorder, n_tls, **{**parameters, name: value})
             return {observable: getattr(glass, observable)(bloch, jnp.asarray(ts)) for observable in observables}
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from .. import Positive, fit, plot
 from .._progress import each
@@ -43,11 +43,11 @@ class StretchedExponential(eqx.Module):
     lifetime: Array | float = 0.01
     stretch: Array | float = 0.3
 
-    def depth(self, t: Any) -> Any:
+    def depth(self, t: ArrayLike) -> Any:
         """-ln of the law without alpha: ((t + delay)/lifetime)^stretch."""
         return ((t + self.delay) / self.lifetime) ** self.stretch
 
-    def log(self, t: Any) -> Any:
+    def log(self, t: ArrayLike) -> Any:
         """The logarithm of the law."""
         return self.depth(0.0) - self.depth(t)
 

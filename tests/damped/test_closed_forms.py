@@ -180,6 +180,7 @@ def test_batched_by_vmap():
         assert_allclose(p, jt.DampedOscillator(1.0, float(alpha)).transition_probabilities(ts, 1, 5), atol=1e-14)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "arguments, message",
     [

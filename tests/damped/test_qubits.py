@@ -142,6 +142,7 @@ def test_gradients_in_single_precision():
     assert_allclose(single, (frequency(1.00001e-6) - frequency(0.99999e-6)) / 2e-11, rtol=1e-4)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_refusals():
     with pytest.raises(ValueError, match="`bias_current` must be below critical_current"):
         jt.PhaseQubit(R, C, IC, IC, expand_about="minimum")

@@ -188,6 +188,7 @@ BAD = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name,options", [(name, bad) for name, all_bad in BAD.items() for bad in all_bad])
 def test_bad_arguments_are_named(name, options):
     good = {"realization": draw, "key": jax.random.key(0), "n": 10}

@@ -127,10 +127,11 @@ def test_lindbladian_and_flip_flops():
     glass = jt.TLSGlass(nu, J, Y, 0.3, 0.5)
     for terms in ({}, {"flip_flop": K}, {"flip_flop": K, "pair_flip": L}):
         model = glass.lindbladian(**terms)
+        assert type(model) is jt.Lindbladian
         want = oracle.superoperator(nu, J, Y, 0.3, 0.5, **terms)
         np.testing.assert_allclose(model.matrix(), want, atol=1e-13)
     bloch = directions(rng, 3)
-    np.testing.assert_allclose(model.product_state(bloch), oracle.product_state(bloch), atol=1e-15)
+    np.testing.assert_allclose(glass.product_state(bloch), oracle.product_state(bloch), atol=1e-15)
 
 
 @pytest.mark.slow
@@ -140,9 +141,9 @@ def test_evolve_moves_the_brute_force_model_to_the_closed_form():
     bloch, ts = jnp.asarray(directions(rng, 3)), jnp.linspace(0.0, 1.0, 3)
     glass = jt.TLSGlass(nu, J, Y, 0.2)
     plain, mixing = glass.lindbladian(), glass.lindbladian(flip_flop=0.3 * np.ones((3, 3)))
-    states = jt.evolve(plain, plain.product_state(bloch), ts, rtol=1e-9, atol=1e-11).states
+    states = jt.evolve(plain, glass.product_state(bloch), ts, rtol=1e-9, atol=1e-11).states
     pairs = glass.pair_density_matrices(bloch, ts)
     np.testing.assert_allclose(jt.partial_trace(states, (2, 2, 2), (0, 2)), pairs[:, 1], atol=1e-8)
     # with flip-flops the populations are no longer each its own: the closed form does not hold
-    other = jt.evolve(mixing, mixing.product_state(bloch), ts).states
+    other = jt.evolve(mixing, glass.product_state(bloch), ts).states
     assert np.max(np.abs(jt.partial_trace(other, (2, 2, 2), (0, 2)) - pairs[:, 1])) > 0.05

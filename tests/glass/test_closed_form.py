@@ -277,7 +277,7 @@ def test_bad_input_is_named():
         (lambda: glass.lindbladian(flip_flop=np.ones(2)), "flip_flop"),
         (lambda: sample(11)[0].lindbladian(), "n_tls"),
         (lambda: sample(28)[0].half_system_entropy(sample(28)[1], TS), "n_tls"),
-        (lambda: sample(7)[0].lindbladian().matrix(), "n_tls"),
+        (lambda: sample(7)[0].lindbladian().matrix(), "n"),
         (lambda: sample(3, temperature=1.0, occupation=1.0), "occupation"),
         (lambda: sample(3, compression=-1.0), "compression"),
         (lambda: sample(1), "n_tls"),

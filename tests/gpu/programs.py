@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +30,6 @@ SX, SZ, SM = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0]), np.array(
 A = np.diag(np.sqrt(np.arange(1.0, 6.0)), 1)
 UP, RHO = np.diag([1.0, 0.0]), np.diag([0.6, 0.4])
 KEY = jax.random.key(0)
-SILICA = jt.TunnellingSolid.preset("silica")
 FREQUENCIES = 5e9 + np.linspace(-5e5, 5e5, 11)
 
 
@@ -91,6 +91,10 @@ def trace(x: Any) -> jt.ResonatorTrace:
     return jt.ResonatorTrace(f_r=5e9, Q_internal=2e5 * x, Q_coupling=1e5, asymmetry=0.2, delay=4e-8, tilt=0.1)
 
 
+def silica() -> jt.TunnellingSolid:
+    return jt.TunnellingSolid.preset("silica")
+
+
 def state(x: Any) -> Any:
     return jt.thermal_state(4, x)
 
@@ -149,10 +153,8 @@ EVOLUTIONS = {
 }
 
 
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass
-class Decay:
-    """dy/dt = -rate y, as a bare pytree."""
+class Decay(eqx.Module):
+    """dy/dt = -rate y."""
 
     rate: Any
 
@@ -168,7 +170,7 @@ EQUATIONS = {
     "steady state by iteration": Program(lambda x: jt.steady_state(oscillator(x), method="iterative")),
     "steady state from a state": Program(lambda x: jt.steady_state(qubit(x), RHO)),
     "spectrum": Program(
-        lambda x: jt.spectrum(oscillator(x), jt.steady_state(oscillator(x)), A.T, A, np.linspace(-1.0, 1.0, 3))
+        lambda x: jt.spectrum(qubit(x), jt.steady_state(qubit(x)), SM.T, SM, np.linspace(-1.0, 1.0, 3))
     ),
     "spectrum of a chain": Program(
         lambda x: jt.spectrum(
@@ -228,7 +230,7 @@ MODELS = {
     "resonator": Program(lambda x: (resonator(x).loss(0.1 * x, 1.0), resonator(x).frequency_shift(0.1 * x))),
     "resonator's trace": Program(lambda x: trace(x).response(FREQUENCIES)),
     "photon number": Program(lambda x: jt.photon_number(-80.0, 1e6 * x, 1e5, 5e9)),
-    "solid": Program(lambda x: (SILICA.internal_friction(1e6, x), SILICA.specific_heat(x))),
+    "solid": Program(lambda x: (silica().internal_friction(1e6, x), silica().specific_heat(x))),
 }
 
 MEASURES = {

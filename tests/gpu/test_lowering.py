@@ -6,6 +6,7 @@ compiles there, and how fast it is, `python -m benchmarks compiled` asks.
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox
@@ -17,8 +18,9 @@ import pytest
 import jaxtls as jt
 from benchmarks import programs
 from benchmarks.programs import MAIN, slope
+from jaxtls._platform import tracing_for
 
-from .programs import PUBLIC, TS, A, Program, oscillator
+from .programs import PUBLIC, A, Program, oscillator
 
 # What jaxlib brings for CUDA; a callback is a custom call, too, and none of these.
 ON_A_GPU = re.compile(r"cusolver_\w+|cublas\w*|cu_\w+|Sharding|shape_assertion|annotate_device_placement")
@@ -42,10 +44,9 @@ def require_a_gpu_alone(text: str) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def _fresh():
-    """Programs traced with other checks do not come back."""
-    jax.clear_caches()
-    yield
-    jax.clear_caches()
+    """Traced as on a GPU; programs traced otherwise, or with other checks, do not come back."""
+    with tracing_for("gpu"):
+        yield
 
 
 @pytest.fixture
@@ -59,22 +60,19 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
     return off
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+# Tracing a diffrax solver takes seconds each, and its derivative more. What has a derivative is part of that.
+SHORT = ("heated oscillator", "mesolve, a driven equation", "steady state of a chain")
+slow = lambda name: pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [n if n in SHORT or not p.has_gradient else slow(n) for n, p in PUBLIC.items()])
 def test_a_program(name, checks):
     program = PUBLIC[name]
     checks(program)
     require_a_gpu_alone(lowered(program.function, program.arguments))
 
 
-# Tracing the derivative of a diffrax solver takes seconds each.
-GRADIENTS = [
-    pytest.param(name, marks=pytest.mark.slow) if program.solver else name
-    for name, program in PUBLIC.items()
-    if program.has_gradient
-]
-
-
-@pytest.mark.parametrize("name", GRADIENTS)
+@pytest.mark.parametrize("name", [slow(n) if p.solver else n for n, p in PUBLIC.items() if p.has_gradient])
 def test_its_gradient(name, checks):
     program = PUBLIC[name]
     checks(program)
@@ -103,11 +101,9 @@ def test_what_is_looked_for_is_found():
     on_the_host = lambda x: jax.pure_callback(lambda y: y, x, x)
     with pytest.raises((AssertionError, ValueError, NotImplementedError)):
         require_a_gpu_alone(lowered(on_the_host, (1.0,)))
-    asked = lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, throw=True).observables
-    whole = lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, save_states=True, throw=True).states
-    for raising in (asked, whole):
-        with pytest.raises((AssertionError, ValueError, NotImplementedError)):
-            require_a_gpu_alone(lowered(raising, (0.9,)))
+    raising = lambda x: jt.steady_state(oscillator(x), throw=True)
+    with pytest.raises((AssertionError, ValueError, NotImplementedError)):
+        require_a_gpu_alone(lowered(raising, (0.9,)))
     assert calls_of(lowered(jnp.linalg.eigh, (A + A.T,)))
 
 
@@ -117,15 +113,15 @@ def test_no_public_name_is_missing():
         # On the host by their nature: files, fits' loops, stores, pictures.
         "ResonatorAnalysis", "ResonatorGroup", "analyse_resonator", "combine_resonators", "Trace", "read_trace",
         "TraceTable", "fit_traces", "TraceFit", "fit_trace", "EnsembleResult", "ensemble", "merge", "FitResult",
-        "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "interop", "plot",
-        "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
+        "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "cite", "interop",
+        "plot", "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
         # Parameters, results and options of the others.
         "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "StrangSolver", "Fixed", "Interval",
         "Positive", "Real", "CountingStatistics", "MatrixExponential", "NetworkBalance", "TelegraphRecord",
         "DiscreteSpectralDensity", "constant_rate_moments", "discretize", "modulated", "piecewise_constant",
         "weak_coupling_rates", "expect", "fock_state", "local",
     }  # fmt: skip
-    source = (__import__("pathlib").Path(__file__).parent / "programs.py").read_text()
+    source = Path(__file__).with_name("programs.py").read_text()
     public = {name for name in vars(jt) if not name.startswith("_") and name not in vars(jt).get("__all__", ())}
     modules = {name for name in public if isinstance(getattr(jt, name), type(jt))}
     missing = {name for name in public - modules - without if f"jt.{name}" not in source}

@@ -154,7 +154,7 @@ def test_registry_has_one_class_to_a_name_and_no_code():
     [
         (lambda: {"f": jnp.sin}, r"`obj\['f'\]` must be something that a file can hold"),
         (lambda: jt.EntropicSpring(1.0, 1.0, beta=1.0, n_spins=2, spectral_density=jnp.exp), r"obj.spectral_density"),
-        (lambda: jt.Lindbladian(jnp.eye(2), []), "`obj"),
+        (lambda: jt.Lindbladian([jnp.eye(2), (jnp.eye(2), jnp.cos)], []), "`obj"),
         (lambda: [object()], r"`obj\[0\]`"),
         (lambda: np.array([None]), "dtype object"),
         (lambda: {(1, 2): 3}, "keys that are strings"),

@@ -259,6 +259,7 @@ def test_thermal_occupation():
     assert jax.grad(lambda T: jt.thermal_occupation(2.0, T))(0.0) == 0
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "change, words",
     [

@@ -83,6 +83,7 @@ def test_static_ratio_ignores_gamma_and_has_exact_gradients():
     np.testing.assert_allclose(g["splitting"], slope, rtol=1e-6)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("change", "name"),
     [

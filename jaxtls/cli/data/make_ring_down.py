@@ -18,6 +18,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import ArrayLike, PyTree
 
 SEED = 2
 NOISE = 1e-8  # V
@@ -32,7 +33,7 @@ class Junction(eqx.Module):
     stiffness: float
     rate: float
 
-    def vector_field(self, t: Any, y: Any, args: Any = None) -> Any:
+    def vector_field(self, t: ArrayLike, y: Any, args: PyTree = None) -> Any:
         phase, velocity = y
         return velocity, -self.rate * velocity - self.stiffness * jnp.sin(phase)
 

@@ -10,6 +10,7 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
@@ -27,6 +28,8 @@ QUICKEST_TO_COMPILE = diffrax.ForwardMode()
 
 
 Solver = diffrax.AbstractSolver
+# What diffrax takes for a time.
+Time = int | float | Array | np.ndarray
 Adjoint = diffrax.AbstractAdjoint
 StepSizeController = diffrax.AbstractStepSizeController
 
@@ -83,8 +86,8 @@ def integrate(
         start = jnp.where(jnp.any(edges == ts[0]), eqxi.nextafter(ts[0]), ts[0])
         ts = jnp.maximum(ts, start)
 
-    def field(t: Any, y: PyTree, args: Any) -> PyTree:
-        t, speed = (t, None) if clock is None else clock(t)
+    def field(t: Time, y: PyTree, args: PyTree) -> PyTree:
+        t, speed = (t, None) if clock is None else clock(jnp.asarray(t))
         # A user's float64 constants must not raise the precision of a float32 state.
         dy = jax.tree.map(lambda d, z: jnp.asarray(d, z.dtype), vector_field(t, from_real(y, y0), args), y0)
         return as_real(dy if speed is None else jax.tree.map(lambda d: speed.astype(d.real.dtype) * d, dy))
@@ -208,17 +211,19 @@ class StrangSolver(diffrax.AbstractSolver):
     def order(self, terms: PyTree) -> int:
         return 4 if self.extrapolate else 2
 
-    def init(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: Any) -> None:
+    def init(self, terms: Any, t0: Time, t1: Time, y0: PyTree, args: PyTree) -> None:
         return None
 
-    def func(self, terms: Any, t0: Any, y0: PyTree, args: Any) -> PyTree:
+    def func(self, terms: Any, t0: Time, y0: PyTree, args: PyTree) -> PyTree:
         return terms.vf(t0, y0, args)
 
-    def step(self, terms: Any, t0: Any, t1: Any, y0: PyTree, args: Any, solver_state: Any, made_jump: Any) -> tuple:
+    def step(
+        self, terms: Any, t0: Time, t1: Time, y0: PyTree, args: PyTree, solver_state: Any, made_jump: Any
+    ) -> tuple:
         del terms, args, made_jump
         y = jax.tree.map(lambda r: r[0] + 1j * r[1], y0)
         splitting = self.model.splitting_step(y)
-        z, h = splitting.pack(y), t1 - t0
+        z, h = splitting.pack(y), jnp.asarray(t1 - t0)
         full = splitting.step(z, splitting.propagators(h))
         if not self.extrapolate:
             y1, error = as_real(splitting.unpack(full)), None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..._platform import platform
 from .initial import Start
 from .lane import Lane, Motion, Problem
 
@@ -24,6 +25,10 @@ class Batch(NamedTuple):
     broken: Array  # (B,)
     jump_times: Array  # (B, J)
     jump_channels: Array  # (B, J)
+
+
+# Trajectories, their values, times and channels of their jumps.
+State = tuple[Lane, Array, Array, Array]
 
 
 class Averages(NamedTuple):
@@ -98,22 +103,29 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
     times = jnp.full((count, width), jnp.inf, problem.ts.dtype)
     channels = jnp.full((count, width), -1)
     here = jnp.arange(count)
+    # Each trajectory writes in its own row: a GPU would else write one after the other.
+    own: Any = {"mode": "drop", "unique_indices": True, "indices_are_sorted": True}
+    # Complex numbers it would write one after the other all the same.
+    apart = platform() != "cpu"
+    stored = lambda v: jnp.stack([v.real, v.imag], -1) if apart else v
+    written = stored(values)
 
-    def body(state: tuple[Lane, Array, Array, Array]) -> tuple[Lane, Array, Array, Array]:
+    def body(state: State) -> State:
         lanes, values, times, channels = state
         after, event = jax.vmap(motion.turn)(seeds, lanes)
         if problem.measured.count:
-            values = values.at[here, :, event.column].set(event.values, mode="drop")
+            values = values.at[here, :, event.column].set(stored(event.values), **own)
         if width:
             place = jnp.where(event.jumped, lanes.jumps, width)
-            times = times.at[here, place].set(event.time, mode="drop")
-            channels = channels.at[here, place].set(event.channel, mode="drop")
+            times = times.at[here, place].set(event.time, **own)
+            channels = channels.at[here, place].set(event.channel, **own)
         return after, values, times, channels
 
     wanted = lambda state: jnp.any(jax.vmap(motion.active)(state[0]))
     if motion.stops.shape[0]:
-        lanes, values, times, channels = jax.lax.while_loop(wanted, body, (lanes, values, times, channels))
+        lanes, written, times, channels = jax.lax.while_loop(wanted, body, (lanes, written, times, channels))
     finished = (lanes.stop >= motion.stops.shape[0]) & jnp.isinf(lanes.broken)
+    values = jax.lax.complex(written[..., 0], written[..., 1]) if apart else written
     return Batch(values, lanes.jumps, lanes.steps, lanes.hazard, finished, lanes.broken, times, channels)
 
 

@@ -18,9 +18,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from ..._platform import platform
+from ...numerics.products import applied, few, length, total
 from ..lindbladian import Lindbladian
 from ..measured import Measured
-from ..rhs.fields import HIGHEST
 from .loss import Loss
 from .onsets import Onsets
 from .runge_kutta import crossing, integral, step
@@ -98,11 +99,15 @@ class Motion(eqx.Module):
         diagonal = jnp.diagonal(model.terms.dense()[0]).real
         centre = (0.5j * (jnp.max(diagonal) + jnp.min(diagonal))).astype(model.dtype)
         generator = model.ket_generator()
+        field = lambda t, psi: generator(t, psi[:, None])[:, 0] + centre * psi
+        if model.is_constant and few(model.n):
+            matrix = generator(0.0, jnp.eye(model.n, dtype=model.dtype)) + centre * jnp.eye(model.n)
+            field = lambda t, psi: applied(matrix, psi)
         skipped = int(problem.starts_at_output)
         return cls(
             problem,
             Loss.build(model),
-            lambda t, psi: generator(t, psi[:, None])[:, 0] + centre * psi,
+            field,
             *stops(problem.start, problem.ts[skipped:], problem.edges, skipped),
             Onsets.find(model, problem.start, problem.ts[-1]),
         )
@@ -122,7 +127,7 @@ class Motion(eqx.Module):
         t = jnp.where(jnp.any(self.is_edge & (self.stops == p.start)), eqxi.nextafter(p.start), p.start)
         slope, zero, none = self.field(t, psi), jnp.zeros((), self.problem.ts.dtype), jnp.zeros((), int)
         span = jnp.maximum(p.ts[-1] - p.start, jnp.finfo(self.problem.ts.dtype).tiny)
-        h = jnp.minimum(span, 0.1 / jnp.maximum(jnp.linalg.norm(slope), 0.1 / span))
+        h = jnp.minimum(span, 0.1 / jnp.maximum(length(slope), 0.1 / span))
         # Not finite from the start: a step of no length finds that out.
         h = jnp.where(jnp.isfinite(h), h, 0)
         rate = self.loss(t[None], psi[None])[0]
@@ -131,20 +136,14 @@ class Motion(eqx.Module):
 
     def turn(self, seed: Array, lane: Lane) -> tuple[Lane, Event]:
         p = self.problem
-        active, locating = self.active(lane), lane.high > 0
-        place = jnp.minimum(lane.stop, self.stops.shape[0] - 1)
+        active, locating, place = self.active(lane), lane.high > 0, jnp.minimum(lane.stop, self.stops.shape[0] - 1)
         remaining = jnp.maximum(self.stops[place] - lane.t, 0)
         cap = p.max_step if self.onsets is None else jnp.minimum(p.max_step, self.onsets.cap(lane.t))
         ordinary = jnp.minimum(jnp.minimum(lane.h, cap), remaining)
         dt = jnp.where(locating, lane.trial, jnp.where(active, ordinary, 0))
         made = step(self.field, lane.t, lane.psi, lane.slope, dt)
         rates = self.loss(made.times, made.states)
-        gain, doubt = integral(lane.rate, rates, dt)
-        gain = jnp.maximum(gain, 0)
-        ratio = jnp.linalg.norm(made.error) / (p.atol + p.rtol)
-        if not self.loss.is_empty:
-            ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
-        ratio = jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+        gain, ratio = self.judged(lane.rate, rates, dt, made.error)
         factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
 
         over = lane.hazard + gain - lane.threshold
@@ -154,10 +153,7 @@ class Motion(eqx.Module):
         lost = active & jnp.isinf(ratio) & (dt <= shortest)
         broken = jnp.where(lost, lane.t + dt, lane.broken)
         accurate = active & (locating | (ratio <= 1)) & jnp.isinf(broken)
-        low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
-        guess = crossing(gain, lane.rate, rates[-1], dt, lane.threshold - lane.hazard)
-        guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
-        narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
+        low, high, guess, narrow = narrowed(lane, crossed, gain, rates[-1], dt)
         jump = active & locating & ((jnp.abs(over) <= p.close) | narrow)
         search = accurate & ~jump & (locating | crossed)
         forward = accurate & ~locating & ~crossed
@@ -166,17 +162,13 @@ class Motion(eqx.Module):
 
         end = jnp.where(arrived, self.stops[place], lane.t + dt)
         t = jnp.where(forward | jump, jnp.where(behind, eqxi.nextafter(end), end), lane.t)
-        size = jnp.linalg.norm(made.end)
+        size = length(made.end)
         size = jnp.where(size > 0, size, 1.0)
         psi = jnp.where(forward | jump, made.end / size, lane.psi)
         slope = jnp.where(forward, made.slope / size, lane.slope)
         rate = jnp.where(forward, rates[-1], lane.rate)
-        kept = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
-        if not self.loss.is_empty or p.edges is not None:
-            # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all.
-            anew = lambda: self.anew(seed, lane.jumps, jump, behind, t, kept)
-            kept = jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
-        psi, slope, rate, threshold, channel = kept
+        kept = psi, slope, rate, lane.threshold, jnp.full((), -1, int)
+        psi, slope, rate, threshold, channel = self.renewed(seed, lane.jumps, jump, behind, t, kept)
 
         # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
         held = accurate & (dt < lane.h) & (dt < cap)
@@ -198,7 +190,28 @@ class Motion(eqx.Module):
             broken=broken,
         )
         column = jnp.where(arrived, self.output[place], p.ts.shape[0])
-        return after, Event(column, self.problem.measured(end, psi), jump, end, channel)
+        return after, Event(column, p.measured(end, psi), jump, end, channel)
+
+    def judged(self, rate: Array, rates: Array, dt: Array, error: Array) -> tuple[Array, Array]:
+        """The integral of the jump rate over a step, and the step's error in units of what is allowed."""
+        p = self.problem
+        gain, doubt = integral(rate, rates, dt)
+        gain = jnp.maximum(gain, 0)
+        ratio = length(error) / (p.atol + p.rtol)
+        if not self.loss.is_empty:
+            ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
+        return gain, jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+
+    def renewed(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple:
+        """`anew` where there is something that may jump."""
+        if self.loss.is_empty and self.problem.edges is None:
+            return kept
+        anew = lambda: self.anew(seed, jumps, jump, behind, t, kept)
+        # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all; of a GPU the
+        # host would have to look at it, which takes longer.
+        if platform() != "cpu":
+            return anew()
+        return jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
 
     def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
         """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
@@ -206,13 +219,13 @@ class Motion(eqx.Module):
         model = self.problem.model
         if not self.loss.is_empty:
             weights, operators = model.jump_channels(t)
-            moved = jnp.einsum("kij,j->ki", operators, psi, precision=HIGHEST)
-            chances = jnp.cumsum(weights * jnp.sum(jnp.abs(moved) ** 2, 1))
+            moved = jax.vmap(lambda op: applied(op, psi))(operators)
+            chances = jnp.cumsum(weights * total(jnp.abs(moved) ** 2))
             # The first whose sum reaches a positive number has a share of its own: a closed channel is never taken.
             drawn = jnp.searchsorted(chances, self.draw(seed, jumps)[1] * chances[-1], side="left")
             drawn = jnp.clip(drawn, 0, weights.shape[0] - 1)
             after = moved[drawn]
-            size = jnp.linalg.norm(after)
+            size = length(after)
             happens = jump & (size > 0)
             psi = jnp.where(happens, after / jnp.where(size > 0, size, 1.0), psi)
             threshold = jnp.where(jump, -jnp.log(self.draw(seed, jumps + 1)[0]), threshold)
@@ -221,3 +234,12 @@ class Motion(eqx.Module):
         slope = jnp.where(fresh, self.field(t, psi), slope)
         rate = jnp.where(fresh, self.loss(t[None], psi[None])[0], rate)
         return psi, slope, rate, threshold, channel
+
+
+def narrowed(lane: Lane, crossed: Array, gain: Array, rate: Array, dt: Array) -> tuple[Array, Array, Array, Array]:
+    """Ends of the interval that holds the jump, the next guess inside, and whether it is as short as numbers allow."""
+    low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
+    guess = crossing(gain, lane.rate, rate, dt, lane.threshold - lane.hazard)
+    guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
+    narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
+    return low, high, guess, narrow

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import HIGHEST, few, total
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
 
 
 class Loss(eqx.Module):
@@ -55,10 +55,10 @@ class Loss(eqx.Module):
         if self.is_empty:
             return found
         chances = jnp.abs(states) ** 2
-        norm = jnp.sum(chances, 1)
+        norm = total(chances)
         if self.constant:
             if self.squares is not None:
-                found = chances @ self.squares
+                found = total(chances * self.squares) if few(self.model.n) else chances @ self.squares
             elif self.rows is not None:
                 found = jnp.sum(jnp.abs(jnp.matmul(states, self.rows.T, precision=HIGHEST)) ** 2, 1)
         else:

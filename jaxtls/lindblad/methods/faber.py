@@ -9,41 +9,30 @@ and steps as the numbers ask for are used.
 from __future__ import annotations
 
 import dataclasses
-import functools
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import ArrayLike, PyTree
 
 from ... import _progress
-from ..._checks import concrete, is_traced, require
+from ..._checks import concrete, require
 from ...dynamics import faber, stepping
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
-from ...dynamics.stepping import Recorder
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian
-from ..rhs.blocked import BlockPlan
 from ..rhs.bounds import spectral_ellipse
-from ..rhs.sectors import Blocks, blocks, distances
-from ..rhs.whole import WholeMatrix
 from ..schroedinger import SchroedingerEquation
-from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from . import ket
 from .exponential import constant_only
+from .records import recorder
+from .structure import filled_by, structure
 
-# A window is tried where more states than these are reached, and none is nearer than this to the farthest.
-WINDOW_LEAST = 64
-WINDOW_DISTANCE = 12
-# Elements of shifted copies that take as long as an element's share of a product with an n x n matrix, over n.
-COPY_COST = 0.5
-MOST_COPIES = 256
-MOST_ELEMENTS = 2**25
 TERMS_STEP = 16
 WIDEN = 1.7
 
@@ -116,9 +105,9 @@ class Faber(AbstractMethod):
 
     def _known(self, problem: Problem, window: int, widen: float) -> FaberPlan:
         model, rho, ts = jax.tree.map(_known, (problem.model, problem.y0, problem.ts))
-        law, filled = _lindbladian(model), _filled(problem.y0)
+        law, filled = _lindbladian(model), filled_by(problem.y0)
         skeletons = law.terms.skeleton, law.jumps.skeleton
-        form, found, edge, levels = _structure(*skeletons, filled, window)
+        form, found, edge, levels = structure(*skeletons, filled, window)
         durations = np.diff(ts).astype(float)
         ellipse = spectral_ellipse(law, found, 1e-3 / np.max(durations))
         # NumPy numbers, not Python's: those would be compiled in.
@@ -139,7 +128,7 @@ class Faber(AbstractMethod):
     def _unknown(self, problem: Problem) -> FaberPlan:
         law = _lindbladian(problem.model)
         skeletons = law.terms.skeleton, law.jumps.skeleton
-        form, _, _, levels = _structure(*skeletons, _filled(problem.y0), None)
+        form, _, _, levels = structure(*skeletons, filled_by(problem.y0), None)
         bound = problem.max_steps or 0
         return FaberPlan(form, None, None, None, None, skeletons, faber.TRACED_TERMS, bound, levels)
 
@@ -187,58 +176,6 @@ def _known(leaf: PyTree) -> PyTree:
     return leaf if callable(leaf) else np.asarray(leaf)
 
 
-def _filled(rho: PyTree) -> Pattern:
-    """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
-    return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
-
-
-def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """States kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
-    reached = np.nonzero(far >= 0)[0]
-    farthest = int(np.max(far))
-    if len(reached) <= WINDOW_LEAST or farthest < WINDOW_DISTANCE:
-        return reached, None
-    target = max(3 * WINDOW_LEAST // 4, len(reached) // 8) * 2**attempt
-    within = np.cumsum(np.bincount(far[reached]))
-    radius = int(np.searchsorted(within, target))
-    if radius >= farthest - 1:
-        return reached, None
-    return np.nonzero((far >= 0) & (far <= radius))[0], far >= radius - 1
-
-
-def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeMatrix:
-    if _diagonal_pairs(jumps) * len(found.pairs) * found.size**2 > MOST_ELEMENTS:
-        # Operators without zeros: even listing the pairs would take n^4.
-        return WholeMatrix(len(found.block))
-    plan = BlockPlan.make(terms, jumps, found)
-    pairs, m, n = len(found.pairs), found.size, plan.n
-    elements = plan.terms[0].shape[0] * pairs * m * m
-    cheap = COPY_COST * plan.copies <= max(jumps.count, 1) * n**3 / 8
-    if cheap and len(plan.groups) <= MOST_COPIES and elements <= MOST_ELEMENTS:
-        return plan
-    return WholeMatrix(n)
-
-
-def _diagonal_pairs(jumps: Skeleton) -> int:
-    """How many pairs of diagonals belong to one jump, over all jumps: shifted copies at most."""
-    entries = jumps.entries()
-    found = np.unique(np.stack([entries.owner, entries.column - entries.row]), axis=1)
-    return int(np.sum(np.bincount(found[0]) ** 2)) if found.size else 0
-
-
-@functools.lru_cache(maxsize=128)
-def _structure(
-    terms: Skeleton, jumps: Skeleton, filled: Pattern, window: int | None
-) -> tuple[BlockPlan | WholeMatrix, Blocks, np.ndarray | None, int]:
-    """The form, its blocks, which states are at the edge of the window, and how many are kept."""
-    n = filled.mask.shape[0]
-    far = distances(terms.entries(), jumps.entries(), n, filled.mask)
-    kept, edge = (np.nonzero(far >= 0)[0], None) if window is None else _window(far, window)
-    found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
-    form = _form(terms, jumps, found)
-    return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)
-
-
 def _tolerance(problem: Problem) -> float:
     return max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
 
@@ -274,7 +211,7 @@ def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) ->
     ellipse = plan.ellipse
     if ellipse is None:
         still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
-        _, found, _, _ = _structure(*plan.skeletons, _filled(problem.y0), None)
+        _, found, _, _ = structure(*plan.skeletons, filled_by(problem.y0), None)
         # The corners of the bounding box lie outside its ellipse, and there is no second attempt.
         ellipse = spectral_ellipse(still, found, 1e-3 / jnp.max(jnp.diff(ts))).widened(WIDEN)
     ellipse = jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x, ts.dtype)), ellipse)
@@ -308,7 +245,7 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         form.split,
         form.joined,
     )
-    start, record = jnp.asarray(made.start), _recorder(made, problem, plan)
+    start, record = jnp.asarray(made.start), recorder(form, made.weights, made.unit, problem)
     tick = _progress.tick if problem.progress else None
     finished = jnp.array(True)
     if traced:
@@ -333,29 +270,3 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         diagnostics["pattern_error"] = jax.lax.stop_gradient(jnp.asarray(made.outside))
         limits["pattern_error"] = problem.atol
     return as_solution(records, ts, stats, diagnostics, limits, finished)
-
-
-def _recorder(made: Prepared, problem: Problem, plan: FaberPlan) -> Recorder:
-    form, model = plan.form, problem.model
-    assert isinstance(model, MasterEquation)
-    weights, unit = made.weights, jnp.asarray(made.unit)
-
-    def observed(t: ArrayLike, z: Array) -> dict:
-        if not isinstance(problem.observables, tuple):
-            return {name: f(form.unpack(z)) for name, f in problem.observables.items()}
-        if not problem.observables:
-            return {}
-        found = form.operators(model.operators.at(t)) if weights is None else jnp.asarray(weights)
-        return {"expects": jnp.tensordot(found, z, z.ndim)}
-
-    def record(t: ArrayLike, z: Array) -> dict:
-        found = {"trace_error": jnp.abs(jnp.sum(unit * z) - model.trace)}
-        if model.hermitian:
-            found["hermiticity_error"] = jnp.max(jnp.abs(z - form.conjugated(z)))
-        return {
-            "observables": observed(t, z),
-            "diagnostics": jax.lax.stop_gradient(found),
-            "states": form.unpack(z) if problem.save_states else None,
-        }
-
-    return record

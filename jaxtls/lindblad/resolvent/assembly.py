@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+from ...numerics.products import HIGHEST
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
 from .levels import Entries, Order, entries
 from .sparse import Structure
 from .unknowns import in_real_numbers, places

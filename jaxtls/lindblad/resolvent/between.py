@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
+from ...numerics.products import HIGHEST
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
-from ..rhs.fields import HIGHEST
 
 # Damping added to what no jump leaves, as a share of the mean loss.
 FLOOR = 0.05

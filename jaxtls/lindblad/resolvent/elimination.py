@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..rhs.fields import HIGHEST
+from ...numerics.products import HIGHEST
 
 LEAF = 30
 

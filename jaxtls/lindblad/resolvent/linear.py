@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import in_transformation, is_traced
+from ..._platform import platform
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
 from . import assembly, levels, sparse
@@ -174,7 +175,7 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
     if method == "auto" and is_traced(model.terms.values) and (guess := structure.banded()) is not None:
         return Kind("banded", levels.order(guess, hermitian), guess)
     found = _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
-    if jax.default_backend() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):
+    if platform() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):
         return Kind("sparse", elsewhere=found if in_transformation() else None)
     return found
 

@@ -10,7 +10,7 @@ copies of whole blocks.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -18,10 +18,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.namespace import namespace
+from ...numerics.products import HIGHEST
 from ..lindbladian import Lindbladian
 from ..storage.diagonals import added
-from ..storage.family import Skeleton
-from .fields import HIGHEST
+from ..storage.family import Family, Skeleton
 from .sectors import Blocks
 from .stencil import Shifts, moved, reach, shifted_sum
 
@@ -29,6 +30,14 @@ from .stencil import Shifts, moved, reach, shifted_sum
 UNROLLED = 16
 # A dense product does this many elements' multiplications in the time of one shifted copy.
 SHIFT_COST = 4
+
+
+class Numbers(NamedTuple):
+    """The numbers of a Lindbladian, or a share of them."""
+
+    terms: Family
+    jumps: Family
+    rates: Any
 
 
 class BlockPlan(eqx.Module):
@@ -105,8 +114,8 @@ class BlockPlan(eqx.Module):
     def pack(self, rho: Any) -> Any:
         """(n, n) complex -> z; what lies outside the blocks is left out."""
         rows, columns = self._rows_and_columns()
-        blocks = _module(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
-        return _module(rho, self.states).stack([blocks.real, blocks.imag], 2)
+        blocks = namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
+        return namespace(rho, self.states).stack([blocks.real, blocks.imag], 2)
 
     def unpack(self, z: Array) -> Array:
         """z -> (n, n) complex."""
@@ -124,8 +133,8 @@ class BlockPlan(eqx.Module):
     def operators(self, ops: Any) -> Any:
         """(K, n, n) -> weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
         rows, columns = self._rows_and_columns()
-        blocks = _module(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
-        return _module(ops, self.states).stack([blocks, 1j * blocks], 3)
+        blocks = namespace(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
+        return namespace(ops, self.states).stack([blocks, 1j * blocks], 3)
 
     def populations(self, z: Array) -> Array:
         """The diagonal, (P, m): 0 for blocks between two sectors."""
@@ -134,7 +143,7 @@ class BlockPlan(eqx.Module):
 
     def marked(self, states: Any) -> Any:
         """(n,) booleans as weights of `populations`."""
-        return _module(self.states, states).where(self.states < 0, False, states[self.states])[self.pairs[:, 0]]
+        return namespace(self.states, states).where(self.states < 0, False, states[self.states])[self.pairs[:, 0]]
 
     def conjugated(self, z: Array) -> Array:
         """z of the Hermitian conjugate."""
@@ -143,15 +152,15 @@ class BlockPlan(eqx.Module):
 
     def _rows_and_columns(self) -> tuple[Any, Any]:
         # Padding stands for a state behind the last one.
-        states = _module(self.states).where(self.states < 0, self.n, self.states)
+        states = namespace(self.states).where(self.states < 0, self.n, self.states)
         return states[self.pairs[:, 0]][:, :, None], states[self.pairs[:, 1]][:, None, :]
 
-    def field(self, model: Lindbladian, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
+    def field(self, model: Lindbladian | Numbers, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
         """z -> (L - centre) z / scale, with everything made that does not depend on z."""
         n_sectors, m = self.states.shape
         dtype = model.terms.values.dtype
         h, v, rates = model.terms.values.reshape(-1), model.jumps.values.reshape(-1), model.rates
-        xp = _module(h, v, rates, self.states)
+        xp = namespace(h, v, rates, self.states)
         first, second, jump, *where = self.a_losses
         loss = -0.5 * rates[jump] * xp.conj(v[first]) * v[second]
         values = (xp.concatenate([-1j * h[self.a_places[0]], loss]) / scale).astype(dtype)
@@ -223,6 +232,30 @@ class BlockField(eqx.Module):
             back.append(tuple(moved(tuple(w), shifts) if _is_unrolled(shifts) else () for w, shifts in parts))
         return eqx.tree_at(lambda f: (f.moves, f.back), found, (tuple(moves), tuple(back)))
 
+    @property
+    def arrays(self) -> tuple:
+        """All that depends on the numbers of the equation, and linearly so."""
+        return self.local, self.dense, self.moves, self.back
+
+    def with_arrays(self, arrays: tuple) -> BlockField:
+        """The same field of other numbers."""
+        return BlockField(self.plan, self.hermitian, *arrays)
+
+    def nonzero(self) -> tuple:
+        """Of NumPy numbers, before it is ready: which of the `arrays` of the field that is ready differ from 0."""
+        flag = lambda array: bool(np.any(array))
+        moves = []
+        for (_, *chosen), weights in zip(self.plan._moves(), self.moves):
+            parts = zip(weights, self._shifts(chosen))
+            moves.append(
+                tuple(
+                    tuple(flag(part) for part in w) if _is_unrolled(shifts) else jax.tree.map(flag, w)
+                    for w, shifts in parts
+                )
+            )
+        back = [tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves]
+        return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), tuple(moves), tuple(back)
+
     def _shifts(self, chosen: list) -> list[Shifts]:
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]
 
@@ -264,11 +297,6 @@ def _turned(z: Array) -> Array:
 
 def _identity(count: int) -> tuple[int, ...]:
     return tuple(range(count))
-
-
-def _module(*arrays: Any) -> Any:
-    """NumPy for known numbers, so that nothing is compiled to prepare a run; jax.numpy for traced ones."""
-    return np if all(isinstance(a, np.ndarray) for a in arrays) else jnp
 
 
 def _taken(z: Array, source: tuple[int, ...]) -> Array:

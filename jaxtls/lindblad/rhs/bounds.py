@@ -7,12 +7,14 @@ within the spread of H, give or take a share of j.
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from ...dynamics.faber import Ellipse
+from ...numerics.namespace import namespace
 from ..lindbladian import Lindbladian
 from .sectors import Blocks
 
@@ -25,8 +27,7 @@ STRAY = 0.3
 def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellipse:
     """For NumPy numbers or traced ones; `shortest` is a width so small that it costs nothing, for L = 0."""
     h, v, rates = model.terms.values, model.jumps.values, model.rates
-    traced = not all(isinstance(a, np.ndarray) for a in (h, v, rates))
-    xp: Any = jnp if traced else np
+    xp = namespace(h, v, rates)
     entries = model.jumps.entries()
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     owner, row, column, place = (part[inside] for part in entries)
@@ -41,7 +42,7 @@ def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellip
     return Ellipse(damping + jump, xp.maximum(width, shortest))
 
 
-def _spread(xp: Any, model: Lindbladian, blocks: Blocks) -> Any:
+def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:
     """Largest difference of two eigenvalues of H on the kept states."""
     entries, m = model.terms.entries(), blocks.size
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
@@ -60,7 +61,7 @@ def _spread(xp: Any, model: Lindbladian, blocks: Blocks) -> Any:
     return xp.max((centres + radii)[kept]) - xp.min((centres - radii)[kept])
 
 
-def _sums(xp: Any, index: np.ndarray, values: Any, size: int) -> Any:
+def _sums(xp: ModuleType, index: np.ndarray, values: Any, size: int) -> Any:
     if xp is np:
         return np.bincount(index, values, size)
     return jnp.zeros(size, values.dtype).at[index].add(values)

@@ -19,11 +19,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import HIGHEST
 from ...quantum import dag
 from ..storage.diagonals import rolled
 from ..storage.family import Family
 
-HIGHEST = jax.lax.Precision.HIGHEST
 # Up to this many shifted copies are written out and fused; more run in a loop, so that code does not grow.
 UNROLLED = 8
 

@@ -9,27 +9,36 @@ traced, where its zeros are is known.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import DTypeLike
 
 from ..._checks import concrete
 
 
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Pattern:
     """Which elements of an array can differ from 0; hashable, so that compiled programs are found again by it."""
 
-    def __init__(self, mask: np.ndarray):
-        self.mask = np.asarray(mask, bool)
-        self._key = (self.mask.shape, np.packbits(self.mask).tobytes())
+    mask: np.ndarray  # of booleans
+
+    @functools.cached_property
+    def _key(self) -> tuple[tuple[int, ...], bytes]:
+        return self.mask.shape, np.packbits(self.mask).tobytes()
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Pattern) and self._key == other._key
 
     def __hash__(self) -> int:
         return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"Pattern({np.count_nonzero(self.mask)} of {self.mask.shape})"
 
 
 class Diagonals(eqx.Module):
@@ -70,8 +79,8 @@ class Diagonals(eqx.Module):
         return cls(values, tuple(int(d) for d in offsets), Pattern(inside))
 
     @classmethod
-    def identity(cls, n: int, dtype: Any = float) -> Diagonals:
-        return cls(np.ones((1, n), dtype), (0,), Pattern(np.ones((1, n))))
+    def identity(cls, n: int, dtype: DTypeLike = float) -> Diagonals:
+        return cls(np.ones((1, n), dtype), (0,), Pattern(np.ones((1, n), bool)))
 
     @classmethod
     def summed(cls, values: Any, offsets: Any, mask: np.ndarray) -> Diagonals:

@@ -10,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, DTypeLike
 
 from ..._checks import concrete
 from .diagonals import Diagonals, Pattern, densified
@@ -62,7 +62,7 @@ class Family(eqx.Module):
         is_real = all(_is_real(m) for m in members)
         if dense:
             arrays = [m.dense() if isinstance(m, Diagonals) else m for m in members]
-            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n))
+            masks = np.stack([_mask(m) for m in members]) if arrays else np.zeros((0, n, n), bool)
             values = _joined([a[None] for a in arrays], (0, n, n), dtype)
             return cls(values, Skeleton(len(arrays), None, None, Pattern(masks), is_real))
         parts = [m if isinstance(m, Diagonals) else Diagonals.from_array(m) for m in members]
@@ -130,7 +130,7 @@ def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
     return sum((m.dense() if isinstance(m, Diagonals) else m for m in members), np.zeros((n, n), dtype))
 
 
-def _joined(arrays: list, empty: tuple[int, ...], dtype: Any) -> Any:
+def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> Any:
     """Arrays laid end to end: in NumPy where all are known, then on the device if a type is given."""
     if not arrays:
         arrays = [np.zeros(empty, float if dtype is None else dtype)]
@@ -144,7 +144,7 @@ def _joined(arrays: list, empty: tuple[int, ...], dtype: Any) -> Any:
     return joined.astype(dtype) if jnp.iscomplexobj(joined) else jax.lax.complex(*_parts(joined, dtype))
 
 
-def _parts(real: Array, dtype: Any) -> tuple[Array, Array]:
+def _parts(real: Array, dtype: DTypeLike) -> tuple[Array, Array]:
     real = real.astype(jnp.zeros((), dtype).real.dtype)
     return real, jnp.zeros_like(real)
 

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, require
+from ..._types import Numbers
 from ...quantum.states import coherent_state
 from .parameters import AbstractDampedOscillator
 from .squeezing import Squeezing
@@ -59,7 +60,7 @@ def fock_field(model: AbstractDampedOscillator) -> Callable[[Any, FockState, Any
     """vector_field(t, y, args) of the model's basis."""
     fixed = model.basis == "fixed"
 
-    def vector_field(t: Any, y: FockState, args: Any = None) -> FockState:
+    def vector_field(t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
         c, contraction = y
         omega, alpha, force = model.omega, model.damping_at(t), model.force_at(t)
         energies = omega * (np.arange(c.shape[0]) + 0.5)
@@ -173,7 +174,7 @@ def enough_levels(n: int, reach: float, ratio: float | None) -> int:
     return min(math.ceil(occupied * (1 + ratio) / (1 - ratio) + tail), MAX_LEVELS)
 
 
-def level_numbers(name: str, n: Any) -> np.ndarray:
+def level_numbers(name: str, n: Numbers) -> np.ndarray:
     """Known ints >= 0, as an array."""
     known = concrete(n)
     require(known is not None, name, "be known ints", n)

@@ -14,9 +14,10 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, require
+from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from .parameters import AbstractDampedOscillator
 from .squeezing import damped_flow
@@ -58,7 +59,7 @@ class GaussianOscillator(AbstractModel):
 
     # --- states ------------------------------------------------------------------------------------------------------
 
-    def state(self, *, x: Any, v: Any, var_x: Any, var_v: Any, cov_xv: Any = 0.0) -> GaussianState:
+    def state(self, *, x: Numbers, v: Numbers, var_x: Numbers, var_v: Numbers, cov_xv: Numbers = 0.0) -> GaussianState:
         """Any Gaussian state with Var x Var v - Cov^2 >= (hbar/2m)^2 [length, length/time, their squares].
 
         Raises:
@@ -76,12 +77,15 @@ class GaussianOscillator(AbstractModel):
         dtype = jnp.result_type(self.oscillator.omega.dtype, *moments)
         return GaussianState(*(jnp.asarray(part, dtype) for part in parts))
 
-    def thermal_state(self, mean_number: Any, alpha: Any = 0.0) -> GaussianState:
+    def thermal_state(self, mean_number: Numbers, alpha: Numbers = 0.0) -> GaussianState:
         """Thermal state of mean number n_bar of the oscillator at the start, displaced by alpha (complex).
 
         Arguments:
             mean_number: n_bar >= 0; Var x = (hbar/(m omega)) (n_bar + 1/2).
             alpha: <x> = sqrt(2 hbar/(m omega)) Re alpha, <v> = omega sqrt(2 hbar/(m omega)) Im alpha.
+
+        Returns:
+            A state for `evolve` and `solution`.
 
         Example:
             >>> g = DampedOscillator(omega=1.0, damping=0.1).gaussian
@@ -96,13 +100,13 @@ class GaussianOscillator(AbstractModel):
         x, v = 2 * length * alpha.real, 2 * model.omega * length * alpha.imag
         return self._made(x, v, spread, 0.0, model.omega**2 * spread)
 
-    def coherent_state(self, alpha: Any) -> GaussianState:
+    def coherent_state(self, alpha: Numbers) -> GaussianState:
         """|alpha> of the oscillator at the start: `thermal_state` at mean number 0."""
         return self.thermal_state(0.0, alpha)
 
     # --- closed form -------------------------------------------------------------------------------------------------
 
-    def solution(self, ts: Any, state: GaussianState) -> dict[str, Array]:
+    def solution(self, ts: Numbers, state: GaussianState) -> dict[str, Array]:
         """The observables at times ts after the state, in closed form.
 
         Arguments:
@@ -139,7 +143,7 @@ class GaussianOscillator(AbstractModel):
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
-    def vector_field(self, t: Any, y: GaussianState, args: Any = None) -> GaussianState:
+    def vector_field(self, t: ArrayLike, y: GaussianState, args: PyTree = None) -> GaussianState:
         """d y/dt: the classical equations for means and covariances."""
         model = self.oscillator
         alpha, force, stiffness = model.damping_at(t), model.force_at(t), model.omega**2

@@ -13,15 +13,14 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import finite, positive, require
+from ..._types import Numbers
+from .._constants import ELECTRON_CHARGE, HBAR
 from .fock import level_numbers
 from .oscillator import DampedOscillator
 
-ELECTRON_CHARGE = 1.602176634e-19  # C, exact in the SI of 2019
-HBAR = 6.62607015e-34 / (2 * np.pi)  # J s
 REDUCED_FLUX_QUANTUM = HBAR / (2 * ELECTRON_CHARGE)  # Wb, Phi_0/2pi
 
 EXPANSIONS = ("zero", "minimum")
@@ -46,7 +45,9 @@ class AbstractJosephsonQubit(eqx.Module):
     expand_about: str = eqx.field(static=True)
     quartic: bool = eqx.field(static=True)
 
-    def __init__(self, resistance: Any, capacitance: Any, critical_current: Any, *, expand_about: Any, quartic: Any):
+    def __init__(
+        self, resistance: Numbers, capacitance: Numbers, critical_current: Numbers, *, expand_about: str, quartic: bool
+    ):
         self.resistance = positive("resistance", resistance)
         self.capacitance = positive("capacitance", capacitance)
         self.critical_current = positive("critical_current", critical_current)
@@ -64,7 +65,7 @@ class AbstractJosephsonQubit(eqx.Module):
         """The potential about phi = 0 (the paper's) or about its minimum."""
 
     @abc.abstractmethod
-    def before_step(self, step: Any) -> Any:
+    def before_step(self, step: Numbers) -> Any:
         """The circuit with its bias (current or flux) higher by a step."""
 
     # --- derived quantities ------------------------------------------------------------------------------------------
@@ -110,6 +111,9 @@ class AbstractJosephsonQubit(eqx.Module):
         Arguments:
             options: `n_levels`, `basis`, `force` [1/s, energy in hbar] of `DampedOscillator`.
 
+        Returns:
+            The oscillator, in SI units with hbar = 1.
+
         Example:
             >>> qubit = jt.PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=5e-7)
             >>> p = qubit.oscillator().transition_probabilities(jnp.linspace(0.0, 1e-9, 3), n_max=2)
@@ -123,7 +127,7 @@ class AbstractJosephsonQubit(eqx.Module):
 
     # --- levels, Eq. 43 ----------------------------------------------------------------------------------------------
 
-    def levels(self, t: Any, n: Any) -> Array:
+    def levels(self, t: ArrayLike, n: Numbers) -> Array:
         """E_n(t) = offset + hbar omega (n + 1/2) e^(-t/RC), plus what `quartic` adds: mechanical energies [J].
 
         With `quartic`, the cosine to fourth order in perturbation theory: first order in the even terms, second in the
@@ -149,7 +153,7 @@ class AbstractJosephsonQubit(eqx.Module):
         constant = expansion.offset + (self._anharmonic_constant(expansion) if self.quartic else 0.0)
         return self.josephson_energy * (constant + self._ladder(expansion, t, n))
 
-    def transition_frequency(self, t: Any = 0.0, n: Any = 0) -> Array:
+    def transition_frequency(self, t: ArrayLike = 0.0, n: Numbers = 0) -> Array:
         """(E_(n+1) - E_n)/hbar [rad/s], without the rounding of the offset.
 
         Example:
@@ -163,7 +167,7 @@ class AbstractJosephsonQubit(eqx.Module):
         step = self._ladder(expansion, t, n + 1) - self._ladder(expansion, t, n)
         return self.critical_current / (2 * ELECTRON_CHARGE) * step
 
-    def _ladder(self, expansion: Expansion, t: Any, n: Any) -> Array:
+    def _ladder(self, expansion: Expansion, t: ArrayLike, n: Numbers) -> Array:
         """The part of E_n/E_J that depends on n."""
         n = level_numbers("n", n)
         # hbar_eff omega/E_J at the frequency of the quadratic part; sigma^2 = <phi^2> of the ground state.
@@ -184,7 +188,7 @@ class AbstractJosephsonQubit(eqx.Module):
 
     # --- ring-down ---------------------------------------------------------------------------------------------------
 
-    def ring_down(self, ts: Any, step: Any) -> Array:
+    def ring_down(self, ts: Numbers, step: Numbers) -> Array:
         """The voltage V = k <phi'> after a bias that stood higher by `step` falls to its value at t = 0.
 
         V(t) = k (phi_0(bias + step) - phi_0(bias)) d/dt [e^(-alpha t)(C + alpha S)], harmonic about phi_0: exact for

@@ -17,9 +17,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, is_traced, positive, require, size
+from ..._types import FunctionOfTime, Numbers
 from ...quantum.hermite import hermite_functions
 from . import fock
 from .fock import FockState
@@ -65,14 +66,14 @@ class DampedOscillator(AbstractDampedOscillator):
 
     def __init__(
         self,
-        omega: Any,
-        damping: Any,
-        mass: Any = 1.0,
-        hbar: Any = 1.0,
+        omega: Numbers,
+        damping: Numbers | FunctionOfTime,
+        mass: Numbers = 1.0,
+        hbar: Numbers = 1.0,
         *,
-        force: Any = None,
-        n_levels: Any = None,
-        basis: Any = "instantaneous",
+        force: FunctionOfTime | None = None,
+        n_levels: int | None = None,
+        basis: str = "instantaneous",
     ):
         self.omega = positive("omega", omega)
         if callable(damping):
@@ -93,12 +94,15 @@ class DampedOscillator(AbstractDampedOscillator):
             if not callable(value):
                 require(value.ndim == 0, name, "be a scalar", f"shape {value.shape}", "Use jax.vmap for several.")
 
-    def contraction(self, ts: Any) -> Array:
+    def contraction(self, ts: Numbers) -> Array:
         """lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or by quadrature where alpha is a function.
 
         Arguments:
             ts: times, any shape; a scalar or (T,) ascending from a time >= 0 where the damping is a
                 function.
+
+        Returns:
+            lambda, of the shape of ts.
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=lambda t: 0.2 * t)
@@ -111,7 +115,7 @@ class DampedOscillator(AbstractDampedOscillator):
 
     # --- levels and wavefunctions, Eqs. 14-20 ------------------------------------------------------------------------
 
-    def energies(self, t: Any, n: Any) -> Array:
+    def energies(self, t: ArrayLike, n: Numbers) -> Array:
         """E_n(t) = hbar omega (n + 1/2) e^(-2 alpha t): levels of the mechanical energy (dtau/dt)^2 H_tau.
 
         Arguments:
@@ -130,7 +134,7 @@ class DampedOscillator(AbstractDampedOscillator):
         levels = fock.level_numbers("n", n)
         return self.hbar * self.omega * (levels + 0.5) * jnp.exp(-2 * self.contraction(t))
 
-    def wavefunction(self, n: int, x: Any, t: Any, *, phase: bool = True) -> Array:
+    def wavefunction(self, n: int, x: Numbers, t: ArrayLike, *, phase: bool = True) -> Array:
         """psi_n(x, t): level n, of width sqrt(hbar/(m omega)) e^(-alpha t), with its dynamical phase.
 
         psi_n = (m omega/(pi hbar))^(1/4) (2^n n!)^(-1/2) e^(alpha t/2) H_n(xi) e^(-xi^2/2) e^(i theta_n),
@@ -162,7 +166,7 @@ class DampedOscillator(AbstractDampedOscillator):
 
     # --- transitions, Eqs. 24-32 -------------------------------------------------------------------------------------
 
-    def squeezing(self, ts: Any) -> Squeezing:
+    def squeezing(self, ts: Numbers) -> Squeezing:
         """a(t) = u a + v a^dagger: closed form for a number, by `evolve` (ten digits) for a function alpha(t)."""
         self.require_constant("squeezing", force=False, damping=True)
         if not callable(self.damping):
@@ -170,7 +174,7 @@ class DampedOscillator(AbstractDampedOscillator):
         flow = SqueezingFlow(self.omega, self.damping)
         return squeezing_of(states_from_zero(flow, flow.initial_state(), ts))
 
-    def transition_probabilities(self, ts: Any, initial: int = 0, n_max: int = 10) -> Array:
+    def transition_probabilities(self, ts: Numbers, initial: int = 0, n_max: int = 10) -> Array:
         """P_m(t) of finding level m at time t after a start in level `initial`.
 
         With s^2 = (alpha/Omega)^2 sin^2(Omega t) (Omega^2 = omega^2 - alpha^2; (omega t)^2 at critical damping, sinh
@@ -197,7 +201,7 @@ class DampedOscillator(AbstractDampedOscillator):
         sizes = self._column(ts, initial, n_max, phases=False)
         return sizes.real**2 + sizes.imag**2 if jnp.iscomplexobj(sizes) else sizes**2
 
-    def transition_amplitudes(self, ts: Any, initial: int = 0, n_max: int = 10) -> Array:
+    def transition_amplitudes(self, ts: Numbers, initial: int = 0, n_max: int = 10) -> Array:
         """<m; t|U(t)|initial; 0> with its phase: amplitudes on the real functions `wavefunction(m, x, t, phase=False)`.
 
         Arguments:
@@ -215,11 +219,11 @@ class DampedOscillator(AbstractDampedOscillator):
         """
         return self._column(ts, initial, n_max, phases=True)
 
-    def _column(self, ts: Any, initial: int, n_max: int, phases: bool) -> Array:
+    def _column(self, ts: Numbers, initial: int, n_max: int, phases: bool) -> Array:
         initial, n_max = size("initial", initial, 0), size("n_max", n_max, 0)
         return column(self.squeezing(ts), initial, n_max, phases)
 
-    def propagator(self, ts: Any, n_levels: int) -> Array:
+    def propagator(self, ts: Numbers, n_levels: int) -> Array:
         """The block of U(t) on the lowest levels, <m; t|U|n; 0>, (*ts.shape, n_levels, n_levels) complex.
 
         Example:
@@ -230,11 +234,14 @@ class DampedOscillator(AbstractDampedOscillator):
         """
         return block(self.squeezing(ts), size("n_levels", n_levels), True)
 
-    def mean_energy(self, ts: Any, initial: int = 0) -> Array:
+    def mean_energy(self, ts: Numbers, initial: int = 0) -> Array:
         """<m v^2/2 + m omega^2 x^2/2> = hbar omega e^(-2 alpha t) (n + 1/2)(1 + 2 s^2) after a start in level n.
 
         Arguments:
             ts, initial: as for `transition_probabilities`; n is `initial`.
+
+        Returns:
+            The mean energy, of the shape of ts [energy].
 
         Example:
             >>> f"{DampedOscillator(omega=1.0, damping=1.0).mean_energy(2.0):.4f}"  # e^-4 (1/2)(1 + 8)
@@ -253,7 +260,7 @@ class DampedOscillator(AbstractDampedOscillator):
 
     # --- classical motion --------------------------------------------------------------------------------------------
 
-    def trajectory(self, ts: Any, x: Any, v: Any) -> tuple[Array, Array]:
+    def trajectory(self, ts: Numbers, x: Numbers, v: Numbers) -> tuple[Array, Array]:
         """The classical motion from (x, v) at time 0, which <x>, <v> of every state follow; free, constant damping.
 
         Arguments:
@@ -292,17 +299,20 @@ class DampedOscillator(AbstractDampedOscillator):
         require(n < n_levels, "n", f"be below n_levels = {n_levels}", n)
         return self._fock(jnp.zeros(n_levels, self._complex()).at[n].set(1.0))
 
-    def coherent_state(self, alpha: Any) -> FockState:
+    def coherent_state(self, alpha: Numbers) -> FockState:
         """|alpha> of the basis at the start; <x> = sqrt(2 hbar/(m omega)) Re alpha."""
         return self.displaced_state(0, alpha)
 
-    def displaced_state(self, n: int, alpha: Any) -> FockState:
+    def displaced_state(self, n: int, alpha: Numbers) -> FockState:
         """D(alpha)|n>: level n carried to alpha, whose mean moves as the classical oscillator and whose shape does as
         |n>.
 
         Arguments:
             n: level, an int >= 0.
             alpha: complex amplitude, a scalar.
+
+        Returns:
+            A state for `evolve`, of `n_levels` amplitudes.
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=0.1)
@@ -332,7 +342,7 @@ class DampedOscillator(AbstractDampedOscillator):
         numbers = np.arange(y.amplitudes.shape[0])
         return self.hbar * self.omega * (numbers + 0.5) * jnp.exp(-2 * y.contraction)
 
-    def position_amplitude(self, y: FockState, x: Any) -> Array:
+    def position_amplitude(self, y: FockState, x: Numbers) -> Array:
         """psi(x) of a state from `evolve`, on positions (...), complex.
 
         Example:
@@ -346,7 +356,7 @@ class DampedOscillator(AbstractDampedOscillator):
         functions = hermite_functions(y.amplitudes.shape[0], per_length * finite("x", x))
         return jnp.sqrt(per_length) * jnp.matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
 
-    def vector_field(self, t: Any, y: FockState, args: Any = None) -> FockState:
+    def vector_field(self, t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
         """d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
         return fock.fock_field(self)(t, y, args)
 
@@ -367,4 +377,5 @@ class DampedOscillator(AbstractDampedOscillator):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-4, "truncation": 1e-6}

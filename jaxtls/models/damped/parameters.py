@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import require
 from ...dynamics.model import AbstractModel
@@ -27,11 +27,11 @@ class AbstractDampedOscillator(AbstractModel):
 
     # --- parameters --------------------------------------------------------------------------------------------------
 
-    def damping_at(self, t: Any) -> Array:
+    def damping_at(self, t: ArrayLike) -> Array:
         """alpha(t)."""
         return self.damping(t) if callable(self.damping) else self.damping
 
-    def force_at(self, t: Any) -> Array | None:
+    def force_at(self, t: ArrayLike) -> Array | None:
         """F(t), or None where there is no force."""
         return None if self.force is None else self.force(t)
 

@@ -10,7 +10,6 @@ Source: M. J. Blacker and D. L. Tilbrook, arXiv:2107.05827, Section VI (equation
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +17,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, refused, require
+from ..._types import Numbers
 from .josephson import REDUCED_FLUX_QUANTUM, AbstractJosephsonQubit, Expansion, about_minimum, about_zero
 
 
@@ -53,13 +53,13 @@ class PhaseQubit(AbstractJosephsonQubit):
 
     def __init__(
         self,
-        resistance: Any,
-        capacitance: Any,
-        critical_current: Any,
-        bias_current: Any = 0.0,
+        resistance: Numbers,
+        capacitance: Numbers,
+        critical_current: Numbers,
+        bias_current: Numbers = 0.0,
         *,
-        expand_about: Any = "zero",
-        quartic: Any = False,
+        expand_about: str = "zero",
+        quartic: bool = False,
     ):
         super().__init__(resistance, capacitance, critical_current, expand_about=expand_about, quartic=quartic)
         self.bias_current = finite("bias_current", bias_current)
@@ -71,6 +71,7 @@ class PhaseQubit(AbstractJosephsonQubit):
             )
 
     def expansion(self) -> Expansion:
+        """The potential about the point that `expand_about` names."""
         ratio = self.bias_current / self.critical_current
         if self.expand_about == "zero":
             return Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
@@ -78,7 +79,7 @@ class PhaseQubit(AbstractJosephsonQubit):
         phase, cosine = jnp.arcsin(ratio), jnp.sqrt((1 - ratio) * (1 + ratio))
         return Expansion(phase, -cosine - ratio * phase, cosine, about_minimum(phase))
 
-    def before_step(self, step: Any) -> PhaseQubit:
+    def before_step(self, step: Numbers) -> PhaseQubit:
         """The circuit with a bias current higher by a step [A]."""
         return dataclasses.replace(self, bias_current=self.bias_current + finite("step", step))
 
@@ -116,14 +117,14 @@ class FluxQubit(AbstractJosephsonQubit):
 
     def __init__(
         self,
-        resistance: Any,
-        capacitance: Any,
-        critical_current: Any,
-        inductance: Any,
-        flux: Any = 0.0,
+        resistance: Numbers,
+        capacitance: Numbers,
+        critical_current: Numbers,
+        inductance: Numbers,
+        flux: Numbers = 0.0,
         *,
-        expand_about: Any = "zero",
-        quartic: Any = False,
+        expand_about: str = "zero",
+        quartic: bool = False,
     ):
         super().__init__(resistance, capacitance, critical_current, expand_about=expand_about, quartic=quartic)
         self.inductance = positive("inductance", inductance)
@@ -135,6 +136,7 @@ class FluxQubit(AbstractJosephsonQubit):
         return self.inductance * (self.critical_current / REDUCED_FLUX_QUANTUM)
 
     def expansion(self) -> Expansion:
+        """The potential about the point that `expand_about` names."""
         beta, applied = self.screening, 2 * jnp.pi * self.flux
         if self.expand_about == "zero":
             phase = applied / (1 + beta)
@@ -144,7 +146,7 @@ class FluxQubit(AbstractJosephsonQubit):
         offset = -jnp.cos(phase) + (phase - applied) ** 2 / (2 * beta)
         return Expansion(phase, offset, jnp.cos(phase) + 1 / beta, about_minimum(phase))
 
-    def before_step(self, step: Any) -> FluxQubit:
+    def before_step(self, step: Numbers) -> FluxQubit:
         """The circuit with a flux higher by a step [Phi_0]."""
         return dataclasses.replace(self, flux=self.flux + finite("step", step))
 

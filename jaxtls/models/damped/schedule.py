@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, refused, require
+from ..._types import Numbers
 from ...dynamics.evolve import evolve
 
 State = TypeVar("State")
 
 
-def function_of_time(name: str, value: Any) -> Any:
+def function_of_time(name: str, value: Callable) -> Any:
     """A callable t -> scalar as a pytree; an eqx.Module keeps its leaves and so its gradients."""
     if not isinstance(value, eqx.Module | jax.tree_util.Partial):
         value = jax.tree_util.Partial(value)
     found = jax.eval_shape(value, jnp.zeros(()))
-    shape = getattr(found, "shape", None)
+    shape = found.shape if isinstance(found, jax.ShapeDtypeStruct) else None
     require(shape == (), name, "return a scalar for a scalar time", f"a result of shape {shape}")
     return value
 
 
-def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
+def states_from_zero(flow: eqx.Module, initial: State, ts: Numbers) -> State:
     """States of a flow that starts at time 0, at ascending times ts >= 0, to ten digits (five in single precision).
 
     Arguments:
         flow: an eqx.Module with `vector_field`.
         initial: its state at time 0.
         ts: a scalar, or (T,), T >= 1; traced, a scalar > 0, or (T,) that starts at 0.
+
+    Returns:
+        The states, with the shape of ts as leading axis.
     """
     times = finite("ts", ts, "Times must be finite.")
     known = concrete(times)
@@ -60,7 +65,7 @@ def states_from_zero(flow: Any, initial: State, ts: Any) -> State:
     return jax.tree.map(lambda leaf: leaf[skipped:], sol.states)
 
 
-def _precise(state: Any) -> bool:
+def _precise(state: PyTree) -> bool:
     return all(leaf.real.dtype == jnp.float64 for leaf in jax.tree.leaves(state))
 
 
@@ -69,5 +74,6 @@ class Contraction(eqx.Module):
 
     damping: Any
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
+        """alpha(t)."""
         return jnp.asarray(self.damping(t), y.dtype)

@@ -8,10 +8,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..._platform import platform
+
 
 def _elements() -> int:
     """Of one chunk's arrays (fluctuators times points): what a core's cache holds, or few kernels on a GPU."""
-    return 2**16 if jax.default_backend() == "cpu" else 2**22
+    return 2**16 if platform() == "cpu" else 2**22
 
 
 def total(

@@ -1,6 +1,5 @@
 """The glass of interacting two-level systems of Artiaco, Balducci & Scardicchio."""
 
-from .brute_force import GlassLindbladian as GlassLindbladian
 from .model import TLSGlass as TLSGlass
 from .random_states import fit_random_states as fit_random_states
 from .random_states import random_state_concurrence as random_state_concurrence

@@ -20,11 +20,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, finite, positive, require, size
-from . import entropies, observables, sampling
-from .brute_force import MAX_STATE, GlassLindbladian, hamiltonian
+from ..._types import Numbers
+from ...lindblad import Lindbladian
+from . import brute_force, entropies, observables, sampling
 from .pairs import over_time_chunks, pair_indices, pair_matrices
 from .reduced import MAX_SITES
 from .relaxation import Sites
@@ -73,13 +74,13 @@ class TLSGlass(eqx.Module):
 
     def __init__(
         self,
-        frequencies: Any,
-        couplings: Any,
-        rates: Any,
-        occupation: Any = 0.0,
-        dissipation: Any = 1.0,
-        positions: Any = None,
-        box: Any = None,
+        frequencies: Numbers,
+        couplings: Numbers,
+        rates: Numbers,
+        occupation: Numbers = 0.0,
+        dissipation: Numbers = 1.0,
+        positions: Numbers | None = None,
+        box: Numbers | None = None,
     ):
         self.frequencies = finite("frequencies", frequencies)
         require(
@@ -111,18 +112,18 @@ class TLSGlass(eqx.Module):
         key: Array,
         n_tls: int,
         *,
-        tunnelling: Any = 0.1,
-        decades: Any = 2.0,
-        compression: Any = 1e3,
-        dissipation: Any = 1.0,
-        temperature: Any = 0.0,
-        occupation: Any = None,
-        energy_width: Any = 1.0,
-        deformation_potential: Any = 1.0,
-        density: Any = 2000.0,
-        speed_longitudinal: Any = 5000.0,
-        speed_transverse: Any = 5000.0,
-        spacing: Any = 1e-8,
+        tunnelling: Numbers = 0.1,
+        decades: Numbers = 2.0,
+        compression: Numbers = 1e3,
+        dissipation: Numbers = 1.0,
+        temperature: Numbers = 0.0,
+        occupation: Numbers | None = None,
+        energy_width: Numbers = 1.0,
+        deformation_potential: Numbers = 1.0,
+        density: Numbers = 2000.0,
+        speed_longitudinal: Numbers = 5000.0,
+        speed_transverse: Numbers = 5000.0,
+        spacing: Numbers = 1e-8,
     ) -> TLSGlass:
         """One glass drawn from the paper's disorder; energies in W, times in hbar/W.
 
@@ -196,21 +197,21 @@ class TLSGlass(eqx.Module):
 
     # --- entanglement of pairs ---
 
-    def concurrence(self, bloch: Any, ts: Any) -> Array:
+    def concurrence(self, bloch: Numbers, ts: Numbers) -> Array:
         """Mean concurrence C(t) = (1/N) sum_{i<j} C_ij, (T,)   (Eq. 13); zero where it is zero."""
         return self._run(observables.mean_concurrence, bloch, ts)
 
-    def pair_concurrences(self, bloch: Any, ts: Any) -> Array:
+    def pair_concurrences(self, bloch: Numbers, ts: Numbers) -> Array:
         """Concurrence of each pair, (T, P); `pairs` says which."""
         return self._run(observables.pair_concurrences, bloch, ts)
 
-    def pair_density_matrices(self, bloch: Any, ts: Any) -> Array:
+    def pair_density_matrices(self, bloch: Numbers, ts: Numbers) -> Array:
         """rho_ij of all pairs i < j, (T, P, 4, 4), basis (S0 = +1, S0 = -1) of i, then of j (i slower)."""
         return self._run(pair_matrices, bloch, ts)
 
     # --- any subsystem ---
 
-    def reduced_density_matrix(self, bloch: Any, t: Any, sites: Sequence[int]) -> Array:
+    def reduced_density_matrix(self, bloch: Numbers, t: ArrayLike, sites: Sequence[int]) -> Array:
         """Exact state of some sites at one time, the rest traced out.
 
         Arguments:
@@ -241,7 +242,7 @@ class TLSGlass(eqx.Module):
         require(t.ndim == 0, "t", "be one time", f"shape {t.shape}", "Use jax.vmap for several.")
         return self._run(observables.reduced_density_matrix, bloch, t[None], len(listed), order=order)
 
-    def half_system_entropy(self, bloch: Any, ts: Any) -> Array:
+    def half_system_entropy(self, bloch: Numbers, ts: Numbers) -> Array:
         """Von Neumann entropy of half of the system, averaged over the bubbles of the N//2 TLSs nearest to each, (T,).
 
         The centre counts. Natural logarithm, not divided by N. With `positions` by nearest image in `box`; without, the
@@ -257,25 +258,25 @@ class TLSGlass(eqx.Module):
         orders = entropies.bubbles(jax.lax.stop_gradient(closeness))
         return self._run(entropies.mean_half_system_entropy, bloch, ts, order=orders)
 
-    def site_entropies(self, bloch: Any, ts: Any) -> Array:
+    def site_entropies(self, bloch: Numbers, ts: Numbers) -> Array:
         """Von Neumann entropy of each TLS, natural logarithm, (T, N)."""
         return self._run(entropies.site_entropies, bloch, ts)
 
-    def mutual_information(self, bloch: Any, ts: Any) -> Array:
+    def mutual_information(self, bloch: Numbers, ts: Numbers) -> Array:
         """S_i + S_j - S_ij of each pair, natural logarithm, (T, P)."""
         return self._run(entropies.mutual_information, bloch, ts)
 
     # --- expectation values ---
 
-    def bloch_vectors(self, bloch: Any, ts: Any) -> Array:
+    def bloch_vectors(self, bloch: Numbers, ts: Numbers) -> Array:
         """<S^x>, <S^y>, <S^0> of each TLS, (T, N, 3)."""
         return self._run(observables.bloch_vectors, bloch, ts)
 
-    def polarization(self, bloch: Any, ts: Any) -> Array:
+    def polarization(self, bloch: Numbers, ts: Numbers) -> Array:
         """<S^0> of each TLS, (T, N): no coupling enters it."""
         return self._run(observables.polarization, bloch, ts)
 
-    def correlations(self, bloch: Any, ts: Any) -> Array:
+    def correlations(self, bloch: Numbers, ts: Numbers) -> Array:
         """Connected correlations <S^a_i S^b_j> - <S^a_i><S^b_j> of each pair, a, b = x, y, 0, (T, P, 3, 3).
 
         That of S^0 with S^0 is zero: the populations relax independently of each other.
@@ -284,8 +285,8 @@ class TLSGlass(eqx.Module):
 
     # --- brute force ---
 
-    def lindbladian(self, flip_flop: Any = None, pair_flip: Any = None) -> GlassLindbladian:
-        """The same master equation on the full (2^N, 2^N) state, for few TLSs, to be moved by `evolve`.
+    def lindbladian(self, flip_flop: Numbers | None = None, pair_flip: Numbers | None = None) -> Lindbladian:
+        """The same master equation on the full (2^N, 2^N) state, for few TLSs: s± as jumps, basis (S0 = +1, S0 = -1).
 
         Optional terms of App. D, with which the closed form no longer holds:
             sum_{i<j} K_ij (S+_i S-_j + h.c.) + L_ij (S+_i S+_j + h.c.),   S± twice the ladder operators.
@@ -295,30 +296,58 @@ class TLSGlass(eqx.Module):
             pair_flip: L, (N, N), read above the diagonal [W].
 
         Returns:
-            GlassLindbladian: `vector_field`, `product_state(bloch)`, `matrix()`.
+            A Lindbladian, for `mesolve`, `steady_state`, `correlation`...; `product_state` gives it a start.
 
         Raises:
             ValueError: N > 10, or a wrong shape.
 
         Example:
-            >>> TLSGlass.sample(jax.random.key(0), 3).lindbladian().matrix().shape
-            (64, 64)
+            >>> glass = TLSGlass([1.0, 1.2], [[0.0, 0.5], [0.5, 0.0]], [0.1, 0.2])
+            >>> bloch = jnp.array([[1.0, 0, 0], [0, 1.0, 0]])
+            >>> sol = jt.mesolve(glass.lindbladian(), [], glass.product_state(bloch), jnp.array([0.0, 1.0]))
+            >>> bool(jnp.allclose(sol.states[1], glass.reduced_density_matrix(bloch, 1.0, (0, 1)), atol=1e-6))
+            True
 
         Source: Artiaco, Balducci & Scardicchio, Eqs. 10-12 and App. D.
         """
-        n = self.n_tls
-        memory = f"{16 * 4.0**n / 2**30:.3g} GiB for the state"
-        remedy = "The closed forms (concurrence, reduced_density_matrix, ...) have no such limit."
-        require(n <= MAX_STATE, "n_tls", f"be at most {MAX_STATE}", f"{n} ({memory})", remedy)
+        n = self._few()
         terms = {"flip_flop": flip_flop, "pair_flip": pair_flip}
         extra = [None if v is None else _shaped(name, finite(name, v), (n, n)) for name, v in terms.items()]
-        h = hamiltonian(self.frequencies, _symmetric(self.couplings), *extra)
+        h = brute_force.hamiltonian(self.frequencies, _symmetric(self.couplings), *extra)
         bias = 4 * self.dissipation * self.rates
-        return GlassLindbladian(h, bias * (1 + self.occupation), bias * self.occupation)
+        return brute_force.lindbladian(h, bias * (1 + self.occupation), bias * self.occupation)
+
+    def product_state(self, bloch: Numbers) -> Array:
+        """The state with Bloch vectors (N, 3) as a density matrix (2^N, 2^N), for `lindbladian`.
+
+        Arguments:
+            bloch: (N, 3), in the (S^x, S^y, S^0) frame of each TLS.
+
+        Returns:
+            rho, basis (S0 = +1, S0 = -1) per site, first site slowest.
+
+        Raises:
+            ValueError: N > 10, or a wrong shape.
+
+        Example:
+            >>> glass = TLSGlass([1.0, 1.2], [[0.0, 0.5], [0.5, 0.0]], [0.1, 0.2])
+            >>> jnp.diag(glass.product_state([[0, 0, 1.0], [0, 0, -1.0]])).real.tolist()  # the second is excited
+            [0.0, 1.0, 0.0, 0.0]
+        """
+        return brute_force.product_state(sampling.bloch_array(bloch, self._few(), self.frequencies.dtype))
+
+    def _few(self) -> int:
+        n, most = self.n_tls, brute_force.MAX_STATE
+        memory = f"{16 * 4.0**n / 2**30:.3g} GiB for the state"
+        remedy = "The closed forms (concurrence, reduced_density_matrix, ...) have no such limit."
+        require(n <= most, "n_tls", f"be at most {most}", f"{n} ({memory})", remedy)
+        return n
 
     # --- shared ---
 
-    def _run(self, f: Callable[..., Array], bloch: Any, ts: Any, *static: Any, order: Any = None) -> Array:
+    def _run(
+        self, f: Callable[..., Array], bloch: Numbers, ts: Numbers, *static: Any, order: Numbers | None = None
+    ) -> Array:
         times = positive("ts", ts, zero=True)
         require(times.ndim == 1 and times.size > 0, "ts", "be one-dimensional, not empty", f"shape {times.shape}")
         known = concrete(self.occupation)
@@ -331,7 +360,9 @@ class TLSGlass(eqx.Module):
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _compiled(f: Callable, thermal: bool, static: tuple, arrays: tuple, bloch: Array, ts: Array, order: Any) -> Array:
+def _compiled(
+    f: Callable, thermal: bool, static: tuple, arrays: tuple, bloch: Array, ts: Array, order: Array | None
+) -> Array:
     frequencies, couplings, rates, occupation, dissipation = arrays
     x, y, z = (bloch[:, k] for k in range(3))
     bias = 4 * dissipation * rates

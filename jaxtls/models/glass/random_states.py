@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import require, size
+from ..._types import Numbers
 from ...quantum import _wootters
 
 _CHUNK = 2**14
@@ -55,7 +56,7 @@ class RandomStateFit(NamedTuple):
     b_error: Array
 
 
-def fit_random_states(n_tls: Any, mean: Any, sem: Any = None) -> RandomStateFit:
+def fit_random_states(n_tls: Numbers, mean: Numbers, sem: Numbers | None = None) -> RandomStateFit:
     """Fit <C> = exp(-a 2^(bN)) as the line log2(-ln <C>) = log2 a + b N.
 
     Arguments:

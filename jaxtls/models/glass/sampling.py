@@ -10,22 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, DTypeLike
 
 from ..._checks import concrete, positive, real, require, size
+from ..._types import Numbers
+from .. import _thermal
+from .._constants import ELECTRONVOLT, HBAR
 
-_EV = 1.602176634e-19  # J, exact in the SI of 2019
-_HBAR = 1.054571817e-34  # J s
 # Reference solid: gamma = W = 1 eV, rho = 2 g/cm³, v = 5 km/s, mean distance 10 nm. Others scale from it by ratios, as
 # powers of W in J would underflow in single precision.
 _DENSITY, _SPEED, _SPACING = 2000.0, 5000.0, 1e-8
-_COUPLING = _EV / (8 * math.pi * _DENSITY * _SPACING**3 * _SPEED**2)  # J0 / W
-_RATE = (_EV / _HBAR) ** 3 * _EV / (30 * math.pi * _DENSITY * _SPEED**5)  # hbar Y0 / W
+_COUPLING = ELECTRONVOLT / (8 * math.pi * _DENSITY * _SPACING**3 * _SPEED**2)  # J0 / W
+_RATE = (ELECTRONVOLT / HBAR) ** 3 * ELECTRONVOLT / (30 * math.pi * _DENSITY * _SPEED**5)  # hbar Y0 / W
 
 
 class Disorder(NamedTuple):
@@ -42,15 +43,15 @@ def draw(
     key: Array,
     n_tls: int,
     *,
-    tunnelling: Any,
-    decades: Any,
-    compression: Any,
-    energy_width: Any,
-    deformation_potential: Any,
-    density: Any,
-    speed_longitudinal: Any,
-    speed_transverse: Any,
-    spacing: Any,
+    tunnelling: Numbers,
+    decades: Numbers,
+    compression: Numbers,
+    energy_width: Numbers,
+    deformation_potential: Numbers,
+    density: Numbers,
+    speed_longitudinal: Numbers,
+    speed_transverse: Numbers,
+    spacing: Numbers,
 ) -> Disorder:
     """One draw; arguments as in `TLSGlass.sample`."""
     n_tls = size("n_tls", n_tls, 2)
@@ -120,7 +121,7 @@ def bose(frequencies: Array, temperature: Array) -> Array:
     # Beyond nu/T = 700 it is below the smallest normal number.
     x = jnp.minimum(frequencies / jnp.where(cold, 1.0, temperature), 700.0)
     occupied = ~cold & (x < 700.0)
-    return jnp.where(occupied, 1 / jnp.expm1(jnp.where(occupied, x, 1.0)), 0.0)
+    return jnp.where(occupied, _thermal.bose(jnp.where(occupied, x, 1.0)), 0.0)
 
 
 def random_bloch_vectors(key: Array, n_tls: int) -> Array:
@@ -153,7 +154,7 @@ def _directions(key: Array, n: int) -> Array:
     return vectors / jnp.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def bloch_array(value: Any, n_tls: int, dtype: Any) -> Array:
+def bloch_array(value: Numbers, n_tls: int, dtype: DTypeLike) -> Array:
     """Checked Bloch vectors (N, 3)."""
     bloch = real("bloch", value)
     require(bloch.shape == (n_tls, 3), "bloch", f"have shape ({n_tls}, 3), one vector per TLS", f"shape {bloch.shape}")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
+from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
 from .._ladder import from_left, from_right, ladder_means
@@ -42,15 +43,15 @@ class AdiabaticOscillator(AbstractModel):
     diffusion: Array
     n_levels: int = eqx.field(static=True)
 
-    def thermal_state(self, n: Any = 0.0) -> Array:
+    def thermal_state(self, n: Numbers = 0.0) -> Array:
         """Thermal state with a mean of n quanta, (n_levels, n_levels) complex."""
         return thermal_state(self.n_levels, n)
 
-    def coherent_state(self, alpha: Any) -> Array:
+    def coherent_state(self, alpha: Numbers) -> Array:
         """|alpha><alpha|, (n_levels, n_levels) complex."""
         return to_density_matrix(coherent_state(self.n_levels, alpha))
 
-    def occupation(self, t: Any, n: Any = 0.0) -> Array:
+    def occupation(self, t: ArrayLike, n: Numbers = 0.0) -> Array:
         """<n> after a time t from a mean of n: n + 2 Gamma t."""
         return jnp.asarray(n) + 2 * self.diffusion * t
 
@@ -70,9 +71,10 @@ class AdiabaticOscillator(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-5}
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """d rho/dt of Eq. 40; pure."""
         level = jnp.asarray(np.arange(y.shape[-1]), self.omega_0.dtype)
         inner = from_left(y, 1.0, 1.0) - from_right(y, 1.0, 1.0)

@@ -10,9 +10,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import finite, positive, require, size
+from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
 from . import parity
@@ -64,7 +65,9 @@ class TLSHeatedOscillator(AbstractModel):
     n_bar: Array
     n_levels: int = eqx.field(static=True)
 
-    def __init__(self, omega_0: Any, splitting: Any, coupling: Any, gamma: Any, n_bar: Any, n_levels: int):
+    def __init__(
+        self, omega_0: Numbers, splitting: Numbers, coupling: Numbers, gamma: Numbers, n_bar: Numbers, n_levels: int
+    ):
         self.omega_0 = positive("omega_0", omega_0)
         self.splitting = positive("splitting", splitting, zero=True)
         self.coupling = finite("coupling", coupling)
@@ -82,7 +85,7 @@ class TLSHeatedOscillator(AbstractModel):
         """p+ = n_bar/(2 n_bar + 1), the TLS's thermal population of |+>, Eqs. 32 and 33."""
         return self.n_bar / (2 * self.n_bar + 1)
 
-    def thermal_state(self, n: Any = 0.0) -> Array:
+    def thermal_state(self, n: Numbers = 0.0) -> Array:
         """TLS thermal at n_bar (x) oscillator thermal with a mean of n quanta.
 
         Arguments:
@@ -106,13 +109,13 @@ class TLSHeatedOscillator(AbstractModel):
         tls = jnp.where(parity.signs(self.n_levels) > 0, p, 1 - p)
         return (tls * oscillator)[..., None] * jnp.eye(self.n_levels, dtype=oscillator.dtype)
 
-    def coherent_state(self, alpha: Any) -> Array:
+    def coherent_state(self, alpha: Numbers) -> Array:
         """TLS thermal at n_bar (x) |alpha><alpha|: (2, 2, n_levels, n_levels) real."""
         ket = coherent_state(self.n_levels, alpha)
         require(ket.ndim == 1, "alpha", "be a scalar", f"shape {ket.shape[:-1]}", "Use jax.vmap for several.")
         return self._product(to_density_matrix(ket), None)
 
-    def product_state(self, oscillator: Any, tls: Any = None) -> Array:
+    def product_state(self, oscillator: Numbers, tls: Numbers | None = None) -> Array:
         """Any TLS state (x) any oscillator state.
 
         Arguments:
@@ -122,10 +125,12 @@ class TLSHeatedOscillator(AbstractModel):
         Returns:
             y: (2, 2, n_levels, n_levels) real.
         """
-        oscillator, tls = jnp.asarray(oscillator), None if tls is None else jnp.asarray(tls)
-        for name, value, n in (("oscillator", oscillator, self.n_levels), ("tls", tls, 2)):
-            require(value is None or value.shape == (n, n), name, f"have shape ({n}, {n})", np.shape(value))
-        return self._product(oscillator, tls)
+        given = {"oscillator": (jnp.asarray(oscillator), self.n_levels)}
+        if tls is not None:
+            given["tls"] = (jnp.asarray(tls), 2)
+        for name, (value, n) in given.items():
+            require(value.shape == (n, n), name, f"have shape ({n}, {n})", value.shape)
+        return self._product(given["oscillator"][0], None if tls is None else given["tls"][0])
 
     @eqx.filter_jit
     def _product(self, oscillator: Array, tls: Array | None) -> Array:
@@ -160,6 +165,7 @@ class TLSHeatedOscillator(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "truncation": 1e-5}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
@@ -168,12 +174,13 @@ class TLSHeatedOscillator(AbstractModel):
         """The right-hand side for states of y0's shape."""
         return parity.generator(y0, self.omega_0, self.splitting / 2, self.coupling, self.gamma, self.n_bar)
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """dy/dt of Eq. 35; pure."""
         return self.generator(y)(t, y, args)
 
     @property
     def can_window(self) -> bool:
+        """It can be run on fewer levels."""
         return True
 
     def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[TLSHeatedOscillator, Array]:
@@ -244,7 +251,7 @@ class TLSHeatedOscillator(AbstractModel):
 
         return self.coupling**2 * spectrum(-self.omega_0), self.coupling**2 * spectrum(self.omega_0)
 
-    def heating_rate(self, method: str = "slaved", n: Any = 0.0) -> Array:
+    def heating_rate(self, method: str = "slaved", n: Numbers = 0.0) -> Array:
         """d<n>/dt.
 
         Arguments:
@@ -270,7 +277,8 @@ class TLSHeatedOscillator(AbstractModel):
         if method == "slaved":
             return 2 * self._slaved_diffusion()
         up, down = self.transition_rates()
-        return up * (jnp.asarray(n) + 1) - down * n
+        number = jnp.asarray(n)
+        return up * (number + 1) - down * number
 
 
 @jax.jit

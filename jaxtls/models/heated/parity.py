@@ -23,8 +23,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
+from ...numerics import hermitian
 from .._ladder import roots
 
 
@@ -70,7 +71,7 @@ def generator(
     low, high = step[:-1], step[1:]
     padding = [(0, 0)] * (y0.ndim - 2) + [(1, 1), (1, 1)]
 
-    def field(t: Any, y: Array, args: Any = None) -> Array:
+    def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         g = jnp.pad(transposed(y), padding)
         centre = g[..., 1:-1, 1:-1]
         hop = low * g[..., 1:-1, :-2] + high * g[..., 1:-1, 2:]
@@ -90,7 +91,7 @@ def pack(rho: Array) -> Array:
     """(2, n, 2, n) density matrix, TLS first, as (2, 2, n, n) real numbers."""
     n = rho.shape[1]
     tls, level = places(n), np.arange(n)
-    real = rho.real + rho.imag
+    real = hermitian.pack(rho)
     return real[tls[:, None, :, None], level[:, None], tls[None, :, None, :], level[None, :]]
 
 
@@ -100,8 +101,7 @@ def unpack(y: Array) -> Array:
     if y.ndim == 3:
         zero = jnp.zeros_like(y[0])
         y = jnp.stack([jnp.stack([y[0], zero]), jnp.stack([zero, y[1]])])
-    g = transposed(y)
-    blocks = ((y + g) + 1j * (y - g)) / 2
+    blocks = hermitian.unpack(y, transposed(y))
     n = y.shape[-1]
     tls, level = places(n), np.arange(n)
     full = jnp.zeros((2, n, 2, n), blocks.dtype)

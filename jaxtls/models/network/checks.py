@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, real, require
+from ..._types import Numbers
 from .graph import Structure, mask_of
 from .states import NetworkState
 
@@ -28,7 +28,9 @@ CROSSES = (
 )
 
 
-def couplings(name: str, value: Any, n: int, edges: Any, least: float | None = None) -> Array | None:
+def couplings(
+    name: str, value: Numbers | None, n: int, edges: Iterable[tuple[int, int]] | None, least: float | None = None
+) -> Array | None:
     """A symmetric (N, N) array with a zero diagonal, or None."""
     if value is None:
         return None

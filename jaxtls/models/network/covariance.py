@@ -24,11 +24,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...quantum._arrays import HIGHEST
+from ...numerics.hermitian import pack, unpack
+from ...numerics.products import HIGHEST
 from .linear import solve_probed
 from .populations import mixing
 from .rates import davies_rate, degenerate, eigh
-from .states import pack, unpack
 
 DENSE_SITES = 16
 DENSE_NOISY_SITES = 40

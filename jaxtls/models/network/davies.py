@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...quantum._arrays import HIGHEST
+from ...numerics.products import HIGHEST
 from . import sectors
 from .linear import solve_probed
 from .rates import davies_rate, degenerate, eigh

@@ -15,8 +15,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ...lindblad import CountingStatistics, Lindbladian, Operator, counting_statistics, local
-from .graph import structure
-from .parameters import AbstractNetwork
+from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
 
 LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])

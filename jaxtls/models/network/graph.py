@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
 
-from ..._checks import concrete, require
+from ..._checks import require
 
 
 class Structure(NamedTuple):
@@ -20,6 +20,7 @@ class Structure(NamedTuple):
 
     @property
     def edges(self) -> np.ndarray:
+        """(N, N) booleans: whatever couples two sites."""
         joined = self.coherent | self.incoherent
         for i, j, k in self.triples:
             joined[[i, j, j, k], [j, i, k, j]] = True
@@ -50,33 +51,14 @@ class Structure(NamedTuple):
         return True
 
 
-def structure(model: Any) -> Structure:
-    """Of a `ThermalNetwork`. A traced number may be anything, unless `baths` and `edges` say where zeros are."""
-    n = model.n_tls
-    allowed = mask_of(n, model.edges)
-    rates, sites = concrete(model.rates), np.ones(n, bool)
-    if rates is not None:
-        sites = rates > 0
-    elif model.baths is not None:
-        sites = np.isin(np.arange(n), model.baths)
-
-    def pairs(couplings: Any) -> np.ndarray:
-        if couplings is None:
-            return np.zeros((n, n), bool)
-        known = concrete(couplings)
-        return allowed if known is None else (known != 0) | (known.T != 0)
-
-    return Structure(sites, pairs(model.coherent), pairs(model.incoherent), model.triples)
-
-
-def _adjacency(n: int, edges: Sequence[tuple[int, int]]) -> np.ndarray:
+def _adjacency(n: int, edges: Iterable[tuple[int, int]]) -> np.ndarray:
     matrix = np.zeros((n, n), bool)
     for i, k in edges:
         matrix[i, k] = matrix[k, i] = True
     return matrix
 
 
-def checked_sites(n: int, baths: Any) -> tuple[int, ...] | None:
+def checked_sites(n: int, baths: Iterable[int] | None) -> tuple[int, ...] | None:
     """`baths` as a sorted tuple."""
     if baths is None:
         return None
@@ -85,7 +67,7 @@ def checked_sites(n: int, baths: Any) -> tuple[int, ...] | None:
     return sites
 
 
-def checked_edges(n: int, edges: Any) -> tuple[tuple[int, int], ...] | None:
+def checked_edges(n: int, edges: Iterable[tuple[int, int]] | None) -> tuple[tuple[int, int], ...] | None:
     """`edges` as a sorted tuple of pairs i < k."""
     if edges is None:
         return None
@@ -94,6 +76,6 @@ def checked_edges(n: int, edges: Any) -> tuple[tuple[int, int], ...] | None:
     return pairs
 
 
-def mask_of(n: int, edges: Any) -> np.ndarray:
+def mask_of(n: int, edges: Iterable[tuple[int, int]] | None) -> np.ndarray:
     """(N, N) booleans of the pairs that may be coupled."""
     return ~np.eye(n, dtype=bool) if edges is None else _adjacency(n, edges)

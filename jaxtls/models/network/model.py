@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import reduce
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, positive, real, refused, require
+from ..._types import Numbers
 from ...lindblad import CountingStatistics, Lindbladian
+from ...numerics.hermitian import unpack
 from . import covariance, davies, full, motion, populations, sectors, steady
 from .balance import NetworkBalance, entropy_production
 from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
-from .graph import checked_edges, checked_sites, structure
-from .parameters import AbstractNetwork
+from .graph import checked_edges, checked_sites
+from .parameters import AbstractNetwork, structure
 from .rates import boltzmann, local_currents, thermal_population
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState, unpack
+from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
 Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12
@@ -83,14 +85,14 @@ class ThermalNetwork(AbstractNetwork):
 
     def __init__(
         self,
-        frequencies: Any,
-        betas: Any,
-        rates: Any,
-        incoherent: Any = None,
-        coherent: Any = None,
+        frequencies: Numbers,
+        betas: Numbers,
+        rates: Numbers,
+        incoherent: Numbers | None = None,
+        coherent: Numbers | None = None,
         thermalizer: str = "local",
-        baths: Any = None,
-        edges: Any = None,
+        baths: Iterable[int] | None = None,
+        edges: Iterable[tuple[int, int]] | None = None,
         three_body: object = None,
     ):
         kinds = get_args(Thermalizer)
@@ -127,7 +129,7 @@ class ThermalNetwork(AbstractNetwork):
 
     # --- states ------------------------------------------------------------------------------------------------------
 
-    def thermal_state(self, betas: Any = None) -> NetworkState:
+    def thermal_state(self, betas: Numbers | None = None) -> NetworkState:
         """The product of Gibbs states of the sites, each at its own bath's temperature or at `betas`.
 
         Arguments:
@@ -147,7 +149,7 @@ class ThermalNetwork(AbstractNetwork):
         betas = jnp.broadcast_to(real("betas", betas), (self.n_tls,))
         return self.product_state(thermal_population(betas, self.frequencies))
 
-    def product_state(self, populations: Any) -> NetworkState:
+    def product_state(self, populations: Numbers) -> NetworkState:
         """The product of diagonal states with excited populations (N,), a state for `evolve`.
 
         Example:
@@ -363,6 +365,9 @@ class ThermalNetwork(AbstractNetwork):
         Arguments:
             max_memory: GiB that may be taken; more is refused with the number, before anything is allocated.
 
+        Returns:
+            rho, Hermitian, of trace 1.
+
         Example:
             >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 1.0], incoherent=[[0.0, 0.2], [0.2, 0.0]])
             >>> net.density_matrix(net.steady_state()).shape
@@ -399,6 +404,6 @@ class ThermalNetwork(AbstractNetwork):
         """The right-hand side for states of y0's kind; what does not move is made once."""
         return motion.generator(self, y0)
 
-    def vector_field(self, t: Any, y: NetworkState, args: Any = None) -> NetworkState:
+    def vector_field(self, t: ArrayLike, y: NetworkState, args: PyTree = None) -> NetworkState:
         """dy/dt of the master equation; pure."""
         return self.generator(y)(t, y, args)

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import refused
+from ..._checks import concrete, refused
 from ...dynamics.model import AbstractModel
 from . import covariance, davies, sectors
 from .checks import CROSSES
-from .graph import mask_of
+from .graph import Structure, mask_of
 from .rates import boltzmann, relaxation_rate, symmetric, thermal_population
 from .states import DensityState
 
@@ -37,6 +37,7 @@ class AbstractNetwork(AbstractModel):
 
     @property
     def n_tls(self) -> int:
+        """N."""
         return self.frequencies.shape[-1]
 
     @property
@@ -113,4 +114,24 @@ class AbstractNetwork(AbstractModel):
         return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
 
     def packed(self, state: DensityState) -> Array:
+        """The whole state, its reference included, packed as in `sectors`."""
         return sectors.product_state(self.n_tls, state.reference) + state.excess
+
+
+def structure(model: AbstractNetwork) -> Structure:
+    """What may differ from zero: traced numbers may be anything, unless `baths` and `edges` say where zeros are."""
+    n = model.n_tls
+    allowed = mask_of(n, model.edges)
+    rates, sites = concrete(model.rates), np.ones(n, bool)
+    if rates is not None:
+        sites = rates > 0
+    elif model.baths is not None:
+        sites = np.isin(np.arange(n), model.baths)
+
+    def pairs(couplings: Array | None) -> np.ndarray:
+        if couplings is None:
+            return np.zeros((n, n), bool)
+        known = concrete(couplings)
+        return allowed if known is None else (known != 0) | (known.T != 0)
+
+    return Structure(sites, pairs(model.coherent), pairs(model.incoherent), model.triples)

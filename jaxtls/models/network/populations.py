@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...quantum._arrays import HIGHEST
+from ...numerics.products import HIGHEST
 from .linear import solve_probed
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 
@@ -35,7 +34,7 @@ def relaxation_rate(rate: Array, beta: Array, energy: Array) -> Array:
 
 
 @jax.jit
-def symmetric(couplings: Array, mask: Any) -> Array:
+def symmetric(couplings: Array, mask: Array | np.ndarray) -> Array:
     """The symmetric part of couplings where the mask allows them."""
     return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
 

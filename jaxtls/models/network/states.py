@@ -20,6 +20,7 @@ class PopulationState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         return self.excess
 
 
@@ -32,6 +33,7 @@ class CovarianceState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         return jnp.diagonal(self.excess)
 
 
@@ -52,25 +54,10 @@ class MatrixState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         n = self.reference.shape[-1]
         weights = jnp.diagonal(self.matrix).real.reshape((2,) * n)
         return jnp.stack([jnp.sum(jnp.take(weights, 1, axis=i)) for i in range(n)]) - self.reference
 
 
 NetworkState = PopulationState | CovarianceState | DensityState | MatrixState
-
-
-def pack(hermitian: Array) -> Array:
-    """A Hermitian matrix as the real matrix Re + Im, which loses nothing: Re is symmetric, Im antisymmetric."""
-    return hermitian.real + hermitian.imag
-
-
-def unpack(packed: Array) -> Array:
-    """The Hermitian matrix of `pack`.
-
-    Example:
-        >>> print(unpack(pack(jnp.array([[1.0, 2.0j], [-2.0j, 3.0]]))))
-        [[1.+0.j 0.+2.j]
-         [0.-2.j 3.+0.j]]
-    """
-    return (packed + packed.T) / 2 + 1j * (packed - packed.T) / 2

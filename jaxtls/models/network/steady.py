@@ -9,9 +9,8 @@ from ..._checks import concrete, refused
 from ...lindblad import steady_state
 from . import covariance, davies, full, populations, sectors
 from .checks import NOT_UNIQUE, require_baths, require_memory
-from .graph import structure
 from .linear import singular
-from .parameters import AbstractNetwork
+from .parameters import AbstractNetwork, structure
 from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
 
 MAX_DAVIES_BLOCKS = 6

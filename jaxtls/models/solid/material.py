@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import positive, require
+from ..._types import Numbers
 from .._constants import BOLTZMANN, ELECTRONVOLT, HBAR
 from .._special import digamma_excess
 from .._thermal import polarization as thermal_polarization
@@ -62,12 +63,12 @@ class TunnellingSolid(eqx.Module):
 
     def __init__(
         self,
-        gamma_l: Any,
-        gamma_t: Any,
-        v_l: Any,
-        v_t: Any,
-        density: Any,
-        p_bar: Any,
+        gamma_l: Numbers,
+        gamma_t: Numbers,
+        v_l: Numbers,
+        v_t: Numbers,
+        density: Numbers,
+        p_bar: Numbers,
         convention: str = "half-derivative",
     ):
         self.gamma_l = positive("gamma_l", gamma_l)
@@ -76,7 +77,7 @@ class TunnellingSolid(eqx.Module):
         self.v_t = positive("v_t", v_t)
         self.density = positive("density", density)
         remedy = 'Single precision ends at 3e38: call jax.config.update("jax_enable_x64", True) first.'
-        require(np.ndim(p_bar) > 0 or not _too_large(p_bar), "p_bar", "be finite in the precision used", p_bar, remedy)
+        require(not _too_large(p_bar), "p_bar", "be finite in the precision used", p_bar, remedy)
         self.p_bar = positive("p_bar", p_bar)
         known = get_args(Convention)
         require(convention in known, "convention", f"be one of {', '.join(map(repr, known))}", repr(convention))
@@ -92,6 +93,9 @@ class TunnellingSolid(eqx.Module):
 
         Arguments:
             name: one of the above.
+
+        Returns:
+            The solid with the numbers of `PRESETS[name]`.
 
         Raises:
             ValueError: for an unknown name.
@@ -124,12 +128,15 @@ class TunnellingSolid(eqx.Module):
         v_l, v_t = self.v_l / 1e3, self.v_t / 1e3
         return _RATE / self.density * (gamma_l**2 / v_l**5 + 2 * gamma_t**2 / v_t**5)
 
-    def max_relaxation_rate(self, energy: Any, temperature: Any) -> Array:
+    def max_relaxation_rate(self, energy: Numbers, temperature: Numbers) -> Array:
         """Gamma_max(E, T) [1/s] of a symmetric TLS.
 
         Arguments:
             energy: E [J], any shape, > 0.
             temperature: T [K], broadcasts against it, > 0.
+
+        Returns:
+            Gamma_max, of the shape to which the arguments broadcast [1/s].
 
         Source: Wang & Taylor, below Eq. 28 (Gamma(E, E)), with v^5 for its v^2.
         """
@@ -138,12 +145,12 @@ class TunnellingSolid(eqx.Module):
         # T^3 y^3 coth(y/2) = kelvin^3 coth(kelvin/2T)
         return self._rate_scale() * kelvin**3 / jnp.tanh(kelvin / (2 * temperature))
 
-    def relaxation_rate(self, energy: Any, tunnelling: Any, temperature: Any) -> Array:
+    def relaxation_rate(self, energy: Numbers, tunnelling: Numbers, temperature: Numbers) -> Array:
         """Gamma = Gamma_max (Lambda/E)^2 [1/s] of a TLS of energy E and tunnelling element Lambda <= E [J]."""
         share = positive("tunnelling", tunnelling, zero=True) / positive("energy", energy)
         return share**2 * self.max_relaxation_rate(energy, temperature)
 
-    def distribution(self, energy: Any, rate: Any, temperature: Any) -> Array:
+    def distribution(self, energy: Numbers, rate: Numbers, temperature: Numbers) -> Array:
         r"""P(E, Gamma), TLSs per volume, energy and relaxation rate [s/(J m^3)].
 
             P = Pbar/(2 Gamma sqrt(1 - Gamma/Gamma_max(E, T))),   0 from Gamma_max on
@@ -182,7 +189,7 @@ class TunnellingSolid(eqx.Module):
         # p_bar alone is 1e45, beyond single precision with v^2 and the eV: bring the small factors in first.
         return self.p_bar * ELECTRONVOLT * (gamma / v) ** 2 * (ELECTRONVOLT / self.density)
 
-    def _reduced(self, omega: Any, temperature: Any) -> tuple[Array, Array, Array]:
+    def _reduced(self, omega: Numbers, temperature: Numbers) -> tuple[Array, Array, Array]:
         """omega, T, and omega/(A T^3), the inverse of Gamma_max's scale at kT, broadcast together."""
         omega, temperature = positive("omega", omega), positive("temperature", temperature)
         b = omega / (self._rate_scale() * temperature**3)
@@ -191,7 +198,7 @@ class TunnellingSolid(eqx.Module):
 
     # --- the entropic spring, Eq. 28 ---------------------------------------------------------------------------------
 
-    def entropic_ratio(self, omega: Any, temperature: Any, polarization: str = "longitudinal") -> Array:
+    def entropic_ratio(self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal") -> Array:
         r"""R_S of Eq. 28 for a standing wave of frequency omega, by quadrature.
 
             R_S^2 = c I_1/(1 - c I_2/2),  c = (2/pi^2) Pbar gamma^2/(rho v^2),  s = sqrt(1 - omega/Gamma_max)
@@ -226,7 +233,7 @@ class TunnellingSolid(eqx.Module):
     # --- acoustics ---------------------------------------------------------------------------------------------------
 
     def internal_friction(
-        self, omega: Any, temperature: Any, polarization: str = "longitudinal", parts: bool = False
+        self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal", parts: bool = False
     ) -> Any:
         r"""Q^-1 of a sound wave at frequency omega: resonant absorption plus relaxation.
 
@@ -255,7 +262,7 @@ class TunnellingSolid(eqx.Module):
         return (resonant, relaxation) if parts else resonant + relaxation
 
     def velocity_shift(
-        self, omega: Any, temperature: Any, polarization: str = "longitudinal", parts: bool = False
+        self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal", parts: bool = False
     ) -> Any:
         r"""Relative shift of the sound velocity by the TLSs, from its value at T = 0.
 
@@ -278,7 +285,7 @@ class TunnellingSolid(eqx.Module):
 
     # --- thermodynamics and noise ------------------------------------------------------------------------------------
 
-    def specific_heat(self, temperature: Any, time: Any = 1.0) -> Array:
+    def specific_heat(self, temperature: Numbers, time: Numbers = 1.0) -> Array:
         r"""Specific heat of the TLSs that relax within the time of the measurement [J/(kg K)].
 
             c = (1/rho) int dE n(E) k (E/2kT)^2 sech^2(E/2kT),   n(E) = int_{1/t}^{Gamma_max} P dGamma
@@ -286,6 +293,9 @@ class TunnellingSolid(eqx.Module):
         Arguments:
             temperature: T [K], any shape, > 0.
             time: t [s] of the measurement, > 0; c grows as ln t.
+
+        Returns:
+            c, of the shape to which the arguments broadcast.
 
         Example:
             >>> print(f"{TunnellingSolid.preset('silica').specific_heat(1.0):.2e}")
@@ -297,7 +307,9 @@ class TunnellingSolid(eqx.Module):
         scale = self.p_bar * BOLTZMANN * (BOLTZMANN / self.density)
         return scale * temperature * _visible(1 / (self._rate_scale() * temperature**3 * time))
 
-    def dephasing_noise(self, frequency: Any, temperature: Any, coupling: Any = 1.0, volume: Any = 1.0) -> Array:
+    def dephasing_noise(
+        self, frequency: Numbers, temperature: Numbers, coupling: Numbers = 1.0, volume: Numbers = 1.0
+    ) -> Array:
         r"""Noise S(f) of a frequency that the flips of thermal TLSs shift, one-sided [(rad/s)^2/Hz].
 
             S(f) = coupling^2 V int dE int dGamma P (1 - u) sech^2(E/2kT)/4 * 4 Gamma/(Gamma^2 + (2 pi f)^2)
@@ -311,6 +323,9 @@ class TunnellingSolid(eqx.Module):
             temperature: T [K], broadcasts against it, > 0.
             coupling: shift of the observed angular frequency when a fully asymmetric TLS flips [rad/s].
             volume: V that holds the TLSs [m^3].
+
+        Returns:
+            S, of the shape to which the arguments broadcast.
 
         Example:
             >>> noise = TunnellingSolid.preset("silica").dephasing_noise(jnp.array([1.0, 10.0]), 0.1, volume=1e-18)
@@ -329,7 +344,7 @@ class TunnellingSolid(eqx.Module):
         return jnp.asarray(coupling) ** 2 * count * loss / omega
 
 
-def _too_large(value: Any) -> bool:
+def _too_large(value: Numbers) -> bool:
     if not isinstance(value, int | float):
         return False
     return bool(float(jnp.finfo(jnp.result_type(float)).max) < float(value) < np.inf)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._checks import finite, positive, require, size
+from ..._types import Numbers
 from ...quantum import destroy, identity, position, sigma_x, sigma_z, tensor
 
 MOST_TLS = 6
 
 
-def microscopic_hamiltonian(omega_p: Any, energies: Any, g_x: Any, g_z: Any, n_levels: int, mass: Any = 1.0) -> Array:
+def microscopic_hamiltonian(
+    omega_p: Numbers, energies: Numbers, g_x: Numbers, g_z: Numbers, n_levels: int, mass: Numbers = 1.0
+) -> Array:
     r"""H = p^2/2M + M omega_p^2 x^2/2 + sum_j e_j/2 sz_j + x sum_j (g_xj sx_j + g_zj sz_j), Eq. 26.
 
     Arguments:
@@ -49,7 +51,13 @@ def microscopic_hamiltonian(omega_p: Any, energies: Any, g_x: Any, g_z: Any, n_l
 
 
 def effective_hamiltonian(
-    omega_p: Any, energies: Any, g_x: Any, g_z: Any, n_levels: int, mass: Any = 1.0, ising: bool = True
+    omega_p: Numbers,
+    energies: Numbers,
+    g_x: Numbers,
+    g_z: Numbers,
+    n_levels: int,
+    mass: Numbers = 1.0,
+    ising: bool = True,
 ) -> Array:
     r"""The transformed Hamiltonian of Eq. 27, in which the TLSs stiffen the oscillator: an entropic spring.
 
@@ -92,19 +100,21 @@ def effective_hamiltonian(
         h = h + energies[j] / 2 * _embed(count, {j: sigma_z()}, identity(n))
         h = h + mass * squares[j] / 4 * _embed(count, {j: sigma_z()}, x2)
     if ising:
-        total = sum(g_z[j] * _embed(count, {j: sigma_z()}, identity(n)) for j in range(count))
+        total = reduce(jnp.add, (g_z[j] * _embed(count, {j: sigma_z()}, identity(n)) for j in range(count)))
         h = h - total @ total / (2 * mass * omega_p**2)
     return h
 
 
-def _arguments(omega_p: Any, energies: Any, g_x: Any, g_z: Any, mass: Any, n_levels: int) -> tuple:
+def _arguments(
+    omega_p: Numbers, energies: Numbers, g_x: Numbers, g_z: Numbers, mass: Numbers, n_levels: int
+) -> tuple[Array, Array, Array, Array, Array, int]:
     energies = positive("energies", energies)
     shape = energies.shape
     require(len(shape) == 1 and 1 <= shape[0] <= MOST_TLS, "energies", f"hold 1 to {MOST_TLS} TLSs", f"shape {shape}")
-    couplings = finite("g_x", g_x), finite("g_z", g_z)
-    for name, value in zip(("g_x", "g_z"), couplings):
+    x, z = finite("g_x", g_x), finite("g_z", g_z)
+    for name, value in (("g_x", x), ("g_z", z)):
         require(value.shape == shape, name, "have one entry for each of `energies`", f"shape {value.shape}")
-    return positive("omega_p", omega_p), energies, *couplings, positive("mass", mass), size("n_levels", n_levels, 2)
+    return positive("omega_p", omega_p), energies, x, z, positive("mass", mass), size("n_levels", n_levels, 2)
 
 
 def _oscillator(n: int, omega: Array) -> Array:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -11,6 +9,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import positive, require, size
+from ..._types import Numbers
 from .._constants import BOLTZMANN
 from . import response
 from .material import TunnellingSolid
@@ -34,7 +33,7 @@ class TLSSample(eqx.Module):
     temperature: Array
 
 
-def sample(solid: TunnellingSolid, key: Array, n_tls: int, omega: Any, temperature: Any) -> TLSSample:
+def sample(solid: TunnellingSolid, key: Array, n_tls: int, omega: Numbers, temperature: Numbers) -> TLSSample:
     """Draw TLSs with omega < Gamma < Gamma_max(E) and E < kT from P(E, Gamma).
 
     E is drawn evenly, and t = artanh sqrt(1 - Gamma/Gamma_max), in which P is flat, evenly up to its largest value; the
@@ -82,7 +81,12 @@ def sample(solid: TunnellingSolid, key: Array, n_tls: int, omega: Any, temperatu
 
 
 def sampled_entropic_ratio(
-    solid: TunnellingSolid, key: Array, n_tls: int, omega: Any, temperature: Any, polarization: str = "longitudinal"
+    solid: TunnellingSolid,
+    key: Array,
+    n_tls: int,
+    omega: Numbers,
+    temperature: Numbers,
+    polarization: str = "longitudinal",
 ) -> tuple[Array, Array]:
     """R_S of Eq. 28 as a sum over sampled TLSs, and its standard error.
 

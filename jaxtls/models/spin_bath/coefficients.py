@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, real, require
+from ..._types import SpectralDensity
 from .._thermal import lost_polarization, polarization, thermal_quanta
 from .density import DiscreteSpectralDensity, OhmicSpectralDensity
 
@@ -122,7 +122,13 @@ def _look(known: np.ndarray, step: float) -> None:
 
 
 def markov(
-    density: Any, omega: Array, mass: Array, temperature: Array, bath: str, static_diffusion: Array, step: float
+    density: SpectralDensity,
+    omega: Array,
+    mass: Array,
+    temperature: Array,
+    bath: str,
+    static_diffusion: Array,
+    step: float,
 ) -> Coefficients:
     """The coefficients for t -> infinity; see `SpinBathOscillator.coefficients`."""
     if isinstance(density, DiscreteSpectralDensity):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, positive, real, require, size
+from ..._types import Numbers, SpectralDensity
 from .._thermal import polarization
 
 
@@ -36,12 +35,12 @@ class OhmicSpectralDensity(eqx.Module):
     cutoff: Array
     mass: Array
 
-    def __init__(self, gamma_0: Any, cutoff: Any, mass: Any = 1.0):
+    def __init__(self, gamma_0: Numbers, cutoff: Numbers, mass: Numbers = 1.0):
         self.gamma_0 = positive("gamma_0", gamma_0, zero=True)
         self.cutoff = positive("cutoff", cutoff)
         self.mass = positive("mass", mass)
 
-    def __call__(self, w: Any) -> Array:
+    def __call__(self, w: Numbers) -> Array:
         """J at frequencies w, any shape."""
         w = jnp.asarray(w)
         return 2 * self.mass * self.gamma_0 / np.pi * w / (1 + (w / self.cutoff) ** 2)
@@ -75,7 +74,7 @@ class DiscreteSpectralDensity(eqx.Module):
     tunnellings: Array
     asymmetries: Array
 
-    def __init__(self, couplings: Any, tunnellings: Any, asymmetries: Any = 0.0):
+    def __init__(self, couplings: Numbers, tunnellings: Numbers, asymmetries: Numbers = 0.0):
         self.couplings = finite("couplings", couplings)
         self.tunnellings = finite("tunnellings", tunnellings)
         asymmetries = finite("asymmetries", asymmetries)
@@ -98,13 +97,15 @@ class DiscreteSpectralDensity(eqx.Module):
         """(g_i D_i/wt_i)^2, the area of each line of J, (N,)."""
         return (self.couplings * self.tunnellings / self.splittings) ** 2
 
-    def static_correlation(self, temperature: Any) -> Array:
+    def static_correlation(self, temperature: Numbers) -> Array:
         """C_0 at temperature T, the part of the bath's correlation that never decays."""
         w, temperature = self.splittings, positive("temperature", temperature, zero=True)
         return jnp.sum((self.couplings * self.asymmetries / w) ** 2 * (1 - polarization(w, temperature) ** 2))
 
 
-def discretize(spectral_density: Any, n_modes: int, scale: Any, max_frequency: Any = None) -> DiscreteSpectralDensity:
+def discretize(
+    spectral_density: SpectralDensity, n_modes: int, scale: Numbers, max_frequency: Numbers | None = None
+) -> DiscreteSpectralDensity:
     r"""A continuous spectral density as single TLSs of no asymmetry: lines J(w_k) dw_k at w_k = scale sinh(v_k).
 
     The v_k are evenly spaced midpoints: lines are evenly spaced below `scale`, by about scale v_max/n_modes, and

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, real, refused, require, times
+from ..._types import Numbers
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
 from .model import SpinBathOscillator
 from .parameters import UNSTABLE
 
 
-def exact_bath_moments(model: SpinBathOscillator, y0: Any, ts: Any, n_modes: int = 400) -> Array:
+def exact_bath_moments(model: SpinBathOscillator, y0: Numbers, ts: Numbers, n_modes: int = 400) -> Array:
     r"""Moments of the oscillator with the whole bath kept, by normal modes: no Born or Markov approximation.
 
     The bath is oscillators of spectral density J tanh(w/2T) (J itself for `bath="oscillator"`) in the product state

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import require
+from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, wigner
 from .._ladder import from_left, from_right, ladder_means
@@ -50,17 +51,17 @@ class SpinBathFock(AbstractModel):
 
     # --- states ------------------------------------------------------------------------------------------------------
 
-    def coherent_state(self, alpha: Any) -> Array:
+    def coherent_state(self, alpha: Numbers) -> Array:
         """|alpha><alpha| of the Omega_0 oscillator, (n, n) complex."""
         ket = coherent_state(self.n_levels, alpha)
         require(ket.ndim == 1, "alpha", "be a scalar", f"shape {ket.shape[:-1]}", "Use jax.vmap for several.")
         return jnp.outer(ket, ket.conj())
 
-    def thermal_state(self, mean_number: Any = 0.0) -> Array:
+    def thermal_state(self, mean_number: Numbers = 0.0) -> Array:
         """Thermal state of the Omega_0 oscillator with a mean number of quanta, (n, n) complex."""
         return thermal_state(self.n_levels, mean_number)
 
-    def wigner(self, rho: Array, xs: Any, ps: Any) -> Array:
+    def wigner(self, rho: Array, xs: Numbers, ps: Numbers) -> Array:
         """W(x, p), (len(xs), len(ps)), in the oscillator's units X = x/sqrt(M Omega_0), P = p sqrt(M Omega_0)."""
         return wigner(rho, xs, ps)
 
@@ -103,6 +104,7 @@ class SpinBathFock(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "hermiticity_error": 1e-6, "truncation": 1e-6, "positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
@@ -117,7 +119,7 @@ class SpinBathFock(AbstractModel):
         p_0 = 1 / (2 * length)
         coefficients = self.bath.coefficient_function()
 
-        def field(t: Any, rho: Array, args: Any = None) -> Array:
+        def field(t: ArrayLike, rho: Array, args: PyTree = None) -> Array:
             c = coefficients(t)
             half = self.bath.mass * c.frequency_shift * length / 2
             # -i[M S X^2/2, rho] = -[X, Y rho] + ..., written into Z: X^2 rho - rho X^2 = [X, X rho + rho X]
@@ -130,6 +132,6 @@ class SpinBathFock(AbstractModel):
 
         return field
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """d rho/dt, Eq. 23; pure."""
         return self.generator(y)(t, y, args)

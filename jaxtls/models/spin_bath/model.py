@@ -9,9 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, real, require, times
+from ..._types import Numbers, SpectralDensity
 from .coefficients import Coefficients
 from .density import DiscreteSpectralDensity
 from .fock import SpinBathFock
@@ -69,12 +70,12 @@ class SpinBathOscillator(AbstractSpinBath):
 
     def __init__(
         self,
-        omega_0: Any,
-        spectral_density: Any,
-        temperature: Any,
-        mass: Any = 1.0,
+        omega_0: Numbers,
+        spectral_density: SpectralDensity,
+        temperature: Numbers,
+        mass: Numbers = 1.0,
         bath: str = "spin",
-        static_diffusion: Any = 0.0,
+        static_diffusion: Numbers = 0.0,
         counter_term: bool = False,
         time_dependent: bool = False,
         quadrature_step: float = 0.0125,
@@ -110,7 +111,14 @@ class SpinBathOscillator(AbstractSpinBath):
 
     # --- states ------------------------------------------------------------------------------------------------------
 
-    def moments_state(self, x: Any = 0.0, p: Any = 0.0, x2: Any = None, p2: Any = None, xp: Any = None) -> Array:
+    def moments_state(
+        self,
+        x: Numbers = 0.0,
+        p: Numbers = 0.0,
+        x2: Numbers | None = None,
+        p2: Numbers | None = None,
+        xp: Numbers | None = None,
+    ) -> Array:
         """<X>, <P>, <X^2>, <P^2>, <{X, P}> as a state for `evolve`.
 
         Arguments:
@@ -148,12 +156,6 @@ class SpinBathOscillator(AbstractSpinBath):
         )
         return y
 
-    def thermal_moments(self, mean_number: Any = 0.0) -> Array:
-        """Moments of the bare oscillator's thermal state with a mean number of quanta, (5,)."""
-        n = positive("mean_number", mean_number, zero=True) + 0.5
-        width = self.mass * self.omega_0
-        return self.moments_state(x2=n / width, p2=n * width, xp=0.0)
-
     def fock(self, n_levels: int) -> SpinBathFock:
         """The same equation as a density-matrix model on `n_levels` Fock states of the Omega_0 oscillator."""
         self.require_stable()
@@ -181,6 +183,7 @@ class SpinBathOscillator(AbstractSpinBath):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
@@ -189,7 +192,7 @@ class SpinBathOscillator(AbstractSpinBath):
         """The right-hand side with its coefficients computed once."""
         coefficients = self.coefficient_function()
 
-        def field(t: Any, y: Array, args: Any = None) -> Array:
+        def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
             a, b = self._affine(coefficients(t))
             return a @ y + b
 
@@ -209,11 +212,11 @@ class SpinBathOscillator(AbstractSpinBath):
         a = jnp.stack([jnp.stack([v + zero for v in row]) for row in rows])
         return a, jnp.stack([zero, zero, zero, 2 * c.diffusion + zero, -2 * c.anomalous + zero])
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """dy/dt of the five moments, which close on themselves; pure."""
         return self.generator(y)(t, y, args)
 
-    def propagate(self, y0: Any, ts: Any) -> Array:
+    def propagate(self, y0: Numbers, ts: Numbers) -> Array:
         """The moments at times ts by the exact exponential of the affine equation, to round-off.
 
         Arguments:

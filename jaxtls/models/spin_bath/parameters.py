@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, real, refused, require
 from ...dynamics.model import AbstractModel
@@ -58,11 +58,14 @@ class AbstractSpinBath(AbstractModel):
             self.quadrature_step,
         )
 
-    def coefficients_at(self, t: Any) -> Coefficients:
+    def coefficients_at(self, t: ArrayLike) -> Coefficients:
         """The coefficients at time t [1/frequency] after an uncorrelated start, Eq. 24 with t as the upper limit.
 
         Arguments:
             t: a number >= 0, may be traced.
+
+        Returns:
+            Frequency shift, damping, diffusion and anomalous diffusion, scalars.
 
         Raises:
             ValueError: if the spectral density is not a `DiscreteSpectralDensity`.
@@ -115,6 +118,7 @@ class AbstractSpinBath(AbstractModel):
         return self.stiffness > 0
 
     def require_stable(self) -> None:
+        """Refuse a bath that softens the oscillator past zero, where that is known."""
         known = concrete(self.stable)
         if known is not None and not bool(known):
             raise ValueError(

@@ -5,16 +5,15 @@ Leading order in 1/N, as in the paper; a constant force f enters as H_f = -f x. 
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..._types import Numbers
 from .parameters import AbstractSpring
 
 
-def partition_function(spring: AbstractSpring, force: Any = 0.0) -> Array:
+def partition_function(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
     """log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2), Eq. 3.
 
     Arguments:
@@ -37,7 +36,7 @@ def partition_function(spring: AbstractSpring, force: Any = 0.0) -> Array:
     return spins - log_sinh + beta * jnp.asarray(force) ** 2 / (2 * spring.mass * eff**2)
 
 
-def free_energy(spring: AbstractSpring, force: Any = 0.0) -> Array:
+def free_energy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
     """A = -log(Z)/beta under a constant force, Helmholtz free energy (below Eq. 3).
 
     Example:
@@ -48,7 +47,7 @@ def free_energy(spring: AbstractSpring, force: Any = 0.0) -> Array:
     return -partition_function(spring, force) / spring.beta
 
 
-def entropy(spring: AbstractSpring, force: Any = 0.0) -> Array:
+def entropy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
     """S = -dA/dT = log Z - beta dlog Z/dbeta, of oscillator and TLSs (below Eq. 3).
 
     Example:
@@ -65,12 +64,15 @@ def entropy(spring: AbstractSpring, force: Any = 0.0) -> Array:
     return value - spring.beta * slope
 
 
-def spin_entropy_at(spring: AbstractSpring, x: Any) -> Array:
+def spin_entropy_at(spring: AbstractSpring, x: Numbers) -> Array:
     """S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its x^2
     term.
 
     Arguments:
         x: oscillator position [length], a scalar.
+
+    Returns:
+        The entropy in natural units, a scalar.
 
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=10)
@@ -85,11 +87,14 @@ def spin_entropy_at(spring: AbstractSpring, x: Any) -> Array:
     return sum(n * s for n, s in zip(spring.spin_counts, per_spin))
 
 
-def entropic_force(spring: AbstractSpring, x: Any) -> Array:
+def entropic_force(spring: AbstractSpring, x: Numbers) -> Array:
     """F_S = T dS_TLS/dx = -M omega_S^2 x + O(x^3/N), Eq. 6 (whose last form lost the minus sign).
 
     Arguments:
         x: oscillator position [length], a scalar.
+
+    Returns:
+        The force, a scalar [energy/length].
 
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=1000)

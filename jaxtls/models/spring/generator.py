@@ -11,7 +11,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ...quantum.dvr import hermite_dvr
 from .pairs import Pair
@@ -49,7 +49,7 @@ def hierarchy_generator(spring: AbstractSpring, y0: Array) -> Callable[[Any, Arr
     phases = -1j * (energies[:, None] - energies[None, :])
     v = jnp.asarray(transform, spring.omega.dtype)
 
-    def vector_field(t: Any, y: Array, args: Any) -> Array:
+    def vector_field(t: ArrayLike, y: Array, args: PyTree) -> Array:
         z = v @ y @ v.T
         dz = diagonal * z
         dz = dz.at[targets].add(couplings * z[sources])

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._thermal import bose
 from .pairs import Pair
 
 # exp of generators with |h M| up to some thousands: |h M| / 2^12 < 1, and 1/15! is round-off.
@@ -39,6 +40,7 @@ class IndexSet(NamedTuple):
 
     @property
     def size(self) -> int:
+        """How many exponents there are."""
         return len(self.exponents)
 
 
@@ -123,9 +125,12 @@ def spin_generator(
         splitting, beta: B and the inverse temperature.
         rate: gamma(x) on the nodes, (n,).
         lindblad: jumps sqrt(A) s-, sqrt(G) s+ instead of the means {A, .}/2, {G, .}/2.
+
+    Returns:
+        The four coefficients, (n, n) each.
     """
     shift = beta * delta * x2
-    occupation = 1 / jnp.expm1(beta * splitting + shift)
+    occupation = bose(beta * splitting + shift)
     down, up = rate * (occupation + 1), rate * occupation
     # q G - p A without cancellation: it is O(1/N), and N multiplies it.
     imbalance = -rate * q * jnp.expm1(shift) * occupation

@@ -11,13 +11,15 @@ Source: both are this library's, for Eq. 21 of C.-H. Wang and J. M. Taylor, "A q
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._checks import amplitude, finite, require, size
+from ..._types import Numbers
+from .._thermal import bose
 from .parameters import AbstractSpring
 
 # Levels kept where N is larger or unknown; level m relaxes at m Gamma.
@@ -65,7 +67,9 @@ class WeakCouplingRates(NamedTuple):
     frequency_shift: Array
 
 
-def constant_rate_moments(spring: AbstractSpring, alpha: Any, ts: Any, *, n_modes: int | None = None) -> Moments:
+def constant_rate_moments(
+    spring: AbstractSpring, alpha: Numbers, ts: Numbers, *, n_modes: int | None = None
+) -> Moments:
     """Moments of the oscillator where the TLSs flip at rates that do not depend on x: exact at any N and amplitude.
 
     With the rates of x = 0 every coupling of the hierarchy c_m is a commutator with x^2; moments of one degree close:
@@ -134,7 +138,7 @@ def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Arr
     return Moments(x=x, p=p, x2=x2, p2=p2, xp=xp)
 
 
-def weak_coupling_rates(spring: AbstractSpring, alpha: Any) -> WeakCouplingRates:
+def weak_coupling_rates(spring: AbstractSpring, alpha: Numbers) -> WeakCouplingRates:
     """What N TLSs do to a coherent oscillation, to first order in 1/N: noise and delayed response of the stiffness.
 
     With X^2 = M Omega x^2 and Q = int_0^inf e^(-Gamma tau) X^2(-tau) dtau, turning at Omega, averaged over a period:
@@ -234,7 +238,7 @@ def _white_noise(spring: AbstractSpring, noise: _Noise) -> Array:
 
     def rates(x2: Array) -> tuple[Array, Array]:
         gamma = spring.spin_rates(x2[None])[0, 0]
-        occupation = 1 / jnp.expm1(spring.beta * (spring.class_splittings[0] + noise.shift * x2))
+        occupation = bose(spring.beta * (spring.class_splittings[0] + noise.shift * x2))
         return gamma * (occupation + 1), gamma * occupation
 
     (down, up), (down_slope, up_slope) = jax.jvp(rates, (jnp.zeros(()),), (jnp.ones(()),))

@@ -10,7 +10,7 @@ shows the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,9 +18,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, require, size
+from ..._platform import platform
+from ..._types import Numbers, SpectralDensity
 from .._counts import Count, spin_counts
 from . import equilibrium, grouping, states
 from . import sizes as sizes_
@@ -35,6 +37,7 @@ from .observables import (
 )
 from .parameters import AbstractSpring
 from .splitting import SpringSplitting, sector_dvr
+from .whole import WholeSplitting
 
 FORMS = ("wang-taylor", "lindblad")
 
@@ -71,19 +74,19 @@ class EntropicSpring(AbstractSpring):
 
     def __init__(
         self,
-        omega: Any,
-        splitting: Any,
-        gamma: Any = None,
+        omega: Numbers,
+        splitting: Numbers,
+        gamma: Numbers | None = None,
         *,
-        beta: Any,
-        n_spins: Any,
-        omega_0: Any = 0.0,
-        mass: Any = 1.0,
-        n_levels: Any = None,
-        n_modes: Any = "auto",
-        form: Any = "wang-taylor",
-        spectral_density: Any = None,
-        softening: Any = 0.0,
+        beta: Numbers,
+        n_spins: ArrayLike | Sequence[ArrayLike],
+        omega_0: Numbers = 0.0,
+        mass: Numbers = 1.0,
+        n_levels: int | None = None,
+        n_modes: int | str = "auto",
+        form: str = "wang-taylor",
+        spectral_density: SpectralDensity | None = None,
+        softening: Numbers = 0.0,
     ):
         self.omega = finite("omega", omega)
         self.splitting = positive("splitting", splitting)
@@ -132,7 +135,14 @@ class EntropicSpring(AbstractSpring):
 
     @classmethod
     def from_couplings(
-        cls, couplings: Any, energies: Any, omega_p: Any, beta: Any, gamma: Any, mass: Any = 1.0, **options: Any
+        cls,
+        couplings: Numbers,
+        energies: Numbers,
+        omega_p: Numbers,
+        beta: Numbers,
+        gamma: Numbers,
+        mass: Numbers = 1.0,
+        **options: Any,
     ) -> EntropicSpring:
         """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum
         omega_j^2/2.
@@ -224,12 +234,14 @@ class EntropicSpring(AbstractSpring):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-6, "hierarchy": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     @property
     def can_split(self) -> bool:
+        """It has a splitting, which is the default method."""
         return True
 
     def splitting_rate(self) -> Array:
@@ -242,7 +254,8 @@ class EntropicSpring(AbstractSpring):
         n_levels = y0.shape[-1]
         nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
-        return SpringSplitting(
+        made = SpringSplitting if platform() == "cpu" else WholeSplitting
+        return made(
             generators=tuple(self.spin_generators(x2)),
             n_spins=tuple(jnp.asarray(n, self.omega.dtype) for n in self.spin_counts),
             frequency=self.effective_frequency,
@@ -255,7 +268,7 @@ class EntropicSpring(AbstractSpring):
         """The right-hand side for states of y0's shape, with everything that does not move computed once."""
         return hierarchy_generator(self, y0)
 
-    def vector_field(self, t: Any, y: Array, args: Any = None) -> Array:
+    def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
         return self.generator(y)(t, y, args)
 

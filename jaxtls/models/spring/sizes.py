@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, is_traced, require
 from . import grouping
@@ -31,7 +30,7 @@ MAX_COEFFICIENTS = 400
 ACCURACY = 1e-6
 
 
-def levels_for_amplitude(alpha: Any) -> int:
+def levels_for_amplitude(alpha: ArrayLike) -> int:
     """Fock levels that hold |alpha> to double precision, or the traced default."""
     known = concrete(alpha)
     if known is None:

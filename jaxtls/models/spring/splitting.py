@@ -18,6 +18,8 @@ import numpy as np
 from jaxtyping import Array
 
 from ...dynamics.extrapolation import AbstractSplitting
+from ...numerics import hermitian
+from ...numerics.products import HIGHEST
 from ...quantum.dvr import hermite_dvr, parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
 from .pairs import Pair
@@ -54,23 +56,26 @@ class SpringSplitting(AbstractSplitting):
 
     @property
     def sectors(self) -> int:
+        """How many parities are kept apart."""
         return 2 if self.n_levels > SPLIT_LEVELS else 1
 
     def pack(self, y: Array) -> Blocks:
+        """Real blocks, by the parities of ket and bra."""
         count = self.sectors
         odd = self.n_levels % count
-        k = jnp.pad(y.real + y.imag, ((0, 0), (0, odd), (0, odd)))
+        k = jnp.pad(hermitian.pack(y), ((0, 0), (0, odd), (0, odd)))
         return tuple(tuple(k[:, a::count, b::count] for b in range(count)) for a in range(count))
 
     def unpack(self, z: Blocks) -> Array:
+        """The coefficients of `pack`."""
         modes, half, _ = z[0][0].shape
         count, n = self.sectors, self.n_levels
         k = jnp.stack([jnp.stack(row) for row in z])  # a b m i j
         k = k.transpose(2, 3, 0, 4, 1).reshape(modes, count * half, count * half)[:, :n, :n]
-        kt = k.swapaxes(-1, -2)
-        return (k + kt) / 2 + 0.5j * (k - kt)
+        return hermitian.unpack(k)
 
     def propagators(self, h: Array) -> tuple:
+        """Phases of half a step, and each class' spin flow of a whole one."""
         count = self.sectors
         half = -(-self.n_levels // count)
         numbers = np.arange(half) * count + np.arange(count)[:, None]
@@ -81,6 +86,7 @@ class SpringSplitting(AbstractSplitting):
         return jnp.cos(angles), -jnp.sin(angles), flows
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
+        """Half a step of the oscillator, one of the spins, half a step of the oscillator."""
         cos, sin, flows = propagators
         v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, _transposed(z), cos, sin)
@@ -139,7 +145,7 @@ def _transform(z: Blocks, v: Array) -> Blocks:
 
     def times(k: Array, v: Array) -> Array:
         m, i, j = k.shape
-        return jnp.matmul(k.reshape(m * i, j), v.T, precision=jax.lax.Precision.HIGHEST).reshape(m, i, j)
+        return jnp.matmul(k.reshape(m * i, j), v.T, precision=HIGHEST).reshape(m, i, j)
 
     return _blocks(z, lambda a, b: times(jnp.swapaxes(times(z[b][a], v[a]), -1, -2), v[b]))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +10,12 @@ from jaxtyping import Array
 
 from ... import quantum
 from ..._checks import amplitude, require
+from ..._types import Numbers
 from . import sizes
 from .parameters import AbstractSpring
 
 
-def coherent_state(spring: AbstractSpring, alpha: Any) -> Array:
+def coherent_state(spring: AbstractSpring, alpha: Numbers) -> Array:
     """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
 
     Arguments:
@@ -38,7 +38,7 @@ def coherent_state(spring: AbstractSpring, alpha: Any) -> Array:
     return product_state(spring, quantum.to_density_matrix(ket))
 
 
-def product_state(spring: AbstractSpring, oscillator: Any) -> Array:
+def product_state(spring: AbstractSpring, oscillator: Numbers) -> Array:
     """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
     oscillator = amplitude("oscillator", oscillator)
     require(
@@ -63,7 +63,7 @@ def oscillator_state(spring: AbstractSpring, y: Array) -> Array:
     return y[0]
 
 
-def wigner(spring: AbstractSpring, y: Array, xs: Any, ps: Any) -> Array:
+def wigner(spring: AbstractSpring, y: Array, xs: Numbers, ps: Numbers) -> Array:
     """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
     len(ps))."""
     return quantum.wigner(y[0], xs, ps)

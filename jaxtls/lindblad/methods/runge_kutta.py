@@ -1,0 +1,206 @@
+"""`RungeKutta`: coefficients that are functions of time, on the blocks and the window that the state fills."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, PyTree
+
+from ...dynamics import intervals
+from ...dynamics.methods.base import AbstractMethod, AbstractPlan
+from ...dynamics.problem import Problem, as_solution, worst
+from ...dynamics.solution import Solution
+from ..equation import MasterEquation
+from ..lindbladian import Lindbladian
+from ..pulses import fewest_steps
+from ..rhs.blocked import BlockPlan
+from ..rhs.moving import Group, MovingField, filled_arrays, groups_of, with_parts
+from ..schroedinger import SchroedingerEquation
+from ..storage.diagonals import Pattern
+from ..storage.family import Skeleton
+from .records import recorder
+from .structure import filled_by, structure
+
+
+class BlocksPlan(AbstractPlan):
+    """The form of the state; steps are found as the run goes."""
+
+    form: PyTree  # BlockPlan or WholeMatrix
+    edge: np.ndarray | None  # (n,) which states end the window
+    skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
+    groups: tuple[Group, ...] = eqx.field(static=True)
+    filled: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+    levels: int = eqx.field(static=True)
+    window: int | None = eqx.field(static=True, default=None)
+
+    def describe(self) -> str:
+        """Levels and layout."""
+        return f"{self.levels} levels ({self.form.layout}); steps by the error"
+
+
+class RungeKutta(AbstractMethod):
+    """Tsit5 on the blocks between sectors and, where numbers are known or planned, on the window of levels in use.
+
+    For Lindbladians whose terms are matrices times functions of time. Steps end at the output times.
+
+    Example:
+        >>> RungeKutta().name
+        'Tsit5 on blocks'
+
+    Source: see `numerics.tsit5`, `dynamics.intervals`.
+    """
+
+    @property
+    def name(self) -> str:
+        """Tsit5 on blocks."""
+        return "Tsit5 on blocks"
+
+    def refusal(self, problem: Problem) -> str | None:
+        """It wants matrices times functions of time."""
+        model = problem.model
+        known = isinstance(model, MasterEquation | SchroedingerEquation) and isinstance(model.law, Lindbladian)
+        if known and _law(problem).is_sum:
+            return None
+        return "be a diffrax solver where operators are functions of time themselves"
+
+    def plan(self, problem: Problem) -> BlocksPlan:
+        """The first window; structure alone where numbers are traced. Kets are taken whole."""
+        if isinstance(problem.model, SchroedingerEquation):
+            law = _law(problem)
+            skeletons = law.terms.skeleton, law.jumps.skeleton
+            return BlocksPlan(WholeKet(law.layout), None, skeletons, (), (), law.n)
+        return _planned(problem, None if problem.traced else 0)
+
+    def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
+        """One loop over all intervals."""
+        assert isinstance(plan, BlocksPlan)
+        return _run(problem, plan)
+
+    def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> BlocksPlan | None:
+        """A larger window where population arrived at the edge of this one."""
+        assert isinstance(plan, BlocksPlan)
+        if plan.edge is None or float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol:
+            return None
+        assert plan.window is not None
+        return _planned(problem, plan.window + 1)
+
+
+class WholeKet(eqx.Module):
+    """The form of a ket: itself."""
+
+    layout: str = eqx.field(static=True)
+
+
+def _law(problem: Problem) -> Lindbladian:
+    assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
+    assert isinstance(problem.model.law, Lindbladian)
+    return problem.model.law
+
+
+def _planned(problem: Problem, window: int | None) -> BlocksPlan:
+    law = _law(problem)
+    assert isinstance(problem.model, MasterEquation)
+    groups = groups_of(law)
+    skeletons = with_parts(law.terms.skeleton, groups), law.jumps.skeleton
+    hermitian = problem.model.hermitian
+    form, edge, levels, filled = _forms(*skeletons, law.groups, groups, filled_by(problem.y0), window, hermitian)
+    return BlocksPlan(form, edge, skeletons, groups, filled, levels, window)
+
+
+@functools.lru_cache(maxsize=128)
+def _forms(
+    terms: Skeleton,
+    jumps: Skeleton,
+    jump_groups: tuple[int, ...],
+    groups: tuple[Group, ...],
+    state: Pattern,
+    window: int | None,
+    hermitian: bool,
+) -> tuple[PyTree, np.ndarray | None, int, tuple[tuple[int, ...], ...]]:
+    form, _, edge, levels = structure(terms, jumps, state, window)
+    if not isinstance(form, BlockPlan):
+        return form, edge, levels, ()
+    return form, edge, levels, filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
+
+
+@eqx.filter_jit
+def _run(problem: Problem, plan: BlocksPlan) -> Solution:
+    ts, model = problem.ts, problem.model
+    extra = () if problem.discontinuities is None else (problem.discontinuities,)
+    numbers, rest = eqx.partition((problem, plan, extra), eqx.is_array)
+    outside = jax.lax.stop_gradient(_law(problem).outside(*plan.skeletons))
+
+    def make(numbers: PyTree) -> intervals.Task:
+        return _task(*eqx.combine(numbers, rest))
+
+    records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
+    most = problem.max_steps
+    finished = done if most is None else done & (steps <= most)
+    stats = {
+        "method": "Tsit5 on blocks",
+        "steps": steps,
+        "levels": plan.levels,
+        "layout": plan.form.layout,
+        "reached": reached,
+    }
+    diagnostics = jax.lax.stop_gradient(worst(records["diagnostics"]))
+    limits = {**model.diagnostic_limits, "truncation": problem.atol}
+    if problem.traced and plan.window is not None:
+        diagnostics["pattern_error"] = jnp.asarray(outside)
+        limits["pattern_error"] = problem.atol
+    return as_solution(records, ts, stats, diagnostics, limits, finished)
+
+
+def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> intervals.Task:
+    law = _law(problem).patterned(*plan.skeletons)
+    knots, places = intervals.divided(problem.ts, extra)
+    fresh = jnp.zeros(knots.shape[0] - 1, bool)
+    if extra:
+        fresh = jnp.isin(*jax.lax.stop_gradient((knots[:-1], jnp.concatenate(extra).reshape(-1))))
+    grid = intervals.Grid(knots, fresh, places, fewest_steps(law.moving, knots, problem.max_step))
+    if isinstance(plan.form, WholeKet):
+        field = problem.model.generator(problem.y0)
+        return intervals.Task(field, problem.y0, grid, problem.recorder(), lambda psi: psi)
+    return _task_of_blocks(problem, plan, law, grid)
+
+
+def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: intervals.Grid) -> intervals.Task:
+    model, form = problem.model, plan.form
+    assert isinstance(model, MasterEquation)
+    field, tidy = _field(form, law, plan, model.hermitian)
+    weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
+    unit = form.operators(np.eye(form.n, dtype=problem.y0.dtype)[None])[0]
+    kept = recorder(form, weights, unit, problem)
+    at_edge = None if plan.edge is None else form.marked(plan.edge)
+
+    def record(t: ArrayLike, parts: PyTree) -> dict:
+        z = form.joined(parts)
+        found = kept(t, z)
+        if at_edge is not None:
+            leak = jnp.sum(jnp.where(at_edge, jnp.abs(form.populations(z)), 0.0))
+            found["diagnostics"]["truncation"] = jax.lax.stop_gradient(leak)
+        return found
+
+    start = form.split(jnp.asarray(form.pack(problem.y0)))
+    return intervals.Task(field, start, grid, record, tidy)
+
+
+def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
+    """The right-hand side on the parts of a state, and what keeps them Hermitian."""
+    if isinstance(form, BlockPlan):
+        field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
+    else:
+        field = law.generator(hermitian=hermitian)
+    if not hermitian:
+        return field, lambda parts: parts
+
+    def tidy(parts: PyTree) -> PyTree:
+        z = form.joined(parts)
+        return form.split((z + form.conjugated(z)) / 2)
+
+    return field, tidy

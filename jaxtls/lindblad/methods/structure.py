@@ -1,0 +1,75 @@
+"""Which form a state takes: the window of states that are reached, the sectors in it, and how products are done."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+from jaxtyping import PyTree
+
+from ..._checks import is_traced
+from ..rhs.blocked import BlockPlan
+from ..rhs.sectors import Blocks, blocks, distances
+from ..rhs.whole import WholeMatrix
+from ..storage.diagonals import Pattern
+from ..storage.family import Skeleton
+
+# A window is tried where more states than these are reached, and none is nearer than this to the farthest.
+WINDOW_LEAST = 64
+WINDOW_DISTANCE = 12
+# Elements of shifted copies that take as long as an element's share of a product with an n x n matrix, over n.
+COPY_COST = 0.5
+MOST_COPIES = 256
+MOST_ELEMENTS = 2**25
+
+
+def filled_by(rho: PyTree) -> Pattern:
+    """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
+    return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
+
+
+def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """States kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
+    reached = np.nonzero(far >= 0)[0]
+    farthest = int(np.max(far))
+    if len(reached) <= WINDOW_LEAST or farthest < WINDOW_DISTANCE:
+        return reached, None
+    target = max(3 * WINDOW_LEAST // 4, len(reached) // 8) * 2**attempt
+    within = np.cumsum(np.bincount(far[reached]))
+    radius = int(np.searchsorted(within, target))
+    if radius >= farthest - 1:
+        return reached, None
+    return np.nonzero((far >= 0) & (far <= radius))[0], far >= radius - 1
+
+
+def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeMatrix:
+    if _diagonal_pairs(jumps) * len(found.pairs) * found.size**2 > MOST_ELEMENTS:
+        # Operators without zeros: even listing the pairs would take n^4.
+        return WholeMatrix(len(found.block))
+    plan = BlockPlan.make(terms, jumps, found)
+    pairs, m, n = len(found.pairs), found.size, plan.n
+    elements = plan.terms[0].shape[0] * pairs * m * m
+    cheap = COPY_COST * plan.copies <= max(jumps.count, 1) * n**3 / 8
+    if cheap and len(plan.groups) <= MOST_COPIES and elements <= MOST_ELEMENTS:
+        return plan
+    return WholeMatrix(n)
+
+
+def _diagonal_pairs(jumps: Skeleton) -> int:
+    """How many pairs of diagonals belong to one jump, over all jumps: shifted copies at most."""
+    entries = jumps.entries()
+    found = np.unique(np.stack([entries.owner, entries.column - entries.row]), axis=1)
+    return int(np.sum(np.bincount(found[0]) ** 2)) if found.size else 0
+
+
+@functools.lru_cache(maxsize=128)
+def structure(
+    terms: Skeleton, jumps: Skeleton, filled: Pattern, window: int | None
+) -> tuple[BlockPlan | WholeMatrix, Blocks, np.ndarray | None, int]:
+    """The form, its blocks, which states are at the edge of the window, and how many are kept."""
+    n = filled.mask.shape[0]
+    far = distances(terms.entries(), jumps.entries(), n, filled.mask)
+    kept, edge = (np.nonzero(far >= 0)[0], None) if window is None else _window(far, window)
+    found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
+    form = _form(terms, jumps, found)
+    return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)

@@ -1,0 +1,112 @@
+"""The spring's Strang step for GPUs: the four parity blocks in one array, so that a step is few kernels.
+
+Levels are ordered by parity, and the change to position nodes is one block-diagonal matrix: its products with the zeros
+cost nothing where a step is bound by the bytes that it moves, and on a CPU, where they do, blocks are apart
+(`splitting`).
+"""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .hierarchy import IndexSet
+from .pairs import Pair
+from .splitting import SpringSplitting, sector_dvr
+
+
+class WholeSplitting(SpringSplitting):
+    """`SpringSplitting` on K (M, S h, S h), S sectors of h levels one behind the other."""
+
+    def __init__(self, generators, n_spins, frequency, rate, indices: IndexSet, n_levels: int):
+        super().__init__(generators, n_spins, frequency, rate, indices, n_levels)
+
+    def pack(self, y: PyTree) -> PyTree:
+        """K = Re c + Im c, levels by parity."""
+        k = self._padded(y.real + y.imag)
+        order = self._order()
+        return k[:, order][:, :, order]
+
+    def unpack(self, z: PyTree) -> PyTree:
+        """c."""
+        back = np.argsort(self._order())[: self.n_levels]
+        k = z[:, back][:, :, back]
+        kt = k.swapaxes(-1, -2)
+        return (k + kt) / 2 + 0.5j * (k - kt)
+
+    def propagators(self, h: Array) -> tuple:
+        """Phases (S h, S h) and the spins' flows (L, L, h, h)."""
+        cos, sin, flows = super().propagators(h)
+        joined = lambda a: a.transpose(0, 2, 1, 3).reshape(a.shape[0] * a.shape[2], -1)
+        return joined(cos), joined(sin), flows
+
+    def step(self, z: PyTree, propagators: tuple) -> PyTree:
+        """P(h/2) L(h) P(h/2)."""
+        cos, sin, flows = propagators
+        v = jnp.asarray(self._transform(), z.dtype)
+        z = cos * z + sin * z.swapaxes(-1, -2)
+        zt = _changed(z, v)
+        zt = _changed(self._moved(zt.swapaxes(-1, -2), zt, flows), v.T)
+        return cos * zt.swapaxes(-1, -2) + sin * zt
+
+    def size(self, z: PyTree) -> Array:
+        """Frobenius norm of the oscillator's part c_0."""
+        return jnp.sqrt(jnp.sum(z[0] ** 2))
+
+    def _padded(self, k: Array) -> Array:
+        odd = self.n_levels % self.sectors
+        return jnp.pad(k, ((0, 0), (0, odd), (0, odd)))
+
+    def _order(self) -> np.ndarray:
+        count = self.sectors
+        whole = self.n_levels + self.n_levels % count
+        return np.concatenate([np.arange(a, whole, count) for a in range(count)])
+
+    def _transform(self) -> np.ndarray:
+        blocks = sector_dvr(self.n_levels)[1]
+        sectors, h, _ = blocks.shape
+        whole = np.zeros((sectors, h, sectors, h))
+        whole[np.arange(sectors), :, np.arange(sectors)] = blocks
+        return whole.reshape(sectors * h, sectors * h)
+
+    def _moved(self, z: Array, zt: Array, flows: list[Pair]) -> Array:
+        if len(flows) == 1:
+            return _flow(z, zt, flows[0], self.sectors)
+        stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *flows)
+        tables = (stacked, jnp.asarray(self.chains), jnp.asarray(self.inverse))
+
+        def one_class(z: Array, table: tuple) -> tuple[Array, None]:
+            flow, chain, inverse = table
+            rows = jnp.pad(z, ((0, 1), (0, 0), (0, 0))).at[chain].get(mode="promise_in_bounds")
+            rows = _flow(rows, rows.swapaxes(-1, -2), flow, self.sectors)
+            return rows.reshape(-1, *rows.shape[2:]).at[inverse].get(mode="promise_in_bounds"), None
+
+        return jax.lax.scan(one_class, z, tables)[0]
+
+
+def _changed(k: Array, v: Array) -> Array:
+    """(V K V^T)^T, by products from the right alone."""
+    m, i, j = k.shape
+
+    def times(k: Array) -> Array:
+        return jnp.matmul(k.reshape(m * i, j), v.T, precision=jax.lax.Precision.HIGHEST).reshape(m, i, j)
+
+    return times(times(k).swapaxes(-1, -2))
+
+
+def _flow(z: Array, zt: Array, flow: Pair, sectors: int) -> Array:
+    """(..., L, S h, S h) through E[k, m](x, x'), the same in each block."""
+    h = flow.re.shape[-1]
+    apart = lambda a: a.reshape(*a.shape[:-2], sectors, h, sectors, h)
+    x, xt = apart(z), apart(zt)
+    re, im = (part[:, :, None, :, None, :] for part in (flow.re, flow.im))
+    terms = [
+        re[:, m] * x[..., m, :, :, :, :][..., None, :, :, :, :]
+        + im[:, m] * xt[..., m, :, :, :, :][..., None, :, :, :, :]
+        for m in range(re.shape[1])
+    ]
+    return functools.reduce(jnp.add, terms).reshape(z.shape)

@@ -1,0 +1,123 @@
+"""A linear function with a transpose of its own, as a JAX primitive: vmap of gradients and forward mode work.
+
+A derivative rule in `custom_jvp` serves jax.jvp and, transposed by JAX, jax.grad. What JAX transposes must then be
+made of bounded loops, which compute all of their turns or keep the numbers of all. Here the linear part is one
+primitive that is run by `apply` and transposed by `back`, so each mode takes the loop that is best for it.
+(`jax.custom_derivatives.linear_call` does the same, without vmap.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jaxtyping import PyTree
+
+# known numbers, linear arguments -> results; known numbers, cotangents of the results -> of the arguments.
+Linear = Callable[[PyTree, PyTree], PyTree]
+
+
+def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: tuple[Linear, Linear]) -> PyTree:
+    """apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
+
+    Arguments:
+        apply, back: functions of pytrees; what loops they use is their own affair.
+        known, moved: pytrees of arrays.
+        again: the same two in a form that JAX differentiates, for derivatives of the second order.
+
+    Returns:
+        What `apply` gives.
+
+    Example:
+        >>> triple = lambda a, x: a * x
+        >>> float(jax.grad(lambda x: linear(triple, triple, jnp.asarray(3.0), x, again=(triple, triple)))(1.0))
+        3.0
+    """
+    held, held_tree = jax.tree.flatten(known)
+    given, given_tree = jax.tree.flatten(moved)
+    out_tree = jax.tree.structure(jax.eval_shape(apply, known, moved))
+
+    def flat(f: Linear, tree: PyTree) -> Callable[..., list]:
+        parted = lambda a: (jax.tree.unflatten(held_tree, a[: len(held)]), jax.tree.unflatten(tree, a[len(held) :]))
+        return lambda *a: jax.tree.leaves(f(*parted(a)))
+
+    both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
+    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1]))
+    return jax.tree.unflatten(out_tree, found)
+
+
+class Rules(NamedTuple):
+    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form."""
+
+    known: int
+    forwards: Callable[..., list]
+    backwards: Callable[..., list]
+    smooth_forwards: Callable[..., list]
+    smooth_backwards: Callable[..., list]
+
+    def turned(self) -> Rules:
+        """Those of the transpose."""
+        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards)
+
+    def over(self, dims: Sequence[int | None]) -> Rules:
+        """Those of a batch: `dims` of the known operands, all others lead."""
+        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.known)))(*a)
+        both = many(self.forwards), many(self.backwards)
+        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards))
+
+
+def _run(*flat: Any, rules: Rules) -> list:
+    return rules.forwards(*flat)
+
+
+def _shapes(*flat: Any, rules: Rules) -> list:
+    outs = jax.eval_shape(rules.forwards, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in flat))
+    return [jax.core.ShapedArray(out.shape, out.dtype) for out in outs]
+
+
+def _transpose(cts: Sequence[Any], *flat: Any, rules: Rules) -> list:
+    outs = _shapes(*(x.aval if ad.is_undefined_primal(x) else x for x in flat), rules=rules)
+    filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, outs)]
+    found = linear_p.bind(*flat[: rules.known], *filled, rules=rules.turned())
+    wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.known :])]
+    return [None] * rules.known + wanted
+
+
+def _jvp(primals: tuple, tangents: tuple, *, rules: Rules) -> tuple:
+    count = rules.known
+    out = linear_p.bind(*primals, rules=rules)
+    if all(type(t) is ad.Zero for t in tangents[:count]):
+        moved = [ad.instantiate_zeros(t) for t in tangents[count:]]
+        return out, linear_p.bind(*primals[:count], *moved, rules=rules)
+    varied = [k for k, t in enumerate(tangents) if type(t) is not ad.Zero]
+
+    def smooth(*some: Any) -> list:
+        operands = list(primals)
+        for k, x in zip(varied, some):
+            operands[k] = x
+        return rules.smooth_forwards(*operands)
+
+    return out, jax.jvp(smooth, [primals[k] for k in varied], [tangents[k] for k in varied])[1]
+
+
+def _batched(flat: tuple, dims: tuple, *, rules: Rules) -> tuple:
+    size = next(x.shape[d] for x, d in zip(flat, dims) if d is not None)
+    # Linear arguments are all given the axis, so that the transpose has it, too.
+    placed = zip(flat[rules.known :], dims[rules.known :])
+    given = [jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
+    out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(dims[: rules.known]))
+    return out, [0] * len(out)
+
+
+linear_p = Primitive("linear_rule")
+linear_p.multiple_results = True
+linear_p.def_impl(_run)
+linear_p.def_abstract_eval(_shapes)
+ad.primitive_jvps[linear_p] = _jvp
+ad.primitive_transposes[linear_p] = _transpose
+batching.primitive_batchers[linear_p] = _batched
+mlir.register_lowering(linear_p, mlir.lower_fun(_run, multiple_results=True))

@@ -1,0 +1,77 @@
+"""One step of the Runge-Kutta pair of order 5(4) by Tsitouras, on any pytree.
+
+    y(h) = y + h sum_i b_i k_i,   error = h sum_i e_i k_i,   k_i = f(t + c_i h, y + h sum_j a_ij k_j)
+
+The last stage is the slope at the end, the first of the next step. diffrax has the pair, too; a step without its loop
+costs a few kernels, where a step of a general solver carries its controller and its interpolation along.
+
+Source: C. Tsitouras, Comput. Math. Appl. 62, 770 (2011).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, PyTree
+
+C = (0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0)
+A = (
+    (0.161,),
+    (-0.008480655492356989, 0.335480655492357),
+    (2.8971530571054935, -6.359448489975075, 4.3622954328695815),
+    (5.325864828439257, -11.748883564062828, 7.4955393428898365, -0.09249506636175525),
+    (5.86145544294642, -12.92096931784711, 8.159367898576159, -0.071584973281401, -0.028269050394068383),
+    (0.09646076681806523, 0.01, 0.4798896504144996, 1.379008574103742, -3.2900695154360807, 2.324710524099774),
+)
+# b - b*: the last row of A less that of the embedded method.
+E = (
+    0.0017800110522257714,
+    0.0008164344596567469,
+    -0.007880878010261995,
+    0.1447110071732629,
+    -0.5823571654525552,
+    0.45808210592918697,
+    -1 / 66,
+)
+
+Field = Callable[[Array, PyTree], PyTree]
+STAGES = len(C) + 1
+LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
+
+
+def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
+    """(y at the end, slope there, error) from y and its slope `first`; `times(c)` is the time of a stage at c.
+
+    Stages are turns of a loop: written out, a compiler puts one stage into the next, and each shifted copy of a state
+    computes all stages before it anew.
+    """
+
+    def stage(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
+        slopes, _ = carry
+        k, c, row = inputs
+        moved = jax.tree.map(lambda z, ks: z + h * _combined(row, ks), y, slopes)
+        found = field(times(c), moved)
+        return (jax.tree.map(lambda ks, f: ks.at[k].set(f), slopes, found), moved), None
+
+    slopes = jax.tree.map(lambda f: jnp.zeros((STAGES, *f.shape), f.dtype).at[0].set(f), first)
+    inputs = np.arange(1, STAGES), np.array(C, h.dtype), LOWER.astype(h.dtype)
+    (slopes, moved), _ = jax.lax.scan(stage, (slopes, y), inputs)
+    error = jax.tree.map(lambda ks: h * _combined(np.array(E, h.dtype), ks), slopes)
+    return moved, jax.tree.map(lambda ks: ks[-1], slopes), error
+
+
+def _combined(weights: Array | np.ndarray, slopes: Array) -> Array:
+    return jnp.tensordot(jnp.asarray(weights, slopes.dtype), slopes, 1, precision="highest")
+
+
+def size(error: PyTree, before: PyTree, after: PyTree, rtol: float, atol: float) -> Array:
+    """Root mean square of error / (atol + rtol |y|): 1 is just good enough."""
+    pairs = zip(*(jax.tree.leaves(tree) for tree in (error, before, after)))
+    total, count = jnp.zeros(()), 0
+    for e, a, b in pairs:
+        scale = atol + rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
+        total, count = total + jnp.sum(jnp.abs(e / scale) ** 2), count + e.size
+    return jnp.sqrt(total / count)

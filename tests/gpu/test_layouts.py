@@ -1,0 +1,63 @@
+"""What is laid out otherwise for a GPU gives the same numbers, here on a CPU."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxtls as jt
+from jaxtls._platform import tracing_for
+
+TS = jnp.linspace(0.0, 1.5, 4)
+
+
+def springs(classes: int, levels: int):
+    """x, x2 and their slope in gamma, of a batch."""
+
+    def one(gamma):
+        kinds = (2.0, 3.0)[:classes]
+        couplings = {"omega": jnp.ones(classes) if classes > 1 else 1.0, "splitting": jnp.array(kinds)}
+        if classes == 1:
+            couplings["splitting"] = 2.0
+        model = jt.EntropicSpring(**couplings, gamma=gamma, beta=0.5, n_spins=3, n_levels=levels, n_modes=2)
+        found = jt.evolve(model, model.coherent_state(0.8), TS, observables=["x", "x2"], save_states=True)
+        return found.observables["x"] + found.observables["x2"], found.states[-1]
+
+    gammas = jnp.array([1.0, 4.0])
+    x, states = jax.jit(jax.vmap(one))(gammas)
+    slopes = jax.jit(jax.vmap(jax.grad(lambda g: one(g)[0][-1])))(gammas)
+    return x, states, slopes
+
+
+@pytest.mark.parametrize("levels", [12, 23])
+def test_springs(levels):
+    expected = springs(1, levels)
+    with tracing_for("gpu"):
+        found = springs(1, levels)
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_slopes_of_a_glass():
+    def loss(rates):
+        glass = jt.TLSGlass(jnp.arange(1.0, 5.0), jnp.ones((4, 4)) - jnp.eye(4), rates, 0.1, 1.0)
+        return jnp.sum(glass.concurrence(jt.random_bloch_vectors(jax.random.key(0), 4), TS))
+
+    slope = jax.jit(jax.value_and_grad(loss))
+    expected = slope(jnp.full(4, 0.1))
+    with tracing_for("gpu"):
+        found = jax.jit(jax.value_and_grad(loss))(jnp.full(4, 0.1))
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("levels", [2, 6])
+def test_trajectories(levels):
+    a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
+    run = lambda: jt.trajectories(a + a.T, [a], np.eye(levels)[-1], TS, 5, jax.random.key(0), [a.T @ a, a], record=True)
+    expected = run()
+    with tracing_for("gpu"):
+        found = run()
+    assert np.array_equal(found.jumps, expected.jumps)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-9)
+    np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
