@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from . import __version__
-from .cli import cite, docs, ensemble, fit, info, reproduce
+from .cli import cite, docs, doctor, ensemble, fit, info, reproduce
 from .cli.tables import InputError
 
 
@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"jaxtls {__version__}")
     commands = top.add_subparsers(dest="command", required=True)
-    for command in (fit, reproduce, ensemble, cite, docs, info):
+    for command in (fit, reproduce, ensemble, cite, docs, info, doctor):
         command.add(commands)
     return top
 

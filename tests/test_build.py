@@ -44,6 +44,15 @@ def test_the_wheel_has_the_package_and_what_it_reads(built):
     assert sum(info.file_size for info in zipfile.ZipFile(wheel).infolist()) < 8e6
 
 
+def test_an_editable_install_lays_no_second_package(tmp_path):
+    """A folder of its name in site-packages would hide its types from mypy."""
+    wheel = pytest.importorskip("hatchling.builders.wheel")
+    pytest.importorskip("editables")
+    path = next(wheel.WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["editable"]))
+    names = zipfile.ZipFile(path).namelist()
+    assert not [name for name in names if name.startswith("jaxtls/")]
+
+
 def test_the_sdist_can_be_tested(built):
     _, sdist = built
     with tarfile.open(sdist) as archive:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +13,7 @@ from .._progress import Progress
 from ..fitting import LikelihoodFit, propagate
 from ..plot import telegraph_fit
 from .report import Quantity, Report
-from .tables import InputError, Table, read_table
+from .tables import InputError, Reading, Table, read_table
 from .telegraph_fit import VARIANTS, fit_variants, noise_only
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ DESCRIBE = {
 }
 
 
-def read(path: str | pathlib.Path) -> Table:
+def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     """The table of time and signal: T1, a frequency or a parity, one reading a row; InputError where it is unfit."""
-    table = read_table(path, ["time", "signal"], ascending=["time"], least_rows=20)
+    table = read_table(path, ["time", "signal"], ascending=["time"], least_rows=20, **reading)
     if float(np.std(table["signal"])) == 0:
         raise InputError(f"{table.name}: the column `signal` never changes.")
     return table

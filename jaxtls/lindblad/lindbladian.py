@@ -83,7 +83,8 @@ class Lindbladian(AbstractGenerator):
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
         matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
-        dtype = jnp.result_type(jnp.complex64, *(getattr(m, "values", m).dtype for m in matrices))
+        arrays = [m.values if isinstance(m, Diagonals) else m for m in matrices]
+        dtype = jnp.result_type(jnp.complex64, *(a.dtype for a in arrays))
         if not matrices:
             dtype = jnp.result_type(complex)
         constant = [term.matrix for term in h.terms if term.matrix is not None and term.envelope is None]
@@ -133,6 +134,11 @@ class Lindbladian(AbstractGenerator):
         on = entries.row == entries.column
         diagonal = zeros.at[entries.row[on]].add(values[entries.place[on]].real)
         return diagonal, zeros.at[entries.row[~on]].add(jnp.abs(values[entries.place[~on]]))
+
+    @property
+    def has_jumps(self) -> bool:
+        """True where anything dissipates, if only at rate 0."""
+        return self.jumps.count > 0 or len(self.jump_functions) > 0
 
     @property
     def is_sum(self) -> bool:

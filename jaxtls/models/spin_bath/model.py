@@ -183,6 +183,7 @@ class SpinBathOscillator(AbstractSpinBath):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
