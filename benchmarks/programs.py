@@ -161,9 +161,8 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
         return solve
 
     start = jnp.asarray(heated.PARAMETERS["coupling"]), jnp.asarray(heated.PARAMETERS["n_bar"])
-    # 93 steps, in groups of 16 of 16 of 16.
-    taken = {0: 1 / 16, 1: 1 / 16, 2: 6 / 16}
-    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1}, taken)
+    # 93 steps: our loops are one of intervals with one of steps inside, the peer's one of steps with one of outputs.
+    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1})
 
 
 def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:

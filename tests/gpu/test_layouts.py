@@ -61,3 +61,22 @@ def test_trajectories(levels):
     assert np.array_equal(found.jumps, expected.jumps)
     np.testing.assert_allclose(found.mean, expected.mean, atol=1e-9)
     np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, jt.DampedOscillator])
+def test_models_that_a_solver_moves(kind):
+    def one(x):
+        if kind is jt.DampedOscillator:
+            model = jt.DampedOscillator(1.0, 0.1 * x)
+        else:
+            model = jt.TLSHeatedOscillator(1.0, x, 0.3, 1.0, 0.2, n_levels=8)
+        found = jt.evolve(model, model.coherent_state(0.5), TS, rtol=1e-7, atol=1e-9)
+        return jnp.sum(jnp.stack([value[-1] for value in found.observables.values()]).real)
+
+    slope = jax.value_and_grad(one)
+    expected = jax.jit(slope)(0.9)
+    with tracing_for("gpu"):
+        found = jax.jit(slope)(0.9)
+        pushed = jax.jit(lambda x: jax.jvp(one, (x,), (1.0,))[1])(0.9)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(pushed, expected[1], rtol=1e-5)
