@@ -27,12 +27,12 @@ CASES = {
     "heated": "the TLS-heated oscillator against its peers",
     "engine": "Lindblad equations of the user's own: solving, gradients, batches, steady states, trajectories",
     "glass": "the glass: against NumPy and 4^N solvers, throughput, cost in N, gradients",
-    "baths": "fluctuators and baths of TLSs: against NumPy, gradients, memory",
+    "baths": "fluctuators, and a qubit among up to 10^6 TLSs: against NumPy, gradients, memory",
     "batches": "many small problems at once: springs, networks of two TLSs, glasses",
     "transformed": "inside jit, vmap and grad: chains, oscillators, drives, dense operators, beside dynamiqs",
+    "open_engine": "Bloch-Redfield, limit cycles and counting statistics, beside QuTiP",
     "measures": "states and measures: first calls beside those of the peers",
     "compiled": "the main programs compiled for a GPU that need not be there: kernels, bytes, modelled time",
-    "baths_tls": "a qubit among 10^6 TLSs: exact amplitude, Solomon populations, golden rule; NumPy at smaller sizes",
 }
 
 

@@ -1,12 +1,10 @@
 """Fluctuators against NumPy written as well: coherence of many of them, and the likelihood of a record.
 
-Baths of TLSs have their rows in `baths_tls`, where that file is there: its PARTS are run too.
+The parts about baths of TLSs stand in `baths_tls`.
 """
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -17,6 +15,7 @@ import numpy as np
 
 import jaxtls as jt
 
+from . import baths_tls
 from .harness import Row, compare, measure_together
 from .settings import Settings
 
@@ -129,6 +128,5 @@ PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "coherence": coherence,
     "likelihood": likelihood,
     "gradient": gradient,
+    **baths_tls.PARTS,
 }
-if importlib.util.find_spec("benchmarks.baths_tls") is not None:
-    PARTS |= importlib.import_module("benchmarks.baths_tls").PARTS

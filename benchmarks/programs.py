@@ -62,8 +62,8 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     ranges = ((2.0, 20.0), (80.0, 120.0), (1.8, 2.1))
     drawn = tuple(jnp.asarray(rng.uniform(*bounds, count)) for bounds in ranges)
     size = {"springs": count, "levels": levels, "modes": modes, "times": times}
-    # Four macro steps an interval, in groups of 32 of 32 of 32.
-    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 1 / 32, 3: 4 / 32})
+    # Four macro steps an interval, in groups of 32 of 32.
+    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 4 / 32})
 
 
 def pairs(count: int, times: int = 21) -> Program:
@@ -161,9 +161,8 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
         return solve
 
     start = jnp.asarray(heated.PARAMETERS["coupling"]), jnp.asarray(heated.PARAMETERS["n_bar"])
-    # 93 steps, in groups of 16 of 16 of 16.
-    taken = {0: 1 / 16, 1: 1 / 16, 2: 6 / 16}
-    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1}, taken)
+    # 93 steps: our loops are one of intervals with one of steps inside, the peer's one of steps with one of outputs.
+    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1})
 
 
 def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:

@@ -1,10 +1,12 @@
 """Every public name explains itself, and every example in a docstring runs."""
 
+import ast
 import doctest
 import importlib
 import inspect
 import pathlib
 import pkgutil
+import re
 import warnings
 
 import jax
@@ -67,3 +69,43 @@ def test_public_names_have_docstrings_with_an_example():
 
 def test_functions_of_public_rooms_have_docstrings_with_an_example():
     assert [name for name, value in ROOMS.items() if ">>>" not in (inspect.getdoc(value) or "")] == []
+
+
+# --- one dialect ------------------------------------------------------------------------------------------------------
+
+SECTIONS = ("Attributes", "Arguments", "Returns", "Raises", "Example", "Source")
+
+
+def _documented():
+    """Everything in the package that has a docstring, with its place."""
+    for path in sorted(pathlib.Path(jt.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and ast.get_docstring(node):
+                yield f"{path.name}:{node.lineno} {node.name}", node, ast.get_docstring(node)
+
+
+def test_docstrings_have_one_dialect():
+    """Sections have these names, and stand in this order."""
+    headings = re.compile(r"^(\w+):(?:$| )", re.M)
+    wrong = []
+    for place, _, text in _documented():
+        found = [name for name in headings.findall(text) if name in SECTIONS]
+        other = [name for name in re.findall(r"^(\w+):$", text, re.M) if name not in SECTIONS]
+        if other or found != sorted(found, key=SECTIONS.index):
+            wrong.append((place, other or found))
+    assert wrong == []
+
+
+def test_docstrings_that_explain_arguments_say_what_comes_back():
+    assert [
+        place
+        for place, node, text in _documented()
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and "\nArguments:\n" in text
+        and not (node.returns is None or isinstance(node.returns, ast.Constant)) and "Returns:" not in text
+        and not re.search(r"^(Yields|Returns)", text, re.M)
+    ] == []  # fmt: skip
+
+
+def test_docstrings_begin_with_sentences():
+    ends = (".", ":", "?", ")", "...")
+    assert [place for place, _, text in _documented() if not text.split("\n\n")[0].rstrip().endswith(ends)] == []

@@ -178,6 +178,9 @@ def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool = Fal
         y: (n,) complex.
         start: what `first_estimate` found.
         with_tilt: whether the gain's slope is free.
+
+    Returns:
+        The circle and "", or None and the reason.
     """
     if abs(start.position) > 0.5:
         return None, outside(span, start.position)

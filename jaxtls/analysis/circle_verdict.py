@@ -65,6 +65,9 @@ def no_resonance(circle: Circle, flat: float) -> str:
     Arguments:
         circle: as fitted.
         flat: sum of squared residuals without a resonance.
+
+    Returns:
+        A sentence; "" where there is a circle.
     """
     fit = circle.fit
     chi2 = float(fit.chi2)

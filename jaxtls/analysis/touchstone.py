@@ -26,6 +26,9 @@ def read_touchstone(name: str, text: str, n_ports: int, parameter: str) -> tuple
         n_ports: 1 for .s1p, 2 for .s2p, ...
         parameter: "S21" and the like; rows and columns count from 1.
 
+    Returns:
+        Frequencies (n,), the parameter (n,) complex, and the comments' texts.
+
     Raises:
         ValueError: naming file and line.
 

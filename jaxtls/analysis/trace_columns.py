@@ -21,6 +21,9 @@ def read_columns(name: str, text: str, parameter: str | None) -> tuple[np.ndarra
         text: its content.
         parameter: "S21" and the like, where columns of several are there; None: the only one, or S21.
 
+    Returns:
+        Frequencies (n,), the parameter (n,) complex, and the lines above.
+
     Raises:
         ValueError: naming file and line or column.
 

@@ -144,8 +144,8 @@ def glass() -> tuple[Array, Array]:
     small, bloch = TLSGlass.sample(jax.random.key(0), 3), random_bloch_vectors(jax.random.key(1), 3)
     full = small.lindbladian()
     # On the host, in double precision: what is asked is whether the device agrees.
-    start = np.asarray(full.product_state(bloch), complex)
-    whole = scipy.linalg.expm(2e-3 * np.asarray(full.matrix(), complex)) @ start.reshape(-1)
+    start = np.asarray(small.product_state(bloch)).astype(complex)
+    whole = scipy.linalg.expm(2e-3 * np.asarray(full.matrix()).astype(complex)) @ start.reshape(-1)
     pair = np.einsum("abcdbe->acde", whole.reshape((2,) * 6)).reshape(4, 4)
     return small.reduced_density_matrix(bloch, 2e-3, [0, 2]), pair
 

@@ -19,6 +19,8 @@ FORMS = ("crowley", "standard", "earnest", "power", "logarithmic", "none")
 if TYPE_CHECKING:
     from .._progress import Progress
     from .report import Report
+    from .tables import Reading as TableReading
+    from .tables import Table
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -27,6 +29,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         "fit",
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
+        epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, "
+        "its coupling and width, and a background; D of its diffusion is derived. It has no options of its own.",
         formatter_class=Help,
     )
     fit.add_argument(
@@ -36,18 +40,26 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="measured data, for a resonator also traces of S21 (.s2p, .csv, .npy); each model brings an example",
     )
     fit.add_argument("--skip-bad", action="store_true", help="leave out rows that cannot be read, and count them")
+    fit.add_argument(
+        "--column",
+        action="append",
+        type=_pair,
+        default=[],
+        metavar="OURS=THEIRS",
+        help="a column of the file by our name: T_mK=temp and the like; once for each",
+    )
     fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
     fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
-    _spring_options(fit)
-    _resonator_options(fit)
-    _other_options(fit)
+    _add_spring(fit)
+    _add_resonator(fit)
+    _add_defects(fit)
     fit.set_defaults(run=run)
 
 
-def _spring_options(fit: argparse.ArgumentParser) -> None:
+def _add_spring(fit: argparse.ArgumentParser) -> None:
     spring = fit.add_argument_group(
         "spring: columns time, x, optional x_error, x2, x2_error; frees gamma, splitting, omega"
     )
@@ -61,7 +73,7 @@ def _spring_options(fit: argparse.ArgumentParser) -> None:
     )
 
 
-def _resonator_options(fit: argparse.ArgumentParser) -> None:
+def _add_resonator(fit: argparse.ArgumentParser) -> None:
     resonator = fit.add_argument_group(
         "resonator: columns T_K, mean_photon_number, Q_internal, optional sigma_Q_internal; or T_mK, power_dBm with "
         "Q_coupling, inverse_Q_internal, sigma_inverse_Q_internal, f_r_Hz"
@@ -77,9 +89,6 @@ def _resonator_options(fit: argparse.ArgumentParser) -> None:
         "--shift",
         metavar="SHIFT.csv",
         help="fit the shift too, or alone without DATA.csv: columns T_K, fractional_frequency_shift or f_r_Hz",
-    )
-    resonator.add_argument(
-        "--column", action="append", type=_pair, default=[], metavar="OURS=THEIRS", help="T_mK=temp and the like"
     )
     resonator.add_argument(
         "--hold", action="append", type=_pair, default=[], metavar="NAME=VALUE", help="keep a parameter at a value"
@@ -104,7 +113,7 @@ def _resonator_options(fit: argparse.ArgumentParser) -> None:
     resonator.add_argument("--temperature", type=_positive, help="of traces of S21 that do not tell theirs [K]")
 
 
-def _other_options(fit: argparse.ArgumentParser) -> None:
+def _add_defects(fit: argparse.ArgumentParser) -> None:
     telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
     telegraph.add_argument(
         "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
@@ -114,10 +123,6 @@ def _other_options(fit: argparse.ArgumentParser) -> None:
         "coupling and loss, the qubit's own loss, contrast and offset"
     )
     swap.add_argument("--max-tls", type=_count, default=4, metavar="N", help="most TLSs to look for")
-    fit.add_argument_group(
-        "t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, its "
-        "coupling and width, and a background; D of its diffusion is derived"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -147,6 +152,14 @@ def run(options: argparse.Namespace) -> int:
     print(report.text())
     print("written: " + ", ".join(str(path) for path in paths))
     return 0 if report.fit.success else 1
+
+
+def _plain_reading(options: argparse.Namespace) -> TableReading:
+    return {"mapping": dict(options.column), "skip_bad": options.skip_bad}
+
+
+def _remarked(report: Report, table: Table) -> Report:
+    return dataclasses.replace(report, notes=[*report.notes, *table.remarks()])
 
 
 def _reading(options: argparse.Namespace) -> Any:
@@ -248,7 +261,7 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
 def _spring(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import spring
 
-    table = spring.read(options.data or spring.BUNDLED, options.skip_bad)
+    table = spring.read(options.data or spring.BUNDLED, **_plain_reading(options))
     report = spring.run(
         table,
         n_spins=options.n_spins,
@@ -258,31 +271,31 @@ def _spring(options: argparse.Namespace, progress: Progress) -> tuple[Report, An
         n_starts=options.starts or 1,
         progress=progress,
     )
-    return report, spring.picture(table, report)
+    return _remarked(report, table), spring.picture(table, report)
 
 
 def _telegraph(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import telegraph
 
-    table = telegraph.read(options.data or telegraph.BUNDLED)
+    table = telegraph.read(options.data or telegraph.BUNDLED, **_plain_reading(options))
     report = telegraph.run(table, fluctuators=options.fluctuators, n_starts=options.starts or 4, progress=progress)
-    return report, telegraph.picture(table, report)
+    return _remarked(report, table), telegraph.picture(table, report)
 
 
 def _swap(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import swap
 
-    table = swap.read(options.data or swap.BUNDLED)
+    table = swap.read(options.data or swap.BUNDLED, **_plain_reading(options))
     report = swap.run(table, most=options.max_tls, progress=progress)
-    return report, swap.picture(table, report)
+    return _remarked(report, table), swap.picture(table, report)
 
 
 def _t1(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import t1
 
-    table = t1.read(options.data or t1.BUNDLED)
+    table = t1.read(options.data or t1.BUNDLED, **_plain_reading(options))
     report = t1.run(table, progress=progress)
-    return report, t1.picture(table, report)
+    return _remarked(report, table), t1.picture(table, report)
 
 
 MODELS: dict[str, Callable[[argparse.Namespace, Progress], tuple[Report, Any]]] = {

@@ -54,6 +54,9 @@ def analyse(
         saturation, held, n_starts, bootstrap: as there.
         progress: where to say what is being done.
 
+    Returns:
+        What `analyse_resonator` found.
+
     Raises:
         InputError: what `analyse_resonator` refuses, in its words.
     """
@@ -73,7 +76,8 @@ def analyse(
             say=None if progress is None else progress.stage,
         )
     except ValueError as error:
-        raise InputError(str(error).replace("Argument ", "The data are refused: argument ", 1)) from None
+        words = str(error).replace("Argument `held", "Option `--hold", 1)
+        raise InputError(words.replace("Argument ", "The data are refused: argument ", 1)) from None
     if progress is not None:
         progress.done()
     return found
@@ -89,8 +93,7 @@ def report_of(
     extra = {} if moved is None else {"shift": moved.name, "shift_sha256": moved.sha256, "shift_rows": len(moved)}
     notes = [*found.notes]
     for read in filter(None, (table, shift)):
-        if read.skipped:
-            notes.append(f"{read.skipped} bad row{'s' * (read.skipped > 1)} of {read.name} left out (--skip-bad).")
+        notes += read.remarks()
     describe = dict(DESCRIBE)
     if found.form == "crowley":
         describe["critical_power"] = ("", "D of n^beta2 tanh(x) / (D T^beta1), T in K")
@@ -150,6 +153,9 @@ def analyse_groups(
         frequency: of all resonances [Hz], for a file without f_r_Hz.
         options: keyword arguments of `analyse`.
         progress: where to say what is being done.
+
+    Returns:
+        The analyses, by label, and what they say together.
 
     Raises:
         InputError: if none of the resonators can be fitted.

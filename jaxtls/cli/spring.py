@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +15,7 @@ from ..models.spring import EntropicSpring
 from ..plot import trace_fit
 from .report import Quantity, Report
 from .spring_fit import Traces, search_both, search_ring_down
-from .tables import Table, read_table
+from .tables import Reading, Table, read_table
 
 BUNDLED = pathlib.Path(__file__).parent / "data" / "spring_trace.csv"
 TRACES = ("x", "x2")
@@ -27,17 +27,17 @@ DESCRIBE = {
 }
 
 
-def read(path: str | pathlib.Path, skip_bad: bool = False) -> Table:
+def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     """The table of time, x and, where given, x_error, x2, x2_error; one sentence (InputError) where it is not fit."""
     return read_table(
         path,
         ["time", "x"],
         ["x_error", "x2", "x2_error"],
-        skip_bad=skip_bad,
         positive=["x_error", "x2_error"],
         not_negative=["time", "x2"],
         ascending=["time"],
         least_rows=5,
+        **reading,
     )
 
 
@@ -148,6 +148,6 @@ def picture(table: Table, report: Report) -> Any:
     sigma: dict[str, Any] = errors or {}
     if errors is None:
         scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
-        sigma = {name: np.full(len(table), scatter[name]) for name in names}
+        sigma = {name: jnp.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"
     return trace_fit(table["time"], data, sigma, report.fit.predicted, title=title)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import equinox as eqx
 import jax
@@ -17,8 +17,9 @@ from ..fitting import FitResult, Interval, Positive, Real, fit
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
+from .scans import Scan, misfit_notes
 from .swap_search import next_tls, weakest_seen
-from .tables import InputError, Table, read_table
+from .tables import InputError, Reading, Table, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,17 +55,21 @@ class SwapMap(eqx.Module):
         return self.offset + self.contrast * bath.swap_map(2 * math.pi * (frequencies - middle), ts, self.loss)
 
 
-def read(path: str | pathlib.Path) -> Table:
+def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     """The table of frequency_MHz, time_us, population and, where given, population_error: a row for each point.
 
     Arguments:
         path: a CSV file, rows in any order; points may be missing.
+        reading: `mapping` and `skip_bad` of `read_table`.
+
+    Returns:
+        The table, checked.
 
     Raises:
         InputError: one sentence on the first fault.
     """
     table = read_table(
-        path, [FREQUENCY, TIME, POPULATION], [ERROR], positive=[ERROR], not_negative=[TIME], least_rows=20
+        path, [FREQUENCY, TIME, POPULATION], [ERROR], positive=[ERROR], not_negative=[TIME], least_rows=20, **reading
     )
     for name, least in ((FREQUENCY, 4), (TIME, 4)):
         if len(np.unique(table[name])) < least:
@@ -106,6 +111,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         for k, f in enumerate(fits)
     ]
     best = fits[chosen]
+    word, sentence = _verdict(table, best, chosen, aic, most)
     return Report(
         title=f"swap spectroscopy: {chosen} TLS{'' if chosen == 1 else 's'} beside a qubit",
         model="swap",
@@ -115,28 +121,20 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         derived=_derived(best),
         inputs={"most TLSs": most},
         comparison=comparison,
-        verdict=_verdict(table, best, chosen, aic, most),
+        verdict=word,
+        verdict_text=sentence,
         notes=_notes(table, best),
     )
 
 
 def picture(table: Table, report: Report) -> Figure:
     """The map with the fit's contours, and what is left of it."""
-    frequencies, ts, places = _axes(table)
-    shape = len(frequencies), len(ts)
-    data, left = np.full(shape, np.nan), np.full(shape, np.nan)
-    data[places] = table[POPULATION]
-    left[places] = (table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit)
-    model = report.fit.model
-    fitted = np.asarray(model.populations(jnp.asarray(frequencies), jnp.asarray(ts)))
+    scan, model = Scan.of(table, FREQUENCY, TIME), report.fit.model
+    data = scan.filled(table[POPULATION])
+    left = scan.filled((table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit))
+    fitted = np.asarray(model.populations(jnp.asarray(scan.first), jnp.asarray(scan.second)))
     tls = np.asarray(model.frequencies)[: _count(model)]
-    return swap_fit(frequencies, ts, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
-
-
-def _axes(table: Table) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    frequencies, i = np.unique(table[FREQUENCY], return_inverse=True)
-    ts, j = np.unique(table[TIME], return_inverse=True)
-    return frequencies, ts, (i, j)
+    return swap_fit(scan.first, scan.second, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
 
 
 def _empty(table: Table) -> SwapMap:
@@ -155,8 +153,8 @@ def _count(model: SwapMap) -> int:
 
 
 def _with_one_more(table: Table, model: SwapMap) -> SwapMap:
-    frequencies, ts, rows = _axes(table)
-    base = np.asarray(model.populations(jnp.asarray(frequencies), jnp.asarray(ts)))[rows]
+    scan = Scan.of(table, FREQUENCY, TIME)
+    base = np.asarray(model.populations(jnp.asarray(scan.first), jnp.asarray(scan.second)))[scan.rows]
     found = next_tls(table[FREQUENCY], table[TIME], table[POPULATION], base, float(model.offset))
     kept = _count(model)
     tls = model.frequencies, model.couplings, model.relaxation
@@ -165,19 +163,19 @@ def _with_one_more(table: Table, model: SwapMap) -> SwapMap:
 
 
 def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
-    frequencies, ts, places = _axes(table)
-    count = _count(start)
+    scan, count = Scan.of(table, FREQUENCY, TIME), _count(start)
     progress.stage(f"fit {count} TLSs to {len(table)} points")
-    w, times = jnp.asarray(frequencies), jnp.asarray(ts)
+    w, times = jnp.asarray(scan.first), jnp.asarray(scan.second)
 
     def predict(model: SwapMap) -> Array:
-        return model.populations(w, times)[places]
+        return model.populations(w, times)[scan.rows]
 
     # A TLS outside the map is seen by the flank of its chevron alone.
-    margin = 0.25 * (frequencies[-1] - frequencies[0])
+    low, high = float(scan.first[0]), float(scan.first[-1])
+    margin = 0.25 * (high - low)
     transforms = {"loss": Positive(), "contrast": Positive(), "offset": Real()}
     if count:
-        reach = Interval(float(frequencies[0] - margin), float(frequencies[-1] + margin))
+        reach = Interval(low - margin, high + margin)
         transforms = {"frequencies": reach, "couplings": Positive(), "relaxation": Positive(), **transforms}
     sigma = jnp.asarray(table[ERROR]) if ERROR in table else None
     f = fit(progress.count(predict), start, jnp.asarray(table[POPULATION]), sigma=sigma, free=transforms,
@@ -213,22 +211,21 @@ def _derived(f: FitResult) -> dict[str, Quantity]:
     return derived
 
 
-def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> str:
+def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> tuple[str, str]:
+    """A word and its sentence."""
     model = f.model
     weakest = weakest_seen(
         table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
     )
     unseen = f"A further TLS in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
     if count == 0:
-        return f"verdict: no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
+        return "no TLS", f"no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
     more = ""
     if count == most:
         more = f" More may be there: {most} were looked for (--max-tls)."
     gain = aic[count - 1] - aic[count]
-    return (
-        f"verdict: {count} TLS{'' if count == 1 else 's'}. Without the last one the AIC is {gain:.3g} worse."
-        f"{more} {unseen}"
-    )
+    word = f"{count} TLS{'' if count == 1 else 's'}"
+    return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
 
 
 def _notes(table: Table, f: FitResult) -> list[str]:
@@ -246,12 +243,10 @@ def _notes(table: Table, f: FitResult) -> list[str]:
             notes.append(f"TLS {k} lies outside the measured frequencies: its flank alone is seen.")
         if 4 * g * longest < 1:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
-    reduced = float(f.chi2) / max(int(f.dof), 1)
-    if ERROR not in table:
-        notes.append("No error bars were given: the scatter about the fit scales the errors.")
-    elif reduced > 2:
-        notes.append(
-            f"chi²/dof = {reduced:.3g}: the model misses the data by more than their error bars; the errors are too "
-            f"small by about {math.sqrt(reduced):.2g} (a TLS that jumped between the scans would do this)."
-        )
-    return notes
+    return notes + misfit_notes(
+        f,
+        ERROR in table,
+        "the scatter about the fit scales the errors",
+        "the model misses the data by more than their error bars",
+        " (a TLS that jumped between the scans would do this)",
+    )

@@ -37,6 +37,9 @@ def next_tls(
         frequency, t, population: rows of the map, (R,).
         base: what the TLSs found so far leave, (R,), in the same units as the population.
         least: population at the end of everything (the offset).
+
+    Returns:
+        Frequency [MHz], coupling [MHz] and loss [1/us].
     """
     places = np.unique(frequency)
     longest = t.max()

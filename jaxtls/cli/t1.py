@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import equinox as eqx
 import jax
@@ -18,7 +18,8 @@ from ..models.tls_bath import TLSBath
 from ..plot import rate_fit
 from .diffusion import Diffusion
 from .report import Quantity, Report
-from .tables import InputError, Table, read_table
+from .scans import Scan, misfit_notes
+from .tables import InputError, Reading, Table, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,16 +54,20 @@ class WanderingTLS(eqx.Module):
         return self.background + jax.vmap(one)(frequencies, self.centres[which])
 
 
-def read(path: str | pathlib.Path) -> Table:
+def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     """The table of time_h, frequency_MHz, T1_us and, where given, T1_error_us: a row for each measurement.
 
     Arguments:
         path: a CSV file, rows in any order; rows of one time_h make one scan.
+        reading: `mapping` and `skip_bad` of `read_table`.
+
+    Returns:
+        The table, checked.
 
     Raises:
         InputError: one sentence on the first fault.
     """
-    table = read_table(path, [TIME, FREQUENCY, T1], [ERROR], positive=[T1, ERROR, FREQUENCY], least_rows=12)
+    table = read_table(path, [TIME, FREQUENCY, T1], [ERROR], positive=[T1, ERROR, FREQUENCY], least_rows=12, **reading)
     times, counts = np.unique(table[TIME], return_counts=True)
     if len(times) < 3:
         raise InputError(f"{table.name} holds {len(times)} different values of {TIME}, but diffusion needs three.")
@@ -98,6 +103,7 @@ def run(table: Table, *, progress: Progress | None = None) -> Report:
         "shortest T1": Quantity(1 / (peak + float(f.model.background)), None, "us", "on resonance with the TLS"),
         "longest T1": Quantity(1 / float(f.model.background), None, "us", "far from it"),
     }
+    word, sentence = _verdict(d)
     return Report(
         title=f"T1 over frequency and time: a TLS that wanders, {len(times)} scans",
         model="t1",
@@ -106,22 +112,19 @@ def run(table: Table, *, progress: Progress | None = None) -> Report:
         source={"name": table.name, "sha256": table.sha256, "rows": len(table)},
         derived=derived,
         inputs={"scans": len(times), "span [h]": float(np.ptp(times))},
-        verdict=_verdict(d),
+        verdict=word,
+        verdict_text=sentence,
         notes=_notes(table, f, d),
     )
 
 
 def picture(table: Table, report: Report) -> Figure:
     """Gamma_1(f, t) with the TLS on top, and its moves against the time between."""
-    times, j = np.unique(table[TIME], return_inverse=True)
-    frequencies, i = np.unique(table[FREQUENCY], return_inverse=True)
-    rates = np.full((len(times), len(frequencies)), np.nan)
-    rates[j, i] = 1 / table[T1]
-    f = report.fit
+    scan, f = Scan.of(table, TIME, FREQUENCY), report.fit
     return rate_fit(
-        frequencies,
-        times,
-        rates,
+        scan.second,
+        scan.first,
+        scan.filled(1 / table[T1]),
         f.model.centres,
         np.asarray(f.stderr["centres"]),
         diffusion=report.derived["D"].value,
@@ -172,11 +175,16 @@ def _start(table: Table, which: np.ndarray) -> WanderingTLS:
     return WanderingTLS(jnp.asarray(centres), *(jnp.asarray(x) for x in (coupling, width, background)))
 
 
-def _verdict(d: Diffusion) -> str:
+def _verdict(d: Diffusion) -> tuple[str, str]:
+    """A word and its sentence."""
     if d.gain > 4:
-        return f"verdict: the TLS moves. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign)."
+        return (
+            "diffusion",
+            f"the TLS moves. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign).",
+        )
     return (
-        f"verdict: no diffusion seen. D = 0 lowers 2 ln L by {d.gain:.2g} alone; D < {d.upper:.2g} MHz/sqrt(h) (95 %)."
+        "no diffusion",
+        f"no diffusion seen. D = 0 lowers 2 ln L by {d.gain:.2g} alone; D < {d.upper:.2g} MHz/sqrt(h) (95 %).",
     )
 
 
@@ -197,12 +205,10 @@ def _notes(table: Table, f: FitResult, d: Diffusion) -> list[str]:
     lost = np.asarray(f.stderr["centres"]) > np.ptp(table[FREQUENCY]) / 4
     if np.any(lost):
         notes.append(f"At {int(lost.sum())} times the TLS is not seen: the scan holds no dip there.")
-    reduced = float(f.chi2) / max(int(f.dof), 1)
-    if ERROR not in table:
-        notes.append("No error bars were given: ln T1 has unit weights, and the scatter scales the errors.")
-    elif reduced > 2:
-        notes.append(
-            f"chi²/dof = {reduced:.3g}: one Lorentzian on a constant background misses the data; the errors are too "
-            f"small by about {math.sqrt(reduced):.2g}, and D may hold other TLSs."
-        )
-    return notes
+    return notes + misfit_notes(
+        f,
+        ERROR in table,
+        "ln T1 has unit weights, and the scatter scales the errors",
+        "one Lorentzian on a constant background misses the data",
+        ", and D may hold other TLSs",
+    )

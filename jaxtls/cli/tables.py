@@ -7,6 +7,7 @@ import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 import numpy as np
 
@@ -40,10 +41,23 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
 
+    def remarks(self) -> list[str]:
+        """What a report has to say of how the table was read."""
+        if not self.skipped:
+            return []
+        return [f"{self.skipped} bad row{'s' * (self.skipped > 1)} of {self.name} left out (--skip-bad)."]
+
     def where(self, keep: np.ndarray) -> Table:
         """The same table with the rows of a boolean mask."""
         columns = {name: column[keep] for name, column in self.columns.items()}
         return replace(self, columns=columns, labels={name: label[keep] for name, label in self.labels.items()})
+
+
+class Reading(TypedDict, total=False):
+    """What the command line says of how to read a table; see `read_table`."""
+
+    mapping: Mapping[str, str]
+    skip_bad: bool
 
 
 def read_table(

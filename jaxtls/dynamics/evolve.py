@@ -247,14 +247,14 @@ def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
 class Plan(eqx.Module):
     """What `jt.plan` found; print it to see what and why.
 
-    Example:
-        >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
-        Plan: matrix exponential; exponentials of 4 x 4 matrices
-
     Attributes:
         method: the method that runs.
         settings: its sizes, terms and steps.
         chosen: the name of the method as `stats["method"]` gives it.
+
+    Example:
+        >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
+        Plan: matrix exponential; exponentials of 4 x 4 matrices
     """
 
     method: AbstractMethod

@@ -1,7 +1,7 @@
-"""Runge-Kutta steps from knot to knot, equal within an interval, as many there as the error asks for.
+"""Runge-Kutta steps from knot to knot, equal within parts of an interval, as many there as the error asks for.
 
-A run forwards looks for the number of steps of each interval as it goes: an interval whose steps were too long is done
-again. What is differentiated is the run with those numbers held fixed: forwards by a plain loop, in reverse by one that
+A run forwards looks for the steps as it goes: a part whose steps were too long is done again. What is differentiated
+is the run with those steps held fixed, as shares of their intervals: forwards by a plain loop, in reverse by one that
 keeps its states (`linear_rule` brings both under one rule).
 
 Output times and edges of the equation are knots; no step spans one, and stages are evaluated strictly inside.
@@ -11,27 +11,39 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..numerics import tsit5
 from ..numerics.linear_rule import linear
 from .stepping import Recorder
 
+Kind = Literal["lax", "checkpointed", "bounded"]
 # Fewer intervals than these are divided, so that what happens in one of few long ones is met by steps of its own.
 LEAST = 32
-# Steps of one interval beyond which a run gives up.
-MOST = 2**14
+# Steps of a part of an interval that are tried at first, and at most; parts beyond one for each interval.
+FEW, MOST = 8, 2**12
+ROOM = 2**11
 # Steps in all that a second derivative can follow.
 BOUND = 16**3
 # Bytes of states that reverse mode keeps; beyond, some are computed again.
 CHECKPOINT_BYTES = 2**24
-SAFETY, SHRINK, GROW = 0.9, 0.2, 10.0
+SAFETY, SHRINK, GROW, FRESH = 0.9, 0.2, 10.0, 25.0
+
+
+class Grid(NamedTuple):
+    """Where steps must end, and what is known of those between."""
+
+    knots: Array  # (N + 1,) ascending
+    fresh: Array  # (N,) whether the equation may jump at the start of an interval
+    places: Array  # (T,) the knot of each output
+    least: Array  # (N,) fewest steps of each interval
 
 
 class Task(eqx.Module):
@@ -39,9 +51,7 @@ class Task(eqx.Module):
 
     field: tsit5.Field
     start: PyTree
-    knots: Array  # (N + 1,) ascending
-    places: Array  # (T,) the knot of each output
-    least: Array  # (N,) fewest steps of each interval
+    grid: Grid
     record: Recorder
     tidy: Callable[[PyTree], PyTree]  # removes what rounding left, at each knot
 
@@ -68,40 +78,44 @@ def solved(
     def run(numbers: PyTree) -> tuple:
         return _searched(make(numbers), rtol, atol, order)
 
-    def held(known: tuple, kind: str) -> tuple[Callable[[PyTree], PyTree], PyTree]:
+    def held(known: tuple, kind: Kind) -> tuple[Callable[[PyTree], PyTree], PyTree]:
         """The run as a function of the numbers that can vary, and those."""
         floats, whole = eqx.partition(known[0], eqx.is_inexact_array)
         return lambda floats: _repeated(make(eqx.combine(floats, whole)), known[1], kind), floats
 
-    def pushed(known: tuple, tangents: PyTree, kind: str = "lax") -> PyTree:
+    def pushed(known: tuple, tangents: PyTree, kind: Kind = "lax") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.jvp(repeated, (floats,), (tangents,))[1]
 
-    def pulled(known: tuple, cotangents: PyTree, kind: str = "checkpointed") -> PyTree:
+    def pulled(known: tuple, cotangents: PyTree, kind: Kind = "checkpointed") -> PyTree:
         repeated, floats = held(known, kind)
         return jax.vjp(repeated, floats)[1](cotangents)[0]
 
     @run.defjvp
     def rule(primals: tuple, tangents: tuple) -> tuple:
-        records, counts, reached = run(*primals)
-        # Whole numbers do not vary; nor do the numbers of steps, which are held fixed.
+        records, pieces, reached = run(*primals)
+        # Whole numbers do not vary; nor do the steps, as shares of their intervals, which are held fixed.
         varied = jax.tree.map(lambda x, t: t if eqx.is_inexact_array(x) else None, primals[0], tangents[0])
         again = functools.partial(pushed, kind="bounded"), functools.partial(pulled, kind="bounded")
-        moved = linear(pushed, pulled, (primals[0], counts), varied, again=again)
-        still = np.zeros(counts.shape, jax.dtypes.float0)
-        return (records, counts, reached), (moved, still, jnp.zeros_like(reached))
+        moved = linear(pushed, pulled, (primals[0], pieces), varied, again=again)
+        still = jax.tree.map(_no_tangent, (pieces, reached))
+        return (records, pieces, reached), (moved, *still)
 
-    records, counts, reached = run(numbers)
-    knots = make(numbers).knots
-    return records, jnp.sum(counts), reached, reached >= knots[-1]
+    records, pieces, reached = run(numbers)
+    knots = make(numbers).grid.knots
+    return records, jnp.sum(pieces.steps), reached, reached >= knots[-1]
 
 
-def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[float], Array]:
+def _no_tangent(x: Array) -> Array | np.ndarray:
+    return jnp.zeros_like(x) if eqx.is_inexact_array(x) else np.zeros(x.shape, jax.dtypes.float0)
+
+
+def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[ArrayLike], Array]:
     """Times of the stages, kept strictly between two knots; what they vary with is left alone."""
     low, high = jax.lax.stop_gradient((low, high))
     bounds = jnp.nextafter(low, high), jnp.nextafter(high, low)
 
-    def at(c: float) -> Array:
+    def at(c: ArrayLike) -> Array:
         time = t + c * h
         still = jax.lax.stop_gradient(time)
         return time + (jnp.clip(still, *bounds) - still)
@@ -109,81 +123,134 @@ def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[float], Arr
     return at
 
 
-def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree, Array, Array]:
-    """Records, steps of each interval (0 for those that were not reached), and the time that was reached."""
-    knots, last = task.knots, task.knots.shape[0] - 1
-    outputs = task.places.shape[0]
-    slots = jnp.full(last + 1, outputs).at[task.places].set(jnp.arange(outputs))
+class Pieces(NamedTuple):
+    """Parts of intervals with equal steps, in order: the interval, where a part begins and its step as shares of it."""
+
+    interval: Array  # (P,)
+    begin: Array
+    step: Array
+    steps: Array  # 0 for parts that are not used
+    ends: Array  # whether the interval ends with it
+
+
+def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree, Pieces, Array]:
+    """Records, the parts that were walked, and the time that was reached."""
+    knots, last = task.grid.knots, task.grid.knots.shape[0] - 1
+    outputs = task.grid.places.shape[0]
+    slots = jnp.full(last + 1, outputs).at[task.grid.places].set(jnp.arange(outputs))
     first = task.record(knots[0], task.start)
     records = jax.tree.map(lambda x: jnp.zeros((outputs, *jnp.shape(x)), jnp.asarray(x).dtype), first)
     keep = lambda records, slot, found: jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, found)
+    room = last + ROOM
 
-    def attempt(carry: tuple) -> tuple:
-        k, y, h, counts, records, _ = carry
+    def attempt(carry: _Walk) -> _Walk:
+        k, y = carry.interval, carry.y
         low, high = knots[k], knots[k + 1]
-        wanted = jnp.ceil((high - low) / h - 1e-6)
-        count = jnp.clip(jnp.where(jnp.isfinite(wanted), wanted, MOST + 1), task.least[k], MOST + 1).astype(int)
-        step = (high - low) / count
+        span = high - low
+        # Behind an edge the steps before it say little; what is too long is found out by few.
+        h = jnp.where(task.grid.fresh[k] & carry.good & (carry.share == 0), FRESH * carry.h, carry.h)
+        left = 1 - carry.share
+        wanted = jnp.where(span > 0, jnp.maximum(jnp.ceil(left * span / h - 1e-6), task.grid.least[k] * left), 1.0)
+        wanted = jnp.where(jnp.isfinite(wanted), jnp.clip(wanted, 1.0, 1e15), 1e15)
+        count = jnp.minimum(wanted, carry.most).astype(int)
+        whole = count >= wanted
+        step = left / wanted
 
         def one(i: Array, inner: tuple) -> tuple:
             y, slope, worst = inner
-            times = _times(low + i * step, step, low, high)
-            after, slope, error = tsit5.step(task.field, times, step, y, slope)
+            times = _times(low + (carry.share + i * step) * span, step * span, low, high)
+            after, slope, error = tsit5.step(task.field, times, step * span, y, slope)
             return after, slope, jnp.maximum(worst, tsit5.size(error, y, after, rtol, atol))
 
-        slope = task.field(_times(low, step, low, high)(0.0), y)
+        slope = task.field(_times(low + carry.share * span, span, low, high)(0.0), y)
         moved, _, worst = jax.lax.fori_loop(0, count, one, (y, slope, jnp.zeros((), knots.dtype)))
         good = worst <= 1.0
         factor = jnp.clip(SAFETY * jnp.maximum(worst, 1e-10) ** (-1 / order), SHRINK, GROW)
-        factor = jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
-        proposed = step * factor
+        proposed = step * span * jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
         # A step that was cut short by its interval says nothing against longer ones.
-        proposed = jnp.where(good & (count == 1), jnp.maximum(h, proposed), proposed)
-        moved = task.tidy(moved)
-        moved = jax.tree.map(lambda a, b: jnp.where(good, a, b), moved, y)
-        slot = jnp.where(good, slots[k + 1], outputs)
-        records = keep(records, slot, task.record(high, moved))
-        counts = counts.at[k].set(jnp.where(good, count, counts[k]))
-        return k + good, moved, proposed, counts, records, (count <= MOST) & (good | (count < MOST))
+        proposed = jnp.where(good & (count == 1), jnp.maximum(carry.h, proposed), proposed)
+        moved = jax.tree.map(lambda a, b: jnp.where(good, a, b), task.tidy(moved), y)
+        done = good & whole
+        walked = jnp.stack([jnp.asarray(x, knots.dtype) for x in (k, carry.share, step, count, whole)])
+        place = jnp.where(good, carry.used, room)
+        return _Walk(
+            interval=k + done,
+            share=jnp.where(done, 0.0, jnp.where(good, carry.share + count * step, carry.share)),
+            y=moved,
+            h=proposed,
+            most=jnp.where(good, jnp.minimum(2 * jnp.maximum(count, FEW), MOST), FEW),
+            good=good,
+            used=carry.used + good,
+            pieces=carry.pieces.at[place].set(walked, mode="drop"),
+            records=keep(carry.records, jnp.where(done, slots[k + 1], outputs), task.record(high, moved)),
+            # Steps that rounding swallows have met a number that is not finite.
+            stuck=step * span <= 4 * jnp.finfo(knots.dtype).eps * scale,
+        )
 
-    start = (
-        jnp.zeros((), int),
-        task.start,
-        (knots[-1] - knots[0]).astype(knots.dtype),
-        jnp.zeros(last, int),
-        keep(records, slots[0], first),
-        jnp.array(True),
+    scale = jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
+    start = _Walk(
+        interval=jnp.zeros((), int),
+        share=jnp.zeros((), knots.dtype),
+        y=task.start,
+        h=knots[-1] - knots[0],
+        most=jnp.asarray(FEW),
+        good=jnp.array(True),
+        used=jnp.zeros((), int),
+        pieces=jnp.zeros((room, len(Pieces._fields)), knots.dtype),
+        records=keep(records, slots[0], first),
+        stuck=jnp.array(False),
     )
-    going = lambda carry: (carry[0] < last) & carry[-1]
-    k, _, _, counts, records, _ = jax.lax.while_loop(going, attempt, start)
-    return records, counts, knots[k]
+    # An interval of no length is no step that rounding swallows.
+    going = lambda w: (w.interval < last) & ~(w.stuck & ~w.good) & (w.used < room)
+    found = jax.lax.while_loop(going, attempt, start)
+    end = jnp.minimum(found.interval, last)
+    reached = knots[end] + found.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
+    interval, begin, step, steps, ends = found.pieces.T
+    pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
+    return found.records, pieces, reached
 
 
-def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
-    """The same run by known numbers of steps, as one loop of all steps.
+class _Walk(NamedTuple):
+    """Where a search stands: interval and share of it, state, step, most steps of a part, whether the last was good."""
+
+    interval: Array
+    share: Array
+    y: PyTree
+    h: Array
+    most: Array
+    good: Array
+    used: Array
+    pieces: Array  # rows of `Pieces`, in one array: a loop moves it as one
+    records: PyTree
+    stuck: Array
+
+
+def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:
+    """The same run by known steps, as one loop of all of them.
 
     "lax" for forward mode, "checkpointed" for reverse mode, "bounded" for both and for second derivatives.
     """
-    knots, outputs = task.knots, task.places.shape[0]
-    total, ends = jnp.sum(counts), jnp.cumsum(counts)
-    slots = jnp.full(knots.shape[0], outputs).at[task.places].set(jnp.arange(outputs))
+    knots, outputs = task.grid.knots, task.grid.places.shape[0]
+    total, ends = jnp.sum(pieces.steps), jnp.cumsum(pieces.steps)
+    slots = jnp.full(knots.shape[0], outputs).at[task.grid.places].set(jnp.arange(outputs))
     leaves, structure = jax.tree.flatten(task.start)
     states = [jnp.zeros((outputs + 1, *y.shape), y.dtype).at[slots[0]].set(y) for y in leaves]
 
     def one(carry: tuple) -> tuple:
         done, y, slope, states = carry
-        k = jnp.searchsorted(ends, done, side="right")
-        low, high, count = knots[k], knots[k + 1], counts[k]
-        i = done - (ends[k] - count)
-        step = (high - low) / count
-        times = _times(low + i * step, step, low, high)
+        p = jnp.searchsorted(ends, done, side="right")
+        k, count = pieces.interval[p], pieces.steps[p]
+        low, high = knots[k], knots[k + 1]
+        i = done - (ends[p] - count)
+        step = pieces.step[p] * (high - low)
+        times = _times(low + pieces.begin[p] * (high - low) + i * step, step, low, high)
         # The slope at the end of the last interval is not that at the start of this one where the equation jumps.
         slope = jax.lax.cond(eqxi.unvmap_any(i == 0), lambda: task.field(times(0.0), y), lambda: slope)
         after, slope, _ = tsit5.step(task.field, times, step, y, slope)
         last = i == count - 1
         tidied = task.tidy(after)
         after = jax.tree.map(lambda a, b: jnp.where(last, a, b), tidied, after)
-        slot = jnp.where(last, slots[k + 1], outputs)
+        slot = jnp.where(last & pieces.ends[p], slots[k + 1], outputs)
         # A loop that keeps its states takes these for buffers, which are no arrays.
         states = [held.at[slot].set(y) for held, y in zip(states, jax.tree.leaves(after))]
         return done + 1, after, slope, states
@@ -203,5 +270,5 @@ def _repeated(task: Task, counts: Array, kind: str) -> PyTree:
     if kind == "bounded":
         # No silent derivative of half a run.
         found = (*found[:3], [jnp.where(total <= BOUND, held, jnp.nan) for held in found[3]])
-    at_outputs = structure.unflatten([held[:-1] for held in found[3]])
-    return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.places], at_outputs))
+    at_outputs = jax.tree.unflatten(structure, [held[:-1] for held in found[3]])
+    return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.grid.places], at_outputs))

@@ -19,9 +19,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
+from .._platform import platform
+
 # Macro steps in a group of a bounded run.
 GROUP = 32
-# Above this many bytes of checkpoints whole groups are checkpointed once more.
+# Intervals that are many.
+MANY = 8
+# Above this many bytes of checkpoints whole groups are checkpointed once more. Batches, whose size is not seen here,
+# are what a GPU is for: there all are, and a group that is skipped leaves no room for its turns behind.
 CHECKPOINT_BYTES = 2**28
 # Intervals are equal where they differ by less than this share.
 EQUAL = 1e-9
@@ -133,7 +138,7 @@ def integrate_traced(
     h = jnp.diff(ts) / counts
     propagators_of = _shared(stepper, h, uniform)
     # Where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few.
-    bound = bound or GROUP ** (2 if h.shape[0] >= GROUP else 3)
+    bound = bound or GROUP ** (2 if h.shape[0] >= MANY else 3)
     z0 = stepper.pack(y0)
     repeated = _Bounded(bound, h.shape[0] * sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(z0)))
 
@@ -173,7 +178,8 @@ class _Bounded:
         depth = max(1, int(np.ceil(np.log(bound) / np.log(GROUP) - 1e-9)))
         self.lengths = [min(bound, GROUP), *[GROUP] * (depth - 1)]
         # Outermost groups first: one that is checkpointed leaves one carry an interval, and its own turns once.
-        self.checkpointed = [size * GROUP**level > CHECKPOINT_BYTES for level in range(1, depth + 1)]
+        most = CHECKPOINT_BYTES if platform() == "cpu" else 0
+        self.checkpointed = [size * GROUP**level > most for level in range(1, depth + 1)]
 
     def __call__(self, body: Callable, wanted: Callable[[tuple], Array], carry: tuple) -> tuple:
         # The checkpoint stands outside the cond: what a cond keeps for the backward pass a scan would stack, the

@@ -50,11 +50,14 @@ def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device]
     A small program is compiled first and asked for its memory. It is kept where it fits and is large enough to keep a
     device busy: compiling a large model again takes longer than a better size saves.
 
-    Args:
+    Arguments:
         compile: lanes -> batch.
         n: realizations for these devices.
         devices: they are taken to be alike.
         earlier: size of the batches of a run that is resumed; used again if it fits.
+
+    Returns:
+        The batch, compiled where that was needed to learn its memory.
     """
     kind, room = devices[0].platform, budget(devices[0])
     if earlier is not None and earlier % len(devices) == 0:

@@ -26,13 +26,16 @@ def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float 
 
     A bad part, of a full disk or a damaged block, does not stop the others: RuntimeError names it at the end.
 
-    Args:
+    Arguments:
         executor: where `job(k, caller, ticket)` runs.
         job: computes and stores part k; its answer is None or an error of its own.
         plan: what the parts do, as it looks in this process.
         store: their common folder.
         target: once the head meets it, parts that have not begun are taken back.
         tell: called when parts have come.
+
+    Returns:
+        The result over the unbroken head of parts.
     """
     program, cut = plan.program, plan.cut
     gathering = Gathering(program.leaves, target)

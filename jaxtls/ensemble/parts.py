@@ -78,7 +78,7 @@ def checked(
 class Plan:
     """What a run is to do.
 
-    Args:
+    Arguments:
         program: the traced realization.
         key: of the ensemble.
         cut: into parts; one for a plain run.
@@ -162,7 +162,7 @@ def same_run(other: Path, mine: Manifest) -> None:
 class Gathering:
     """Parts in the order of their number, through one stream: the sums of the single run, to the last bit.
 
-    Args:
+    Arguments:
         leaves: (shape, dtype) of each leaf.
         target: where the stream stops, or None.
     """
@@ -197,7 +197,7 @@ def merge(
 
     summed in the order of i. It reads all values, a block at a time, and writes nothing; parts may still be running.
 
-    Args:
+    Arguments:
         store: the path that `jt.ensemble(..., store=, part=)` or `executor=` was given; folders of several machines
             copied into one are one store. That of a plain run will do as well.
         partial: average what is there; the result says how much that is. Parts that cannot be read are left out whole,
@@ -266,7 +266,7 @@ def merge(
 class Damaged:
     """Parts that cannot be read.
 
-    Args:
+    Arguments:
         is_left_out: whether they are noted and left out; otherwise the first one's OSError goes on.
     """
 

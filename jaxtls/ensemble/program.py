@@ -83,7 +83,7 @@ def is_typed(key: Array) -> bool:
 class Program:
     """A traced realization.
 
-    Args:
+    Arguments:
         run: key -> list of leaves, without Python's part of the user's function.
         structure: of the pytree that the user's function returns.
         leaves: (shape, dtype) of each leaf, the dtype one of NumPy's own.
@@ -166,7 +166,7 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
 class Batch:
     """The compiled batch: `lanes` realizations on each of the devices, each device by itself.
 
-    Args:
+    Arguments:
         program: the traced realization.
         key: the key of the ensemble.
         devices: of this process.
@@ -235,7 +235,7 @@ def _names(paths: list[Any]) -> tuple[str, ...]:
     """Names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
     names: list[str] = []
     for path in paths:
-        parts = (str(getattr(entry, "key", getattr(entry, "name", getattr(entry, "idx", "")))) for entry in path)
+        parts = (jax.tree_util.keystr((entry,), simple=True) for entry in path)
         name = re.sub(r"[^\w.-]", "_", ".".join(parts)).lstrip("._") or "value"
         while name in (*names, "status", "zarr.json", "parts"):
             name += "_"

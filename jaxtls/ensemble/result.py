@@ -26,7 +26,7 @@ class EnsembleResult:
 
     over the n = `count` realizations that are finite, in double precision whatever the precision of x.
 
-    Args:
+    Arguments:
         mean: the pytree that the realization returns; complex where it is complex.
         std: standard deviation of one realization, same pytree, real; nan for fewer than two.
         sem: standard error of the mean, same pytree, real.
@@ -84,7 +84,7 @@ class EnsembleResult:
     def realization(self, i: int) -> PyTree[Array]:
         """Compute realization i again, also one that failed or was not part of the average.
 
-        Args:
+        Arguments:
             i: its index, from 0.
 
         Returns:

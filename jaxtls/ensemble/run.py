@@ -69,7 +69,7 @@ def ensemble(
     `client.get_executor()`, `mpi4py.futures.MPIPoolExecutor`, loky. A worker needs `store` on a file system that it
     shares with this process; `submitit` and job arrays of a cluster run `part=`, as `python -m jaxtls ensemble` does.
 
-    Args:
+    Arguments:
         realization: key -> pytree of arrays of fixed shapes (real, complex, integer or boolean). It is traced once and
             run under jit and vmap.
         key: a JAX random key, of `jax.random.key` or `jax.random.PRNGKey`.
@@ -229,7 +229,7 @@ def _ahead(begin: Callable[[int], list[Array]], starts: Iterable[int]) -> Iterat
 class Books:
     """Realizations in the order of their index, from the store or the devices, to the statistics and the store.
 
-    Args:
+    Arguments:
         stream: the statistics.
         n: realizations in all.
         store: an open store, or None.

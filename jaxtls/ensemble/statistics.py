@@ -25,7 +25,7 @@ LEAST = 64  # no early stop before: the standard error of a few realizations is 
 class Moments:
     r"""Count, means and sums of squared distances $M_2 = \sum_i |x_i - \bar x|^2$ of several arrays.
 
-    Args:
+    Arguments:
         count: number of realizations in the sums.
         mean: one array for each leaf, in double precision: float64 or complex128.
         m2: as mean, float64.
@@ -90,7 +90,7 @@ class Moments:
 class Stream:
     """Realizations in the order of their index, folded block by block, until the target is met.
 
-    Args:
+    Arguments:
         shapes: (shape, dtype) of each leaf.
         target: stop at the end of the first block, of at least `LEAST` realizations in all, with no larger standard
             error; None: never.

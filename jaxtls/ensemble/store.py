@@ -147,7 +147,7 @@ class InUse(ValueError):
 class Store:
     """An open store: one run's or one part's, locked against other processes unless it is only read.
 
-    Args:
+    Arguments:
         path: a folder of this machine's file system.
         group: the Zarr group in it.
         names: of the leaves.

@@ -32,7 +32,7 @@ class Peak(NamedTuple):
 class Settings:
     """What a search needs to know.
 
-    Args:
+    Arguments:
         longest: (n,), longest step in each unconstrained coordinate.
         atol: a search ends where the promised gain of ln L is below atol²/2: `atol` standard errors from the maximum.
         eps: round-off of the log-likelihood.

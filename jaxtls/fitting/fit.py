@@ -45,7 +45,7 @@ def fit(
     linear model promises a further decrease of chi2 below $\mathrm{atol}^2 + \mathrm{rtol}^2 \chi^2$, that is, the
     parameters stand within `atol` standard errors of the optimum.
 
-    Args:
+    Arguments:
         predict: model -> pytree of arrays like data. Compiled once a call; decorate it with `equinox.filter_jit` to
             have the compiled fit kept and used again for other data of the same shapes.
         model: any `equinox.Module` or dataclass; its values are the first start, and what is not free stays as it is.

@@ -16,7 +16,7 @@ class Identifiability:
     With D the parameters' sizes, $J D = U S V^T$ for the whitened Jacobian J: the column $V_i$ is a direction of
     relative change and $1/S_i$ its standard error.
 
-    Args:
+    Arguments:
         names: one name for each free scalar.
         values: their fitted values (n,).
         scales: D, the sizes to which changes are compared (n,).
@@ -139,7 +139,7 @@ def identify(
 ) -> Identifiability:
     r"""Singular directions of the whitened Jacobian (N, n) by physical values, in units of the parameters' sizes.
 
-    Args:
+    Arguments:
         jacobian: derivative of the residuals in units of sigma.
         names: one for each column.
         values: fitted values.
@@ -148,6 +148,9 @@ def identify(
         spread: the true standard error of the residuals in units of sigma: 1, or the root of the reduced chi2.
         noise: round-off of the residuals, in units of sigma.
         eps: relative round-off of the Jacobian.
+
+    Returns:
+        The directions with their singular values, and what the data cannot tell.
     """
     n_data, n = jacobian.shape
     scaled = jacobian * scales

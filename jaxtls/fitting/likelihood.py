@@ -31,7 +31,7 @@ class LikelihoodFit(AbstractFit):
     Errors are those of the observed information, $\mathrm{cov}^{-1} = -\partial^2 \ln L/\partial v^2$ by the physical
     parameters v at the maximum. Fields as of `FitResult`, with in place of chi2:
 
-    Args:
+    Arguments:
         log_likelihood: ln L at the maximum.
         start_log_likelihood: (n_starts,) ln L at the end of every search; -inf where a search met no finite value.
 
@@ -84,7 +84,7 @@ def fit_likelihood(
     Newton's method in unconstrained coordinates, damped. It stops where the Hessian promises a gain of ln L below
     $\mathrm{atol}^2/2$ (or below its round-off): `atol` standard errors from the maximum.
 
-    Args:
+    Arguments:
         log_likelihood: model -> ln L of the data, a real scalar, twice differentiable by JAX; the data are closed over.
             Compiled once a call; decorate it with `equinox.filter_jit` to have the compiled fit kept for further calls
             (from other starting values, say).

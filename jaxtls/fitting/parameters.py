@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -18,13 +18,20 @@ from ._hypercube import hypercube
 from .transforms import AbstractTransform, Fixed, Positive
 
 
+@runtime_checkable
+class Named(Protocol):
+    """A NamedTuple."""
+
+    _fields: tuple[str, ...]
+
+
 def field_names(node: PyTree) -> list[str]:
     """The names under which a node keeps its parts: keys of a mapping, or fields."""
     if isinstance(node, Mapping):
         return [str(name) for name in node]
     if dataclasses.is_dataclass(node):
         return [field.name for field in dataclasses.fields(node)]
-    return list(getattr(node, "_fields", ()))
+    return list(node._fields) if isinstance(node, Named) else []
 
 
 def get_field(node: PyTree, path: str) -> Any:

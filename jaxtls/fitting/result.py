@@ -20,7 +20,7 @@ class FitResult(AbstractFit):
     Errors are those of the linearised model, $\mathrm{cov} = (J^T J)^{-1}$ with J the derivative of the residuals in
     units of sigma by the physical parameters; without sigma they are scaled by the reduced chi2.
 
-    Args:
+    Arguments:
         model: the model with the fitted values put in.
         values: field name to fitted value, in the field's shape and unit.
         stderr: field name to standard error, same shape and unit; inf where the data do not fix the value, nan where

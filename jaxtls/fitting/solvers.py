@@ -44,7 +44,7 @@ class Point(NamedTuple):
 class Problem:
     """What a search needs to know.
 
-    Args:
+    Arguments:
         data: (N,).
         weight: (N,), 1 / sigma.
         longest: (n,), longest step in each unconstrained coordinate.

@@ -49,7 +49,7 @@ class AbstractTransform(eqx.Module):
 class Real(AbstractTransform):
     r"""A parameter without a bound: $v = u$.
 
-    Args:
+    Arguments:
         width: further starts fill `start ± width/2` (unit of the parameter); None: `2 |start|`, or 2 about zero.
 
     Example:
@@ -81,7 +81,7 @@ class Real(AbstractTransform):
 class Positive(AbstractTransform):
     r"""A parameter above a lower bound, on a log scale: $v = \mathrm{lower} + e^u$.
 
-    Args:
+    Arguments:
         lower: the bound, excluded (unit of the parameter).
         decades: further starts fill this many decades of `v - lower`, evenly in its logarithm, about the given start.
 
@@ -124,7 +124,7 @@ class Positive(AbstractTransform):
 class Interval(AbstractTransform):
     r"""A parameter between two bounds: $v = \mathrm{lo} + (\mathrm{hi} - \mathrm{lo}) / (1 + e^{-u})$.
 
-    Args:
+    Arguments:
         lo: lower bound, excluded (unit of the parameter).
         hi: upper bound, excluded (same unit). Further starts fill the interval evenly.
 

@@ -22,7 +22,7 @@ def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[P
     The error is infinite if the quantity depends on a combination of parameters that the data do not fix, and finite if
     it does not, even where the parameters themselves have infinite errors.
 
-    Args:
+    Arguments:
         function: model -> real number, array or pytree of them (dimension of the quantity).
         result: what `fit` or `fit_likelihood` returned.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 
 import equinox as eqx
@@ -17,6 +18,7 @@ from .foreign import as_state
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .measured import Measured
+from .schroedinger import ket_equation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
 HALF_DRIVE = 1e-6
@@ -91,7 +93,8 @@ def mesolve(
 
     Equations that do not depend on time take one matrix exponential up to 8 levels, beyond that an expansion of it
     (`dynamics.faber`) on the blocks between sectors and, outside jit and vmap or with a plan, on the window of levels
-    that the state fills. Others go to diffrax; `.stats["method"]` says which.
+    that the state fills. Matrices times functions of time take Tsit5 on the same blocks and window, other functions of
+    time diffrax. A ket without jump operators moves as a ket, as in `sesolve`. `.stats["method"]` says which.
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
@@ -127,15 +130,35 @@ def mesolve(
     ts = times("tsave", tsave)
     law = as_generator(hamiltonian, jump_ops, rates, layout)
     operators = Measured.read("exp_ops", exp_ops, law.n)
-    equation, rho = master_equation(law, as_state("rho0", rho0, law.n), operators)
+    state = as_state("rho0", rho0, law.n)
     warn_of_half_drives(law, ts)
     edges = known_edges(law, discontinuities, ts)
     wanted = ["expects"] if operators.count else {}
+    planned = evolve_options.get("plan") is not None
+    if state.ndim == 1 and isinstance(law, Lindbladian) and not (law.has_jumps or planned):
+        of_ket, psi = ket_equation(law, state, operators)
+        sol = evolve(
+            of_ket, psi, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
+        )
+        return _of_kets(sol, operators.count, law.layout)
+    equation, rho = master_equation(law, state, operators)
     sol = evolve(
         equation, rho, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
     )
     expects = sol.observables["expects"].T if operators.count else jnp.zeros((0, ts.shape[0]), rho.dtype)
     sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": law.layout, **sol.stats})
+    return MasterSolution(sol, expects)
+
+
+def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
+    """The solution of a master equation without jumps from that of its ket."""
+    states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
+    expects = sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), complex)
+    named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}
+    stats = {"layout": layout, **sol.stats}
+    sol = dataclasses.replace(
+        sol, states=states, stats=stats, diagnostics=named(sol.diagnostics), limits=named(sol.limits)
+    )
     return MasterSolution(sol, expects)
 
 

@@ -47,3 +47,10 @@ class SchroedingerEquation(AbstractModel):
 
     def stops(self, ts: Array) -> Array | None:
         return self.law.stops(ts)
+
+
+def ket_equation(law: Lindbladian, psi0: ArrayLike, operators: Measured) -> tuple[SchroedingerEquation, Array]:
+    """The equation and the ket in its type."""
+    psi = jnp.asarray(psi0)
+    psi = psi.astype(jnp.result_type(psi.dtype, law.dtype))
+    return SchroedingerEquation(law, operators, jnp.sum(jnp.abs(psi) ** 2)), psi

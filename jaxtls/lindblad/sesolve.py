@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import concrete, require, times
+from .._checks import times
 from ..dynamics.evolve import evolve, known_options
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import MasterSolution, known_edges, warn_of_half_drives
-from .schroedinger import SchroedingerEquation
+from .schroedinger import ket_equation
 
 
 def sesolve(
@@ -57,13 +56,9 @@ def sesolve(
     evolve_options = known_options(evolve_options)
     ts = times("tsave", tsave)
     law = Lindbladian(hamiltonian, [], layout=layout)
-    psi = jnp.asarray(as_state("psi0", psi0, law.n, ket=True))
-    known = concrete(psi)
-    require(known is None or bool(np.all(np.isfinite(known))), "psi0", "be finite", psi0)
-    psi = psi.astype(jnp.result_type(psi.dtype, law.dtype))
     operators = Measured.read("exp_ops", exp_ops, law.n)
+    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True), operators)
     warn_of_half_drives(law, ts)
-    equation = SchroedingerEquation(law, operators, jnp.sum(jnp.abs(psi) ** 2))
     edges = known_edges(law, discontinuities, ts)
     wanted = ["expects"] if operators.count else {}
     sol = evolve(

@@ -29,6 +29,9 @@ def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: 
         known, moved: pytrees of arrays.
         again: the same two in a form that JAX differentiates, for derivatives of the second order.
 
+    Returns:
+        What `apply` gives.
+
     Example:
         >>> triple = lambda a, x: a * x
         >>> float(jax.grad(lambda x: linear(triple, triple, jnp.asarray(3.0), x, again=(triple, triple)))(1.0))
@@ -38,31 +41,33 @@ def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: 
     given, given_tree = jax.tree.flatten(moved)
     out_tree = jax.tree.structure(jax.eval_shape(apply, known, moved))
 
-    def flat(f: Linear, tree: Any) -> Callable[..., list]:
-        return lambda *a: jax.tree.leaves(f(held_tree.unflatten(a[: len(held)]), tree.unflatten(a[len(held) :])))
+    def flat(f: Linear, tree: PyTree) -> Callable[..., list]:
+        parted = lambda a: (jax.tree.unflatten(held_tree, a[: len(held)]), jax.tree.unflatten(tree, a[len(held) :]))
+        return lambda *a: jax.tree.leaves(f(*parted(a)))
 
     both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
-    found = linear_p.bind(*held, *given, rules=Rules(*both[0], *both[1], len(held)))
+    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1]))
     return jax.tree.unflatten(out_tree, found)
 
 
 class Rules(NamedTuple):
-    """What the primitive runs, its transpose, both in differentiable form, and how many operands are known."""
+    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form."""
 
+    known: int
     forwards: Callable[..., list]
     backwards: Callable[..., list]
     smooth_forwards: Callable[..., list]
     smooth_backwards: Callable[..., list]
-    count: int
 
     def turned(self) -> Rules:
         """Those of the transpose."""
-        return Rules(self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards, self.count)
+        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards)
 
     def over(self, dims: Sequence[int | None]) -> Rules:
         """Those of a batch: `dims` of the known operands, all others lead."""
-        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.count)))(*a)
-        return Rules(*(many(f) for f in self[:4]), self.count)
+        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.known)))(*a)
+        both = many(self.forwards), many(self.backwards)
+        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards))
 
 
 def _run(*flat: Any, rules: Rules) -> list:
@@ -77,13 +82,13 @@ def _shapes(*flat: Any, rules: Rules) -> list:
 def _transpose(cts: Sequence[Any], *flat: Any, rules: Rules) -> list:
     outs = _shapes(*(x.aval if ad.is_undefined_primal(x) else x for x in flat), rules=rules)
     filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, outs)]
-    found = linear_p.bind(*flat[: rules.count], *filled, rules=rules.turned())
-    wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.count :])]
-    return [None] * rules.count + wanted
+    found = linear_p.bind(*flat[: rules.known], *filled, rules=rules.turned())
+    wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.known :])]
+    return [None] * rules.known + wanted
 
 
 def _jvp(primals: tuple, tangents: tuple, *, rules: Rules) -> tuple:
-    count = rules.count
+    count = rules.known
     out = linear_p.bind(*primals, rules=rules)
     if all(type(t) is ad.Zero for t in tangents[:count]):
         moved = [ad.instantiate_zeros(t) for t in tangents[count:]]
@@ -102,9 +107,9 @@ def _jvp(primals: tuple, tangents: tuple, *, rules: Rules) -> tuple:
 def _batched(flat: tuple, dims: tuple, *, rules: Rules) -> tuple:
     size = next(x.shape[d] for x, d in zip(flat, dims) if d is not None)
     # Linear arguments are all given the axis, so that the transpose has it, too.
-    placed = zip(flat[rules.count :], dims[rules.count :])
+    placed = zip(flat[rules.known :], dims[rules.known :])
     given = [jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
-    out = linear_p.bind(*flat[: rules.count], *given, rules=rules.over(dims[: rules.count]))
+    out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(dims[: rules.known]))
     return out, [0] * len(out)
 
 

@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+import numpy as np
+from jaxtyping import Array, ArrayLike, PyTree
 
 C = (0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0)
 A = (
@@ -37,25 +38,33 @@ E = (
 )
 
 Field = Callable[[Array, PyTree], PyTree]
+STAGES = len(C) + 1
+LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
 
 
-def step(field: Field, times: Callable[[float], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """(y at the end, slope there, error) from y and its slope `first`; `times(c)` is the time of a stage at c."""
-    slopes, moved = [first], y
-    for c, row in zip(C, A):
-        moved = jax.tree.map(lambda z, *ks, row=row: z + h * _combined(row, ks), y, *slopes)
-        # Else each product with a shifted copy would put the sum together anew.
-        moved = jax.lax.optimization_barrier(moved)
-        slopes.append(field(times(c), moved))
-    error = jax.tree.map(lambda *ks: h * _combined(E, ks), *slopes)
-    return moved, slopes[-1], error
+def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
+    """(y at the end, slope there, error) from y and its slope `first`; `times(c)` is the time of a stage at c.
+
+    Stages are turns of a loop: written out, a compiler puts one stage into the next, and each shifted copy of a state
+    computes all stages before it anew.
+    """
+
+    def stage(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
+        slopes, _ = carry
+        k, c, row = inputs
+        moved = jax.tree.map(lambda z, ks: z + h * _combined(row, ks), y, slopes)
+        found = field(times(c), moved)
+        return (jax.tree.map(lambda ks, f: ks.at[k].set(f), slopes, found), moved), None
+
+    slopes = jax.tree.map(lambda f: jnp.zeros((STAGES, *f.shape), f.dtype).at[0].set(f), first)
+    inputs = np.arange(1, STAGES), np.array(C, h.dtype), LOWER.astype(h.dtype)
+    (slopes, moved), _ = jax.lax.scan(stage, (slopes, y), inputs)
+    error = jax.tree.map(lambda ks: h * _combined(np.array(E, h.dtype), ks), slopes)
+    return moved, jax.tree.map(lambda ks: ks[-1], slopes), error
 
 
-def _combined(weights: tuple[float, ...], ks: tuple[Array, ...]) -> Array:
-    total = weights[0] * ks[0]
-    for weight, k in zip(weights[1:], ks[1:]):
-        total = total + weight * k
-    return total
+def _combined(weights: Array | np.ndarray, slopes: Array) -> Array:
+    return jnp.tensordot(jnp.asarray(weights, slopes.dtype), slopes, 1, precision="highest")
 
 
 def size(error: PyTree, before: PyTree, after: PyTree, rtol: float, atol: float) -> Array:

@@ -58,11 +58,8 @@ def rate_waterfall(
     ax.grid(False)
     norm = LogNorm(good.min(), good.max() if good.max() > good.min() else 2 * good.max()) if log else None
     shown = np.ma.masked_invalid(np.where(z > 0, z, np.nan) if log else z)
-    picture = ax.pcolormesh(f, t, shown, cmap="magma", norm=norm, shading="nearest", rasterized=True)
+    _colours(ax, f, t, shown, labels, rate_label, cmap="magma", norm=norm)
     ax.invert_yaxis()
-    ax.set_xlabel(labels[0])
-    ax.set_ylabel(labels[1])
-    ax.figure.colorbar(picture, ax=ax).set_label(rate_label)
     return ax
 
 
@@ -105,7 +102,7 @@ def swap_map(
     f, t, z = _grid(frequencies, ts, np.asarray(populations).T, "populations")
     ax = new_axes(ax, 6.4, 4.6)
     ax.grid(False)
-    picture = ax.pcolormesh(f, t, np.ma.masked_invalid(z), cmap="viridis", shading="nearest", rasterized=True)
+    _colours(ax, f, t, np.ma.masked_invalid(z), labels, value_label, cmap="viridis")
     if fitted is not None:
         _, _, curve = _grid(frequencies, ts, np.asarray(fitted).T, "fitted")
         levels = curve.min() + np.array([0.25, 0.5, 0.75]) * np.ptp(curve)
@@ -115,9 +112,6 @@ def swap_map(
         ax.plot(place, 1.02, "v", color=VERMILION, ms=7, transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xlim(f[0], f[-1])
     ax.set_ylim(t[0], t[-1])
-    ax.set_xlabel(labels[0])
-    ax.set_ylabel(labels[1])
-    ax.figure.colorbar(picture, ax=ax).set_label(value_label)
     return ax
 
 
@@ -155,11 +149,7 @@ def swap_fit(
     swap_map(frequencies, ts, populations, fitted=fitted, tls=tls, labels=labels, ax=left)
     left.set_title("data (colours) and fit (lines)", fontsize=10, pad=14)
     f, t, z = _grid(frequencies, ts, np.asarray(residuals).T, "residuals")
-    picture = right.pcolormesh(
-        f, t, np.ma.masked_invalid(z), cmap="RdBu_r", vmin=-4, vmax=4, shading="nearest", rasterized=True
-    )
-    fig.colorbar(picture, ax=right).set_label("residual / error")
-    right.set_xlabel(labels[0])
+    _colours(right, f, t, np.ma.masked_invalid(z), (labels[0], ""), "residual / error", cmap="RdBu_r", vmin=-4, vmax=4)
     right.set_title("what the fit leaves", fontsize=10, pad=14)
     if title:
         fig.suptitle(title, fontsize=11)
@@ -220,6 +210,16 @@ def rate_fit(
     if title:
         fig.suptitle(title, fontsize=11)
     return fig
+
+
+def _colours(
+    ax: Axes, f: np.ndarray, t: np.ndarray, values: np.ndarray, labels: tuple[str, str], label: str, **looks: Any
+) -> None:
+    """A map (T, W) as colours with their bar."""
+    picture = ax.pcolormesh(f, t, values, shading="nearest", rasterized=True, **looks)
+    ax.set_xlabel(labels[0])
+    ax.set_ylabel(labels[1])
+    ax.figure.colorbar(picture, ax=ax).set_label(label)
 
 
 def _records(t: np.ndarray, diffusion: float, lags: int) -> np.ndarray:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from .._checks import require, size
-
-# Inputs may be anything array-like; a wrong shape is refused by the checks below, by name, not by a type checker.
-AnyArray = ArrayLike | Sequence[Any]
 
 
 def inexact(name: str, value: object) -> Array:

@@ -209,16 +209,20 @@ def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
     empty = jnp.full(-(-n // chunk) * chunk, n, jnp.int32)
     index = empty.at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
     shapes = jax.eval_shape(lambda e: f(unpacked(e)), entries)
+    # Complex numbers a GPU would write one after the other, their parts all at once.
+    apart = lambda x: jnp.iscomplexobj(x) and platform() != "cpu"
+    stored = lambda tree: jax.tree.map(lambda x: jnp.stack([x.real, x.imag], -1) if apart(x) else x, tree)
 
     def step(carry):
         done, out = carry
         at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
         # Slots beyond the last flagged state repeat the last state and are dropped.
         part = f(unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
-        return done + 1, jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, part)
+        return done + 1, jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, stored(part))
 
-    start = (jnp.zeros((), jnp.int32), jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
-    return jax.lax.while_loop(lambda carry: carry[0] * chunk < rank[-1], step, start)[1]
+    start = (jnp.zeros((), jnp.int32), stored(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)))
+    found = jax.lax.while_loop(lambda carry: carry[0] * chunk < rank[-1], step, start)[1]
+    return jax.tree.map(lambda x, s: jax.lax.complex(x[:, 0], x[:, 1]) if x.ndim > s.ndim else x, found, shapes)
 
 
 def _flattened_vmap(f: Callable[[Entries], PyTree]) -> Callable[[Entries], PyTree]:

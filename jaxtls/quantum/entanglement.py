@@ -11,17 +11,18 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from .._checks import require
+from .._types import Numbers
 from . import _spectral, _wootters
-from ._arrays import AnyArray, as_complex, density_matrix, subsystems
+from ._arrays import as_complex, density_matrix, subsystems
 
 
-def concurrence(rho: Shaped[Array, "*batch 4 4"] | AnyArray) -> Float[Array, "*batch"]:
+def concurrence(rho: Shaped[Array, "*batch 4 4"] | Numbers) -> Float[Array, "*batch"]:
     """Concurrence of two qubits, C = max(0, s1 - s2 - s3 - s4).
 
     s are the square roots of the eigenvalues of rho rho~, rho~ = (sy ⊗ sy) rho* (sy ⊗ sy), largest first. They are
     taken as singular values of L^T (sy ⊗ sy) L with rho = L L†, which keeps the digits that the square roots lose.
 
-    Args:
+    Arguments:
         rho: density matrices (..., 4, 4); the Hermitian part is used. A trace other than one scales C with it.
 
     Returns:
@@ -51,12 +52,12 @@ def _concurrence(array: Array) -> Array:
     return _wootters.concurrence(_wootters.packed(entries.reshape(4, 4, -1))).reshape(entries.shape[2:])
 
 
-def negativity(rho: Shaped[Array, "*batch n n"] | AnyArray, dims: Sequence[int] | np.ndarray) -> Float[Array, "*batch"]:
+def negativity(rho: Shaped[Array, "*batch n n"] | Numbers, dims: Sequence[int] | np.ndarray) -> Float[Array, "*batch"]:
     """Negativity (||rho^{T_A}||_1 - 1)/2, A the first subsystem.
 
     It is minus the sum of the negative eigenvalues of the partial transpose rho^{T_A}.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) of trace one; the Hermitian part is used.
         dims: dimensions of the subsystems, at least two, product n; the first against the rest.
 

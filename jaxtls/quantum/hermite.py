@@ -10,19 +10,19 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from .._checks import real, size
-from ._arrays import AnyArray
+from .._types import Numbers
 
 # Where the recurrence grows past _BIG it is scaled down and the factor kept as a logarithm.
 _BIG = 2.0**24
 
 
-def hermite_functions(n_levels: int, x: Shaped[Array, "*batch"] | AnyArray) -> Float[Array, "*batch n"]:
+def hermite_functions(n_levels: int, x: Shaped[Array, "*batch"] | Numbers) -> Float[Array, "*batch n"]:
     """Wavefunctions phi_0 ... phi_{n-1} of the oscillator of unit mass, frequency and hbar.
 
     phi_k(x) = H_k(x) exp(-x²/2) / sqrt(2^k k! sqrt(pi)), from
     phi_{k+1} = sqrt(2/(k+1)) x phi_k - sqrt(k/(k+1)) phi_{k-1}.
 
-    Args:
+    Arguments:
         n_levels: number of functions n.
         x: points (...), in units of sqrt(hbar / (M omega)).
 

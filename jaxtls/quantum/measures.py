@@ -12,19 +12,20 @@ import numpy as np
 from jaxtyping import Array, Float, Inexact, Shaped
 
 from .._checks import require, size
+from .._types import Numbers
 from ..numerics.products import HIGHEST
 from . import _spectral
-from ._arrays import AnyArray, density_matrix, state, subsystems, trace_product
+from ._arrays import density_matrix, state, subsystems, trace_product
 
 
 def partial_trace(
-    rho: Shaped[Array, "*batch n n"] | AnyArray,
+    rho: Shaped[Array, "*batch n n"] | Numbers,
     dims: Sequence[int] | np.ndarray,
     keep: int | Sequence[int] | np.ndarray,
 ) -> Inexact[Array, "*batch k k"]:
     """Reduced density matrix of the kept subsystems, rho_A = Tr_B rho.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n), or a ket (n,), whose density matrix is then never formed.
         dims: dimensions of the subsystems, product n; the first is the slowest index.
         keep: the kept subsystems, 0 for the first; the result has them in the order listed.
@@ -50,10 +51,10 @@ def partial_trace(
     return _partial_trace(array, is_ket, sizes, tuple(kept))
 
 
-def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
+def purity(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
     """Purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
 
     Returns:
@@ -70,10 +71,10 @@ def purity(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"
     return _overlap(array, array)
 
 
-def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Array, "*batch"]:
+def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
     """Von Neumann entropy S = -Tr rho log rho, natural logarithm.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n), Hermitian; the Hermitian part is used.
 
     Returns:
@@ -93,11 +94,11 @@ def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | AnyArray) -> Float[Ar
 
 
 def relative_entropy(
-    rho: Shaped[Array, "*batch_a n n"] | AnyArray, sigma: Shaped[Array, "*batch_b n n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
         sigma: density matrices (..., n, n). Where its support misses part of rho's the value is infinite; here it is
             then a large finite number, as eigenvalues below eps² of the largest count as that.
@@ -119,11 +120,11 @@ def relative_entropy(
 
 
 def fidelity(
-    rho: Shaped[Array, "*batch_a n"] | AnyArray, sigma: Shaped[Array, "*batch_b n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n"] | Numbers, sigma: Shaped[Array, "*batch_b n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) or a ket (n,).
         sigma: the same; leading axes broadcast.
 
@@ -151,11 +152,11 @@ def fidelity(
 
 
 def trace_distance(
-    rho: Shaped[Array, "*batch_a n n"] | AnyArray, sigma: Shaped[Array, "*batch_b n n"] | AnyArray
+    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
 ) -> Float[Array, "*batch"]:
     """Trace distance ||rho - sigma||_1 / 2, between 0 and 1.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n).
         sigma: density matrices (..., n, n).
 

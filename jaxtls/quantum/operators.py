@@ -14,14 +14,15 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Complex, Inexact, Shaped
 
 from .._checks import positive, require, size
+from .._types import Numbers
 from ..numerics.products import HIGHEST
-from ._arrays import AnyArray, inexact, square, state, trace_product
+from ._arrays import inexact, square, state, trace_product
 
 
 def destroy(n_levels: int) -> Complex[Array, "n n"]:
     """Annihilation operator of an oscillator cut at `n_levels`: a|k> = sqrt(k)|k-1>.
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept, 1 or more.
 
     Returns:
@@ -43,7 +44,7 @@ def destroy(n_levels: int) -> Complex[Array, "n n"]:
 def create(n_levels: int) -> Complex[Array, "n n"]:
     """Creation operator of an oscillator cut at `n_levels`: a†|k> = sqrt(k+1)|k+1>.
 
-    Args, returns, raises, source: as `destroy`.
+    Arguments, returns, raises, source: as `destroy`.
 
     Example:
         >>> bool(jnp.all(create(5) == dag(destroy(5))))
@@ -55,7 +56,7 @@ def create(n_levels: int) -> Complex[Array, "n n"]:
 def number(n_levels: int) -> Complex[Array, "n n"]:
     """Number operator a†a = diag(0, 1, ..., n-1).
 
-    Args, returns, raises, source: as `destroy`.
+    Arguments, returns, raises, source: as `destroy`.
 
     Example:
         >>> bool(jnp.allclose(number(5), create(5) @ destroy(5)))
@@ -67,7 +68,7 @@ def number(n_levels: int) -> Complex[Array, "n n"]:
 def position(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Complex[Array, "n n"]:
     """Position x = (a + a†) / sqrt(2 M omega).
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         mass: M, scalar, in units where hbar = 1; may be traced.
         omega: angular frequency of the oscillator whose Fock states are used, scalar; may be traced.
@@ -91,7 +92,7 @@ def position(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Co
 def momentum(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Complex[Array, "n n"]:
     """Momentum p = i sqrt(M omega / 2) (a† - a).
 
-    Args, returns, raises, source: as `position`.
+    Arguments, returns, raises, source: as `position`.
 
     Example:
         >>> x, p = position(6), momentum(6)
@@ -105,7 +106,7 @@ def momentum(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Co
 def identity(n: int) -> Complex[Array, "n n"]:
     """Identity on `n` levels.
 
-    Args:
+    Arguments:
         n: dimension.
 
     Returns:
@@ -124,7 +125,7 @@ def identity(n: int) -> Complex[Array, "n n"]:
 def parity(n_levels: int) -> Complex[Array, "n n"]:
     """Parity (-1)^{a†a}, which takes x to -x and p to -p.
 
-    Args, returns, raises: as `destroy`.
+    Arguments, returns, raises: as `destroy`.
 
     Example:
         >>> parity(4).real.diagonal().tolist()
@@ -183,10 +184,10 @@ def sigma_plus() -> Complex[Array, "2 2"]:
     return jnp.asarray([[0, 1], [0, 0]], complex)
 
 
-def dag(op: Shaped[Array, "*batch m n"] | AnyArray) -> Inexact[Array, "*batch n m"]:
+def dag(op: Shaped[Array, "*batch m n"] | Numbers) -> Inexact[Array, "*batch n m"]:
     """Hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
 
-    Args:
+    Arguments:
         op: (..., m, n).
 
     Returns:
@@ -204,12 +205,12 @@ def dag(op: Shaped[Array, "*batch m n"] | AnyArray) -> Inexact[Array, "*batch n 
     return jnp.conj(jnp.swapaxes(array, -1, -2))
 
 
-def tensor(*ops: Shaped[Array, "*op"] | AnyArray) -> Inexact[Array, "*product"]:
+def tensor(*ops: Shaped[Array, "*op"] | Numbers) -> Inexact[Array, "*product"]:
     """Tensor product of operators or of kets; the first factor is the slowest index.
 
     (A ⊗ B)_{(i k),(j l)} = A_ij B_kl.
 
-    Args:
+    Arguments:
         *ops: all kets (n_i,), or all matrices (..., m_i, n_i) with leading axes that broadcast.
 
     Returns:
@@ -236,11 +237,11 @@ def _kron(a: Array, b: Array) -> Array:
 
 
 def expect(
-    op: Shaped[Array, "*batch_a n n"] | AnyArray, rho: Shaped[Array, "*batch_b n"] | AnyArray, ket: bool | None = None
+    op: Shaped[Array, "*batch_a n n"] | Numbers, rho: Shaped[Array, "*batch_b n"] | Numbers, ket: bool | None = None
 ) -> Inexact[Array, "*batch"]:
     """Expectation value Tr(op rho), or <psi|op|psi> for a ket.
 
-    Args:
+    Arguments:
         op: (..., n, n) operator.
         rho: ket (n,) or density matrices (..., n, n); leading axes broadcast against those of `op`.
         ket: True where `rho` is a batch of kets (..., n), whose shape alone could be mistaken.

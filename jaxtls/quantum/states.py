@@ -10,15 +10,16 @@ import numpy as np
 from jaxtyping import Array, Complex, Inexact, Shaped
 
 from .._checks import concrete, positive, require, size
+from .._types import Numbers
 from ..numerics.products import HIGHEST
-from ._arrays import AnyArray, as_complex, inexact, state
+from ._arrays import as_complex, inexact, state
 from .dvr import hermite_dvr
 
 
 def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
     """Number state |k> of an oscillator cut at `n_levels`.
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         k: level, 0 <= k < n_levels.
 
@@ -37,10 +38,10 @@ def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
     return jnp.asarray(np.arange(n) == level, complex)
 
 
-def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n"]:
+def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | Numbers) -> Complex[Array, "*batch n"]:
     """Coherent state, closed form in the Fock basis: c_k = exp(-|alpha|²/2) alpha^k / sqrt(k!).
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         alpha: complex amplitudes (...), dimensionless; may be traced. <x> = sqrt(2) Re alpha where M omega = hbar = 1.
 
@@ -80,10 +81,10 @@ def _coherent(n: int, amplitude: Array) -> Array:
     return as_complex(weights * _powers(amplitude / jnp.sqrt(1 + square[..., 0]), n))
 
 
-def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | AnyArray) -> Complex[Array, "*batch n n"]:
+def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | Numbers) -> Complex[Array, "*batch n n"]:
     """Thermal state of an oscillator, rho_kk proportional to (m/(1+m))^k with m the mean number.
 
-    Args:
+    Arguments:
         n_levels: number of Fock states kept.
         mean_number: m >= 0 (...), of the oscillator that is not cut, 1/(exp(beta omega) - 1); may be traced.
 
@@ -110,11 +111,11 @@ def _thermal(n: int, m: Array) -> Array:
 
 
 def to_density_matrix(
-    psi: Shaped[Array, "*state n"] | AnyArray, ket: bool | None = None
+    psi: Shaped[Array, "*state n"] | Numbers, ket: bool | None = None
 ) -> Inexact[Array, "*batch n n"]:
     """Density matrix |psi><psi| of a ket; a density matrix is returned as it is.
 
-    Args:
+    Arguments:
         psi: ket (n,) or density matrices (..., n, n).
         ket: True where `psi` is a batch of kets (..., n).
 
@@ -137,12 +138,12 @@ def _projector(psi: Array) -> Array:
     return psi[..., :, None] * psi[..., None, :].conj()
 
 
-def to_position_basis(rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | None = None) -> Inexact[Array, "*batch n"]:
+def to_position_basis(rho: Shaped[Array, "*batch n"] | Numbers, ket: bool | None = None) -> Inexact[Array, "*batch n"]:
     """State on the n Hermite nodes: V psi, or V rho V^T, with (nodes, V) = hermite_dvr(n).
 
     |amplitude_i|² is the probability of node i; divided by the quadrature weight it is the density at x_i.
 
-    Args:
+    Arguments:
         rho: ket (n,) or density matrices (..., n, n) in the Fock basis.
         ket: True where `rho` is a batch of kets (..., n).
 
@@ -164,11 +165,11 @@ def to_position_basis(rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | Non
 
 
 def from_position_basis(
-    rho: Shaped[Array, "*batch n"] | AnyArray, ket: bool | None = None
+    rho: Shaped[Array, "*batch n"] | Numbers, ket: bool | None = None
 ) -> Inexact[Array, "*batch n"]:
     """State in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
 
-    Args, returns, raises, source: as `to_position_basis`, the other way.
+    Arguments, returns, raises, source: as `to_position_basis`, the other way.
 
     Example:
         >>> psi = coherent_state(30, 1.0)
@@ -188,7 +189,7 @@ def _powers(base: Array, n: int) -> Array:
     return powers
 
 
-def _rotate(rho: AnyArray, ket: bool | None, to_nodes: bool) -> Array:
+def _rotate(rho: Numbers, ket: bool | None, to_nodes: bool) -> Array:
     array, is_ket = state("rho", rho, ket)
     matrix = hermite_dvr(array.shape[-1])[1]
     v = jnp.asarray(matrix if to_nodes else matrix.T, jnp.finfo(array.dtype).dtype).astype(array.dtype)

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from .._checks import real, require
+from .._types import Numbers
 from ..numerics.products import HIGHEST
-from ._arrays import AnyArray, as_complex, state
+from ._arrays import as_complex, state
 from .dvr import hermite_dvr
 from .hermite import hermite_functions
 
@@ -37,13 +38,13 @@ def _quadrature(n_levels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def wigner(
-    rho: Shaped[Array, "*batch n n"] | AnyArray, xs: Shaped[Array, " x"] | AnyArray, ps: Shaped[Array, " p"] | AnyArray
+    rho: Shaped[Array, "*batch n n"] | Numbers, xs: Shaped[Array, " x"] | Numbers, ps: Shaped[Array, " p"] | Numbers
 ) -> Float[Array, "*batch x p"]:
     """Wigner function W(x, p) = (1/pi) ∫ dy <x-y|rho|x+y> exp(2ipy), with x = (a+a†)/sqrt(2), p = (a-a†)/(i sqrt(2)).
 
     It integrates to Tr rho over dx dp, and the vacuum is exp(-x²-p²)/pi.
 
-    Args:
+    Arguments:
         rho: density matrices (..., n, n) in the Fock basis, Hermitian, or a ket (n,).
         xs: positions (X,), in units of sqrt(hbar/(M omega)).
         ps: momenta (P,), in units of sqrt(hbar M omega).

@@ -23,6 +23,6 @@ def test_plain_numpy_agrees():
 @pytest.mark.slow
 @pytest.mark.parametrize("part", baths_tls.PARTS)
 def test_quick_parts(part, tmp_path):
-    found = rows("baths_tls", part, tmp_path)
+    found = rows("baths", part, tmp_path)
     assert {"jaxtls", "NumPy"} <= {row["name"] for row in found}
     assert all(max(row["error"].values()) < 1e-6 for row in found if row["error"])

@@ -3,7 +3,7 @@
 import pytest
 
 from jaxtls.__main__ import main
-from jaxtls.cli import resonator_table, spring
+from jaxtls.cli import resonator_table, spring, swap, t1, telegraph
 from jaxtls.cli.tables import InputError, read_table
 
 HEADER = "time,x,x_error,x2,x2_error"
@@ -132,3 +132,21 @@ def test_bad_options_exit_2(option, capsys):
         main(["fit", "--model", "spring", *option])
     assert stopped.value.code == 2
     assert f"argument {option[0]}: '{option[1]}' must be" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", [swap, t1, telegraph])
+def test_every_model_takes_other_names_and_leaves_out_bad_rows(module, tmp_path):
+    """--column and --skip-bad are for all models: what a message advises has to work."""
+    text = module.BUNDLED.read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    header = lines[0].split(",")
+    lines[0] = ",".join(["theirs", *header[1:]])
+    lines[5] = ",".join(["oops", *lines[5].split(",")[1:]])
+    path = tmp_path / "data.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(InputError, match=f"--column {header[0]}=theirs"):
+        module.read(path)
+    with pytest.raises(InputError, match="--skip-bad"):
+        module.read(path, mapping={header[0]: "theirs"})
+    table = module.read(path, mapping={header[0]: "theirs"}, skip_bad=True)
+    assert len(table) == len(lines) - 2 and "1 bad row of data.csv" in table.remarks()[0]

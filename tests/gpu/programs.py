@@ -170,7 +170,7 @@ EQUATIONS = {
     "steady state by iteration": Program(lambda x: jt.steady_state(oscillator(x), method="iterative")),
     "steady state from a state": Program(lambda x: jt.steady_state(qubit(x), RHO)),
     "spectrum": Program(
-        lambda x: jt.spectrum(oscillator(x), jt.steady_state(oscillator(x)), A.T, A, np.linspace(-1.0, 1.0, 3))
+        lambda x: jt.spectrum(qubit(x), jt.steady_state(qubit(x)), SM.T, SM, np.linspace(-1.0, 1.0, 3))
     ),
     "spectrum of a chain": Program(
         lambda x: jt.spectrum(

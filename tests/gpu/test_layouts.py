@@ -36,3 +36,47 @@ def test_springs(levels):
         found = springs(1, levels)
     for a, b in zip(found, expected):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+def test_slopes_of_a_glass():
+    def loss(rates):
+        glass = jt.TLSGlass(jnp.arange(1.0, 5.0), jnp.ones((4, 4)) - jnp.eye(4), rates, 0.1, 1.0)
+        return jnp.sum(glass.concurrence(jt.random_bloch_vectors(jax.random.key(0), 4), TS))
+
+    slope = jax.jit(jax.value_and_grad(loss))
+    expected = slope(jnp.full(4, 0.1))
+    with tracing_for("gpu"):
+        found = jax.jit(jax.value_and_grad(loss))(jnp.full(4, 0.1))
+    for a, b in zip(found, expected):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize("levels", [2, 6])
+def test_trajectories(levels):
+    a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
+    run = lambda: jt.trajectories(a + a.T, [a], np.eye(levels)[-1], TS, 5, jax.random.key(0), [a.T @ a, a], record=True)
+    expected = run()
+    with tracing_for("gpu"):
+        found = run()
+    assert np.array_equal(found.jumps, expected.jumps)
+    np.testing.assert_allclose(found.mean, expected.mean, atol=1e-9)
+    np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, jt.DampedOscillator])
+def test_models_that_a_solver_moves(kind):
+    def one(x):
+        if kind is jt.DampedOscillator:
+            model = jt.DampedOscillator(1.0, 0.1 * x)
+        else:
+            model = jt.TLSHeatedOscillator(1.0, x, 0.3, 1.0, 0.2, n_levels=8)
+        found = jt.evolve(model, model.coherent_state(0.5), TS, rtol=1e-7, atol=1e-9)
+        return jnp.sum(jnp.stack([value[-1] for value in found.observables.values()]).real)
+
+    slope = jax.value_and_grad(one)
+    expected = jax.jit(slope)(0.9)
+    with tracing_for("gpu"):
+        found = jax.jit(slope)(0.9)
+        pushed = jax.jit(lambda x: jax.jvp(one, (x,), (1.0,))[1])(0.9)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(pushed, expected[1], rtol=1e-5)

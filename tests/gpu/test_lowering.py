@@ -6,6 +6,7 @@ compiles there, and how fast it is, `python -m benchmarks compiled` asks.
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import equinox
@@ -59,12 +60,12 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
     return off
 
 
-# Tracing a diffrax solver takes seconds each, and its derivative more.
-SHORT = ("heated oscillator", "mesolve, a driven equation")
+# Tracing a diffrax solver takes seconds each, and its derivative more. What has a derivative is part of that.
+SHORT = ("heated oscillator", "mesolve, a driven equation", "steady state of a chain")
 slow = lambda name: pytest.param(name, marks=pytest.mark.slow)
 
 
-@pytest.mark.parametrize("name", [slow(n) if p.solver and n not in SHORT else n for n, p in PUBLIC.items()])
+@pytest.mark.parametrize("name", [n if n in SHORT or not p.has_gradient else slow(n) for n, p in PUBLIC.items()])
 def test_a_program(name, checks):
     program = PUBLIC[name]
     checks(program)
@@ -112,15 +113,15 @@ def test_no_public_name_is_missing():
         # On the host by their nature: files, fits' loops, stores, pictures.
         "ResonatorAnalysis", "ResonatorGroup", "analyse_resonator", "combine_resonators", "Trace", "read_trace",
         "TraceTable", "fit_traces", "TraceFit", "fit_trace", "EnsembleResult", "ensemble", "merge", "FitResult",
-        "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "interop", "plot",
-        "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
+        "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "cite", "interop",
+        "plot", "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
         # Parameters, results and options of the others.
         "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "StrangSolver", "Fixed", "Interval",
         "Positive", "Real", "CountingStatistics", "MatrixExponential", "NetworkBalance", "TelegraphRecord",
         "DiscreteSpectralDensity", "constant_rate_moments", "discretize", "modulated", "piecewise_constant",
         "weak_coupling_rates", "expect", "fock_state", "local",
     }  # fmt: skip
-    source = (__import__("pathlib").Path(__file__).parent / "programs.py").read_text()
+    source = Path(__file__).with_name("programs.py").read_text()
     public = {name for name in vars(jt) if not name.startswith("_") and name not in vars(jt).get("__all__", ())}
     modules = {name for name in public if isinstance(getattr(jt, name), type(jt))}
     missing = {name for name in public - modules - without if f"jt.{name}" not in source}

@@ -13,7 +13,7 @@ import jaxtls as jt
 from .programs import RHO, SM, SX, SZ, TS
 from .singles import numbers
 
-# One program a model, and the largest error that it may have, over its largest number.
+# One program a model, and the largest error that it may have, over its largest numbers.
 MODELS = {
     "mesolve, a constant equation": 1e-5,
     "sesolve": 1e-5,
@@ -54,9 +54,12 @@ def singles(tmp_path_factory):
 def test_a_model_in_single_precision(name, singles):
     assert not isinstance(singles[name], str), singles[name]
     assert {leaf.dtype for leaf in singles[name]} <= {np.dtype("float32"), np.dtype("complex64")}
-    for single, double in zip(singles[name], numbers(name), strict=True):
+    expected = numbers(name)
+    # What is small beside a model's other numbers is known to their rounding.
+    scale = 0.1 * max(np.max(np.abs(double)) for double in expected)
+    for single, double in zip(singles[name], expected, strict=True):
         assert np.all(np.isfinite(single))
-        assert np.max(np.abs(single - double)) <= MODELS[name] * np.max(np.abs(double)) + 1e-30
+        assert np.max(np.abs(single - double)) <= MODELS[name] * max(scale, np.max(np.abs(double)))
 
 
 @pytest.mark.filterwarnings("ignore:rtol")

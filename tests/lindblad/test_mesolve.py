@@ -113,7 +113,7 @@ def test_pulses_are_hit():
     known = jt.mesolve(jt.piecewise_constant([50.0, 50.1], [strength], SX), [], DOWN, ts, [SM.T @ SM])
     for sol in (called, known):
         assert_allclose(sol.expects[0, -1], 1.0, atol=1e-5)
-    assert int(known.stats["steps"]) < 60
+    assert int(known.stats["steps"]) < 300
 
 
 @pytest.mark.parametrize("edge", [0.0, 0.5])
@@ -182,8 +182,8 @@ def test_nothing_is_traced_again_when_only_numbers_change():
         return count
 
     first = run(1.0)
-    # Checking the arguments calls the envelope once.
-    assert run(1.5) == first + 1
+    # Checking the arguments calls the envelope once, and so does asking whether it is complex.
+    assert run(1.5) == first + 2
 
 
 def test_single_precision_is_warned_of_and_works():

@@ -143,6 +143,7 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
         "fidelity": (jt.fidelity, {"rho": RHO, "sigma": np.eye(2) / 2}),
         "wigner": (jt.wigner, {"rho": RHO, "xs": TS, "ps": TS}),
         "TLSGlass.concurrence": (glass.concurrence, {"bloch": BLOCH, "ts": TS}),
+        "TLSGlass.product_state": (glass.product_state, {"bloch": BLOCH}),
         "TLSGlass.pair_density_matrices": (glass.pair_density_matrices, {"bloch": BLOCH, "ts": TS}),
         "TLSGlass.reduced_density_matrix": (glass.reduced_density_matrix, {"bloch": BLOCH, "t": 0.1, "sites": (0, 1)}),
         "TLSGlass.half_system_entropy": (

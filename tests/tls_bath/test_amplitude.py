@@ -99,8 +99,8 @@ def test_gradients(gamma):
         return jnp.sum(jnp.abs(b.amplitude(x[6], ts, relaxation=x[7])) ** 2 * jnp.arange(1.0, 4.0))
 
     x = jnp.array([5.0, 5.6, 0.3, 0.2, 0.0, 0.1, 5.0, 0.05])
-    reverse, forward = jax.grad(f)(x), jax.jacfwd(f)(x)
-    h = 1e-5 * np.eye(8)
+    reverse, forward = jax.jit(jax.grad(f))(x), jax.jit(jax.jacfwd(f))(x)
+    f, h = jax.jit(f), 1e-5 * np.eye(8)
     # no negative loss: one-sided where it is 0
     one_sided = [(-3 * f(x) + 4 * f(x + e) - f(x + 2 * e)) / 2e-5 for e in h]
     two_sided = [one_sided[i] if x[i] == gamma == 0 else (f(x + e) - f(x - e)) / 2e-5 for i, e in enumerate(h)]

@@ -51,6 +51,9 @@ def profile(
         name: of the parameter, one of the free ones.
         error: its relative standard error, to choose the first steps.
         unit: the rise of chi2 that counts as one standard error (above 1 where errors are scaled).
+
+    Returns:
+        The profile: values of the parameter and the least chi2 at each.
     """
     column, rest = NAMES.index(name), tuple(other for other in free if other != name)
     best = float(optimum.values[column])

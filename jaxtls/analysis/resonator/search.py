@@ -213,6 +213,9 @@ class Searcher:
             free: names.
             starts: (S, 8) physical values.
             sigma: (N,) or (S, N) error bars; by default the searcher's own.
+
+        Returns:
+            The optima, one for each start, in their order.
         """
         bars = np.broadcast_to(self.sigma if sigma is None else sigma, (len(starts), len(self.data)))
         found: list[Optimum] = []

@@ -31,6 +31,9 @@ def judge(
         limit: where its profile has risen by two standard errors above it, None if nowhere.
         share: of the loss of the coldest, weakest row that TLSs of that limit would make.
 
+    Returns:
+        The verdict: a word, its sentence, and a limit where one is due.
+
     Example:
         >>> judge(400.0, 1.1, 0.99, 1e-6, 1.2e-6, 0.8).word
         'TLS'

@@ -18,6 +18,7 @@ from ..._checks import is_traced
 from ..model import AbstractModel
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
+from . import plain_steps
 from .base import AbstractMethod, AbstractPlan
 
 # One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
@@ -292,6 +293,9 @@ class Diffrax(AbstractMethod):
         if plan.levels is not None:
             model, y0 = model.resized(y0, (plan.levels,))
         adjoint = self.adjoint
+        untouched = (self.solver, adjoint, self.stepsize_controller, self.dt0) == (None,) * 4
+        if untouched and plan.levels is None and problem.rtol > 1e-8 and plain_steps.fits(problem):
+            return plain_steps.run(problem)
         if adjoint is None and not problem.traced and not model.closes_over and problem.named:
             # Nothing of the user's runs inside, so nothing can be differentiated.
             adjoint = QUICKEST_TO_COMPILE

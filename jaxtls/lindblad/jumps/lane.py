@@ -167,15 +167,8 @@ class Motion(eqx.Module):
         psi = jnp.where(forward | jump, made.end / size, lane.psi)
         slope = jnp.where(forward, made.slope / size, lane.slope)
         rate = jnp.where(forward, rates[-1], lane.rate)
-        kept: tuple[Array, ...] = (psi, slope, rate, lane.threshold, jnp.full((), -1, int))
-        if not self.loss.is_empty or p.edges is not None:
-            before = kept
-            anew = lambda: self.anew(seed, lane.jumps, jump, behind, t, before)
-            # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all; of a GPU
-            # the host would have to look at it, which takes longer.
-            branch = lambda: jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: before)
-            kept = branch() if platform() == "cpu" else anew()
-        psi, slope, rate, threshold, channel = kept
+        kept = psi, slope, rate, lane.threshold, jnp.full((), -1, int)
+        psi, slope, rate, threshold, channel = self.renewed(seed, lane.jumps, jump, behind, t, kept)
 
         # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
         held = accurate & (dt < lane.h) & (dt < cap)
@@ -208,6 +201,17 @@ class Motion(eqx.Module):
         if not self.loss.is_empty:
             ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
         return gain, jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
+
+    def renewed(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple:
+        """`anew` where there is something that may jump."""
+        if self.loss.is_empty and self.problem.edges is None:
+            return kept
+        anew = lambda: self.anew(seed, jumps, jump, behind, t, kept)
+        # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all; of a GPU the
+        # host would have to look at it, which takes longer.
+        if platform() != "cpu":
+            return anew()
+        return jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
 
     def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
         """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""

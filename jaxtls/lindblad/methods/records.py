@@ -18,6 +18,9 @@ def recorder(form: PyTree, weights: ArrayLike | None, unit: ArrayLike, problem: 
         form: a `BlockPlan` or `WholeMatrix`.
         weights: of the operators to record where they are constant, else None.
         unit: of the trace.
+
+    Returns:
+        The function that a run calls at each of its times.
     """
     model = problem.model
     assert isinstance(model, MasterEquation)

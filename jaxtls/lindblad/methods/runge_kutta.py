@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -19,6 +20,7 @@ from ..lindbladian import Lindbladian
 from ..pulses import fewest_steps
 from ..rhs.blocked import BlockPlan
 from ..rhs.moving import Group, MovingField, filled_arrays, groups_of, with_parts
+from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from .records import recorder
@@ -61,12 +63,17 @@ class RungeKutta(AbstractMethod):
     def refusal(self, problem: Problem) -> str | None:
         """It wants matrices times functions of time."""
         model = problem.model
-        if isinstance(model, MasterEquation) and isinstance(model.law, Lindbladian) and model.law.is_sum:
+        known = isinstance(model, MasterEquation | SchroedingerEquation) and isinstance(model.law, Lindbladian)
+        if known and _law(problem).is_sum:
             return None
         return "be a diffrax solver where operators are functions of time themselves"
 
     def plan(self, problem: Problem) -> BlocksPlan:
-        """The first window; structure alone where numbers are traced."""
+        """The first window; structure alone where numbers are traced. Kets are taken whole."""
+        if isinstance(problem.model, SchroedingerEquation):
+            law = _law(problem)
+            skeletons = law.terms.skeleton, law.jumps.skeleton
+            return BlocksPlan(WholeKet(law.layout), None, skeletons, (), (), law.n)
         return _planned(problem, None if problem.traced else 0)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
@@ -83,8 +90,15 @@ class RungeKutta(AbstractMethod):
         return _planned(problem, plan.window + 1)
 
 
+class WholeKet(eqx.Module):
+    """The form of a ket: itself."""
+
+    layout: str = eqx.field(static=True)
+
+
 def _law(problem: Problem) -> Lindbladian:
-    assert isinstance(problem.model, MasterEquation) and isinstance(problem.model.law, Lindbladian)
+    assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
+    assert isinstance(problem.model.law, Lindbladian)
     return problem.model.law
 
 
@@ -109,16 +123,14 @@ def _forms(
     hermitian: bool,
 ) -> tuple[PyTree, np.ndarray | None, int, tuple[tuple[int, ...], ...]]:
     form, _, edge, levels = structure(terms, jumps, state, window)
-    filled = ()
-    if isinstance(form, BlockPlan):
-        filled = filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
-    return form, edge, levels, filled
+    if not isinstance(form, BlockPlan):
+        return form, edge, levels, ()
+    return form, edge, levels, filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
 
 
 @eqx.filter_jit
 def _run(problem: Problem, plan: BlocksPlan) -> Solution:
     ts, model = problem.ts, problem.model
-    assert isinstance(model, MasterEquation)
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, plan, extra), eqx.is_array)
     outside = jax.lax.stop_gradient(_law(problem).outside(*plan.skeletons))
@@ -145,17 +157,28 @@ def _run(problem: Problem, plan: BlocksPlan) -> Solution:
 
 
 def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> intervals.Task:
-    model, form = problem.model, plan.form
-    assert isinstance(model, MasterEquation)
     law = _law(problem).patterned(*plan.skeletons)
     knots, places = intervals.divided(problem.ts, extra)
+    fresh = jnp.zeros(knots.shape[0] - 1, bool)
+    if extra:
+        fresh = jnp.isin(*jax.lax.stop_gradient((knots[:-1], jnp.concatenate(extra).reshape(-1))))
+    grid = intervals.Grid(knots, fresh, places, fewest_steps(law.moving, knots, problem.max_step))
+    if isinstance(plan.form, WholeKet):
+        field = problem.model.generator(problem.y0)
+        return intervals.Task(field, problem.y0, grid, problem.recorder(), lambda psi: psi)
+    return _task_of_blocks(problem, plan, law, grid)
+
+
+def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: intervals.Grid) -> intervals.Task:
+    model, form = problem.model, plan.form
+    assert isinstance(model, MasterEquation)
     field, tidy = _field(form, law, plan, model.hermitian)
     weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
     unit = form.operators(np.eye(form.n, dtype=problem.y0.dtype)[None])[0]
     kept = recorder(form, weights, unit, problem)
     at_edge = None if plan.edge is None else form.marked(plan.edge)
 
-    def record(t: Array, parts: PyTree) -> dict:
+    def record(t: ArrayLike, parts: PyTree) -> dict:
         z = form.joined(parts)
         found = kept(t, z)
         if at_edge is not None:
@@ -163,14 +186,14 @@ def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> inter
             found["diagnostics"]["truncation"] = jax.lax.stop_gradient(leak)
         return found
 
-    least = fewest_steps(law.moving, knots, problem.max_step)
-    return intervals.Task(field, form.split(jnp.asarray(form.pack(problem.y0))), knots, places, least, record, tidy)
+    start = form.split(jnp.asarray(form.pack(problem.y0)))
+    return intervals.Task(field, start, grid, record, tidy)
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
     """The right-hand side on the parts of a state, and what keeps them Hermitian."""
     if isinstance(form, BlockPlan):
-        field = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
+        field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
         field = law.generator(hermitian=hermitian)
     if not hermitian:

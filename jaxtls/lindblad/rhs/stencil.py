@@ -31,6 +31,9 @@ def shifted_sum(weights: Sequence[Any], back: Sequence[Any], z: Any, shifts: Shi
         back: `moved(weights, shifts)`.
         z: (..., m, m); leading axes broadcast against those of the weights.
         shifts: K of (rows, columns).
+
+    Returns:
+        The sum, of the shape of z.
     """
     return shifted_sum_p.bind(*weights, *back, z, shifts=shifts)
 

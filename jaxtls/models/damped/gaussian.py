@@ -84,6 +84,9 @@ class GaussianOscillator(AbstractModel):
             mean_number: n_bar >= 0; Var x = (hbar/(m omega)) (n_bar + 1/2).
             alpha: <x> = sqrt(2 hbar/(m omega)) Re alpha, <v> = omega sqrt(2 hbar/(m omega)) Im alpha.
 
+        Returns:
+            A state for `evolve` and `solution`.
+
         Example:
             >>> g = DampedOscillator(omega=1.0, damping=0.1).gaussian
             >>> g.thermal_state(1.0).var_x.item()

@@ -111,6 +111,9 @@ class AbstractJosephsonQubit(eqx.Module):
         Arguments:
             options: `n_levels`, `basis`, `force` [1/s, energy in hbar] of `DampedOscillator`.
 
+        Returns:
+            The oscillator, in SI units with hbar = 1.
+
         Example:
             >>> qubit = jt.PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=5e-7)
             >>> p = qubit.oscillator().transition_probabilities(jnp.linspace(0.0, 1e-9, 3), n_max=2)

@@ -101,6 +101,9 @@ class DampedOscillator(AbstractDampedOscillator):
             ts: times, any shape; a scalar or (T,) ascending from a time >= 0 where the damping is a
                 function.
 
+        Returns:
+            lambda, of the shape of ts.
+
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=lambda t: 0.2 * t)
             >>> f"{d.contraction(jnp.array([1.0, 3.0]))[1]:.6f}"
@@ -237,6 +240,9 @@ class DampedOscillator(AbstractDampedOscillator):
         Arguments:
             ts, initial: as for `transition_probabilities`; n is `initial`.
 
+        Returns:
+            The mean energy, of the shape of ts [energy].
+
         Example:
             >>> f"{DampedOscillator(omega=1.0, damping=1.0).mean_energy(2.0):.4f}"  # e^-4 (1/2)(1 + 8)
             '0.0824'
@@ -305,6 +311,9 @@ class DampedOscillator(AbstractDampedOscillator):
             n: level, an int >= 0.
             alpha: complex amplitude, a scalar.
 
+        Returns:
+            A state for `evolve`, of `n_levels` amplitudes.
+
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=0.1)
             >>> f"{d.observables['x'](d.displaced_state(2, 1.0)):.6f}"
@@ -368,4 +377,5 @@ class DampedOscillator(AbstractDampedOscillator):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-4, "truncation": 1e-6}

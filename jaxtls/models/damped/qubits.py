@@ -71,6 +71,7 @@ class PhaseQubit(AbstractJosephsonQubit):
             )
 
     def expansion(self) -> Expansion:
+        """The potential about the point that `expand_about` names."""
         ratio = self.bias_current / self.critical_current
         if self.expand_about == "zero":
             return Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
@@ -135,6 +136,7 @@ class FluxQubit(AbstractJosephsonQubit):
         return self.inductance * (self.critical_current / REDUCED_FLUX_QUANTUM)
 
     def expansion(self) -> Expansion:
+        """The potential about the point that `expand_about` names."""
         beta, applied = self.screening, 2 * jnp.pi * self.flux
         if self.expand_about == "zero":
             phase = applied / (1 + beta)

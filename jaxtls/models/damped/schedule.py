@@ -23,7 +23,7 @@ def function_of_time(name: str, value: Callable) -> Any:
     if not isinstance(value, eqx.Module | jax.tree_util.Partial):
         value = jax.tree_util.Partial(value)
     found = jax.eval_shape(value, jnp.zeros(()))
-    shape = getattr(found, "shape", None)
+    shape = found.shape if isinstance(found, jax.ShapeDtypeStruct) else None
     require(shape == (), name, "return a scalar for a scalar time", f"a result of shape {shape}")
     return value
 
@@ -35,6 +35,9 @@ def states_from_zero(flow: eqx.Module, initial: State, ts: Numbers) -> State:
         flow: an eqx.Module with `vector_field`.
         initial: its state at time 0.
         ts: a scalar, or (T,), T >= 1; traced, a scalar > 0, or (T,) that starts at 0.
+
+    Returns:
+        The states, with the shape of ts as leading axis.
     """
     times = finite("ts", ts, "Times must be finite.")
     known = concrete(times)
@@ -72,4 +75,5 @@ class Contraction(eqx.Module):
     damping: Any
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
+        """alpha(t)."""
         return jnp.asarray(self.damping(t), y.dtype)

@@ -45,6 +45,9 @@ def damped_flow(omega: Array, damping: Array, t: Array) -> Flow:
     Arguments:
         omega, damping, t: broadcast against each other.
 
+    Returns:
+        The even and odd part, and the exponent that was taken out of both.
+
     Example:
         >>> flow = damped_flow(jnp.asarray(1.0), jnp.asarray(1.0), jnp.asarray(2.0))  # critical: 1 + A t
         >>> flow.even.item(), flow.odd.item(), flow.growth.item()
@@ -116,10 +119,12 @@ class SqueezingFlow(eqx.Module):
     damping: Any
 
     def initial_state(self) -> SqueezingState:
+        """No squeezing."""
         zero = jnp.zeros((), jnp.result_type(self.omega.dtype, jnp.complex64))
         return SqueezingState(zero, zero, zero.real)
 
     def vector_field(self, t: ArrayLike, y: SqueezingState, args: PyTree = None) -> SqueezingState:
+        """d/dt of the squeezing at time t."""
         alpha = self.damping(t)
         return SqueezingState(
             -2j * self.omega * y.xi + alpha * (1 - y.xi**2), 1j * self.omega + alpha * y.xi, jnp.asarray(alpha)

@@ -23,6 +23,9 @@ def lindbladian(h: Array, gain: Array, loss: Array) -> Lindbladian:
     Arguments:
         h: (2^N, 2^N), basis (S0 = +1, S0 = -1) per site, first site slowest [W].
         gain, loss: G+ and G-, (N,) each [W/hbar].
+
+    Returns:
+        The generator, with 2 N jumps.
     """
     dims = (2,) * gain.shape[0]
     jumps = [local(dims, {site: op}) for op in (TO_GROUND, TO_EXCITED) for site in range(len(dims))]

@@ -37,10 +37,12 @@ class Sites(eqx.Module):
 
     @property
     def gain(self) -> Array:
+        """G+ of each site, (N,)."""
         return self.bias + self.loss
 
     @property
     def total(self) -> Array:
+        """G+ + G-, (N,)."""
         return self.bias + 2 * self.loss
 
     def take(self, index: Array) -> Sites:

@@ -71,6 +71,7 @@ class AdiabaticOscillator(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-5}
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:

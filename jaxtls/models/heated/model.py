@@ -165,6 +165,7 @@ class TLSHeatedOscillator(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "truncation": 1e-5}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
@@ -179,6 +180,7 @@ class TLSHeatedOscillator(AbstractModel):
 
     @property
     def can_window(self) -> bool:
+        """It can be run on fewer levels."""
         return True
 
     def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[TLSHeatedOscillator, Array]:

@@ -20,6 +20,7 @@ class Structure(NamedTuple):
 
     @property
     def edges(self) -> np.ndarray:
+        """(N, N) booleans: whatever couples two sites."""
         joined = self.coherent | self.incoherent
         for i, j, k in self.triples:
             joined[[i, j, j, k], [j, i, k, j]] = True

@@ -365,6 +365,9 @@ class ThermalNetwork(AbstractNetwork):
         Arguments:
             max_memory: GiB that may be taken; more is refused with the number, before anything is allocated.
 
+        Returns:
+            rho, Hermitian, of trace 1.
+
         Example:
             >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 1.0], incoherent=[[0.0, 0.2], [0.2, 0.0]])
             >>> net.density_matrix(net.steady_state()).shape

@@ -37,6 +37,7 @@ class AbstractNetwork(AbstractModel):
 
     @property
     def n_tls(self) -> int:
+        """N."""
         return self.frequencies.shape[-1]
 
     @property
@@ -113,6 +114,7 @@ class AbstractNetwork(AbstractModel):
         return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
 
     def packed(self, state: DensityState) -> Array:
+        """The whole state, its reference included, packed as in `sectors`."""
         return sectors.product_state(self.n_tls, state.reference) + state.excess
 
 

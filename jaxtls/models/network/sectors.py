@@ -47,6 +47,7 @@ class Table(NamedTuple):
 
     @property
     def size(self) -> int:
+        """C(2N, N), how many real numbers a state has."""
         return len(self.a)
 
     @property

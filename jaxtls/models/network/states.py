@@ -20,6 +20,7 @@ class PopulationState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         return self.excess
 
 
@@ -32,6 +33,7 @@ class CovarianceState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         return jnp.diagonal(self.excess)
 
 
@@ -52,6 +54,7 @@ class MatrixState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
+        """What the populations have over those of the reference, (N,)."""
         n = self.reference.shape[-1]
         weights = jnp.diagonal(self.matrix).real.reshape((2,) * n)
         return jnp.stack([jnp.sum(jnp.take(weights, 1, axis=i)) for i in range(n)]) - self.reference

@@ -94,6 +94,9 @@ class TunnellingSolid(eqx.Module):
         Arguments:
             name: one of the above.
 
+        Returns:
+            The solid with the numbers of `PRESETS[name]`.
+
         Raises:
             ValueError: for an unknown name.
 
@@ -131,6 +134,9 @@ class TunnellingSolid(eqx.Module):
         Arguments:
             energy: E [J], any shape, > 0.
             temperature: T [K], broadcasts against it, > 0.
+
+        Returns:
+            Gamma_max, of the shape to which the arguments broadcast [1/s].
 
         Source: Wang & Taylor, below Eq. 28 (Gamma(E, E)), with v^5 for its v^2.
         """
@@ -288,6 +294,9 @@ class TunnellingSolid(eqx.Module):
             temperature: T [K], any shape, > 0.
             time: t [s] of the measurement, > 0; c grows as ln t.
 
+        Returns:
+            c, of the shape to which the arguments broadcast.
+
         Example:
             >>> print(f"{TunnellingSolid.preset('silica').specific_heat(1.0):.2e}")
             1.28e-03
@@ -314,6 +323,9 @@ class TunnellingSolid(eqx.Module):
             temperature: T [K], broadcasts against it, > 0.
             coupling: shift of the observed angular frequency when a fully asymmetric TLS flips [rad/s].
             volume: V that holds the TLSs [m^3].
+
+        Returns:
+            S, of the shape to which the arguments broadcast.
 
         Example:
             >>> noise = TunnellingSolid.preset("silica").dephasing_noise(jnp.array([1.0, 10.0]), 0.1, volume=1e-18)

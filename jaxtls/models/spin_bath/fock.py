@@ -104,6 +104,7 @@ class SpinBathFock(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "hermiticity_error": 1e-6, "truncation": 1e-6, "positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------

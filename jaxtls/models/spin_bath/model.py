@@ -71,7 +71,7 @@ class SpinBathOscillator(AbstractSpinBath):
     def __init__(
         self,
         omega_0: Numbers,
-        spectral_density: SpectralDensity,
+        spectral_density: SpectralDensity | DiscreteSpectralDensity,
         temperature: Numbers,
         mass: Numbers = 1.0,
         bath: str = "spin",
@@ -183,6 +183,7 @@ class SpinBathOscillator(AbstractSpinBath):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------

@@ -64,6 +64,9 @@ class AbstractSpinBath(AbstractModel):
         Arguments:
             t: a number >= 0, may be traced.
 
+        Returns:
+            Frequency shift, damping, diffusion and anomalous diffusion, scalars.
+
         Raises:
             ValueError: if the spectral density is not a `DiscreteSpectralDensity`.
 
@@ -115,6 +118,7 @@ class AbstractSpinBath(AbstractModel):
         return self.stiffness > 0
 
     def require_stable(self) -> None:
+        """Refuse a bath that softens the oscillator past zero, where that is known."""
         known = concrete(self.stable)
         if known is not None and not bool(known):
             raise ValueError(

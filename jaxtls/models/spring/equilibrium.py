@@ -71,6 +71,9 @@ def spin_entropy_at(spring: AbstractSpring, x: Numbers) -> Array:
     Arguments:
         x: oscillator position [length], a scalar.
 
+    Returns:
+        The entropy in natural units, a scalar.
+
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=10)
         >>> f"{spring.spin_entropy_at(0.0):.4f}"
@@ -89,6 +92,9 @@ def entropic_force(spring: AbstractSpring, x: Numbers) -> Array:
 
     Arguments:
         x: oscillator position [length], a scalar.
+
+    Returns:
+        The force, a scalar [energy/length].
 
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=1000)

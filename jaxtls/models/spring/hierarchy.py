@@ -40,6 +40,7 @@ class IndexSet(NamedTuple):
 
     @property
     def size(self) -> int:
+        """How many exponents there are."""
         return len(self.exponents)
 
 
@@ -124,6 +125,9 @@ def spin_generator(
         splitting, beta: B and the inverse temperature.
         rate: gamma(x) on the nodes, (n,).
         lindblad: jumps sqrt(A) s-, sqrt(G) s+ instead of the means {A, .}/2, {G, .}/2.
+
+    Returns:
+        The four coefficients, (n, n) each.
     """
     shift = beta * delta * x2
     occupation = bose(beta * splitting + shift)

@@ -234,12 +234,14 @@ class EntropicSpring(AbstractSpring):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
+        """What each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-6, "hierarchy": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     @property
     def can_split(self) -> bool:
+        """It has a splitting, which is the default method."""
         return True
 
     def splitting_rate(self) -> Array:

@@ -19,18 +19,23 @@ class Pair(NamedTuple):
     im: Array
 
     def plus(self, other: Pair) -> Pair:
+        """The sum."""
         return Pair(self.re + other.re, self.im + other.im)
 
     def minus(self, other: Pair) -> Pair:
+        """The difference."""
         return Pair(self.re - other.re, self.im - other.im)
 
     def times(self, other: Pair) -> Pair:
+        """The product."""
         return Pair(self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re)
 
     def scaled(self, factor: Array | float) -> Pair:
+        """The product with a real number."""
         return Pair(self.re * factor, self.im * factor)
 
     def over(self, other: Pair) -> Pair:
+        """The quotient."""
         norm = other.re**2 + other.im**2
         return Pair(
             (self.re * other.re + self.im * other.im) / norm,
@@ -38,10 +43,12 @@ class Pair(NamedTuple):
         )
 
     def exp(self) -> Pair:
+        """The exponential."""
         size = jnp.exp(self.re)
         return Pair(size * jnp.cos(self.im), size * jnp.sin(self.im))
 
     def log1p(self) -> Pair:
+        """log(1 + z), exact to the last digits of a small z."""
         return Pair(
             jnp.log1p(2 * self.re + self.re**2 + self.im**2) / 2,
             jnp.arctan2(self.im, 1 + self.re),

@@ -56,15 +56,18 @@ class SpringSplitting(AbstractSplitting):
 
     @property
     def sectors(self) -> int:
+        """How many parities are kept apart."""
         return 2 if self.n_levels > SPLIT_LEVELS else 1
 
     def pack(self, y: Array) -> Blocks:
+        """Real blocks, by the parities of ket and bra."""
         count = self.sectors
         odd = self.n_levels % count
         k = jnp.pad(hermitian.pack(y), ((0, 0), (0, odd), (0, odd)))
         return tuple(tuple(k[:, a::count, b::count] for b in range(count)) for a in range(count))
 
     def unpack(self, z: Blocks) -> Array:
+        """The coefficients of `pack`."""
         modes, half, _ = z[0][0].shape
         count, n = self.sectors, self.n_levels
         k = jnp.stack([jnp.stack(row) for row in z])  # a b m i j
@@ -72,6 +75,7 @@ class SpringSplitting(AbstractSplitting):
         return hermitian.unpack(k)
 
     def propagators(self, h: Array) -> tuple:
+        """Phases of half a step, and each class' spin flow of a whole one."""
         count = self.sectors
         half = -(-self.n_levels // count)
         numbers = np.arange(half) * count + np.arange(count)[:, None]
@@ -82,6 +86,7 @@ class SpringSplitting(AbstractSplitting):
         return jnp.cos(angles), -jnp.sin(angles), flows
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
+        """Half a step of the oscillator, one of the spins, half a step of the oscillator."""
         cos, sin, flows = propagators
         v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, _transposed(z), cos, sin)

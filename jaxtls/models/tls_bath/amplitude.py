@@ -27,6 +27,9 @@ def strip(lowest: Array, highest: Array, norm: Array, w: Array) -> tuple[Array, 
         lowest, highest: of the TLSs' frequencies.
         norm: root of the sum of g².
         w: of the qubit, any shape.
+
+    Returns:
+        Centre and half height, of the shape of w.
     """
     # -Im of the eigenvalues of [[0, g], [g, diag(w_j - w)]]
     low, high = jnp.minimum(lowest - w, 0.0) - norm, jnp.maximum(highest - w, 0.0) + norm
@@ -62,6 +65,9 @@ def amplitudes(
         ts: (T,) >= 0.
         kappa: (), its own relaxation rate.
         most: see `contour.blocks` (static).
+
+    Returns:
+        The amplitude at each time.
     """
     centre, half_height = strip(*bounds(frequencies, couplings), w)
     detunings, squares = frequencies - w, couplings**2

@@ -21,6 +21,9 @@ def over_tls(
         arrays: leading axis J.
         fills: what stands for each array where the last chunk is not full; it must add nothing.
         size: TLSs in a chunk (static).
+
+    Returns:
+        The sums, of the structure that `term` gives.
     """
     count = arrays[0].shape[0]
     size = max(1, min(size, count))

@@ -138,9 +138,11 @@ def _nodes(fixed: Windows, index: Array, folded: bool, dtype: np.dtype) -> tuple
     shape = shape_for(dtype)
     place = index * NODES + jnp.arange(NODES, dtype=jnp.int32)
     window = jnp.clip(jnp.searchsorted(fixed.ends, place, side="right"), 0, WINDOWS - 1)
+    valid = place < fixed.ends[-1]
+    # In single precision the squares of another window's nodes may overflow.
+    window = jnp.where(valid, window, 0)
     start = jnp.where(window > 0, fixed.ends[window - 1], 0)
     count = fixed.ends[window] - start
-    valid = place < fixed.ends[-1]
     k = jnp.where(valid, place - start - (0 if folded else count // 2), 0)
     u = k.astype(dtype) * shape.step
     edge, unit = fixed.edges[window], fixed.longest[window]

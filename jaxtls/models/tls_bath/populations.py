@@ -41,6 +41,9 @@ def qubit_excess(
         ts: (T,) >= 0.
         kappa, own_width, qubit_start: Gq, the qubit's half width and x_q(0).
         most: see `contour.blocks` (static).
+
+    Returns:
+        The excess at each time.
     """
     detunings, couplings, widths, relaxation = tls
     exchange = rates.exchange(couplings, widths + own_width, detunings)

@@ -1,0 +1,47 @@
+"""Tsit5 for compiled programs on a GPU: the loop of `dynamics.intervals`, for models that close over nothing.
+
+A loop that serves all derivatives at once, as diffrax's bounded one does, asks the host at each of its nested turns,
+and moves its state through all of them; here the run is a plain loop, and its derivative a rule.
+"""
+
+from __future__ import annotations
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, PyTree
+
+from ..._platform import platform
+from .. import intervals
+from ..problem import Problem, as_solution, worst
+from ..solution import Solution
+
+
+def fits(problem: Problem) -> bool:
+    """Whether a run is compiled for a GPU, and all that varies in it is a leaf of the problem."""
+    model = problem.model
+    own = problem.named and not model.closes_over and model.stops(problem.ts) is None
+    plain = problem.discontinuities is None and problem.max_step is None and not problem.progress
+    return platform() != "cpu" and problem.traced and own and plain
+
+
+@eqx.filter_jit
+def run(problem: Problem) -> Solution:
+    """All outputs."""
+    numbers, rest = eqx.partition(problem, eqx.is_array)
+
+    def make(numbers: PyTree) -> intervals.Task:
+        whole = eqx.combine(numbers, rest)
+        field = whole.model.generator(whole.y0)
+        knots, places = intervals.divided(whole.ts, ())
+        least = jnp.ones(knots.shape[0] - 1, int)
+
+        def slope(t: Array, y: PyTree) -> PyTree:
+            return field(t, y, None)
+
+        return intervals.Task(slope, whole.y0, knots, places, least, whole.recorder(), lambda y: y)
+
+    records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
+    finished = done if problem.max_steps is None else done & (steps <= problem.max_steps)
+    stats = {"method": "Tsit5", "steps": steps, "reached": reached}
+    limits = problem.model.diagnostic_limits
+    return as_solution(records, problem.ts, stats, worst(records["diagnostics"]), limits, finished)
