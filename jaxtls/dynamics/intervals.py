@@ -188,26 +188,13 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         )
 
     scale = jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
-    start = _Walk(
-        interval=jnp.zeros((), int),
-        share=jnp.zeros((), knots.dtype),
-        y=task.start,
-        h=knots[-1] - knots[0],
-        most=jnp.asarray(FEW),
-        good=jnp.array(True),
-        used=jnp.zeros((), int),
-        pieces=jnp.zeros((room, len(Pieces._fields)), knots.dtype),
-        records=keep(records, slots[0], first),
-        stuck=jnp.array(False),
-    )
+    start = _Walk.begun(task, room, keep(records, slots[0], first))
     # An interval of no length is no step that rounding swallows.
     going = lambda w: (w.interval < last) & ~(w.stuck & ~w.good) & (w.used < room)
     found = jax.lax.while_loop(going, attempt, start)
-    end = jnp.minimum(found.interval, last)
-    reached = knots[end] + found.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
     interval, begin, step, steps, ends = found.pieces.T
     pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
-    return found.records, pieces, reached
+    return found.records, pieces, found.reached(knots)
 
 
 class _Walk(NamedTuple):
@@ -223,6 +210,29 @@ class _Walk(NamedTuple):
     pieces: Array  # rows of `Pieces`, in one array: a loop moves it as one
     records: PyTree
     stuck: Array
+
+    @classmethod
+    def begun(cls, task: Task, room: int, records: PyTree) -> _Walk:
+        """At the first knot, with room for so many parts."""
+        knots = task.grid.knots
+        return cls(
+            interval=jnp.zeros((), int),
+            share=jnp.zeros((), knots.dtype),
+            y=task.start,
+            h=knots[-1] - knots[0],
+            most=jnp.asarray(FEW),
+            good=jnp.array(True),
+            used=jnp.zeros((), int),
+            pieces=jnp.zeros((room, len(Pieces._fields)), knots.dtype),
+            records=records,
+            stuck=jnp.array(False),
+        )
+
+    def reached(self, knots: Array) -> Array:
+        """The time."""
+        last = knots.shape[0] - 1
+        end = jnp.minimum(self.interval, last)
+        return knots[end] + self.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
 
 
 def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:
