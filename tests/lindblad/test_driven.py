@@ -79,6 +79,7 @@ def test_jit_vmap_and_derivatives_of_both_modes_agree():
     assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], slopes[1], rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_second_derivatives_are_not_lost():
     last = lambda x: (
         jt.mesolve(
