@@ -33,12 +33,13 @@ def run(problem: Problem) -> Solution:
         whole = eqx.combine(numbers, rest)
         field = whole.model.generator(whole.y0)
         knots, places = intervals.divided(whole.ts, ())
-        least = jnp.ones(knots.shape[0] - 1, int)
+        count = knots.shape[0] - 1
+        grid = intervals.Grid(knots, jnp.zeros(count, bool), places, jnp.ones(count, int))
 
         def slope(t: Array, y: PyTree) -> PyTree:
             return field(t, y, None)
 
-        return intervals.Task(slope, whole.y0, knots, places, least, whole.recorder(), lambda y: y)
+        return intervals.Task(slope, whole.y0, grid, whole.recorder(), lambda y: y)
 
     records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
     finished = done if problem.max_steps is None else done & (steps <= problem.max_steps)
