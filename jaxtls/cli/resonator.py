@@ -76,7 +76,8 @@ def analyse(
             say=None if progress is None else progress.stage,
         )
     except ValueError as error:
-        raise InputError(str(error).replace("Argument ", "The data are refused: argument ", 1)) from None
+        words = str(error).replace("Argument `held", "Option `--hold", 1)
+        raise InputError(words.replace("Argument ", "The data are refused: argument ", 1)) from None
     if progress is not None:
         progress.done()
     return found

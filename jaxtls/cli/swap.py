@@ -111,6 +111,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         for k, f in enumerate(fits)
     ]
     best = fits[chosen]
+    word, sentence = _verdict(table, best, chosen, aic, most)
     return Report(
         title=f"swap spectroscopy: {chosen} TLS{'' if chosen == 1 else 's'} beside a qubit",
         model="swap",
@@ -120,7 +121,8 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         derived=_derived(best),
         inputs={"most TLSs": most},
         comparison=comparison,
-        verdict=_verdict(table, best, chosen, aic, most),
+        verdict=word,
+        verdict_text=sentence,
         notes=_notes(table, best),
     )
 
@@ -209,22 +211,21 @@ def _derived(f: FitResult) -> dict[str, Quantity]:
     return derived
 
 
-def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> str:
+def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> tuple[str, str]:
+    """A word and its sentence."""
     model = f.model
     weakest = weakest_seen(
         table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
     )
     unseen = f"A further TLS in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
     if count == 0:
-        return f"verdict: no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
+        return "no TLS", f"no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
     more = ""
     if count == most:
         more = f" More may be there: {most} were looked for (--max-tls)."
     gain = aic[count - 1] - aic[count]
-    return (
-        f"verdict: {count} TLS{'' if count == 1 else 's'}. Without the last one the AIC is {gain:.3g} worse."
-        f"{more} {unseen}"
-    )
+    word = f"{count} TLS{'' if count == 1 else 's'}"
+    return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
 
 
 def _notes(table: Table, f: FitResult) -> list[str]:

@@ -103,6 +103,7 @@ def run(table: Table, *, progress: Progress | None = None) -> Report:
         "shortest T1": Quantity(1 / (peak + float(f.model.background)), None, "us", "on resonance with the TLS"),
         "longest T1": Quantity(1 / float(f.model.background), None, "us", "far from it"),
     }
+    word, sentence = _verdict(d)
     return Report(
         title=f"T1 over frequency and time: a TLS that wanders, {len(times)} scans",
         model="t1",
@@ -111,7 +112,8 @@ def run(table: Table, *, progress: Progress | None = None) -> Report:
         source={"name": table.name, "sha256": table.sha256, "rows": len(table)},
         derived=derived,
         inputs={"scans": len(times), "span [h]": float(np.ptp(times))},
-        verdict=_verdict(d),
+        verdict=word,
+        verdict_text=sentence,
         notes=_notes(table, f, d),
     )
 
@@ -173,11 +175,16 @@ def _start(table: Table, which: np.ndarray) -> WanderingTLS:
     return WanderingTLS(jnp.asarray(centres), *(jnp.asarray(x) for x in (coupling, width, background)))
 
 
-def _verdict(d: Diffusion) -> str:
+def _verdict(d: Diffusion) -> tuple[str, str]:
+    """A word and its sentence."""
     if d.gain > 4:
-        return f"verdict: the TLS moves. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign)."
+        return (
+            "diffusion",
+            f"the TLS moves. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign).",
+        )
     return (
-        f"verdict: no diffusion seen. D = 0 lowers 2 ln L by {d.gain:.2g} alone; D < {d.upper:.2g} MHz/sqrt(h) (95 %)."
+        "no diffusion",
+        f"no diffusion seen. D = 0 lowers 2 ln L by {d.gain:.2g} alone; D < {d.upper:.2g} MHz/sqrt(h) (95 %).",
     )
 
 

@@ -67,6 +67,7 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         for name, value in aic.items()
     ]
     gain = aic["noise only"] - aic[chosen]
+    word, sentence = _verdict(gain)
     return Report(
         title=f"telegraph noise: {chosen}",
         model="telegraph",
@@ -76,7 +77,8 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         derived=_derived(table, best),
         inputs={"fluctuators": fluctuators, "starts": n_starts},
         comparison=comparison,
-        verdict=_verdict(gain),
+        verdict=word,
+        verdict_text=sentence,
         notes=_notes(table, best, aic, chosen),
     )
 
@@ -120,12 +122,14 @@ def _derived(table: Table, f: LikelihoodFit) -> dict[str, Quantity]:
     return derived
 
 
-def _verdict(gain: float) -> str:
+def _verdict(gain: float) -> tuple[str, str]:
+    """A word and its sentence."""
     if gain > 6:
-        return f"verdict: telegraph noise. Without a fluctuator the AIC is {gain:.3g} worse."
+        return "telegraph noise", f"telegraph noise. Without a fluctuator the AIC is {gain:.3g} worse."
     return (
-        f"verdict: no telegraph noise is seen. Independent normal readings describe the record as well (AIC "
-        f"{gain:+.2g} from them, where 6 would be a sign); take the values below for nothing."
+        "cannot tell",
+        f"no telegraph noise is seen. Independent normal readings describe the record as well (AIC {gain:+.2g} from "
+        "them, where 6 would be a sign); take the values below for nothing.",
     )
 
 

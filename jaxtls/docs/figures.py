@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 
 def findings() -> str:
     """A section for each figure, in Markdown: title and findings as its file has them.
@@ -20,7 +22,19 @@ def findings() -> str:
 
 
 def _plain(text: str) -> str:
-    """Text as it is written: what Markdown would take for marks is kept."""
-    for mark in ("\\", "*", "_", "<", ">", "|", "$"):
-        text = text.replace(mark, f"\\{mark}")
-    return "\n".join(f"\\{line}" if line.startswith(("#", "-", "+", "(")) else line for line in text.split("\n"))
+    r"""Text as it is written, lists and code apart: what else Markdown would take for marks is kept.
+
+    Example:
+        >>> print(_plain("a_b of `c_d`:\n- one"))
+        a\_b of `c_d`:
+        <BLANKLINE>
+        - one
+    """
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([\\*_<>|$])", r"\\\1", part) for part in parts[::2]]
+    found: list[str] = []
+    for line in "`".join(parts).split("\n"):
+        if line.startswith("- ") and not (found and found[-1].startswith(("- ", "  "))):
+            found.append("")
+        found.append(f"\\{line}" if line.startswith(("#", "+", "(")) else line)
+    return "\n".join(found)

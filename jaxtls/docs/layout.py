@@ -17,6 +17,7 @@ NOTEBOOKS = {
     "entropic_spring": "An entropic spring",
     "spin_bath": "An oscillator in a bath of TLSs",
     "thermal_networks": "Networks and the second law",
+    "resonator": "From a resonator's file to a figure",
     "telegraph": "A telegraph record",
     "glass": "A glass",
     "damped_oscillator": "A damped oscillator, quantised",

@@ -142,7 +142,6 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     records = jax.tree.map(lambda x: jnp.zeros((outputs, *jnp.shape(x)), jnp.asarray(x).dtype), first)
     keep = lambda records, slot, found: jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, found)
     room = last + ROOM
-    nothing, number = jnp.zeros(room, knots.dtype), jnp.zeros(room, int)
 
     def attempt(carry: _Walk) -> _Walk:
         k, y = carry.interval, carry.y
@@ -172,7 +171,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         proposed = jnp.where(good & (count == 1), jnp.maximum(carry.h, proposed), proposed)
         moved = jax.tree.map(lambda a, b: jnp.where(good, a, b), task.tidy(moved), y)
         done = good & whole
-        walked = Pieces(k, carry.share, step, count, whole)
+        walked = jnp.stack([jnp.asarray(x, knots.dtype) for x in (k, carry.share, step, count, whole)])
         place = jnp.where(good, carry.used, room)
         return _Walk(
             interval=k + done,
@@ -182,31 +181,20 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
             most=jnp.where(good, jnp.minimum(2 * jnp.maximum(count, FEW), MOST), FEW),
             good=good,
             used=carry.used + good,
-            pieces=keep(carry.pieces, place, walked),
+            pieces=carry.pieces.at[place].set(walked, mode="drop"),
             records=keep(carry.records, jnp.where(done, slots[k + 1], outputs), task.record(high, moved)),
             # Steps that rounding swallows have met a number that is not finite.
             stuck=step * span <= 4 * jnp.finfo(knots.dtype).eps * scale,
         )
 
     scale = jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
-    start = _Walk(
-        interval=jnp.zeros((), int),
-        share=jnp.zeros((), knots.dtype),
-        y=task.start,
-        h=knots[-1] - knots[0],
-        most=jnp.asarray(FEW),
-        good=jnp.array(True),
-        used=jnp.zeros((), int),
-        pieces=Pieces(number, nothing, nothing, number, jnp.zeros(room, bool)),
-        records=keep(records, slots[0], first),
-        stuck=jnp.array(False),
-    )
+    start = _Walk.begun(task, room, keep(records, slots[0], first))
     # An interval of no length is no step that rounding swallows.
     going = lambda w: (w.interval < last) & ~(w.stuck & ~w.good) & (w.used < room)
     found = jax.lax.while_loop(going, attempt, start)
-    end = jnp.minimum(found.interval, last)
-    reached = knots[end] + found.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
-    return found.records, found.pieces, reached
+    interval, begin, step, steps, ends = found.pieces.T
+    pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
+    return found.records, pieces, found.reached(knots)
 
 
 class _Walk(NamedTuple):
@@ -219,9 +207,32 @@ class _Walk(NamedTuple):
     most: Array
     good: Array
     used: Array
-    pieces: Pieces
+    pieces: Array  # rows of `Pieces`, in one array: a loop moves it as one
     records: PyTree
     stuck: Array
+
+    @classmethod
+    def begun(cls, task: Task, room: int, records: PyTree) -> _Walk:
+        """At the first knot, with room for so many parts."""
+        knots = task.grid.knots
+        return cls(
+            interval=jnp.zeros((), int),
+            share=jnp.zeros((), knots.dtype),
+            y=task.start,
+            h=knots[-1] - knots[0],
+            most=jnp.asarray(FEW),
+            good=jnp.array(True),
+            used=jnp.zeros((), int),
+            pieces=jnp.zeros((room, len(Pieces._fields)), knots.dtype),
+            records=records,
+            stuck=jnp.array(False),
+        )
+
+    def reached(self, knots: Array) -> Array:
+        """The time."""
+        last = knots.shape[0] - 1
+        end = jnp.minimum(self.interval, last)
+        return knots[end] + self.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
 
 
 def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:

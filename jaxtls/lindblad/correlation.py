@@ -82,10 +82,10 @@ def correlation(
     return sol.observables["expects"][1 if lead else 0 :, 0]
 
 
-def _state(rho: Any, lindbladian: AbstractGenerator) -> Array:
+def _state(rho: object, lindbladian: AbstractGenerator) -> Array:
     found = to_density_matrix(foreign.as_state("rho", rho, lindbladian.n))
     return found.astype(jnp.result_type(found.dtype, lindbladian.dtype))
 
 
-def _operators(a: Any, b: Any, n: int) -> tuple[Array, Array]:
+def _operators(a: object, b: object, n: int) -> tuple[Array, Array]:
     return stack_operators("a", [a], n)[0], stack_operators("b", [b], n)[0]

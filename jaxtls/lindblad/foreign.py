@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -47,7 +48,7 @@ def is_foreign(value: object) -> bool:
     return isinstance(value, Sparse | Qutip | Dynamiqs)
 
 
-def is_callable(value: object) -> bool:
+def is_callable(value: object) -> TypeGuard[Callable]:
     """True for a function of time; a QuTiP `Qobj` and a JAX array are not."""
     return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
 

@@ -17,7 +17,7 @@ from .._types import Numbers
 from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
-from .operators import Operator, as_operator
+from .operators import Operator, OperatorLike, as_operator
 from .pulses import pulse_times
 from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
@@ -67,12 +67,19 @@ class Lindbladian(AbstractGenerator):
     order: tuple[int, ...] = eqx.field(static=True)
     n: int = eqx.field(static=True)
 
-    def __init__(self, hamiltonian: Any, jump_ops: Any, rates: Numbers | None = None, layout: str = "auto"):
+    def __init__(
+        self,
+        hamiltonian: OperatorLike,
+        jump_ops: Sequence[OperatorLike] | Array | np.ndarray | foreign.Dynamiqs,
+        rates: Numbers | None = None,
+        layout: str = "auto",
+    ):
         require(layout in get_args(Layout), "layout", f"be one of {get_args(Layout)}", repr(layout))
         h = as_operator("hamiltonian", hamiltonian)
         _require_hermitian(h)
         self.n = h.n
-        listed = isinstance(jump_ops, Sequence) or getattr(jump_ops, "ndim", 0) == 3
+        jump_ops = jump_ops.to_jax() if isinstance(jump_ops, foreign.Dynamiqs) else jump_ops
+        listed = isinstance(jump_ops, Sequence) or (isinstance(jump_ops, jax.Array | np.ndarray) and jump_ops.ndim == 3)
         require(listed, "jump_ops", "be a list of operators", type(jump_ops).__name__)
         jumps = [as_operator(f"jump_ops[{k}]", op, h.n) for k, op in enumerate(jump_ops)]
         self._set_hamiltonian_and_jumps(h, jumps, layout)
@@ -333,7 +340,7 @@ def _require_hermitian(h: Operator) -> None:
         require(bool(good), "hamiltonian", "be Hermitian", f"a matrix with |H - H†| = {error:.1e}")
 
 
-def _known(matrix: Any) -> np.ndarray | None:
+def _known(matrix: ArrayLike | Diagonals) -> np.ndarray | None:
     """The numbers of an operator where they are known, put together without compiled code."""
     if not isinstance(matrix, Diagonals):
         return concrete(matrix)
@@ -348,7 +355,7 @@ class KnowsEdges(Protocol):
     discontinuities: ArrayLike
 
 
-def _edges(f: Any) -> list[Array]:
+def _edges(f: object) -> list[Array]:
     """Discontinuities that a function of time, or one that it is made of, knows."""
     nodes = [f] if isinstance(f, KnowsEdges) else jax.tree.leaves(f, is_leaf=lambda node: isinstance(node, KnowsEdges))
     found = [node.discontinuities for node in nodes if isinstance(node, KnowsEdges)]

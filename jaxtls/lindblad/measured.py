@@ -45,7 +45,7 @@ class Measured(eqx.Module):
     n: int = eqx.field(static=True)
 
     @classmethod
-    def read(cls, name: str, ops: Any, n: int) -> Measured:
+    def read(cls, name: str, ops: object, n: int) -> Measured:
         """From whatever may stand for operators, checked by name: see `listed`."""
         names, found = listed(name, ops)
         labels = [f"{name}[{k}]" for k in range(len(found))] if names is None else [f"{name}[{k!r}]" for k in names]

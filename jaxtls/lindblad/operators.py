@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 import equinox as eqx
 import jax
@@ -57,11 +57,10 @@ class Operator(eqx.Module):
         """The dense (n, n) matrix at time t."""
         return sum((term.dense(t) for term in self.terms), jnp.zeros((self.n, self.n), complex))
 
-    def __add__(self, other: Any) -> Operator:
-        other = as_operator("operator", other, self.n)
-        return Operator(self.terms + other.terms, self.n)
+    def __add__(self, other: OperatorLike) -> Operator:
+        return Operator(self.terms + as_operator("operator", other, self.n).terms, self.n)
 
-    def __radd__(self, other: Any) -> Operator:
+    def __radd__(self, other: OperatorLike) -> Operator:
         # sum() starts from 0.
         return self if isinstance(other, int | float) and other == 0 else as_operator("operator", other, self.n) + self
 
@@ -76,15 +75,21 @@ class Operator(eqx.Module):
     def __neg__(self) -> Operator:
         return -1.0 * self
 
-    def __sub__(self, other: Any) -> Operator:
+    def __sub__(self, other: OperatorLike) -> Operator:
         return self + -1.0 * as_operator("operator", other, self.n)
 
-    def __rsub__(self, other: Any) -> Operator:
+    def __rsub__(self, other: OperatorLike) -> Operator:
         return as_operator("operator", other, self.n) - self
 
     def dag(self) -> Operator:
         """The Hermitian conjugate."""
         return Operator(tuple(_conjugated(term) for term in self.terms), self.n)
+
+
+# One operator: numbers, ours, another library's, or a function of time.
+Single: TypeAlias = Numbers | Operator | foreign.Qutip | foreign.Dynamiqs | foreign.Sparse | Callable
+# That, or a list of operators and of pairs (operator, coefficient).
+OperatorLike: TypeAlias = Single | Sequence[Single | tuple[Single, ArrayLike | Callable]]
 
 
 class _Scaled(eqx.Module):
@@ -140,7 +145,7 @@ class PiecewiseConstant(eqx.Module):
     times: Array
     values: Array
 
-    def __init__(self, times: Numbers, values: Any):
+    def __init__(self, times: Numbers, values: Numbers):
         self.times = finite("times", times)
         self.values = jnp.asarray(values)
         require(self.times.ndim == 1 and len(self.times) >= 2, "times", "list two edges or more", self.times.shape)
@@ -158,7 +163,7 @@ class PiecewiseConstant(eqx.Module):
         return held[jnp.searchsorted(self.times, t, side="right")]
 
 
-def modulated(envelope: Any, op: Any) -> Operator:
+def modulated(envelope: Callable, op: OperatorLike) -> Operator:
     """The time-dependent term envelope(t) * op.
 
     Arguments:
@@ -193,7 +198,7 @@ def modulated(envelope: Any, op: Any) -> Operator:
     return Operator(tuple(terms), operator.n)
 
 
-def piecewise_constant(times: Any, values: Any, op: Any) -> Operator:
+def piecewise_constant(times: Numbers, values: Numbers, op: OperatorLike) -> Operator:
     """The term v(t) op with v(t) = values[k] for times[k] <= t < times[k+1], and 0 outside.
 
     The solver stops at each edge and starts anew behind it, so no pulse is stepped over.
@@ -220,7 +225,7 @@ def piecewise_constant(times: Any, values: Any, op: Any) -> Operator:
     return modulated(PiecewiseConstant(times, values), op)
 
 
-def local(dims: Sequence[int], factors: Any) -> Operator:
+def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
     """A product of operators on some subsystems, the identity on the others, kept as diagonals.
 
     O = O_0 (x) O_1 (x) ...; the first subsystem is the slowest index. The numbers of `factors` and those that
@@ -256,7 +261,7 @@ def local(dims: Sequence[int], factors: Any) -> Operator:
     return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
 
 
-def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
+def as_operator(name: str, value: object, n: int | None = None) -> Operator:
     """An `Operator` from anything that may stand for one, checked by name."""
     if isinstance(value, Operator):
         require(n is None or value.n == n, name, f"have dimension {n}", value.n)
@@ -275,12 +280,12 @@ def as_operator(name: str, value: Any, n: int | None = None) -> Operator:
     return Operator((Term(matrix if known is None else known),), matrix.shape[0])
 
 
-def _is_pair(part: Any) -> bool:
+def _is_pair(part: Sequence) -> bool:
     """Whether a member of a list is (operator, coefficient), and not a row of numbers."""
     return len(part) == 2 and not (np.ndim(part[0]) == 0 and not isinstance(part[0], Operator | Callable))
 
 
-def _from_list(name: str, value: Any, n: int | None) -> Operator:
+def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
     """QuTiP's list form [H0, (V, x), (W, f)]: each pair an operator and a number, traced or not, or function of time.
 
     The patterns of the operators are kept where x is traced.
@@ -322,10 +327,10 @@ class _Hoisted(eqx.Module):
         return self.function(jnp.asarray(t, float))
 
 
-def _hoisted(f: Callable, convert: Callable[[Any], Array]) -> tuple[Callable, tuple[int, ...]]:
+def _hoisted(f: Callable, convert: Callable[[Any], ArrayLike]) -> tuple[Callable, tuple[int, ...]]:
     """A function of time with the tracers that it closes over as leaves, so that derivatives see them; its shape."""
 
-    def converted(t: Array) -> Array:
+    def converted(t: Array) -> ArrayLike:
         return convert(f(t))
 
     now = jnp.zeros((), float)

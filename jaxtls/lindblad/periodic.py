@@ -24,7 +24,7 @@ PROBES = 7
 
 
 def periodic_steady_state(
-    generator: object,
+    generator: AbstractGenerator,
     period: ArrayLike | Sequence,
     *,
     n_times: int = 64,

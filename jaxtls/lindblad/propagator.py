@@ -17,6 +17,7 @@ from ..dynamics.model import AbstractModel, VectorField
 from ..numerics.products import HIGHEST
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
+from .operators import OperatorLike
 
 # exp is squared at most this many times: |L| dt may be 1e9.
 SQUARINGS = 32
@@ -56,7 +57,7 @@ class _Maps(AbstractModel):
 
 
 def propagator(
-    generator: object,
+    generator: AbstractGenerator | OperatorLike,
     ts: ArrayLike | Sequence,
     *,
     rtol: float = 1e-8,
@@ -117,7 +118,7 @@ def propagator(
     return states
 
 
-def _maps(generator: object) -> _Maps:
+def _maps(generator: AbstractGenerator | OperatorLike) -> _Maps:
     if isinstance(generator, AbstractGenerator):
         return _Maps(generator, False)
     try:

@@ -45,7 +45,7 @@ def empty_map(noise=0.03):
 @pytest.mark.slow
 def test_a_map_without_tls_says_so():
     report = swap.run(empty_map())
-    assert report.verdict.startswith("verdict: no TLS.") and "would go unseen" in report.verdict
+    assert report.verdict == "no TLS" and "would go unseen" in report.verdict_text
     assert abs(report.fit.values["loss"] - 0.1) < 4 * report.fit.stderr["loss"]
 
 

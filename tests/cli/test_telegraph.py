@@ -51,7 +51,8 @@ def test_noise_alone_and_a_second_fluctuator():
     """White noise gets no signature; two clear fluctuators are found."""
     ts = np.arange(600.0)
     noise = Table("noise", "", {"time": ts, "signal": np.random.default_rng(1).normal(size=600)})
-    assert "no telegraph noise is seen" in telegraph.run(noise, n_starts=1).verdict
+    report = telegraph.run(noise, n_starts=1)
+    assert report.verdict == "cannot tell" and "no telegraph noise is seen" in report.verdict_text
     record = TelegraphRecord(Fluctuators([1.0, 0.5], [0.02, 0.3], [0.03, 0.2]), 0.0, 0.1)
     two = Table("two", "", {"time": ts, "signal": np.asarray(record.sample(jax.random.key(0), ts))})
     assert "two fluctuators" in telegraph.run(two, n_starts=1).title

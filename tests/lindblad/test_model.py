@@ -186,6 +186,7 @@ def test_operators_of_other_libraries():
     assert_allclose(found, jt.Lindbladian(SZ, [SM, SM]).vector_field(0.0, rho), atol=1e-15)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("call", "name"),
     [

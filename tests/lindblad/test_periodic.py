@@ -58,6 +58,7 @@ def test_constant_equation_gives_its_steady_state():
     np.testing.assert_allclose(jt.periodic_steady_state(L, 2.0, n_times=3), want, atol=1e-10)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_input_is_refused_by_name():
     L, period = rotating(1.9, 0.6, 0.4), 2 * np.pi / 1.9
     wrong = [

@@ -72,6 +72,7 @@ def test_a_pulse_is_not_stepped_over():
     np.testing.assert_allclose(jt.propagator(pulse, [0.0, 10.0])[1], -1j * SX, atol=1e-7)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "name, args",
     [

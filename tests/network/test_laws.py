@@ -294,3 +294,17 @@ def test_zero_temperature_and_unequal_baths():
     assert float(net.entropy_production(ss)) == np.inf and net.heat_currents(ss)[0] < 0
     ground = jt.ThermalNetwork([1.0, 1.2], [jnp.inf] * 2, [0.1, 0.2], coherent=edge(0.1), thermalizer="global")
     np.testing.assert_allclose(ground.populations(ground.steady_state()), 0.0, atol=1e-15)
+
+
+def test_refrigerators_that_share_a_site():
+    """Hot for one is cold for the next: 5 TLSs, by the steady state and by counting; each coupling one current."""
+    frequencies, betas = [1.0, 3.0, 2.0, 3.0, 1.0], [1.1, 1.0, 0.2, 1.0, 1.1]
+    net = jt.ThermalNetwork(frequencies, betas, [0.05] * 5, three_body={(0, 1, 2): 0.03, (2, 3, 4): 0.03})
+    ss = net.steady_state()
+    heat, counted = np.asarray(net.heat_currents(ss)), net.heat_statistics()
+    np.testing.assert_allclose(counted.current, heat, rtol=1e-6)
+    first, second = heat[0] / 1.0, heat[4] / 1.0
+    np.testing.assert_allclose(heat, [first, -3 * first, 2 * (first + second), -3 * second, second], rtol=1e-6)
+    assert first > 0 and abs(float(net.first_law_residual(ss))) < 1e-12
+    produced = float(net.entropy_production(ss))
+    assert np.all(produced * np.asarray(counted.noise) / heat**2 > 2)

@@ -122,7 +122,7 @@ def _look(known: np.ndarray, step: float) -> None:
 
 
 def markov(
-    density: SpectralDensity,
+    density: SpectralDensity | DiscreteSpectralDensity,
     omega: Array,
     mass: Array,
     temperature: Array,

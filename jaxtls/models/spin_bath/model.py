@@ -71,7 +71,7 @@ class SpinBathOscillator(AbstractSpinBath):
     def __init__(
         self,
         omega_0: Numbers,
-        spectral_density: SpectralDensity,
+        spectral_density: SpectralDensity | DiscreteSpectralDensity,
         temperature: Numbers,
         mass: Numbers = 1.0,
         bath: str = "spin",
