@@ -54,6 +54,7 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             jt.EntropicSpring.from_couplings,
             {"couplings": [0.1, 0.2], "energies": [1.0, 2.0], "omega_p": 1.0, "beta": 1.0, "gamma": 1.0, "mass": 1.0},
         ),
+        "cite": (jt.cite, {"model": "EntropicSpring"}),
         "weak_coupling_rates": (jt.weak_coupling_rates, {"spring": spring, "alpha": 0.5}),
         "TunnellingSolid": (
             jt.TunnellingSolid,

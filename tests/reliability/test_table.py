@@ -40,10 +40,9 @@ def test_the_table_names_every_public_function():
         "StrangSolver",
     }
     others |= {"Fixed", "Interval", "Positive", "Real", "local", "modulated", "piecewise_constant"}
-    others |= {"interop", "plot", "quantum", "save", "load", "propagate"}
     # Results again, and a reader of files, whose faults are in `analysis/test_trace_files.py`.
     others |= {"Trace", "TraceFit", "TraceTable", "read_trace"}
-    others |= {"LikelihoodFit", "interop", "plot", "quantum", "save", "load", "propagate"}
+    others |= {"LikelihoodFit", "citation", "interop", "plot", "quantum", "save", "load", "propagate"}
     # Functions of a model or of results, whose arguments the model has checked.
     others |= {"constant_rate_moments", "discretize", "exact_bath_moments"}
     others |= {"fit_random_states", "random_state_concurrence"}
