@@ -88,14 +88,19 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
     given = finite("weights", weights)
     count = len(lindbladian.order)
     require(given.shape == (count,), "weights", f"have shape ({count},), one for each jump operator", given.shape)
-    ordered = given[np.asarray(lindbladian.order, int)] if count else given
+    found = several_counts(lindbladian, given[None])
+    return CountingStatistics(found.current[0], found.noise[0])
+
+
+def several_counts(lindbladian: Lindbladian, weights: Array) -> CountingStatistics:
+    """As `counting_statistics` for weights (R, K): R counts, by one steady state and one factorization."""
+    rows = weights[:, np.asarray(lindbladian.order, int)] if lindbladian.order else weights
     if lindbladian.n > DENSE_LEVELS:
         resolved = kind_of(lindbladian, "auto", hermitian=True)
-        return CountingStatistics(*_count(lindbladian, ordered, steady_state(lindbladian), resolved))
+        return CountingStatistics(*_count(lindbladian, rows, steady_state(lindbladian), resolved))
     rho, isolation = _dense_rest(lindbladian)
     several = ~(isolation > 20 * lindbladian.n * float(jnp.finfo(lindbladian.dtype).eps))
-    rho = refused(rho, several, SEVERAL)
-    return CountingStatistics(*_count(lindbladian, ordered, rho, None))
+    return CountingStatistics(*_count(lindbladian, rows, refused(rho, several, SEVERAL), None))
 
 
 @eqx.filter_jit
@@ -105,16 +110,17 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
     moved = product(product(operators, rho), operators.conj().mT)
     # Tr J x = Tr Q x.
     lost = product(operators.conj().mT, operators)
-    q = jnp.tensordot((weights * rates).astype(rho.dtype), lost, 1)
-    current = jnp.sum(q * rho.T).real
-    second = jnp.sum(jnp.tensordot((weights**2 * rates).astype(rho.dtype), lost, 1) * rho.T).real
-    source = jnp.tensordot((weights * rates).astype(rho.dtype), moved, 1) - current * rho
-    # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source.
+    weighted = lambda powers, what: jnp.tensordot((powers * rates).astype(rho.dtype), what, 1)
+    q = weighted(weights, lost)
+    trace = lambda a, b: jnp.sum(a * b.mT, axis=(-2, -1)).real
+    current, second = trace(q, rho), trace(weighted(weights**2, lost), rho)
+    sources = weighted(weights, moved) - current[:, None, None] * rho
+    # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source. One factorization serves all rows.
     if kind is None:
-        x = _dense_solve(_dense_matrix(model)[0], source)
+        x = jnp.linalg.solve(_dense_matrix(model)[0], sources.reshape(len(sources), -1).T).T.reshape(sources.shape)
     else:
-        x = kind.where_it_runs(lambda chosen: Resolvent.build(model, chosen).solve(source))
-    return current, second + 2 * jnp.sum(q * x.T).real
+        x = kind.where_it_runs(lambda chosen: jax.lax.map(Resolvent.build(model, chosen).solve, sources))
+    return current, second + 2 * trace(q, x)
 
 
 def _dense_matrix(model: Lindbladian) -> tuple[Array, Array]:
@@ -136,5 +142,7 @@ def _dense_rest(model: Lindbladian) -> tuple[Array, Array]:
     matrix, scale = _dense_matrix(model)
     rho = _dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype))
     rho = (rho + rho.conj().T) / 2
-    isolation = jnp.linalg.svd(jax.lax.stop_gradient(matrix), compute_uv=False)[-1] / scale
+    # One after the other: under vmap on a CPU of few cores two decompositions at once may wait for each other for ever.
+    after = jax.lax.stop_gradient(matrix + 0.0 * jnp.sum(rho))
+    isolation = jnp.linalg.svd(after, compute_uv=False)[-1] / scale
     return rho / jnp.trace(rho).real, isolation

@@ -92,7 +92,9 @@ def _fixed_point(one_period: Array, n: int) -> tuple[Array, Array]:
     matrix = jnp.eye(n * n, dtype=one.dtype) - one_period + jnp.outer(one, one) / n
     start = jnp.linalg.solve(matrix, one / n)
     start = start / jnp.sum(one * start)
-    return start, jnp.linalg.svd(jax.lax.stop_gradient(matrix), compute_uv=False)[-1]
+    # One after the other: under vmap on a CPU of few cores two decompositions at once may wait for each other for ever.
+    after = jax.lax.stop_gradient(matrix + 0.0 * jnp.sum(start))
+    return start, jnp.linalg.svd(after, compute_uv=False)[-1]
 
 
 def _require_period(generator: AbstractGenerator, period: Array) -> None:

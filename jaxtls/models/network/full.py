@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...lindblad import CountingStatistics, Lindbladian, Operator, counting_statistics, local
+from ...lindblad import CountingStatistics, Lindbladian, Operator, local
+from ...lindblad.counting import several_counts
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
 
@@ -108,4 +108,4 @@ def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
     mine = found.sites[None, :] == np.arange(network.n_tls)[:, None]
     weights = network.frequencies[:, None] * jnp.where(emits, -1.0, 1.0) * mine
     equation = Lindbladian(found.hamiltonian, found.jumps, rates=found.rates)
-    return jax.lax.map(lambda row: counting_statistics(equation, row), weights)
+    return several_counts(equation, weights)
