@@ -12,6 +12,8 @@ from ..fitting.parameters import Parameters
 from ..lindblad.counting import CountingStatistics
 from ..lindblad.lindbladian import Lindbladian
 from ..lindblad.mesolve import MasterSolution
+from ..lindblad.redfield import BlochRedfield
+from ..lindblad.secular import SecularRelaxation, WholeRelaxation
 from ..lindblad.storage.diagonals import Pattern
 from ..lindblad.storage.family import Family, Skeleton
 from ..lindblad.trajectories import TrajectoriesResult
@@ -25,13 +27,14 @@ from ..models.spin_bath import Coefficients, SpinBathFock
 
 # What public classes and results are made of.
 PARTS = (
+    BlochRedfield, SecularRelaxation, WholeRelaxation,
     Lindbladian, Family, Skeleton, Pattern, MasterSolution, CountingStatistics, TrajectoriesResult, Parameters,
     FockState, GaussianOscillator, GaussianState, Contraction, SqueezingFlow, SqueezingState, CovarianceState,
     DensityState, PopulationState, TLSSample, Coefficients, SpinBathFock,
 )  # fmt: skip
 # Made of Python functions, or kept by other means.
 LEFT_OUT = (
-    "BlochRedfield", "AbstractGenerator", "AbstractModel", "Plan", "Splitting", "Faber",
+    "AbstractGenerator", "AbstractModel", "Plan", "Splitting", "Faber",
     "MatrixExponential", "StrangSolver", "AbstractTransform", "Trace", "TraceFit", "TraceTable", "ResonatorAnalysis",
     "ResonatorGroup",
 )  # fmt: skip

@@ -40,6 +40,11 @@ def _ohmic() -> jt.OhmicSpectralDensity:
     return jt.OhmicSpectralDensity(gamma_0=0.05, cutoff=5.0)
 
 
+def _noise(w: ArrayLike) -> Array:
+    """One function for all: another one would be another program."""
+    return 0.05 * (1 + jnp.asarray(w) ** 2 / (1 + jnp.asarray(w) ** 2))
+
+
 def _excited(m: jt.AbstractGenerator) -> Array:
     return jt.mesolve(m, [], np.diag([0.2, 0.8]), TS, [SZ]).expects.real
 
@@ -134,8 +139,8 @@ ROWS: dict[str, Row] = {
         _excited,
     ),
     "BlochRedfield": Row(
-        lambda **p: jt.BlochRedfield(p["x"] * SX + p["z"] * SZ, [(SZ, lambda w: p["rate"] * (1 + w**2 / (1 + w**2)))]),
-        {"x": 0.4, "z": 0.7, "rate": 0.05},
+        lambda **p: jt.BlochRedfield(p["x"] * SX + p["z"] * SZ, [(SZ, _noise)]),
+        {"x": 0.4, "z": 0.7},
         _excited,
     ),
 }
