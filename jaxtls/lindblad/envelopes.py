@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -100,7 +100,7 @@ class Steps(PiecewisePolynomial):
 class _Path(eqx.Module):
     """A diffrax interpolation."""
 
-    path: diffrax.AbstractPath
+    path: Any
 
     def __call__(self, t: ArrayLike) -> Array:
         return self.path.evaluate(jnp.asarray(t, float))
@@ -139,7 +139,7 @@ class _Combined(eqx.Module):
 
 def is_envelope(value: object) -> bool:
     """True for what can only be a number of time: text and samples too, which are refused or need their times."""
-    return isinstance(value, str | diffrax.AbstractPath | foreign.QutipCoefficient)
+    return isinstance(value, str | foreign.Interpolation | foreign.QutipCoefficient)
 
 
 def as_envelope(name: str, value: object) -> Callable:
@@ -150,7 +150,7 @@ def as_envelope(name: str, value: object) -> Callable:
     """
     if isinstance(value, str):
         raise ValueError(f"Argument `{name}` must be a function of time, but got the text {value!r}. {AS_FUNCTION}")
-    if isinstance(value, diffrax.AbstractPath):
+    if isinstance(value, foreign.Interpolation):
         function: object = _Path(value)
     else:
         function = _of_qutip(name, value) if isinstance(value, foreign.QutipCoefficient) else value

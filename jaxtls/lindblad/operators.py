@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any, TypeAlias
 
-import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -93,7 +92,7 @@ class Operator(eqx.Module):
 
 
 # A number of time, or samples of one.
-Coefficient: TypeAlias = Numbers | Callable | diffrax.AbstractPath | foreign.QutipCoefficient | str
+Coefficient: TypeAlias = Numbers | Callable | foreign.Interpolation | foreign.QutipCoefficient | str
 # One operator: numbers, ours, another library's, or a function of time.
 Single: TypeAlias = (
     Numbers | Operator | foreign.Qutip | foreign.QutipTime | foreign.Dynamiqs | foreign.Sparse | Callable
