@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, require
+from .._checks import amplitude, concrete, finite, require
 from .._types import Numbers
 from . import foreign
 from .numpy_time import ByNumpy, NumpyTime
@@ -38,7 +38,7 @@ class PiecewiseConstant(eqx.Module):
 
     def __init__(self, times: Numbers, values: Numbers):
         self.times = _ascending(times)
-        self.values = jnp.asarray(values)
+        self.values = amplitude("values", values)
         wanted = (self.times.shape[0] - 1,)
         require(self.values.shape == wanted, "values", f"have shape {wanted}, one between each two edges", values)
 
@@ -64,14 +64,12 @@ class PiecewisePolynomial(eqx.Module):
     coefficients: Array  # (p + 1, K), the highest power first; the last column holds the end
 
     @classmethod
-    def through(cls, times: Numbers, values: Numbers, order: int = 3) -> PiecewisePolynomial:
+    def through(cls, times: Numbers, values: Numbers, order: int = 3, name: str = "values") -> PiecewisePolynomial:
         """Straight lines (order 1) or the cubic spline that is smooth at the second and last but one sample, too."""
-        ts, given = _ascending(times), jnp.asarray(values)
+        ts, given = _ascending(times), amplitude(name, values)
         require(order in ORDERS, "order", f"be one of {ORDERS}", repr(order), "For steps use jt.piecewise_constant.")
         must = f"have shape {ts.shape}, one for each time"
-        require(given.shape == ts.shape and given.dtype.kind in "biufc", "values", must, f"shape {given.shape}")
-        known = concrete(given)
-        require(known is None or bool(np.all(np.isfinite(known))), "values", "be finite", values)
+        require(given.shape == ts.shape, name, must, f"shape {given.shape}")
         kind = jnp.result_type(given.dtype, ts.dtype)
         steps, y = jnp.diff(ts), given.astype(kind)
         lines = jnp.diff(y) / steps

@@ -219,7 +219,7 @@ def on_times(name: str, value: object, ts: Array) -> Any:
         good = np.shape(samples) == ts.shape
         remedy = "Samples at other times: jt.sampled(times, values, op)."
         require(good, name, f"have {len(ts)} samples, one for each output time", f"shape {np.shape(samples)}", remedy)
-        return operator, PiecewisePolynomial.through(ts, samples)
+        return operator, PiecewisePolynomial.through(ts, samples, name=name)
     return [on_times(f"{name}[{k}]", part, ts) if _is_pair(part) else part for k, part in enumerate(value)]
 
 
