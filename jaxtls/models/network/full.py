@@ -9,15 +9,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._checks import refused
 from ...lindblad import CountingStatistics, Lindbladian, Operator, local
 from ...lindblad.counting import several_counts
+from . import sectors
+from .checks import NOT_UNIQUE
+from .linear import singular
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
 
+# Elements of the density matrix for which counting solves dense equations.
+MOST_REACHED = 8192
 LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])
 
 
@@ -84,6 +91,36 @@ def energy_flows(network: AbstractNetwork, rho: Array) -> tuple[Array, Array]:
     return jnp.stack([flow(site) for site in range(network.n_tls)]), flow(-1)
 
 
+@eqx.filter_jit
+def _counted(entries_of: tuple[int, bool, sectors.Moves], network: AbstractNetwork) -> tuple[Array, Array, Array]:
+    """Current, noise and a condition number by `counting_statistics`' formulas on the elements that are reached."""
+    n, entries, parameters = network.n_tls, sectors.table(*entries_of), network.sector_parameters()
+    excess, condition = sectors.steady_excess(entries_of, parameters, None, network.thermal_populations)
+    rho = sectors.product_state(n, network.thermal_populations, *entries_of[1:]) + excess
+    # The gain of a site: its jumps in (loss) and out (gain) are the entries that change its bit.
+    flipped = entries.a[entries.rows] != entries.a[entries.columns]
+    numbers, diagonal = sectors.values(entries, parameters), entries.diagonal
+    start = n + n * n
+
+    def moved(x: Array, site: Array, sign: float) -> Array:
+        mine = flipped[:, None] * (entries.which[:, None] == start + np.array([0, n])[None, :] + site)
+        weights = jnp.where(mine[:, 0], sign, jnp.where(mine[:, 1], 1.0, 0.0))
+        return sectors.apply(entries, numbers * weights, x)
+
+    sites, w = jnp.arange(n), network.frequencies
+    into = jax.vmap(lambda k: w[k] * moved(rho, k, -1.0))(sites)
+    current = jnp.sum(into[:, diagonal], 1)
+    second = jax.vmap(lambda k: w[k] ** 2 * jnp.sum(moved(rho, k, 1.0)[diagonal]))(sites)
+    generator = sectors.dense(entries, parameters)
+    scale = jnp.max(jnp.abs(generator))
+    row = int(diagonal[0])
+    generator = generator.at[row].set(jnp.zeros(entries.size, rho.dtype).at[diagonal].set(scale))
+    sources = (current[:, None] * rho - into).at[:, row].set(0.0)
+    answers = jnp.linalg.solve(generator, sources.T).T
+    drift = jax.vmap(lambda x, k: w[k] * jnp.sum(moved(x, k, -1.0)[diagonal]))(answers, sites)
+    return current, second + 2 * drift, condition
+
+
 def energy(network: AbstractNetwork, rho: Array) -> Array:
     """Tr H rho."""
     return jnp.sum(parts(network).hamiltonian(0.0) * rho.T).real
@@ -102,6 +139,12 @@ def coherences(n: int, rho: Array) -> Array:
 
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
     """Current and noise of w_i quanta from each bath into the system, (N,) each."""
+    shape = structure(network)
+    size = len(sectors.pairs(network.n_tls, False, shape.moves)[0])
+    if size <= MOST_REACHED:
+        current, noise, condition = _counted((network.n_tls, False, shape.moves), network)
+        current, noise = refused((current, noise), singular(condition), NOT_UNIQUE)
+        return CountingStatistics(current, noise)
     found = parts(network)
     # An emission takes w from the system, an absorption brings it.
     emits = np.arange(len(found.sites)) % 2 == 0

@@ -388,7 +388,7 @@ class ThermalNetwork(AbstractNetwork):
         # With incoherent couplings alone, Davies' baths are the local ones.
         loss = self.bath_rates
         parameters = self.sector_parameters()._replace(loss=loss, gain=loss * boltzmann(self.betas, self.frequencies))
-        excess, _ = sectors.steady_excess((n, True), parameters, None, self.thermal_populations)
+        excess, _ = sectors.steady_excess((n, True, None), parameters, None, self.thermal_populations)
         start = sectors.product_state(n, self.thermal_populations, True)
         return jnp.diag(start + excess) + 0j
 
