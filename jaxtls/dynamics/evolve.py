@@ -241,7 +241,12 @@ def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
     if problem.traced:
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
     settings, solution = search(method, problem, None)
-    return Plan(method, method.settled(settings), str(solution.stats["method"]))
+    return Plan(method, method.settled(settings), str(solution.stats["method"]), shapes(problem.y0))
+
+
+def shapes(state: PyTree) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the arrays that a state is made of."""
+    return tuple(np.shape(leaf) for leaf in jax.tree.leaves(state))
 
 
 class Plan(eqx.Module):
@@ -251,6 +256,7 @@ class Plan(eqx.Module):
         method: the method that runs.
         settings: its sizes, terms and steps.
         chosen: the name of the method as `stats["method"]` gives it.
+        moved: shapes of the state that it was found for: a ket's plan moves kets.
 
     Example:
         >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
@@ -260,6 +266,11 @@ class Plan(eqx.Module):
     method: AbstractMethod
     settings: AbstractPlan
     chosen: str = eqx.field(static=True)
+    moved: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+
+    def moves(self, state: PyTree) -> bool:
+        """Whether it was found for states of these shapes."""
+        return self.moved == shapes(state)
 
     def __repr__(self) -> str:
         return f"Plan: {self.chosen}; {self.settings.describe()}"

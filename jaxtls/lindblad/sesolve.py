@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import PyTree
 
-from .._checks import times
-from ..dynamics.evolve import evolve, known_options
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
 from .measured import Measured
-from .mesolve import MasterSolution, known_edges, warn_of_half_drives
+from .mesolve import MasterSolution, expectations, recorded
+from .moments import at_outputs, output_times, whole_run
+from .operators import on_times
 from .schroedinger import ket_equation
 
 
@@ -22,6 +21,7 @@ def sesolve(
     exp_ops: PyTree = (),
     *,
     discontinuities: PyTree = None,
+    t0: PyTree = None,
     save_states: bool = True,
     layout: PyTree = "auto",
     **evolve_options: PyTree,
@@ -35,9 +35,10 @@ def sesolve(
     Arguments:
         hamiltonian: as in `Lindbladian`, Hermitian.
         psi0: (n,) ket. For a batch use jax.vmap.
-        tsave: (T,) ascending times [1/frequency].
-        exp_ops: operators whose expectation values <psi|O(t)|psi> are recorded, not divided by <psi|psi>.
-        discontinuities, save_states, layout, **evolve_options: as in `mesolve`.
+        tsave: (T,) ascending times [1/frequency], or one time with `t0`.
+        exp_ops: list or dict of operators, or one, whose expectation values <psi|O(t)|psi> are recorded, not divided by
+            <psi|psi>.
+        discontinuities, t0, save_states, layout, **evolve_options: as in `mesolve`.
 
     Returns:
         MasterSolution: `.states` (T, n), `.expects` (n_ops, T) complex, `.stats`, `.diagnostics`, `.success`.
@@ -53,19 +54,11 @@ def sesolve(
 
     Source: E. Schroedinger, Ann. Phys. 386, 109 (1926).
     """
-    evolve_options = known_options(evolve_options)
-    ts = times("tsave", tsave)
-    law = Lindbladian(hamiltonian, [], layout=layout)
+    ts, start = output_times(tsave, t0)
+    law = Lindbladian(on_times("hamiltonian", hamiltonian, ts), [], layout=layout)
     operators = Measured.read("exp_ops", exp_ops, law.n)
-    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True), operators)
-    warn_of_half_drives(law, ts)
-    edges = known_edges(law, discontinuities, ts)
-    wanted = ["expects"] if operators.count else {}
-    sol = evolve(
-        equation, psi, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
-    )
-    return MasterSolution(sol, _expects(sol.observables, operators.count, ts, psi))
-
-
-def _expects(observables: dict[str, Array], count: int, ts: Array, psi: Array) -> Array:
-    return observables["expects"].T if count else jnp.zeros((0, ts.shape[0]), psi.dtype)
+    call = "jt.sesolve(hamiltonian, psi0, tsave).states"
+    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True, call=call), operators)
+    sol = recorded(equation, psi, whole_run(ts, start), discontinuities, save_states, evolve_options)
+    sol = at_outputs(sol, start)
+    return MasterSolution(sol, expectations(sol, operators.count, psi.dtype))

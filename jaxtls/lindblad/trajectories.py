@@ -13,10 +13,9 @@ from .._checks import concrete, positive, refused, require, size, tolerances
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
-from .jumps.stops import output_times
-from .lindbladian import Lindbladian
-from .measured import Measured, listed
+from .measured import Measured
 from .mesolve import as_lindbladian, known_edges
+from .moments import output_times
 
 MAX_STEPS = 2**20
 # Most complex numbers that a batch of trajectories keeps.
@@ -98,7 +97,7 @@ def trajectories(
         hamiltonian, jump_ops, rates, layout, discontinuities: as in `mesolve`; one jump operator or a dict will do.
         psi0: (n_levels,) ket, or (n_levels, n_levels) density matrix, of which each trajectory draws an eigenvector;
             normalised.
-        tsave: (T,) ascending times, or one time.
+        tsave: (T,) ascending times, or one time with `t0`.
         n: number of trajectories, static.
         key: a JAX random key.
         exp_ops: list or dict of (n_levels, n_levels) operators, or one; those of time are taken at their times.
@@ -138,8 +137,7 @@ def trajectories(
     longest = jnp.inf if max_step is None else positive("max_step", max_step)
     require(record or max_jumps is None, "max_jumps", "be left out without record=True", max_jumps)
     width = FIRST_WIDTH if max_jumps is None else size("max_jumps", max_jumps)
-    jumps = jump_ops if isinstance(hamiltonian, Lindbladian) else listed("jump_ops", jump_ops)[1]
-    model = as_lindbladian(hamiltonian, jumps, rates, layout)
+    model = as_lindbladian(hamiltonian, jump_ops, rates, layout, ts)
     begin = Start.read("psi0", psi0, model.n, model.dtype)
     measured = Measured.read("exp_ops", exp_ops, model.n).astype(begin.kets.dtype)
     kind = begin.kets.real.dtype
@@ -147,13 +145,13 @@ def trajectories(
         model=model,
         measured=measured,
         ts=ts.astype(kind),
-        start=start.astype(kind),
+        start=(ts[0] if start is None else start).astype(kind),
         edges=known_edges(model, discontinuities, ts.astype(kind)),
         rtol=jnp.asarray(rtol, kind),
         atol=jnp.asarray(atol, kind),
         max_step=jnp.asarray(longest, kind),
         limit=limit,
-        starts_at_output=t0 is None,
+        starts_at_output=start is None,
     )
     room = model.n * 16 + max(measured.count, 1) * ts.shape[0] * 2
     batch = min(count, max(1, BATCH_ELEMENTS // room)) if batch_size is None else size("batch_size", batch_size)

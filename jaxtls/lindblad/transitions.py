@@ -7,23 +7,29 @@ only between different levels, and what dH does among equal ones stays in B:
     dV = V W,  W_ab = (V† dH V)_ab / (e_b - e_a) or 0,   dB_ab = 0 or (V† dH V)_ab,
     d(g o M) = g o dM + dg o M + g' o [M, dB]            (the divided differences of g among equal levels).
 
-Second derivatives at equal levels would need more; they are nan there, and right elsewhere.
+Both rules hold for perturbations of any order, because they are written with functions that have such rules themselves:
+W solves the equation B W - W B + V† dH V = 0 between different levels, and g(k - ad D) of a D among equal levels, which
+commutes with the frequencies k, is its Taylor series in D.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import reduce
+from typing import TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from ..numerics.products import HIGHEST
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]
+Matrices: TypeAlias = tuple[Array, ...]
 # Known numbers stay NumPy's, inside jit too.
 Numbers = Array | np.ndarray
 
@@ -61,27 +67,29 @@ def levels(hamiltonian: Array) -> tuple[Array, Array]:
 
 @levels.defjvp
 def _levels_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
-    found = levels(primals[0])
-    equal = frequencies(jnp.diagonal(found[1]).real) == 0
-    parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
-    vectors, blocks = once(found[0], parted), once(found[1], parted)
-    released = frequencies(jnp.diagonal(blocks).real)
+    vectors, blocks = levels(primals[0])
     moved = product(product(vectors.conj().T, tangents[0]), vectors)
     moved = (moved + moved.conj().T) / 2
-    turn = jnp.where(equal, 0.0, moved / jnp.where(equal, 1.0, released))
-    return found, (product(vectors, turn), jnp.where(equal, moved, 0.0))
+    return (vectors, blocks), (product(vectors, turning(blocks, moved)), jnp.where(_equal(blocks), moved, 0.0))
+
+
+def _equal(blocks: Array) -> Array:
+    """True at pairs of equal levels, (n, n)."""
+    return frequencies(jnp.diagonal(blocks).real) == 0
 
 
 @jax.custom_jvp
-def once(value: Array, degenerate: Array) -> Array:
-    """The value itself, whose derivative is nan where `degenerate`."""
-    return value
+def turning(blocks: Array, moved: Array) -> Array:
+    """W with B W - W B + M = 0 between different levels, and 0 among equal ones."""
+    equal = _equal(blocks)
+    return jnp.where(equal, 0.0, moved / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
 
 
-@once.defjvp
-def _once_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    value, degenerate = primals
-    return once(value, degenerate), tangents[0] * jnp.where(degenerate, jnp.nan, 1.0)
+@turning.defjvp
+def _turning_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    turn = turning(*primals)
+    moved = tangents[1] + product(tangents[0], turn) - product(turn, tangents[0])
+    return turn, turning(primals[0], moved)
 
 
 def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
@@ -92,7 +100,7 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
     def number(w: Array) -> Array:
         return jnp.asarray(spectrum(w)).reshape(())
 
-    return _weighted(eqx.filter_closure_convert(number, now), blocks, matrix)
+    return _inserted(eqx.filter_closure_convert(number, now), blocks, (), matrix, ())
 
 
 def sampled(spectrum: Spectrum, released: Array) -> Array:
@@ -101,27 +109,42 @@ def sampled(spectrum: Spectrum, released: Array) -> Array:
 
 
 @eqx.filter_custom_jvp
-def _weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
-    return sampled(spectrum, frequencies(jnp.diagonal(blocks).real)) * matrix
+def _inserted(spectrum: Spectrum, blocks: Array, left: Matrices, matrix: Array, right: Matrices) -> Array:
+    """(-1)^r/(r! s!) g^(r + s)(e_b - e_a) times the product of r matrices, M, and s matrices.
+
+    A term of the Taylor series of g(k - ad D) M in D, which the r + s matrices stand for.
+    """
+    return _shares(spectrum, blocks, left, right) * reduce(product, (*left, matrix, *right))
 
 
-@_weighted.def_jvp
-def _weighted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    spectrum, blocks, matrix = primals
-    along, d_blocks, d_matrix = tangents
-    released = frequencies(jnp.diagonal(blocks).real)
-    value = sampled(spectrum, released)
+@_inserted.def_jvp
+def _inserted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    spectrum, blocks, left, matrix, right = primals
+    along, d_blocks, d_left, d_matrix, d_right = tangents
     tangent = jnp.zeros_like(matrix)
     if d_matrix is not None:
-        tangent = tangent + value * d_matrix
+        tangent = tangent + _inserted(spectrum, blocks, left, d_matrix, right)
     if any(leaf is not None for leaf in jax.tree.leaves(along)):
-        tangent = tangent + _change(spectrum, along, released) * matrix
+        change = eqx.filter_jvp(lambda f: _shares(f, blocks, left, right), (spectrum,), (along,))[1]
+        tangent = tangent + change * reduce(product, (*left, matrix, *right))
+    for k, d in enumerate(d_left):
+        if d is not None:
+            tangent = tangent + _inserted(spectrum, blocks, (*left[:k], d, *left[k + 1 :]), matrix, right)
+    for k, d in enumerate(d_right):
+        if d is not None:
+            tangent = tangent + _inserted(spectrum, blocks, left, matrix, (*right[:k], d, *right[k + 1 :]))
     if d_blocks is not None:
-        slope = sampled(jax.grad(spectrum), released)
-        tangent = tangent + slope * (product(matrix, d_blocks) - product(d_blocks, matrix))
-    return _weighted(spectrum, blocks, matrix), tangent
+        for k in range(len(left) + 1):
+            tangent = tangent + _inserted(spectrum, blocks, (*left[:k], d_blocks, *left[k:]), matrix, right)
+        for k in range(len(right) + 1):
+            tangent = tangent + _inserted(spectrum, blocks, left, matrix, (*right[:k], d_blocks, *right[k:]))
+    return _inserted(*primals), tangent
 
 
-def _change(spectrum: Spectrum, along: PyTree, released: Array) -> Array:
-    """The derivative with respect to the function's own numbers."""
-    return eqx.filter_jvp(lambda f: sampled(f, released), (spectrum,), (along,))[1]
+def _shares(spectrum: Spectrum, blocks: Array, left: Matrices, right: Matrices) -> Array:
+    """(-1)^r/(r! s!) g^(r + s) at each frequency, (n, n)."""
+    r, s = len(left), len(right)
+    slope = spectrum
+    for _ in range(r + s):
+        slope = jax.grad(slope)
+    return (-1) ** r / (math.factorial(r) * math.factorial(s)) * sampled(slope, frequencies(jnp.diagonal(blocks).real))
