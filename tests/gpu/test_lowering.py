@@ -18,7 +18,8 @@ import pytest
 
 import jaxtls as jt
 from benchmarks import programs
-from benchmarks.programs import MAIN, slope
+from benchmarks.program import slope
+from benchmarks.programs import MAIN
 from jaxtls._platform import tracing_for
 
 from .programs import PUBLIC, A, Program, oscillator
