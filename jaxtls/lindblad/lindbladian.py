@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import equinox as eqx
@@ -18,7 +18,7 @@ from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
 from .measured import listed
-from .operators import Operator, OperatorLike, as_operator
+from .operators import Operator, OperatorLike, OperatorsLike, as_operator
 from .pulses import pulse_times
 from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
@@ -74,7 +74,7 @@ class Lindbladian(AbstractGenerator):
     def __init__(
         self,
         hamiltonian: OperatorLike,
-        jump_ops: OperatorLike | Sequence[OperatorLike] | Mapping[str, OperatorLike] | None,
+        jump_ops: OperatorsLike | None,
         rates: Numbers | None = None,
         layout: str = "auto",
     ):

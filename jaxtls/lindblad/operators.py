@@ -100,6 +100,10 @@ Single: TypeAlias = (
 )
 # That, a pair (operator, coefficient), or a list of operators and of pairs.
 OperatorLike: TypeAlias = Single | Sequence[Single | Coefficient | Sequence[Single | Coefficient]]
+# Several: a list, a dict, a stack (K, n, n), or one alone.
+OperatorsLike: TypeAlias = OperatorLike | Sequence[OperatorLike] | Mapping[str, OperatorLike]
+# A ket or a density matrix.
+StateLike: TypeAlias = Numbers | foreign.Qutip | foreign.Dynamiqs | foreign.Sparse
 
 
 class _Scaled(eqx.Module):
