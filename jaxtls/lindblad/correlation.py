@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
-from .._types import Numbers
 from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
@@ -19,19 +18,19 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
-from .operators import OperatorLike, StateLike
+from .operators import OperatorLike, StateLike, TimesLike
 
 
 def correlation(
-    lindbladian: AbstractGenerator,
+    lindbladian: object,
     rho: StateLike,
     a: OperatorLike,
     b: OperatorLike,
-    taus: Numbers,
+    taus: TimesLike,
     *,
     c: OperatorLike | None = None,
     t: ArrayLike = 0.0,
-    discontinuities: Numbers | None = None,
+    discontinuities: TimesLike | None = None,
     **evolve_options: Unpack[EvolveOptions],
 ) -> Array:
     r"""Correlation function of two operators, or of three, V the propagator of the equation.
@@ -72,6 +71,7 @@ def correlation(
     """
     good = isinstance(lindbladian, AbstractGenerator)
     require(good, "lindbladian", "be a generator", type(lindbladian).__name__)
+    assert isinstance(lindbladian, AbstractGenerator)
     rho, (a, b) = _state(rho, lindbladian), _operators(lindbladian.n, a=a, b=b)
     start = jnp.matmul(b, rho, precision=HIGHEST)
     if c is not None:

@@ -21,7 +21,7 @@ from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .measured import Measured, listed
 from .moments import at_outputs, output_times, whole_run
-from .operators import OperatorLike, OperatorsLike, StateLike, on_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import SchroedingerEquation, ket_equation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
@@ -82,12 +82,12 @@ def mesolve(
     hamiltonian: OperatorLike | AbstractGenerator,
     jump_ops: OperatorsLike | None,
     rho0: StateLike,
-    tsave: Numbers,
+    tsave: TimesLike,
     exp_ops: OperatorsLike = (),
     *,
-    rates: Numbers | None = None,
-    discontinuities: Numbers | None = None,
-    t0: ArrayLike | None = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
     layout: str = "auto",
     **evolve_options: Unpack[EvolveOptions],
@@ -154,7 +154,7 @@ def mesolve(
 
 def recorded(
     equation: MasterEquation | SchroedingerEquation,
-    state: Array,
+    state: ArrayLike,
     ts: Array,
     discontinuities: Numbers | None,
     save_states: bool,
@@ -188,7 +188,7 @@ def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
 def as_generator(
     hamiltonian: OperatorLike | AbstractGenerator,
     jump_ops: OperatorsLike | None,
-    rates: Numbers | None = None,
+    rates: TimesLike | None = None,
     layout: str = "auto",
     ts: Array | None = None,
 ) -> AbstractGenerator:
@@ -207,7 +207,7 @@ def as_generator(
 def as_lindbladian(
     hamiltonian: OperatorLike | AbstractGenerator,
     jump_ops: OperatorsLike | None,
-    rates: Numbers | None = None,
+    rates: TimesLike | None = None,
     layout: str = "auto",
     ts: Array | None = None,
 ) -> Lindbladian:

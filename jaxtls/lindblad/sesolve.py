@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Unpack
 
-from jaxtyping import ArrayLike
-
-from .._types import Numbers
 from ..dynamics.evolve import EvolveOptions
 from . import choice as choice
 from .foreign import as_state
@@ -14,18 +11,18 @@ from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import MasterSolution, expectations, recorded
 from .moments import at_outputs, output_times, whole_run
-from .operators import OperatorLike, OperatorsLike, StateLike, on_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import ket_equation
 
 
 def sesolve(
     hamiltonian: OperatorLike,
     psi0: StateLike,
-    tsave: Numbers,
+    tsave: TimesLike,
     exp_ops: OperatorsLike = (),
     *,
-    discontinuities: Numbers | None = None,
-    t0: ArrayLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
     layout: str = "auto",
     **evolve_options: Unpack[EvolveOptions],

@@ -10,13 +10,12 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, finite, require
-from .._types import Numbers
 from ..numerics.products import HIGHEST
 from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .generator import AbstractGenerator
-from .operators import OperatorLike, StateLike
+from .operators import OperatorLike, StateLike, TimesLike
 from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import METHODS, require_constant
 
@@ -33,7 +32,7 @@ def spectrum(
     rho: StateLike,
     a: OperatorLike,
     b: OperatorLike,
-    omegas: Numbers,
+    omegas: TimesLike,
     *,
     method: str = "auto",
 ) -> Array:

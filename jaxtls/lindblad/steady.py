@@ -53,7 +53,7 @@ class SteadyInfo(eqx.Module):
 
 
 def steady_state(
-    model: AbstractGenerator | AbstractModel,
+    model: object,
     rho0: StateLike | None = None,
     *,
     method: str = "auto",

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size, tolerances
-from .._types import Numbers
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
@@ -18,7 +17,7 @@ from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import as_lindbladian, known_edges
 from .moments import output_times
-from .operators import OperatorLike, OperatorsLike, StateLike
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike
 
 MAX_STEPS = 2**20
 # Most complex numbers that a batch of trajectories keeps.
@@ -65,14 +64,14 @@ def trajectories(
     hamiltonian: OperatorLike | Lindbladian,
     jump_ops: OperatorsLike | None,
     psi0: StateLike,
-    tsave: Numbers,
+    tsave: TimesLike,
     n: int,
     key: Array,
     exp_ops: OperatorsLike = (),
     *,
-    rates: Numbers | None = None,
-    discontinuities: Numbers | None = None,
-    t0: ArrayLike | None = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     record: bool = False,
     max_jumps: int | None = None,
     improved_sampling: bool = False,
