@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
-import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, require
+from .._checks import amplitude, concrete, finite, require
 from .._types import Numbers
 from . import foreign
 from .numpy_time import ByNumpy, NumpyTime
@@ -38,7 +38,7 @@ class PiecewiseConstant(eqx.Module):
 
     def __init__(self, times: Numbers, values: Numbers):
         self.times = _ascending(times)
-        self.values = jnp.asarray(values)
+        self.values = amplitude("values", values)
         wanted = (self.times.shape[0] - 1,)
         require(self.values.shape == wanted, "values", f"have shape {wanted}, one between each two edges", values)
 
@@ -64,14 +64,12 @@ class PiecewisePolynomial(eqx.Module):
     coefficients: Array  # (p + 1, K), the highest power first; the last column holds the end
 
     @classmethod
-    def through(cls, times: Numbers, values: Numbers, order: int = 3) -> PiecewisePolynomial:
+    def through(cls, times: Numbers, values: Numbers, order: int = 3, name: str = "values") -> PiecewisePolynomial:
         """Straight lines (order 1) or the cubic spline that is smooth at the second and last but one sample, too."""
-        ts, given = _ascending(times), jnp.asarray(values)
+        ts, given = _ascending(times), amplitude(name, values)
         require(order in ORDERS, "order", f"be one of {ORDERS}", repr(order), "For steps use jt.piecewise_constant.")
         must = f"have shape {ts.shape}, one for each time"
-        require(given.shape == ts.shape and given.dtype.kind in "biufc", "values", must, f"shape {given.shape}")
-        known = concrete(given)
-        require(known is None or bool(np.all(np.isfinite(known))), "values", "be finite", values)
+        require(given.shape == ts.shape, name, must, f"shape {given.shape}")
         kind = jnp.result_type(given.dtype, ts.dtype)
         steps, y = jnp.diff(ts), given.astype(kind)
         lines = jnp.diff(y) / steps
@@ -100,7 +98,7 @@ class Steps(PiecewisePolynomial):
 class _Path(eqx.Module):
     """A diffrax interpolation."""
 
-    path: diffrax.AbstractPath
+    path: Any
 
     def __call__(self, t: ArrayLike) -> Array:
         return self.path.evaluate(jnp.asarray(t, float))
@@ -139,7 +137,7 @@ class _Combined(eqx.Module):
 
 def is_envelope(value: object) -> bool:
     """True for what can only be a number of time: text and samples too, which are refused or need their times."""
-    return isinstance(value, str | diffrax.AbstractPath | foreign.QutipCoefficient)
+    return isinstance(value, str | foreign.Interpolation | foreign.QutipCoefficient)
 
 
 def as_envelope(name: str, value: object) -> Callable:
@@ -150,7 +148,7 @@ def as_envelope(name: str, value: object) -> Callable:
     """
     if isinstance(value, str):
         raise ValueError(f"Argument `{name}` must be a function of time, but got the text {value!r}. {AS_FUNCTION}")
-    if isinstance(value, diffrax.AbstractPath):
+    if isinstance(value, foreign.Interpolation):
         function: object = _Path(value)
     else:
         function = _of_qutip(name, value) if isinstance(value, foreign.QutipCoefficient) else value

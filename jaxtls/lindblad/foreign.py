@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, require
 from ..quantum.foreign import Dynamiqs as Dynamiqs
@@ -22,6 +23,17 @@ class DynamiqsTime(Protocol):
     """What is read of a dynamiqs `TimeQArray`."""
 
     discontinuity_ts: Any
+
+
+@runtime_checkable
+class Interpolation(Protocol):
+    """What is read of a diffrax interpolation."""
+
+    def evaluate(self, t0: ArrayLike) -> Array:
+        """The number at a time."""
+
+    def derivative(self, t: ArrayLike) -> Array:
+        """Its slope."""
 
 
 @runtime_checkable

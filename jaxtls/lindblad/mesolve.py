@@ -137,16 +137,15 @@ def mesolve(
     operators = Measured.read("exp_ops", exp_ops, law.n)
     state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
     plan = evolve_options.get("plan")
+    may_stay = state.ndim == 1 and (plan is None or plan.moves(state))
     equation: MasterEquation | SchroedingerEquation
-    still_ket = isinstance(law, Lindbladian) and not law.has_jumps and state.ndim == 1
-    still_ket = still_ket and (plan is None or plan.moves(state))
-    if still_ket and isinstance(law, Lindbladian):
+    if may_stay and isinstance(law, Lindbladian) and not law.has_jumps:
         equation, begin = ket_equation(law, state, operators)
     else:
         equation, begin = master_equation(law, state, operators)
     sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)
     sol = at_outputs(sol, start)
-    if still_ket:
+    if isinstance(equation, SchroedingerEquation):
         return _of_kets(sol, operators.count, law.layout)
     sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": law.layout, **sol.stats})
     return MasterSolution(sol, expectations(sol, operators.count, begin.dtype))

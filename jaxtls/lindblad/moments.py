@@ -38,9 +38,9 @@ def output_times(tsave: TimesLike, t0: TimesLike | None) -> tuple[Array, Array |
     first, begin = concrete(ts), concrete(start)
     if first is None or begin is None:
         return ts, start.astype(ts.dtype)
-    require(bool(begin <= first[0]), "t0", "not lie behind tsave[0]", t0)
-    same = bool(begin == first[0]) and len(first) > 1
-    return ts, None if same else start.astype(ts.dtype)
+    good = begin < first[0] if len(first) == 1 else begin <= first[0]
+    require(bool(good), "t0", "not lie behind tsave[0], and before it where that is the only one", t0)
+    return ts, None if bool(begin == first[0]) else start.astype(ts.dtype)
 
 
 def whole_run(ts: Array, start: Array | None) -> Array:

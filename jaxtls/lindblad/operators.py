@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -93,7 +92,7 @@ class Operator(eqx.Module):
 
 
 # A number of time, or samples of one.
-Coefficient: TypeAlias = Numbers | Callable | diffrax.AbstractPath | foreign.QutipCoefficient | str
+Coefficient: TypeAlias = Numbers | Callable | foreign.Interpolation | foreign.QutipCoefficient | str
 # One operator: numbers, ours, another library's, or a function of time.
 Single: TypeAlias = (
     Numbers | Operator | foreign.Qutip | foreign.QutipTime | foreign.Dynamiqs | foreign.Sparse | Callable
@@ -230,7 +229,7 @@ def on_times(name: str, value: object, ts: Array) -> Any:
         good = np.shape(samples) == ts.shape
         remedy = "Samples at other times: jt.sampled(times, values, op)."
         require(good, name, f"have {len(ts)} samples, one for each output time", f"shape {np.shape(samples)}", remedy)
-        return operator, PiecewisePolynomial.through(ts, samples)
+        return operator, PiecewisePolynomial.through(ts, samples, name=name)
     return [on_times(f"{name}[{k}]", part, ts) if _is_pair(part) else part for k, part in enumerate(value)]
 
 

@@ -4,20 +4,19 @@ r"""Functions of the transition frequencies of H, with derivatives that hold whe
 eigenvector has 1/(e_b - e_a), which is not finite for equal levels; but what is made of them need not care. V turns
 only between different levels, and what dH does among equal ones stays in B:
 
-    dV = V W,  W_ab = (V† dH V)_ab / (e_b - e_a) or 0,   dB_ab = 0 or (V† dH V)_ab,
-    d(g o M) = g o dM + dg o M + g' o [M, dB]            (the divided differences of g among equal levels).
+    dV = V W,  B W - W B + V† dH V = 0 between different levels, W = 0 among equal ones,
+    dB = V† dH V among equal levels,
+    g(k - ad D) M = g M + g' [M, D] + g'' [[M, D], D]/2 + ...,   D what B is beside the means of equal levels,
 
-Both rules hold for perturbations of any order, because they are written with functions that have such rules themselves:
-W solves the equation B W - W B + V† dH V = 0 between different levels, and g(k - ad D) of a D among equal levels, which
-commutes with the frequencies k, is its Taylor series in D.
+which commute with D. D is 0 in value; the series to second order gives first and second derivatives. Third derivatives
+at equal levels are nan, and right elsewhere.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import reduce
-from typing import TypeAlias
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -29,7 +28,8 @@ from ..numerics.products import HIGHEST
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]
-Matrices: TypeAlias = tuple[Array, ...]
+# Derivatives that are right at equal levels.
+ORDERS = 2
 # Known numbers stay NumPy's, inside jit too.
 Numbers = Array | np.ndarray
 
@@ -52,9 +52,9 @@ def frequencies(energies: Numbers) -> Array:
     return jnp.where(jnp.abs(released) <= rounding(energies), 0.0, released)
 
 
-@jax.custom_jvp
-def levels(hamiltonian: Array) -> tuple[Array, Array]:
-    """V (n, n) and B = V† H V, whose diagonal are the energies, ascending.
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def levels(hamiltonian: Array, order: int = 0) -> tuple[Array, Array]:
+    """V (n, n) and B = V† H V, whose diagonal are the energies, ascending; `order` counts derivatives.
 
     Example:
         >>> v, b = levels(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
@@ -66,11 +66,16 @@ def levels(hamiltonian: Array) -> tuple[Array, Array]:
 
 
 @levels.defjvp
-def _levels_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
-    vectors, blocks = levels(primals[0])
+def _levels_jvp(order: int, primals: tuple[Array], tangents: tuple[Array]) -> tuple:
+    found = levels(primals[0], order + 1)
+    equal = _equal(found[1])
+    vectors, blocks = found
+    if order + 1 == ORDERS:
+        parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
+        vectors, blocks = once(vectors, parted), once(blocks, parted)
     moved = product(product(vectors.conj().T, tangents[0]), vectors)
     moved = (moved + moved.conj().T) / 2
-    return (vectors, blocks), (product(vectors, turning(blocks, moved)), jnp.where(_equal(blocks), moved, 0.0))
+    return found, (product(vectors, _turn(equal, blocks, moved)), jnp.where(equal, moved, 0.0))
 
 
 def _equal(blocks: Array) -> Array:
@@ -78,18 +83,24 @@ def _equal(blocks: Array) -> Array:
     return frequencies(jnp.diagonal(blocks).real) == 0
 
 
+def _turn(equal: Array, blocks: Array, moved: Array) -> Array:
+    """W with B W - W B + M = 0 between different levels, right to first order in what B has beside its diagonal."""
+    inverse = jnp.where(equal, 0.0, 1 / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
+    beside = blocks - jnp.diag(jnp.diagonal(blocks))
+    turn = inverse * moved
+    return inverse * (moved + product(beside, turn) - product(turn, beside))
+
+
 @jax.custom_jvp
-def turning(blocks: Array, moved: Array) -> Array:
-    """W with B W - W B + M = 0 between different levels, and 0 among equal ones."""
-    equal = _equal(blocks)
-    return jnp.where(equal, 0.0, moved / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
+def once(value: Array, degenerate: Array) -> Array:
+    """The value itself, whose derivative is nan where `degenerate`."""
+    return value
 
 
-@turning.defjvp
-def _turning_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
-    turn = turning(*primals)
-    moved = tangents[1] + product(tangents[0], turn) - product(turn, tangents[0])
-    return turn, turning(primals[0], moved)
+@once.defjvp
+def _once_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tuple[Array, Array]:
+    value, degenerate = primals
+    return once(value, degenerate), tangents[0] * jnp.where(degenerate, jnp.nan, 1.0)
 
 
 def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
@@ -100,7 +111,9 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
     def number(w: Array) -> Array:
         return jnp.asarray(spectrum(w)).reshape(())
 
-    return _inserted(eqx.filter_closure_convert(number, now), blocks, (), matrix, ())
+    equal = _equal(blocks)
+    centres = (equal / jnp.sum(equal, 1, keepdims=True)) @ jnp.diagonal(blocks).real
+    return _weighted(eqx.filter_closure_convert(number, now), centres, blocks - jnp.diag(centres), matrix)
 
 
 def sampled(spectrum: Spectrum, released: Array) -> Array:
@@ -109,42 +122,20 @@ def sampled(spectrum: Spectrum, released: Array) -> Array:
 
 
 @eqx.filter_custom_jvp
-def _inserted(spectrum: Spectrum, blocks: Array, left: Matrices, matrix: Array, right: Matrices) -> Array:
-    """(-1)^r/(r! s!) g^(r + s)(e_b - e_a) times the product of r matrices, M, and s matrices.
-
-    A term of the Taylor series of g(k - ad D) M in D, which the r + s matrices stand for.
-    """
-    return _shares(spectrum, blocks, left, right) * reduce(product, (*left, matrix, *right))
+def _weighted(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
+    """g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
+    return sampled(spectrum, frequencies(centres)) * matrix
 
 
-@_inserted.def_jvp
-def _inserted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    spectrum, blocks, left, matrix, right = primals
-    along, d_blocks, d_left, d_matrix, d_right = tangents
-    tangent = jnp.zeros_like(matrix)
-    if d_matrix is not None:
-        tangent = tangent + _inserted(spectrum, blocks, left, d_matrix, right)
-    if any(leaf is not None for leaf in jax.tree.leaves(along)):
-        change = eqx.filter_jvp(lambda f: _shares(f, blocks, left, right), (spectrum,), (along,))[1]
-        tangent = tangent + change * reduce(product, (*left, matrix, *right))
-    for k, d in enumerate(d_left):
-        if d is not None:
-            tangent = tangent + _inserted(spectrum, blocks, (*left[:k], d, *left[k + 1 :]), matrix, right)
-    for k, d in enumerate(d_right):
-        if d is not None:
-            tangent = tangent + _inserted(spectrum, blocks, left, matrix, (*right[:k], d, *right[k + 1 :]))
-    if d_blocks is not None:
-        for k in range(len(left) + 1):
-            tangent = tangent + _inserted(spectrum, blocks, (*left[:k], d_blocks, *left[k:]), matrix, right)
-        for k in range(len(right) + 1):
-            tangent = tangent + _inserted(spectrum, blocks, left, matrix, (*right[:k], d_blocks, *right[k:]))
-    return _inserted(*primals), tangent
+@_weighted.def_jvp
+def _weighted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
+    return _weighted(*primals), eqx.filter_jvp(_series, primals, tangents)[1]
 
 
-def _shares(spectrum: Spectrum, blocks: Array, left: Matrices, right: Matrices) -> Array:
-    """(-1)^r/(r! s!) g^(r + s) at each frequency, (n, n)."""
-    r, s = len(left), len(right)
-    slope = spectrum
-    for _ in range(r + s):
-        slope = jax.grad(slope)
-    return (-1) ** r / (math.factorial(r) * math.factorial(s)) * sampled(slope, frequencies(jnp.diagonal(blocks).real))
+def _series(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
+    """g(k - ad D) M to second order in D."""
+    released, total = frequencies(centres), jnp.zeros_like(matrix)
+    for order in range(ORDERS + 1):
+        total = total + sampled(spectrum, released) * matrix / math.factorial(order)
+        spectrum, matrix = jax.grad(spectrum), product(matrix, inside) - product(inside, matrix)
+    return total

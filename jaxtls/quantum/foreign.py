@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +43,7 @@ def is_foreign(value: object) -> bool:
     return isinstance(value, Sparse | Qutip | Dynamiqs)
 
 
-def unwrapped(value: object) -> object:
+def unwrapped(value: object) -> Any:
     """The numbers of a foreign object, or of a list of such; other things as they are.
 
     Example:
@@ -59,10 +59,10 @@ def unwrapped(value: object) -> object:
         return value.toarray()
     if isinstance(value, Sequence) and not isinstance(value, str) and len(value) > 0 and all(map(is_foreign, value)):
         parts = [unwrapped(part) for part in value]
-        if len({np.shape(part) for part in parts}) == 1:  # type: ignore[arg-type]
+        if len({part.shape for part in parts}) == 1:
             # Known numbers stay NumPy's, also inside jit.
             traced = any(isinstance(part, jax.core.Tracer) for part in parts)
-            return jnp.stack(parts) if traced else np.stack(parts)  # type: ignore[arg-type]
+            return jnp.stack(parts) if traced else np.stack(parts)
     return value
 
 
@@ -70,5 +70,5 @@ def is_column(value: object) -> bool:
     """True for a foreign ket, or a list of them: other libraries keep kets as columns."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return len(value) > 0 and all(is_foreign(part) and is_column(part) for part in value)
-    shape = np.shape(unwrapped(value)) if is_foreign(value) else ()  # type: ignore[arg-type]
+    shape: tuple[int, ...] = unwrapped(value).shape if is_foreign(value) else ()
     return len(shape) >= 2 and shape[-1] == 1 < shape[-2]

@@ -192,7 +192,7 @@ def _powers(base: Array, n: int) -> Array:
     return powers
 
 
-def _rotate(rho: Numbers, ket: bool | None, to_nodes: bool) -> Array:
+def _rotate(rho: Numbers | Foreign, ket: bool | None, to_nodes: bool) -> Array:
     array, is_ket = state("rho", rho, ket)
     matrix = hermite_dvr(array.shape[-1])[1]
     v = jnp.asarray(matrix if to_nodes else matrix.T, jnp.finfo(array.dtype).dtype).astype(array.dtype)

@@ -100,10 +100,8 @@ def test_a_qobjevo_of_many_parts():
     jt.Lindbladian(whole, [decay])
     assert_allclose(jt.mesolve(whole, [decay], UP, TS, [whole], **TIGHT).expects.shape, (1, len(TS)))
     # QuTiP's own spelling of what stands alone: [operator, coefficient].
-    alone = qutip_states([[z, bent], [x, np.cos(TS)]], [[lower, samples]])
-    assert_allclose(
-        jt.mesolve([[z, bent], [x, np.cos(TS)]], [[lower, samples]], UP, TS, **TIGHT).states, alone, atol=2e-7
-    )
+    alone = qutip_states([[z, bent], [x, np.cos(TS)]], [[lower, bent]])
+    assert_allclose(jt.mesolve([[z, bent], [x, np.cos(TS)]], [[lower, bent]], UP, TS, **TIGHT).states, alone, atol=2e-7)
 
 
 def test_texts_are_refused_with_what_to_write():

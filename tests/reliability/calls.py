@@ -203,8 +203,8 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             },
         ),
         "mesolve of samples": (
-            lambda samples: jt.mesolve([SZ, (SX, samples)], [SM], RHO, TS, [SZ]),
-            {"samples": [1.0, 0.5, 0.2]},
+            lambda hamiltonian: jt.mesolve([SZ, (SX, hamiltonian)], [SM], RHO, TS, [SZ]),
+            {"hamiltonian": [1.0, 0.5, 0.2]},
         ),
         "sampled": (
             lambda **k: jt.sampled(op=SX, **k)(0.3),
