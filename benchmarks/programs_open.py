@@ -1,9 +1,8 @@
-"""Programs of what else an open or closed system is asked: kets, propagators, Bloch-Redfield, limit cycles, counting."""
+"""Programs of what else a system is asked: kets, propagators, Bloch-Redfield, limit cycles, counting."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
