@@ -77,7 +77,7 @@ def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
     if k == 1 or rate.shape != n.shape or platform() != "cpu":
         return _solve(rate, n, tau)
     halves = tuple(jnp.pad(x, ((0, k % 2), (0, 0)), mode="edge").reshape(2, -1, x.shape[1]) for x in (rate, n))
-    found = jax.lax.map(lambda half: _solve(*half, tau), halves)
+    found = jax.lax.map(lambda half: _solve(half[0], half[1], tau), halves)
     return tuple(x.reshape(-1, x.shape[-1])[:k] for x in found)
 
 
