@@ -1,4 +1,4 @@
-"""Programs of what else an open or closed system is asked: kets, propagators, Bloch-Redfield, limit cycles, counting."""
+"""Programs of what else a system is asked: kets, propagators, Bloch-Redfield, limit cycles, counting."""
 
 from __future__ import annotations
 

@@ -75,16 +75,16 @@ def test_exceptional_point_is_smooth():
 @pytest.mark.parametrize("pulses", [0, 1, 4, 8, 9])
 def test_gradients_forward_reverse_and_by_differences(pulses):
     """One rate is zero, its edge: the difference is from one side."""
-    p, e = jnp.array([0.7, -3.0, 0.4, 0.0, 1.1, 0.5]), 1e-5
+    p, e = jnp.array([0.7, -3.0, 1.2, 0.4, 0.0, 0.3, 1.1, 0.5, 0.6]), 1e-5
 
     def z(p):
-        d = jt.Fluctuators(p[:2], p[2:4], p[4:]).coherence(1.3, pulses=pulses)
+        d = jt.Fluctuators(p[:3], p[3:6], p[6:]).coherence(1.3, pulses=pulses)
         return d.real + 2 * d.imag
 
     reverse, forward = jax.jit(jax.grad(z))(p), jax.jit(jax.jacfwd(z))(p)
     np.testing.assert_allclose(reverse, forward, rtol=1e-12, atol=1e-14)
     many = jax.jit(jax.vmap(z))
-    shift = e * jnp.eye(6)
+    shift = e * jnp.eye(9)
     low, here, high, higher = (many(p + x * shift) for x in (-1, 0, 1, 2))
     step = jnp.where(p == 0, -3 * here + 4 * high - higher, high - low) / (2 * e)
     np.testing.assert_allclose(reverse, step, atol=1e-7)

@@ -175,8 +175,9 @@ def _nodes(fixed: Windows, index: Array, folded: bool, dtype: np.dtype) -> tuple
 def _sum(term: Callable[[Array], Array], count: Array, most: int, zero: Array, policy: Policy) -> Array:
     """Sum of term(0), ..., term(count - 1), count <= most being known at run time: forward and reverse derivatives.
 
-    Terms beyond the count are skipped, in two levels where there may be many. Checkpoints stand outside of the branches,
-    which else would hand what they close over to reverse mode, a copy for each term; `policy` says what they keep.
+    Terms beyond the count are skipped, in two levels where there may be many. Checkpoints stand outside of the
+    branches, which else would hand what they close over to reverse mode, a copy for each term; `policy` says what they
+    keep.
     """
 
     def some(first: Array, length: int, evaluate: Callable[[Array], Array], stride: int, keep: Policy) -> Array:

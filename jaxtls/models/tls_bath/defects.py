@@ -1,4 +1,4 @@
-"""Two-level systems with fluctuators of their own: what a bath is made of, checked."""
+"""Two-level systems with fluctuators of their own: what a bath is made of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._checks import finite, require
+from ..._checks import require
 from . import checks
-from .checks import Numbers
 
 
 class AbstractDefects(eqx.Module):
@@ -21,26 +20,6 @@ class AbstractDefects(eqx.Module):
     shifts: Array | None
     rates_up: Array | None
     rates_down: Array | None
-
-    def __init__(
-        self,
-        frequencies: Numbers,
-        couplings: Numbers,
-        relaxation: Numbers,
-        dephasing: Numbers = 0.0,
-        shifts: Numbers | None = None,
-        rates_up: Numbers | None = None,
-        rates_down: Numbers | None = None,
-    ):
-        self.frequencies = finite("frequencies", frequencies)
-        shape = self.frequencies.shape
-        require(len(shape) == 1 and shape[0] > 0, "frequencies", "have shape (J,), J >= 1", f"shape {shape}")
-        self.couplings = finite("couplings", couplings)
-        good = self.couplings.shape == shape
-        require(good, "couplings", f"have shape {shape}, as `frequencies`", f"shape {self.couplings.shape}")
-        self.relaxation = checks.per_tls("relaxation", relaxation, shape[0])
-        self.dephasing = checks.per_tls("dephasing", dephasing, shape[0])
-        self.shifts, self.rates_up, self.rates_down = checks.fluctuators(shape[0], shifts, rates_up, rates_down)
 
     @property
     def _widths(self) -> Array:

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, require, size
+from ..._checks import concrete, finite, require, size
 from ..solid.material import TunnellingSolid
 from . import amplitude, checks, contour, material, populations, sampling
 from .checks import Numbers
@@ -44,6 +44,26 @@ class TLSBath(AbstractGoldenRule):
     Source: C. Mueller, J. H. Cole & J. Lisenfeld, Rep. Prog. Phys. 82, 124501 (2019); P. V. Klimov et al., Phys. Rev.
     Lett. 121, 090502 (2018); M. Spiecker et al., arXiv:2307.06900.
     """
+
+    def __init__(
+        self,
+        frequencies: Numbers,
+        couplings: Numbers,
+        relaxation: Numbers,
+        dephasing: Numbers = 0.0,
+        shifts: Numbers | None = None,
+        rates_up: Numbers | None = None,
+        rates_down: Numbers | None = None,
+    ):
+        self.frequencies = finite("frequencies", frequencies)
+        shape = self.frequencies.shape
+        require(len(shape) == 1 and shape[0] > 0, "frequencies", "have shape (J,), J >= 1", f"shape {shape}")
+        self.couplings = finite("couplings", couplings)
+        good = self.couplings.shape == shape
+        require(good, "couplings", f"have shape {shape}, as `frequencies`", f"shape {self.couplings.shape}")
+        self.relaxation = checks.per_tls("relaxation", relaxation, shape[0])
+        self.dephasing = checks.per_tls("dephasing", dephasing, shape[0])
+        self.shifts, self.rates_up, self.rates_down = checks.fluctuators(shape[0], shifts, rates_up, rates_down)
 
     @classmethod
     def sample(
