@@ -110,7 +110,7 @@ def _add_resonator(fit: argparse.ArgumentParser) -> None:
     )
     resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
-    resonator.add_argument("--temperature", type=_positive, help="of traces of S21 that do not tell theirs [K]")
+    resonator.add_argument("--temperature", type=_positive, help="of rows or traces of S21 that do not tell theirs [K]")
 
 
 def _add_defects(fit: argparse.ArgumentParser) -> None:
@@ -168,6 +168,7 @@ def _reading(options: argparse.Namespace) -> Any:
     return Reading(
         columns=dict(options.column),
         photon_number=options.photon_number,
+        temperature=options.temperature,
         max_temperature=options.max_temperature,
         frequency=options.frequency,
         attenuation=options.attenuation,
@@ -196,10 +197,8 @@ def _choices(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
-    import numpy as np
-
     from . import resonator, traces
-    from .resonator_table import read, read_shift
+    from .resonator_table import frequency_of, read, read_shift
 
     reading, choices = _reading(options), _choices(options)
     # the example is used whole or not at all: a file of the user's is never mixed with it
@@ -214,8 +213,9 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
         table = read(str(resonator.BUNDLED) if own else options.data, reading)
     if options.shift is not None or own:
         shift = read_shift(str(resonator.BUNDLED_SHIFT) if own else options.shift, reading)
-    if frequency is None and table is not None and "f_r_Hz" in table:
-        frequency = float(np.median(table["f_r_Hz"]))
+    if table is not None:
+        remedy = "take the files of each by themselves" if len(options.files) > 1 else "name the column with --group"
+        frequency = frequency_of(table, remedy) if frequency is None else frequency
     if frequency is None:
         raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
     found = resonator.analyse(table, frequency, shift=shift, progress=progress, **choices)
@@ -225,12 +225,16 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
 
 
 def _run_group(options: argparse.Namespace, progress: Progress) -> int:
-    from . import resonator
+    from . import resonator, traces
     from .report import finite, versions
     from .resonator_table import read
 
     if options.data is None:
         raise InputError("--group needs DATA.csv, a file with several resonators.")
+    if len(options.files) > 1 or traces.are_traces(options.files):
+        raise InputError("--group takes one table of several resonators, no traces and no second file.")
+    if options.shift is not None:
+        raise InputError("--shift belongs to one resonator; it does not go with --group.")
     table = read(options.data, _reading(options))
     choices = _choices(options)
     group = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from .._progress import Progress
 from ..analysis import ResonatorAnalysis, ResonatorGroup, analyse_resonator, combine_resonators
 from ..plot import resonator_batch, resonator_fit
 from .report import Report
-from .resonator_table import SHIFT, SIGMA
+from .resonator_table import SHIFT, SIGMA, frequency_of
 from .tables import InputError, Table
 
 if TYPE_CHECKING:
@@ -31,6 +32,18 @@ DESCRIBE = {
     "quasiparticle_amplitude": ("", "A of the quasiparticle term, 4/pi times the kinetic fraction"),
     "constant_loss": ("", "loss that neither temperature nor power moves"),
     "shift_offset": ("", "zero of the measured frequency shift"),
+}
+
+# arguments of `analyse_resonator` -> what a file calls them
+OF_FILES = {
+    "temperature": "T_K",
+    "photon_number": "mean_photon_number",
+    "quality_factor": "Q_internal",
+    "sigma": "sigma_Q_internal",
+    "shift": SHIFT,
+    "shift[0]": "T_K",
+    "shift[1]": SHIFT,
+    "shift[2]": SIGMA,
 }
 
 
@@ -76,11 +89,19 @@ def analyse(
             say=None if progress is None else progress.stage,
         )
     except ValueError as error:
-        words = str(error).replace("Argument `held", "Option `--hold", 1)
-        raise InputError(words.replace("Argument ", "The data are refused: argument ", 1)) from None
+        raise InputError(_in_words_of_files(str(error))) from None
     if progress is not None:
         progress.done()
     return found
+
+
+def _in_words_of_files(words: str) -> str:
+    """What `analyse_resonator` said of an argument, said of an option or a column."""
+    words = re.sub(r"^Argument `held\['(\w+)'\]`", r"Option `--hold \1`", words)
+    words = words.replace("Argument `held`", "Option `--hold`", 1).replace("Argument `frequency`", "The frequency", 1)
+    for ours, theirs in OF_FILES.items():
+        words = words.replace(f"Argument `{ours}`", f"The data are refused: `{theirs}`", 1)
+    return words.replace("Argument ", "The data are refused: argument ", 1)
 
 
 def report_of(
@@ -163,7 +184,7 @@ def analyse_groups(
     labels, found, faults = table.labels[group], {}, []
     for name in dict.fromkeys(labels.tolist()):
         part = table.where(labels == name)
-        own = frequency if frequency is not None or "f_r_Hz" not in part else float(np.median(part["f_r_Hz"]))
+        own = frequency or frequency_of(part, f"{group} = {name} names several")
         if own is None:
             raise InputError("--model resonator needs --frequency, or a column f_r_Hz for each resonator.")
         try:

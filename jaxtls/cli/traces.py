@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
         raise InputError(str(error)) from None
     notes = [f"{name} was left out: {reason}" for name, reason in found.refused]
     _require(found, notes, reading)
+    if {fit.model.form for fit in found.fits if fit.success and fit.model is not None} == {"reflection"}:
+        reading = dataclasses.replace(reading, coupling="reflection")
     digest = hashlib.sha256()
     for path in paths:
         digest.update(pathlib.Path(path).read_bytes())

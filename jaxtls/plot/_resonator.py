@@ -65,7 +65,7 @@ class Sweep:
 
 def sweep_of(temperature: np.ndarray, photons: np.ndarray, quality: np.ndarray) -> Sweep:
     """Against n where fewer temperatures than drives were taken, against T elsewhere."""
-    drive, level = drives_of(photons, quality), levels_of(temperature)
+    drive, level = drives_of(photons, quality, temperature), levels_of(temperature)
     if level.max() >= drive.max():
         middles = [np.exp(np.mean(np.log(np.maximum(photons[drive == d], 1e-30)))) for d in np.unique(drive)]
         return Sweep(True, temperature, drive, [power(n) for n in middles], "mean photon number")

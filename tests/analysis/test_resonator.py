@@ -115,9 +115,9 @@ def test_one_number_behind_loss_and_shift():
 
 def test_photon_numbers_that_follow_q_make_one_drive():
     q = np.tile(np.array([1.0, 1.5, 2.0, 1.2]), 3) * 1e5
-    power = np.repeat([1.0, 100.0, 1e4], 4)
+    power, t = np.repeat([1.0, 100.0, 1e4], 4), np.tile([0.1, 0.2, 0.3, 0.4], 3)
     for exponent in (0.0, 1.0, 2.0):
-        assert drives_of(power * (q / 1e5) ** exponent, q).tolist() == np.repeat([0, 1, 2], 4).tolist()
+        assert drives_of(power * (q / 1e5) ** exponent, q, t).tolist() == np.repeat([0, 1, 2], 4).tolist()
     assert levels_of(np.array([0.1, 0.2, 0.101])).tolist() == [0, 1, 0]
 
 

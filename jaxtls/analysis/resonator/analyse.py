@@ -20,6 +20,8 @@ from .search import NAMES, Optimum, Searcher
 from .starts import sees_gap
 from .verdict import Verdict, judge
 
+TOO_SMALL = 300.0  # how many error bars the best form may miss the data by
+
 
 def analyse_resonator(
     temperature: ArrayLike | None = None,
@@ -82,7 +84,7 @@ def analyse_resonator(
     require(saturation in allowed, "saturation", f"be one of {', '.join(map(repr, allowed))}", repr(saturation))
     if quasiparticles == "auto":
         quasiparticles = "mattis-bardeen" if measured.hottest > 1.0 else "dilute"
-    gap = bool({"critical_temperature", "quasiparticle_amplitude"} & set(fixed)) or sees_gap(measured)
+    gap = _wants_gap(measured, fixed)
     _check_rows(measured)
     searcher = Searcher(measured, quasiparticles)
     searcher.sigma = measured.errors(0.1, 1e-6)
@@ -93,6 +95,7 @@ def analyse_resonator(
     fit, scale = scaled(
         searcher, choice.chosen, choice.free[choice.chosen], best, size("bootstrap", bootstrap, 0), tell
     )
+    _check_bars(measured, choice)
     tangent = float(fit.model.loss_tangent)
     require(
         tangent <= 1.0, "quality_factor", "give F tan delta below 1", f"{tangent:.3g}",
@@ -100,7 +103,7 @@ def analyse_resonator(
     )  # fmt: skip
     derived = derived_of(searcher, choice, fit, scale, profiles)
     verdict = _verdict(searcher, choice, best, profiles)
-    notes = notes_of(measured, searcher, choice, scale, derived, verdict.word, bootstrap)
+    notes = notes_of(measured, searcher, choice, scale, derived, fixed, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(
         measured, choice.chosen, choice.has_gap, fit, scale, fixed, derived, table, verdict, profiles, notes
@@ -113,6 +116,31 @@ def _held(held: Mapping[str, float]) -> dict[str, float]:
         good = math.isfinite(value) and (value >= 0 or name in ("temperature_exponent", "shift_offset"))
         require(good, f"held[{name!r}]", "be finite and not negative", value)
     return {name: float(value) for name, value in held.items()}
+
+
+def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
+    """Whether a term of quasiparticles is tried: where a row asks for it, or the caller does."""
+    tc, amplitude = fixed.get("critical_temperature"), fixed.get("quasiparticle_amplitude")
+    if amplitude == 0:
+        return False
+    remedy = "The superconductor is normal there: leave out those rows."
+    require(
+        tc is None or tc > m.hottest, "held['critical_temperature']", f"lie above the hottest row, {m.hottest:g} K", tc,
+        remedy,
+    )  # fmt: skip
+    return tc is not None or amplitude is not None or sees_gap(m)
+
+
+def _check_bars(m: Measured, choice: Choice) -> None:
+    """Error bars of which the best of all forms misses hundreds are of another kind."""
+    if not m.known:
+        return
+    least = min(choice.excess(name) for name in choice.forms if name != "no TLS")
+    remedy = "Are they relative, of a mean, or in another unit? Without them the scatter gives the errors."
+    require(
+        least < TOO_SMALL**2, "sigma", "be as large as what the data scatter by", f"{math.sqrt(least):.2g} times less",
+        remedy,
+    )  # fmt: skip
 
 
 def _check_rows(m: Measured) -> None:

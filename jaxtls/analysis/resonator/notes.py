@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from ...models._constants import BOLTZMANN, PLANCK
 from ..quantity import Quantity
 from .choice import AS_GOOD, Choice
-from .measured import Measured, drives_of, levels_of
+from .measured import Measured, levels_of
 from .search import Searcher
+from .starts import used_by
+
+WARM = 4.2  # K: no resonator of TLSs is cold there
+HALF_QUANTUM = PLANCK / (2 * BOLTZMANN)
 
 
 def notes_of(
@@ -18,6 +24,7 @@ def notes_of(
     choice: Choice,
     scale: float,
     derived: dict[str, Quantity],
+    held: Mapping[str, float],
     word: str,
     draws: int,
 ) -> list[str]:
@@ -32,8 +39,16 @@ def notes_of(
             f"widened by {scale:.2g}."
         )
     notes += _of_forms(choice, word)
+    idle = [name for name in held if name not in used_by(choice.chosen, choice.has_gap)]
+    if idle:
+        notes.append(f"Held, but no part of the form {choice.chosen}: {', '.join(idle)}.")
+    if measured.coldest > WARM:
+        notes.append(
+            f"The coldest row is at {measured.coldest:g} K, where thermal TLSs lose "
+            f"{np.tanh(HALF_QUANTUM * measured.frequency / measured.coldest):.2g} of F tan delta: is it in mK?"
+        )
     if len(measured.quality):
-        if drives_of(measured.photons, measured.quality).max() == 0:
+        if measured.drives().max() == 0:
             notes.append(
                 "One drive power: the data cannot see saturation; F tan delta is what is left of it at that power."
             )
@@ -70,7 +85,7 @@ def _of_forms(choice: Choice, word: str) -> list[str]:
 
 def _of_memory(measured: Measured, searcher: Searcher, choice: Choice) -> list[str]:
     misfit = searcher.predict(choice.chosen, choice.best.values[None])[0][0] - searcher.data
-    misfit, drive = misfit[: len(measured.quality)], drives_of(measured.photons, measured.quality)
+    misfit, drive = misfit[: len(measured.quality)], measured.drives()
     swept = levels_of(measured.temperature).max() > 0
     group = drive if swept else levels_of(measured.temperature)
     order = np.lexsort((measured.temperature if swept else measured.photons, group))
