@@ -226,7 +226,7 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
 
 def _run_group(options: argparse.Namespace, progress: Progress) -> int:
     from . import resonator, traces
-    from .report import finite, versions
+    from .report import finite, save, versions
     from .resonator_table import read
 
     if options.data is None:
@@ -255,7 +255,7 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         (options.out / "report.json").write_text(
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        resonator.group_picture(group, table.name).savefig(options.out / "fit.png")
+        save(resonator.group_picture(group, table.name), options.out / "fit.png")
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
     print(text)

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._progress import Progress
 from ..analysis import ResonatorAnalysis, ResonatorGroup, analyse_resonator, combine_resonators
+from ..analysis.resonator.curves import Curves
 from ..plot import resonator_batch, resonator_fit
 from .report import Report
 from .resonator_table import SHIFT, SIGMA, frequency_of
@@ -157,7 +158,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
         m.photons,
         m.quality,
         m.sigma,
-        found.model,
+        Curves(found.model, m),
         shift=(m.cold, m.shift, m.shift_sigma) if len(m.shift) else None,
         title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()}{critical} ({found.verdict.word})",
     )
@@ -219,7 +220,7 @@ def group_picture(group: ResonatorGroup, name: str) -> Figure:
     curves = {}
     for label, found in group.analyses.items():
         m = found.measured
-        curves[label] = (m.temperature, m.photons, m.quality, m.sigma, found.model)
+        curves[label] = (m.temperature, m.photons, m.quality, m.sigma, Curves(found.model, m))
     tangents = {label: (f.loss_tangent.value, f.loss_tangent.stderr) for label, f in group.analyses.items()}
     mean = None if group.mean is None else (group.mean.value, group.mean.stderr)
     return resonator_batch(curves, tangents, mean, title=name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 
+import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from ..._checks import require, size
+from ...fitting import FitResult
 from ...models.resonator import FORMS
 from .choice import Choice, choose
 from .errors import scaled
@@ -20,6 +23,7 @@ from .search import NAMES, Optimum, Searcher
 from .starts import sees_gap
 from .verdict import Verdict, judge
 
+ABOVE_ZERO = ("critical_power", "photon_exponent", "critical_temperature")
 TOO_SMALL = 300.0  # how many error bars the best form may miss the data by
 
 
@@ -101,6 +105,7 @@ def analyse_resonator(
         tangent <= 1.0, "quality_factor", "give F tan delta below 1", f"{tangent:.3g}",
         "A frequency in other units than Hz, or temperatures in mK, would do this.",
     )  # fmt: skip
+    fit = _bounded(fit, profiles, choice.excess(choice.chosen) if scale > 1 else 1.0)
     derived = derived_of(searcher, choice, fit, scale, profiles)
     verdict = _verdict(searcher, choice, best, profiles)
     notes = notes_of(measured, searcher, choice, scale, derived, fixed, verdict.word, bootstrap)
@@ -113,8 +118,9 @@ def analyse_resonator(
 def _held(held: Mapping[str, float]) -> dict[str, float]:
     for name, value in held.items():
         require(name in NAMES, "held", f"name one of {', '.join(NAMES)}", repr(name))
-        good = math.isfinite(value) and (value >= 0 or name in ("temperature_exponent", "shift_offset"))
-        require(good, f"held[{name!r}]", "be finite and not negative", value)
+        signed, above = name in ("temperature_exponent", "shift_offset"), name in ABOVE_ZERO
+        good = math.isfinite(value) and (signed or value > 0 or (value == 0 and not above))
+        require(good, f"held[{name!r}]", "be finite and " + ("above zero" if above else "not negative"), value)
     return {name: float(value) for name, value in held.items()}
 
 
@@ -129,6 +135,17 @@ def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
         remedy,
     )  # fmt: skip
     return tc is not None or amplitude is not None or sees_gap(m)
+
+
+def _bounded(fit: FitResult, profiles: dict[str, Profile], unit: float) -> FitResult:
+    """Errors of half the 68 % interval where the linearised model knows none, but the profile likelihood does."""
+    errors = dict(fit.stderr)
+    for name, found in profiles.items():
+        ends = found.crossing(unit, False), found.crossing(unit, True)
+        if not math.isfinite(float(errors[name])) and None not in ends:
+            low, high = (end for end in ends if end is not None)
+            errors[name] = jnp.asarray((high - low) / 2)
+    return dataclasses.replace(fit, stderr=errors)
 
 
 def _check_bars(m: Measured, choice: Choice) -> None:

@@ -50,11 +50,11 @@ class Prediction:
 
     def __init__(self, measured: Measured, quasiparticles: str):
         self.frequency, self.quasiparticles = float(measured.frequency), quasiparticles
-        scale = PLANCK / (2 * BOLTZMANN) * self.frequency
-        self.temperature = np.maximum(measured.temperature, scale / COLDEST)
-        self.photons, self.seen = measured.photons, np.tanh(scale / self.temperature)
-        self.pull = _pull(self.frequency, measured.cold)
-        both = np.concatenate([measured.temperature, measured.cold])
+        self.photons = measured.photons
+        self.temperature, self.seen = self._reduced(measured.temperature)
+        self.cold = measured.cold
+        self.pull = self.tls_shift(self.cold)
+        both = np.concatenate([measured.temperature, self.cold])
         self.levels, level = np.unique(both, return_inverse=True)
         self.level, self.cold_level = np.split(level, [len(measured.temperature)])
 
@@ -80,7 +80,7 @@ class Prediction:
             jacobian[:, n_loss:, TANGENT] = self.pull
             jacobian[:, n_loss:, OFFSET] = 1.0
         if np.any(values[:, AMPLITUDE] > 0):
-            hot, by_tc = self._hot(values[:, TC])
+            hot, by_tc = self.hot(values[:, TC], self.levels)
             amplitude = values[:, AMPLITUDE, None]
             if n_loss:
                 loss += amplitude * hot[:, 0, self.level]
@@ -96,28 +96,53 @@ class Prediction:
                 jacobian[:, :n_loss] /= -loss[..., None]
         return prediction, jacobian
 
-    def _hot(self, tc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Loss and shift by quasiparticles of amplitude 1 at each level, (K, 2, L), and their slopes by Tc."""
-        many, levels = len(tc), _padded(self.levels, PAD)
-        program = _program(self.quasiparticles)
-        found = []
-        for at in range(0, many, BATCH):
-            hot, by_tc = program(_padded(tc[at : at + BATCH], BATCH), np.asarray(self.frequency), levels)
-            found.append(np.stack([np.asarray(hot), np.asarray(by_tc)]))
-        hot, by_tc = np.concatenate(found, axis=1)[:, :many, :, : len(self.levels)]
+    def _reduced(self, temperature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scale = PLANCK / (2 * BOLTZMANN) * self.frequency
+        kept = np.maximum(temperature, scale / COLDEST)
+        return kept, np.tanh(scale / kept)
+
+    def tls_loss(
+        self,
+        form: str,
+        temperature: np.ndarray,
+        photons: np.ndarray,
+        critical: float,
+        thermal: float,
+        exponent: float,
+    ) -> np.ndarray:
+        """1/Q_i by TLSs of F tan delta = 1 at any temperatures and photon numbers (R,)."""
+        kept, seen = self._reduced(temperature)
+        law = (np.array([value]) for value in (critical, thermal, exponent))
+        found: np.ndarray = seen * reduction_and_slopes(form, photons, kept, seen, *law)[0][0]
+        return found
+
+    def tls_shift(self, temperature: np.ndarray) -> np.ndarray:
+        """The shift that TLSs of F tan delta = 1 make at any temperatures (T,)."""
+        model = ResonatorLoss(frequency=self.frequency, loss_tangent=1.0)
+        parts = [np.asarray(model.tls_shift(part)) for part in _chunks(temperature, _size(self.cold))]
+        return np.concatenate([np.zeros(0), *parts])[: len(temperature)]
+
+    def hot(self, tc: np.ndarray, temperature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Loss and shift by quasiparticles of amplitude 1, (K, 2, T), and their slopes by Tc, at any temperatures."""
+        program, frequency, found = _program(self.quasiparticles), np.asarray(self.frequency), []
+        for part in _chunks(tc, BATCH):
+            rows = [
+                np.stack(program(part, frequency, levels)) for levels in _chunks(temperature, _size(self.levels))
+            ]
+            found.append(np.concatenate(rows, axis=-1))
+        hot, by_tc = np.concatenate(found, axis=1)[:, : len(tc), :, : len(temperature)]
         return hot, by_tc
 
 
-def _padded(column: np.ndarray, size: int) -> np.ndarray:
-    return np.pad(column, (0, -len(column) % size), mode="edge")
+def _size(column: np.ndarray) -> int:
+    """The length to which columns are padded, so that a few more rows compile nothing anew."""
+    return max(-(-len(column) // PAD), 1) * PAD
 
 
-def _pull(frequency: float, cold: np.ndarray) -> np.ndarray:
-    """The shift that TLSs of F tan delta = 1 make."""
-    if not len(cold):
-        return np.zeros(0)
-    model = ResonatorLoss(frequency=frequency, loss_tangent=1.0)
-    return np.asarray(model.tls_shift(_padded(cold, PAD)))[: len(cold)]
+def _chunks(column: np.ndarray, size: int) -> list[np.ndarray]:
+    """Pieces of one size, the last one filled up with its last value."""
+    return [np.pad(column[at : at + size], (0, max(at + size - len(column), 0)), mode="edge")
+            for at in range(0, len(column), size)]  # fmt: skip
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ...fitting import FitResult
 from ...models._constants import BOLTZMANN, ELECTRONVOLT
@@ -67,8 +67,8 @@ def _critical(
     """log10 of the photon number that lowers the TLS loss by sqrt(2), with the error of the linearised model."""
     levels = [cold, 1.0] if model.saturation == "crowley" and cold < 1.0 else [cold]
     meaning = "photon number n_c that lowers the TLS loss by sqrt(2)"
-    law = jnp.stack([model.critical_power, model.temperature_exponent, model.photon_exponent])
-    values, slopes = _half_power(model.saturation)(law, jnp.asarray(levels), model.frequency)
+    law = np.array([model.critical_power, model.temperature_exponent, model.photon_exponent], float)
+    values, slopes = _half_power(model.saturation)(law, np.array(levels), np.asarray(model.frequency))
     found = {}
     columns = {"critical_power": 0, "temperature_exponent": 1, "photon_exponent": 2}
     for level, value, slope in zip(levels, np.asarray(values), np.asarray(slopes)):
@@ -84,14 +84,14 @@ def _critical(
 
 
 @functools.cache
-def _half_power(form: str) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+def _half_power(form: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]]:
     """(law (3,), temperatures (L,), frequency) -> log10 n_c (L,) and its derivatives (L, 3)."""
 
     def one(law: Array, temperature: Array, frequency: Array) -> Array:
         seen = jnp.tanh(PLANCK / (2 * BOLTZMANN) * frequency / temperature)
         return jnp.log10(half_power_photons(form, temperature, seen, law[0], law[1], law[2]))
 
-    compiled: Callable[[Array, Array, Array], tuple[Array, Array]] = jax.jit(
+    compiled: Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]] = jax.jit(
         jax.vmap(jax.value_and_grad(one), (None, 0, None))
     )
     return compiled

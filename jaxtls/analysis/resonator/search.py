@@ -146,7 +146,7 @@ class Searcher:
         without[NAMES.index(name)] = 0.0
         logs = self.predict(form, np.stack([optimum.values, without]))[0][:, row]
         # where nothing else loses energy, all of it is theirs
-        return float(-np.expm1(logs[0] - logs[1])) if np.isfinite(logs[1]) else 1.0
+        return abs(float(-np.expm1(logs[0] - logs[1]))) if np.isfinite(logs[1]) else 1.0
 
     def result(self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None) -> FitResult:
         """The optimum as a `FitResult` of a `ResonatorLoss`."""
@@ -172,4 +172,4 @@ class Searcher:
         split = np.split(self.data, [len(self.measured.quality)])
         data = {name: part for name, part in zip(("loss", "shift"), split) if len(part)}
         starts = optimum.values[None, space.columns]
-        return result_of(parameters, Shapes(data), problem, starts, [search], "")
+        return result_of(parameters, Shapes(data), problem, starts, [search], "", starts[0])

@@ -39,6 +39,10 @@ def judge(
         'TLS'
     """
     away = math.sqrt(max(rise, 0.0))
+    if tangent == 0:
+        return Verdict("cannot tell", "F tan delta was held at zero, so these data were not asked for TLSs.")
+    if rise == math.inf:
+        return Verdict("TLS", "There is a TLS signature: with the parameters that are held, nothing else loses energy.")
     if reduced > MISSES and explained < EXPLAINED:
         return Verdict(
             "cannot tell",
