@@ -27,6 +27,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     fit = commands.add_parser(
         "fit",
+        usage="jaxtls fit [DATA.csv ...] --model MODEL [options]; jaxtls fit --help lists them",
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
         epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, "
@@ -197,6 +198,8 @@ def _choices(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
+    import numpy as np
+
     from . import resonator, traces
     from .resonator_table import frequency_of, read, read_shift
 
@@ -216,8 +219,10 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
     if table is not None:
         remedy = "take the files of each by themselves" if len(options.files) > 1 else "name the column with --group"
         frequency = frequency_of(table, remedy) if frequency is None else frequency
+    if frequency is None and table is None and shift is not None and "f_r_Hz" in shift:
+        frequency = float(np.median(shift["f_r_Hz"]))
     if frequency is None:
-        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
+        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz, or a column f_r_Hz.")
     found = resonator.analyse(table, frequency, shift=shift, progress=progress, **choices)
     report = resonator.report_of(found, table, shift, options.saturation, choices["n_starts"])
     report = dataclasses.replace(report, notes=[*report.notes, *left_out])
@@ -237,10 +242,13 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         raise InputError("--shift belongs to one resonator; it does not go with --group.")
     table = read(options.data, _reading(options))
     choices = _choices(options)
-    group = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)
-    text = resonator.group_text(group)
+    group, left_out = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)
+    text = resonator.group_text(group, left_out, table.remarks())
+    labels = table.labels[options.group]
     parts = {
-        name: resonator.report_of(found, table, None, options.saturation, choices["n_starts"]).to_dict()
+        name: resonator.report_of(
+            found, table.where(labels == name), None, options.saturation, choices["n_starts"]
+        ).to_dict()
         for name, found in group.analyses.items()
     }
     joint = {
@@ -248,6 +256,7 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         for label, q in (("F tan delta", group.mean), ("spread", group.spread))
     }
     whole = {"model": "resonator", "command": options.said, "group": options.group, "used": group.used, "joint": joint}
+    whole["left_out"] = left_out
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "report.txt").write_text(text, encoding="utf-8")

@@ -24,7 +24,7 @@ def decoded(name: str, raw: bytes) -> str:
             return raw.decode("utf-16")
         return raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-16-be") if silent else raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"{name} is not UTF-8 or UTF-16 text, so it cannot be read as CSV.") from None
+        raise InputError(f"{name} is not UTF-8 or UTF-16 text, so it cannot be read: save it as UTF-8.") from None
 
 
 def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:

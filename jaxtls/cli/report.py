@@ -163,7 +163,7 @@ class Report:
 def save(figure: Figure, path: pathlib.Path) -> None:
     """Write a figure whose panels are laid out once: savefig would do so twice."""
     engine = figure.get_layout_engine()
-    if engine is not None:
+    if engine is not None and figure.axes:
         engine.execute(figure)
     figure.set_layout_engine("none")
     figure.savefig(path)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from .._progress import Progress
 from ..analysis import ResonatorAnalysis, ResonatorGroup, analyse_resonator, combine_resonators
@@ -166,7 +164,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
 
 def analyse_groups(
     table: Table, group: str, frequency: float | None, options: Mapping[str, object], progress: Progress
-) -> ResonatorGroup:
+) -> tuple[ResonatorGroup, dict[str, str]]:
     """Each resonator of a file analysed by itself, then together.
 
     Arguments:
@@ -177,12 +175,12 @@ def analyse_groups(
         progress: where to say what is being done.
 
     Returns:
-        The analyses, by label, and what they say together.
+        The analyses, by label, with what they say together; and why others were left out.
 
     Raises:
         InputError: if none of the resonators can be fitted.
     """
-    labels, found, faults = table.labels[group], {}, []
+    labels, found, faults = table.labels[group], {}, dict[str, str]()
     for name in dict.fromkeys(labels.tolist()):
         part = table.where(labels == name)
         own = frequency or frequency_of(part, f"{group} = {name} names several")
@@ -191,17 +189,16 @@ def analyse_groups(
         try:
             found[str(name)] = analyse(part, own, progress=progress, **options)  # type: ignore[arg-type]
         except InputError as fault:
-            faults.append(f"{name}: {fault}")
+            faults[str(name)] = str(fault)
     if not found:
-        raise InputError(f"None of the resonators of {table.name} can be fitted; the first, {faults[0]}")
-    for left_out in faults:
-        progress.stage(f"left out, {left_out}")
-        progress.done()
-    return combine_resonators(found)
+        raise InputError(
+            f"None of the resonators of {table.name} can be fitted; the first: {next(iter(faults.values()))}"
+        )
+    return combine_resonators(found), faults
 
 
-def group_text(group: ResonatorGroup) -> str:
-    """One line a resonator, then what they have in common."""
+def group_text(group: ResonatorGroup, left_out: Mapping[str, str], remarks: Sequence[str]) -> str:
+    """One line a resonator, then what they have in common, and what was left out."""
     width = max(len(name) for name in group.analyses)
     lines = [f"{'':{width}}  F tan delta            verdict      form         chi²/dof"]
     for name, found in group.analyses.items():
@@ -209,10 +206,12 @@ def group_text(group: ResonatorGroup) -> str:
         tangent = str(found.loss_tangent)
         lines.append(f"{name:<{width}}  {tangent:<21}  {found.verdict.word:<11}  {found.form:<11}  {reduced:.3g}")
     if group.mean is None or group.spread is None:
-        return "\n".join([*lines, "", "Fewer than two resonators with a TLS signature: nothing to combine."]) + "\n"
-    lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
-    lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
-    return "\n".join(lines) + "\n"
+        lines += ["", "Fewer than two resonators with a TLS signature: nothing to combine."]
+    else:
+        lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
+        lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
+    notes = [f"{name} was left out. {fault}" for name, fault in left_out.items()] + [*remarks]
+    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 
 def group_picture(group: ResonatorGroup, name: str) -> Figure:

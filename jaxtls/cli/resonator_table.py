@@ -76,6 +76,11 @@ def read(path: str, reading: Reading | None = None) -> Table:
         [name for name in EXTRA if name in header],
         positive=[name for name in KNOWN if name not in ("mean_photon_number", "power_dBm")],
         not_negative=["mean_photon_number"],
+        instead={
+            "T_K": "T_mK, or the option --temperature",
+            "mean_photon_number": "power_dBm, or the option --photon-number",
+            "Q_internal": "inverse_Q_internal",
+        },
         hints={"mean_photon_number": "a power in dBm belongs in power_dBm"},
         mapping=mapping,
         words=[how.group] if how.group else [],
@@ -120,7 +125,9 @@ def in_our_units(table: Table, how: Reading) -> Table:
 
 def _how_from_power(table: Table, how: Reading) -> str:
     outer = "of each row" if "Q_coupling" in table else f"{how.coupling_quality:g}"
-    return f"Photon numbers are from power_dBm: {how.coupling}, {how.attenuation:g} dB of attenuation, Q_coupling {outer}."
+    return (
+        f"Photon numbers are from power_dBm: {how.coupling}, {how.attenuation:g} dB of attenuation, Q_coupling {outer}."
+    )
 
 
 def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> np.ndarray:
@@ -135,6 +142,11 @@ def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> 
         )
     outer = table.columns.get("Q_coupling", how.coupling_quality)
     assert outer is not None
+    given = table["power_dBm"]
+    if given.min() > 0 and given.max() < 1e-3 and given.max() > 3 * given.min():
+        raise InputError(
+            f"{table.name}: power_dBm from {given.min():.3g} to {given.max():.3g} looks like watts, not dBm."
+        )
     powers = photons_of_power(
         table["power_dBm"], found["Q_internal"], outer, frequency, attenuation=how.attenuation, coupling=how.coupling
     )
@@ -201,9 +213,11 @@ def read_shift(path: str, reading: Reading | None = None) -> Table:
     )
     shift, scale = table[column], 1.0
     if column == "f_r_Hz":
-        scale = float(shift[0])
-        shift = shift / scale - 1
+        f_r, scale = shift, float(shift[0])
+        shift = f_r / scale - 1
     columns = {"T_K": table[kelvin] / (1000.0 if kelvin == "T_mK" else 1.0), SHIFT: shift}
+    if column == "f_r_Hz":
+        columns["f_r_Hz"] = f_r
     if sigma in table:
         columns[SIGMA] = table[sigma] / scale
     table = dataclasses.replace(table, columns=columns)

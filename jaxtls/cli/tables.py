@@ -74,6 +74,7 @@ def read_table(
     mapping: Mapping[str, str] | None = None,
     words: Sequence[str] = (),
     hints: Mapping[str, str] | None = None,
+    instead: Mapping[str, str] | None = None,
     skip_bad: bool = False,
 ) -> Table:
     """Read columns of finite numbers from a text table with a header line; columns not asked for are ignored.
@@ -90,6 +91,7 @@ def read_table(
         mapping: our name -> the file's, where they differ.
         words: columns that hold labels, not numbers.
         hints: column -> what a negative number in it may mean.
+        instead: column -> what would do in its place.
         skip_bad: leave out bad rows, and count them.
 
     Returns:
@@ -112,7 +114,7 @@ def read_table(
     text, digest = _load(path)
     ((_, first), *rows), separator = rows_of(path.name, text)
     header = names_in(first, [*required, *optional], mapping, path.name)
-    _check_header(path.name, header, [*required, *words], optional)
+    _check_header(path.name, header, [*required, *words], optional, instead or {})
     names = [*required, *(name for name in optional if name in header)]
     rules = {"positive": positive, "not_negative": not_negative, "ascending": ascending}
 
@@ -201,13 +203,18 @@ def _all_faults(file: str, faults: list[tuple[int, str]], hints: Mapping[str, st
     return f"{sentence}; {len(rest)} more {plural} bad ({lines}); --skip-bad leaves them out."
 
 
-def _check_header(file: str, header: list[str], required: Sequence[str], optional: Sequence[str]) -> None:
+def _check_header(
+    file: str, header: list[str], required: Sequence[str], optional: Sequence[str], instead: Mapping[str, str]
+) -> None:
     missing = [name for name in required if name not in header]
     if missing:
         plural = "columns" if len(missing) > 1 else "column"
+        words = [f"{name} (or {instead[name]})" if name in instead else name for name in missing]
+        unknown = [name for name in header if name not in (*required, *optional)]
+        example = f", for example --column {missing[0]}={unknown[0][:40]}" if unknown else ""
         raise InputError(
-            f"{file} lacks the {plural} {', '.join(missing)}; its header reads: {', '.join(header)[:200]}. "
-            f"Say which is which with --column OURS=THEIRS, for example --column {missing[0]}={header[0][:40]}."
+            f"{file} lacks the {plural} {', '.join(words)}; its header reads: {', '.join(header)[:200]}. "
+            f"Say which is which with --column OURS=THEIRS{example}."
         )
     repeated = sorted({name for name in (*required, *optional) if header.count(name) > 1})
     if repeated:

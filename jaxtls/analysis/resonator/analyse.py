@@ -17,7 +17,7 @@ from .errors import scaled
 from .measured import Measured, collect
 from .notes import notes_of
 from .profile import Profile, profile
-from .quantities import derived_of, table_of
+from .quantities import alone, derived_of, table_of
 from .result import ResonatorAnalysis
 from .search import NAMES, Optimum, Searcher
 from .starts import sees_gap
@@ -107,8 +107,12 @@ def analyse_resonator(
     )  # fmt: skip
     fit = _bounded(fit, profiles, choice.excess(choice.chosen) if scale > 1 else 1.0)
     derived = derived_of(searcher, choice, fit, scale, profiles)
+    apart = math.inf
+    if len(measured.quality) and len(measured.shift):
+        each, apart = alone(searcher, choice, fixed)
+        derived |= each
     verdict = _verdict(searcher, choice, best, profiles)
-    notes = notes_of(measured, searcher, choice, scale, derived, fixed, verdict.word, bootstrap)
+    notes = notes_of(measured, searcher, choice, scale, derived, apart, fixed, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(
         measured, choice.chosen, choice.has_gap, fit, scale, fixed, derived, table, verdict, profiles, notes
@@ -204,4 +208,4 @@ def _verdict(searcher: Searcher, choice: Choice, best: Optimum, profiles: dict[s
         coldest = int(min(range(len(m.quality)), key=lambda i: (m.temperature[i], m.photons[i])))
         share = searcher.tls_share(choice.chosen, best, coldest) / max(tangent, 1e-300) * limit
     explained = 1 - best.chi2 / without if without > 0 else 0.0
-    return judge((without - best.chi2) / unit, unit, explained, tangent, limit, share)
+    return judge((without - best.chi2) / unit, unit, explained, tangent, limit, share, not choice.too_rich)

@@ -26,6 +26,7 @@ class Choice:
     aic: dict[str, float]
     chosen: str
     has_gap: bool
+    too_rich: list[str]
 
     @property
     def best(self) -> Optimum:
@@ -87,7 +88,8 @@ def _fit_all(
     least = min(aic[name] for name in real if free[name])
     usual = [name for name in USUAL if name in real and aic[name] - least < AS_GOOD and free[name]]
     chosen = usual[0] if saturation == "auto" else saturation
-    return Choice(forms, free, aic, chosen, gap)
+    too_rich = [name for name in forms_for(m) if name not in names]
+    return Choice(forms, free, aic, chosen, gap, too_rich)
 
 
 def fit_form(

@@ -58,6 +58,11 @@ class Measured:
         """The highest temperature of any row [K]."""
         return float(max(np.max(self.temperature, initial=0.0), np.max(self.cold, initial=0.0)))
 
+    def without_loss(self) -> Measured:
+        """The rows of the shift alone."""
+        none = np.zeros(0)
+        return dataclasses.replace(self, temperature=none, photons=none, quality=none, sigma=None)
+
     def drives(self) -> np.ndarray:
         """Which drive each row of loss belongs to, (R,)."""
         return drives_of(self.photons, self.quality, self.temperature)

@@ -14,6 +14,7 @@ from .measured import Measured, levels_of
 from .search import Searcher
 from .starts import used_by
 
+APART = 25.0  # fall of chi2 by a Tc, A and F of their own for loss and shift, in units of the scaled error
 WARM = 4.2  # K: no resonator of TLSs is cold there
 HALF_QUANTUM = PLANCK / (2 * BOLTZMANN)
 
@@ -24,6 +25,7 @@ def notes_of(
     choice: Choice,
     scale: float,
     derived: dict[str, Quantity],
+    apart: float,
     held: Mapping[str, float],
     word: str,
     draws: int,
@@ -37,6 +39,11 @@ def notes_of(
         notes.append(
             f"chi²/dof = {scale**2:.3g}: the form misses the data by more than their error bars; all errors above are "
             f"widened by {scale:.2g}."
+        )
+    if choice.too_rich:
+        notes.append(
+            f"{len(measured.data)} rows are too few for the forms {', '.join(choice.too_rich)}: measure more, or hold "
+            'what is known (--hold photon_exponent=1, held={"photon_exponent": 1.0}).'
         )
     notes += _of_forms(choice, word)
     idle = [name for name in held if name not in used_by(choice.chosen, choice.has_gap)]
@@ -66,6 +73,12 @@ def notes_of(
                 f"Quasiparticles make at most {100 * share:.2g} % of the loss at {hottest:g} K: "
                 "the data cannot fix Tc and A apart."
             )
+    joint = choice.best.chi2
+    if choice.has_gap and joint - apart > APART * max(1.0, apart / max(len(measured.data) - 10, 1)):
+        notes.append(
+            f"With one Tc and A for both, chi² is {joint:.3g}; with their own it is {apart:.3g} together. "
+            "The hot rows do not follow one law of quasiparticles: leave them out, or trust F tan delta of each alone."
+        )
     return notes + _of_agreement(derived)
 
 

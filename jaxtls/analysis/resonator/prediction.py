@@ -32,9 +32,9 @@ NAMES = (
 TANGENT, CRITICAL, THERMAL, EXPONENT, TC, AMPLITUDE, CONSTANT, OFFSET = range(8)
 BATCH, PAD = 8, 16
 
-# The program runs a thousand times on few temperatures: it is worth no optimisation.
+# The program runs some hundred times on few temperatures: it is worth little optimisation.
 LIGHT = {
-    "xla_backend_optimization_level": 0,
+    "xla_backend_optimization_level": 1,
     "xla_llvm_disable_expensive_passes": True,
     "xla_cpu_use_fusion_emitters": False,
 }
@@ -126,9 +126,7 @@ class Prediction:
         """Loss and shift by quasiparticles of amplitude 1, (K, 2, T), and their slopes by Tc, at any temperatures."""
         program, frequency, found = _program(self.quasiparticles), np.asarray(self.frequency), []
         for part in _chunks(tc, BATCH):
-            rows = [
-                np.stack(program(part, frequency, levels)) for levels in _chunks(temperature, _size(self.levels))
-            ]
+            rows = [np.stack(program(part, frequency, levels)) for levels in _chunks(temperature, _size(self.levels))]
             found.append(np.concatenate(rows, axis=-1))
         hot, by_tc = np.concatenate(found, axis=1)[:, : len(tc), :, : len(temperature)]
         return hot, by_tc
