@@ -115,6 +115,8 @@ class FaberExpansion(AbstractStepper):
     used: Any = None
     split: Callable[[Array], PyTree] = lambda z: z
     joined: Callable[[PyTree], Array] = lambda z: z
+    # `reduced` in a form that suits reverse mode better, if there is one.
+    wide: Callable[[PyTree], PyTree] | None = None
 
     def pack(self, y: Array) -> Array:
         return y
@@ -183,7 +185,7 @@ class FaberExpansion(AbstractStepper):
         dtype = jax.tree.leaves(start)[0].dtype
         weights = propagators.astype(dtype)
         ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
-        varied, rest = eqx.partition(eqx.filter_closure_convert(self.reduced, start), eqx.is_inexact_array)
+        varied, rest = eqx.partition(eqx.filter_closure_convert(self.wide or self.reduced, start), eqx.is_inexact_array)
         others, static = eqx.partition(rest, eqx.is_array)
         apply = lambda varied, others, y: eqx.combine(varied, others, static)(y)
         used = jnp.asarray(self.count if self.used is None else self.used)

@@ -25,6 +25,7 @@ from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian
+from ..rhs.blocked import BlockField
 from ..rhs.bounds import spectral_ellipse
 from ..schroedinger import SchroedingerEquation
 from ..storage.family import Skeleton
@@ -236,8 +237,9 @@ def _march(made: Prepared, problem: Problem, plan: FaberPlan, counts: Array) -> 
     leak = lambda z: jnp.zeros((), z.real.dtype)
     if made.at_edge is not None:
         leak = lambda z: jnp.sum(jnp.where(made.at_edge, jnp.abs(form.populations(z)), 0.0))
+    field = made.field.ready()
     stepper = faber.FaberExpansion(
-        made.field.ready(),
+        field,
         (lambda z: (z + form.conjugated(z)) / 2) if model.hermitian else (lambda z: z),
         leak,
         ellipse,
@@ -247,6 +249,7 @@ def _march(made: Prepared, problem: Problem, plan: FaberPlan, counts: Array) -> 
         plan.used,
         form.split,
         form.joined,
+        field.wide() if isinstance(field, BlockField) else None,
     )
     record = recorder(form, made.weights, made.unit, problem)
     return stepping.March(stepper, jnp.asarray(made.start), problem.ts, counts, record)
