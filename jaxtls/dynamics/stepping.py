@@ -159,10 +159,9 @@ def solved(
     bound: int,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """As `integrate`, with derivatives by a rule and at most `bound` macro steps an interval; `make` closes over nothing
-    that is traced.
+    """As `integrate`, with derivatives by a rule and at most `bound` macro steps an interval.
 
-    Also returns whether that was enough.
+    `make` closes over nothing that is traced. Also returns whether that was enough.
     """
 
     def run(numbers: PyTree) -> tuple[PyTree, tuple]:

@@ -12,7 +12,7 @@ from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .methods.faber import Faber
 from .methods.magnus import LEVELS as FEW_LEVELS
-from .methods.magnus import Magnus
+from .methods.magnus import Magnus, fits
 from .methods.matrix_exponential import KET_LEVELS, LEVELS, MatrixExponential
 from .methods.runge_kutta import RungeKutta
 from .schroedinger import SchroedingerEquation
@@ -24,8 +24,8 @@ MOST_TIMES = 400
 @preferred.register(MasterEquation)
 def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
     if not model.law.is_constant or edges is not None:
-        few = model.law.n <= FEW_LEVELS and model.hermitian and isinstance(model.law, Lindbladian)
-        return Magnus() if few and model.law.is_sum and model.law.is_modulated else _of_time(model.law, ts)
+        few = model.law.n <= FEW_LEVELS and model.hermitian and fits(model.law)
+        return Magnus() if few else _of_time(model.law, ts)
     if model.law.n <= LEVELS:
         return MatrixExponential()
     return Faber() if model.law.can_expand else Diffrax()

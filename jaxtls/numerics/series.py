@@ -94,9 +94,7 @@ def _backwards(apply: Map, residual: tuple, ct: PyTree) -> tuple:
     return found, None, None, slopes, first, None
 
 
-def _dot(
-    ct: PyTree, apply: Map, varied: PyTree, others: PyTree, held: PyTree, ratio: Array, used: Array
-) -> Array:
+def _dot(ct: PyTree, apply: Map, varied: PyTree, others: PyTree, held: PyTree, ratio: Array, used: Array) -> Array:
     """<c, U_{used - 1}>, the term that is not kept."""
     at = lambda k: jax.tree.map(lambda h: h[k], held)
     before = jax.tree.map(lambda h: jnp.where(used > 2, h, 0), at(jnp.maximum(used - 3, 0)))

@@ -161,13 +161,15 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
         records, error = stepping.integrate(march.stepper, y0, ts, march.record, **how)
     elif problem.named and not model.closes_over and not problem.progress:
         numbers, rest = eqx.partition((problem, rate_factor), eqx.is_array)
-        make = lambda numbers: _march(*eqx.combine(numbers, rest), static)
+
+        def make(numbers: PyTree) -> stepping.March:
+            problem, rate_factor = eqx.combine(numbers, rest)
+            return _march(problem, rate_factor, static)
+
         records, error, finished = stepping.solved(make, numbers, uniform=uniform, bound=bound)
     else:
         # Functions of the user's may hold numbers that a rule would not see.
-        records, error, finished = stepping.integrate_traced(
-            march.stepper, y0, ts, march.record, bound=bound, **how
-        )
+        records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
     counts = march.counts
     stats = {
         "method": f"Strang splitting, order {2 * n_levels}",

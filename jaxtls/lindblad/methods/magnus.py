@@ -22,6 +22,7 @@ from ...dynamics.solution import Solution
 from ...numerics import magnus
 from ...numerics.replay import Loop, replayed
 from ..equation import MasterEquation
+from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian
 from ..pulses import fewest_steps
 from ..rhs.moving import groups_of
@@ -68,8 +69,7 @@ class Magnus(AbstractMethod):
     def refusal(self, problem: Problem) -> str | None:
         """It wants a Hermitian state, and matrices times functions of time."""
         model = problem.model
-        known = isinstance(model, MasterEquation) and isinstance(model.law, Lindbladian) and model.law.is_sum
-        if known and model.hermitian:
+        if isinstance(model, MasterEquation) and model.hermitian and fits(model.law):
             return None
         return "be another for what is no density matrix, and where operators are functions of time themselves"
 
@@ -80,6 +80,11 @@ class Magnus(AbstractMethod):
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """All intervals."""
         return _run(problem, self.name)
+
+
+def fits(law: AbstractGenerator) -> bool:
+    """Whether all terms are matrices, some of them times functions of time."""
+    return isinstance(law, Lindbladian) and law.is_sum and law.is_modulated
 
 
 def _law(problem: Problem) -> Lindbladian:
@@ -200,6 +205,7 @@ def _coefficients(law: Lindbladian, times: Array) -> Array:
     """The real coefficients, (G, points, N)."""
     groups = groups_of(law)
     found = jax.vmap(jax.vmap(law.coefficients))(times)
+    assert found is not None
     return jnp.stack([(found[..., g.index].imag if g.imaginary else found[..., g.index].real) for g in groups])
 
 

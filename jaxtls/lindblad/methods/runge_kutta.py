@@ -196,7 +196,7 @@ def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) ->
         field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
         whole = law.generator(hermitian=hermitian)
-        field = lambda t, parts: form.split(whole(t, form.joined(parts)))
+        field = lambda t, parts: form.split(whole(t, form.joined(parts), None))
     if not hermitian:
         return field, lambda parts: parts
 
