@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Sequence
@@ -30,7 +31,9 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     except ValueError as error:
         raise InputError(str(error)) from None
     notes = [f"{name} was left out: {reason}" for name, reason in found.refused]
-    _require(found, notes, reading)
+    _require(found, notes, reading, any(path.lower().endswith(ENDINGS) for path in paths))
+    if {fit.model.form for fit in found.fits if fit.success and fit.model is not None} == {"reflection"}:
+        reading = dataclasses.replace(reading, coupling="reflection")
     digest = hashlib.sha256()
     for path in paths:
         digest.update(pathlib.Path(path).read_bytes())
@@ -38,9 +41,10 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     return cut(in_our_units(table, reading), reading, LEAST), notes
 
 
-def _require(found: TraceTable, notes: list[str], reading: Reading) -> None:
+def _require(found: TraceTable, notes: list[str], reading: Reading, are_of_analyser: bool) -> None:
     if not len(found):
-        raise InputError("No trace gives a circle that can be trusted: " + " ".join(notes))
+        several = "" if are_of_analyser else " Tables of Q go into one file, with a column for --group."
+        raise InputError("No trace gives a circle that can be trusted: " + " ".join(notes) + several)
     if "T_K" not in found.columns:
         raise InputError("The traces do not tell their temperature: name the files so (T20mK) or give --temperature.")
     if "power_dBm" not in found.columns and reading.photon_number is None:

@@ -1,22 +1,24 @@
 r"""Networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
 
 g (a_i a_j^dagger a_k + h.c.) turns |1 0 1> of the sites (i, j, k) into |0 1 0>: no number of excitations is
-conserved, so no block of `sectors` closes. Matrices are (2^N, 2^N), basis (ground, excited) per site, first slowest.
+conserved, so no block of `sectors` closes. Basis (ground, excited) per site, first slowest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...lindblad import CountingStatistics, Lindbladian, Operator, local
+from ...lindblad import CountingStatistics, Lindbladian, Operator, local, steady_state
 from ...lindblad.counting import several_counts
+from ...numerics.hermitian import pack, unpack
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
+from .sectors import product_state
 
 LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])
 
@@ -66,38 +68,16 @@ def lindbladian(network: AbstractNetwork) -> Lindbladian:
     return Lindbladian(found.hamiltonian, found.jumps, rates=found.rates)
 
 
-@eqx.filter_jit
-def energy_flows(network: AbstractNetwork, rho: Array) -> tuple[Array, Array]:
-    """Tr(H L_n rho) of each site's bath, (N,), and that of the noise."""
-    found = parts(network)
-    h = found.hamiltonian(0.0)
-
-    def flow(site: int) -> Array:
-        here = np.nonzero(found.sites == site)[0].tolist()
-        if not here:
-            return jnp.zeros((), network.frequencies.dtype)
-        one = Lindbladian(
-            local((2,) * network.n_tls, {}) * 0.0, [found.jumps[k] for k in here], found.rates[np.array(here)]
-        )
-        return jnp.sum(h * one.apply(rho).T).real
-
-    return jnp.stack([flow(site) for site in range(network.n_tls)]), flow(-1)
+def steady_excess(network: AbstractNetwork, reference: Array) -> Array:
+    """The steady state over the product of populations `reference`, packed (4^N,)."""
+    rho = steady_state(lindbladian(network))
+    return pack(rho).reshape(-1) - product_state(network.n_tls, reference, "all")
 
 
-def energy(network: AbstractNetwork, rho: Array) -> Array:
-    """Tr H rho."""
-    return jnp.sum(parts(network).hamiltonian(0.0) * rho.T).real
-
-
-def coherences(n: int, rho: Array) -> Array:
-    """Re <a_i^dagger a_k>, (N, N), zero diagonal."""
-    found = jnp.zeros((n, n), rho.real.dtype)
-    for i in range(n):
-        for k in range(i + 1, n):
-            hop = local((2,) * n, {i: LOWER.T, k: LOWER})(0.0)
-            value = jnp.sum(hop * rho.T).real
-            found = found.at[i, k].set(value).at[k, i].set(value)
-    return found
+def motion(network: AbstractNetwork) -> Callable[[Array], Array]:
+    """dM/dt of a packed state (4^N,)."""
+    whole, size = lindbladian(network).generator(), 2**network.n_tls
+    return lambda packed: pack(whole(0.0, unpack(packed.reshape(size, size)), None)).reshape(-1)
 
 
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:

@@ -11,18 +11,11 @@ from ..._checks import refused
 from ...dynamics.model import VectorField
 from . import covariance, full, populations, sectors
 from .parameters import AbstractNetwork
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 
 def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
     """vector_field(t, y, args) for states of y0's kind and reference."""
-    if isinstance(y0, MatrixState):
-        whole = full.lindbladian(model).generator()
-
-        def matrix_field(t: ArrayLike, y: MatrixState, args: PyTree = None) -> MatrixState:
-            return MatrixState(jnp.zeros_like(y.reference), whole(t, y.matrix, None), y.steady)
-
-        return matrix_field
     change: Callable[[Array], Array]
     if isinstance(y0, PopulationState):
         matrix = populations.relaxation(model.relaxation_rates, model.noise)
@@ -36,6 +29,9 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         open_chain = jnp.all(degrees <= jnp.where(model.bath_rates > 0, 1, 2))
         drive = refused(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
         change = lambda excess: field(excess) + drive
+    elif model.triples:
+        whole, start = full.motion(model), model.packed(y0) - y0.excess
+        change = lambda excess: whole(start + excess)
     else:
         entries, extra = sectors.table(model.n_tls), model.bath_generator()
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess

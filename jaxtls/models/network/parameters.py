@@ -115,7 +115,8 @@ class AbstractNetwork(AbstractModel):
 
     def packed(self, state: DensityState) -> Array:
         """The whole state, its reference included, packed as in `sectors`."""
-        return sectors.product_state(self.n_tls, state.reference) + state.excess
+        kept = sectors.kept_of(self.n_tls, state.excess)
+        return sectors.product_state(self.n_tls, state.reference, kept) + state.excess
 
 
 def structure(model: AbstractNetwork) -> Structure:

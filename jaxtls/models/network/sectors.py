@@ -1,18 +1,19 @@
 r"""The network's master equation on density matrices that are block diagonal in the number of excitations.
 
-Every coupling and local bath conserves that form, so C(2N, N) real unknowns replace 4^N complex ones. H and all jumps
-are real in the site basis; with rho packed as M = Re + Im,
+Two-body couplings and local baths conserve that form, so C(2N, N) real unknowns replace 4^N complex ones. H and all
+jumps are real in the site basis; with rho packed as M = Re + Im,
 
     dM/dt = D(M) - (H M^T - M^T H),   D the dissipators,
 
 a real sparse matrix, linear in the parameters: its positions and signs are tabulated once for each N. The diagonal
-alone (the classical master equation) closes where no coupling is coherent.
+alone (the classical master equation) closes where no coupling is coherent. With three-body couplings nothing less than
+all elements does: they are packed the same way, and moved by the engine for Lindblad equations (`full`).
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -21,7 +22,8 @@ from jaxtyping import Array
 
 from .linear import solve_probed
 
-KINDS = ("frequencies", "coherent", "loss", "gain", "incoherent")
+# Which elements of a density matrix are kept.
+Kept = Literal["populations", "sectors", "all"]
 
 
 class Parameters(NamedTuple):
@@ -70,19 +72,24 @@ def bits(n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def pairs(n: int, classical: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Basis states (a, b) with equally many excitations, or a = b alone."""
-    if classical:
+def pairs(n: int, kept: Kept = "sectors") -> tuple[np.ndarray, np.ndarray]:
+    """Basis states (a, b) with equally many excitations, or a = b alone, or all."""
+    if kept == "populations":
         return np.arange(2**n), np.arange(2**n)
-    count = bits(n).sum(axis=1)
+    count = bits(n).sum(axis=1) * (kept == "sectors")
     a, b = np.nonzero(count[:, None] == count[None, :])
     return a, b
 
 
+def kept_of(n: int, packed: Array) -> Kept:
+    """What a packed density matrix holds."""
+    return "all" if packed.shape[-1] == 4**n else "sectors"
+
+
 @lru_cache(maxsize=8)
-def table(n: int, classical: bool = False) -> Table:
+def table(n: int, kept: Kept = "sectors") -> Table:
     """All entries of the generator for N sites."""
-    a, b = pairs(n, classical)
+    a, b = pairs(n, kept)
     where = np.full((2**n, 2**n), -1)
     where[a, b] = np.arange(len(a))
     excited = bits(n).astype(bool)
@@ -138,9 +145,9 @@ def dense(entries: Table, parameters: Parameters) -> Array:
 
 
 @eqx.filter_jit
-def product_state(n: int, populations: Array, classical: bool = False) -> Array:
+def product_state(n: int, populations: Array, kept: Kept = "sectors") -> Array:
     """The product of diagonal states, packed (size,)."""
-    a, b = pairs(n, classical)
+    a, b = pairs(n, kept)
     diagonal = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[diagonal]].astype(bool))
     weights = jnp.prod(jnp.where(excited, populations, 1 - populations), axis=1)
@@ -148,7 +155,7 @@ def product_state(n: int, populations: Array, classical: bool = False) -> Array:
 
 
 @eqx.filter_jit
-def steady_excess(entries_of: tuple[int, bool], parameters: Parameters, extra: Array | None, thermal: Array) -> tuple:
+def steady_excess(entries_of: tuple[int, Kept], parameters: Parameters, extra: Array | None, thermal: Array) -> tuple:
     """M - M0 of the steady state over the product of `thermal` populations, and a condition number.
 
     `extra`: a further generator (size, size) in place of local baths, whose rates are then 0.
@@ -172,15 +179,17 @@ def steady_excess(entries_of: tuple[int, bool], parameters: Parameters, extra: A
     return solve_probed(generator.at[row].set(trace), (-source).at[row].set(0.0))
 
 
-def matrix(n: int, packed: Array, classical: bool = False) -> Array:
+def matrix(n: int, packed: Array) -> Array:
     """Packed entries as a (2^N, 2^N) packed matrix."""
-    return jnp.zeros((2**n, 2**n), packed.dtype).at[pairs(n, classical)].set(packed)
+    if kept_of(n, packed) == "all":
+        return packed.reshape(2**n, 2**n)
+    return jnp.zeros((2**n, 2**n), packed.dtype).at[pairs(n)].set(packed)
 
 
 @eqx.filter_jit
 def site_populations(n: int, packed: Array) -> Array:
     """<n_i> of a packed state, or of an excess, (N,)."""
-    a, b = pairs(n)
+    a, b = pairs(n, kept_of(n, packed))
     here = np.nonzero(a == b)[0]
     return jnp.asarray(bits(n)[a[here]].T, packed.dtype) @ packed[here]
 
@@ -188,7 +197,7 @@ def site_populations(n: int, packed: Array) -> Array:
 @eqx.filter_jit
 def site_correlations(n: int, packed: Array) -> Array:
     """<n_i n_k>, (N, N)."""
-    a, b = pairs(n)
+    a, b = pairs(n, kept_of(n, packed))
     here = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[here]], packed.dtype)
     return (excited * packed[here][:, None]).T @ excited
@@ -207,3 +216,15 @@ def site_coherences(n: int, packed: Array) -> Array:
             value = jnp.sum(full[s ^ both, s] + full[s, s ^ both]) / 2
             found = found.at[i, k].set(value).at[k, i].set(value)
     return found
+
+
+@eqx.filter_jit
+def triple_coherences(n: int, packed: Array, triples: tuple[tuple[int, int, int], ...]) -> Array:
+    """Re <a_i a_j^dagger a_k> of each triple (i, j, k), (K,)."""
+    full, excited = matrix(n, packed), bits(n).astype(bool)
+    found = []
+    for i, j, k in triples:
+        turned = sum(1 << (n - 1 - site) for site in (i, j, k))
+        s = np.nonzero(excited[:, i] & ~excited[:, j] & excited[:, k])[0]
+        found.append(jnp.sum(full[s ^ turned, s] + full[s, s ^ turned]) / 2)
+    return jnp.stack(found) if found else jnp.zeros(0, packed.dtype)

@@ -6,12 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._checks import concrete, refused
-from ...lindblad import steady_state
 from . import covariance, davies, full, populations, sectors
 from .checks import NOT_UNIQUE, require_baths, require_memory
 from .linear import singular
 from .parameters import AbstractNetwork, structure
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 MAX_DAVIES_BLOCKS = 6
 MAX_SITES = 10
@@ -26,7 +25,7 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
     reference = model.thermal_populations
     if model.triples:
         require_memory(FULL_COPIES * 16 * 4.0**model.n_tls, f"density matrices of {model.n_tls}", max_memory)
-        return MatrixState(reference, steady_state(full.lindbladian(model)), True)
+        return DensityState(reference, full.steady_excess(model, reference), True)
     if not shape.coherent.any():
         excess, condition = populations.steady_excess(model.relaxation_rates, model.noise, reference)
         return PopulationState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
@@ -47,7 +46,7 @@ def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensitySt
     copies = 12 if is_global else 3
     require_memory(copies * 8.0 * size**2, f"a generator of {size} x {size} for {n} coherently coupled", max_memory)
     parameters, extra = model.sector_parameters(), model.bath_generator()
-    excess, condition = sectors.steady_excess((n, False), parameters, extra, reference)
+    excess, condition = sectors.steady_excess((n, "sectors"), parameters, extra, reference)
     return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._checks import finite, require
-from . import checks, rates, traces
+from ..._checks import concrete, finite, require
+from . import checks, rates, saturation, traces
 from .checks import Numbers
 from .defects import AbstractDefects
 
@@ -14,7 +14,9 @@ from .defects import AbstractDefects
 class AbstractGoldenRule(AbstractDefects):
     """Rates of a qubit or resonator that loses its energy to TLSs of given states or on average."""
 
-    def relaxation_rate(self, frequency: Numbers, states: Numbers | None = None) -> Array:
+    def relaxation_rate(
+        self, frequency: Numbers, states: Numbers | None = None, *, excited: Numbers | None = None
+    ) -> Array:
         r"""Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²), G_j = gamma_j/2 + gphi_j.
 
         Averaged over the stationary states of the fluctuators, or in given ones (valid while they switch slowly against
@@ -24,6 +26,7 @@ class AbstractGoldenRule(AbstractDefects):
         Arguments:
             frequency: w, () or (W,) [angular frequency].
             states: (..., J, M) of ±1, or None for the mean.
+            excited: p_j, a number or (J,) in [0, 1/2]: a TLS takes up energy at 1 - 2 p_j of its rate. None for 0.
 
         Returns:
             () or (W,), or (...,) or (..., W) with states [1/time].
@@ -39,8 +42,15 @@ class AbstractGoldenRule(AbstractDefects):
 
         Source: R. Barends et al., Phys. Rev. Lett. 111, 080502 (2013).
         """
-        w = checks.qubit_frequencies("frequency", frequency)
-        tls = self.frequencies, self.couplings, self._widths
+        w, couplings = checks.qubit_frequencies("frequency", frequency), self.couplings
+        if excited is not None:
+            p = checks.probability("excited", excited, self.frequencies.shape)
+            known = concrete(p)
+            good = known is None or bool((known <= 0.5).all())
+            require(good, "excited", "be 1/2 at most", excited, "An inverted TLS gives energy: use populations.")
+            # No root of 0, whose derivative is infinite.
+            couplings = couplings * jnp.where(p < 0.5, jnp.sqrt(jnp.where(p < 0.5, 1 - 2 * p, 1.0)), 0.0)
+        tls = self.frequencies, couplings, self._widths
         if states is not None:
             require(self.shifts is not None, "states", "be None for a bath without fluctuators", states)
             shifts, _, _ = self._fluctuators
@@ -51,6 +61,39 @@ class AbstractGoldenRule(AbstractDefects):
             return rates.at_rest(*tls, jnp.atleast_1d(w)).reshape(w.shape)
         self._require_few("relaxation_rate needs the mean over 2^M states of each TLS; sample them by rate_trace.")
         return rates.averaged(*tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(w.shape)
+
+    def saturation(self, pump: Numbers, photons: Numbers, *, thermal: Numbers = 0.0) -> Array:
+        r"""Excited populations of TLSs that a field in the mode drives, Omega_j = 2 g_j sqrt(photons).
+
+            p_j = pth + (1/2 - pth) S_j/(1 + S_j),   S_j = Omega_j² G_j/(gamma_j (G_j² + (pump - w_j)²))
+
+        `relaxation_rate(w, excited=p)` then has a hole at the pump, 1 - 1/sqrt(1 + S) deep in a flat bath of like TLSs,
+        of half width G (1 + sqrt(1 + S)): what a weak field sees that does not beat with the pump. Fluctuators are
+        taken at their centre.
+
+        Arguments:
+            pump: frequency of the field, () [angular frequency].
+            photons: mean number of photons in the mode, () >= 0.
+            thermal: pth without the field, in [0, 1].
+
+        Returns:
+            (J,).
+
+        Raises:
+            ValueError: if an argument is out of range.
+
+        Example:
+            >>> bath = TLSBath([5.0, 6.0], [0.01, 0.01], 0.02)
+            >>> [round(float(p), 4) for p in bath.saturation(5.0, photons=1.0)]
+            [0.3333, 0.0001]
+
+        Source: F. Bloch, Phys. Rev. 70, 460 (1946).
+        """
+        w = checks.qubit_frequencies("pump", pump)
+        require(w.ndim == 0, "pump", "be a number", f"shape {w.shape}", "Use jax.vmap for several.")
+        driven = 4 * self.couplings**2 * checks.number("photons", photons)
+        tls = w - self.frequencies, driven, jnp.broadcast_to(self.relaxation, driven.shape), self._widths
+        return saturation.populations(*tls, checks.probability("thermal", thermal))
 
     def rate_autocovariance(self, frequency: Numbers, taus: Numbers) -> Array:
         r"""<Gamma_1(t) Gamma_1(t + tau)> - <Gamma_1>² of stationary fluctuators: a sum of positive exponentials.
