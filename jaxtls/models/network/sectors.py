@@ -1,7 +1,7 @@
 r"""The network's master equation on density matrices that are block diagonal in the number of excitations.
 
-Every two-body coupling and local bath conserves it, so C(2N, N) real unknowns replace 4^N complex ones. H and all jumps
-are real in the site basis; with rho packed as M = Re + Im,
+Two-body couplings and local baths conserve that form, so C(2N, N) real unknowns replace 4^N complex ones. H and all
+jumps are real in the site basis; with rho packed as M = Re + Im,
 
     dM/dt = D(M) - (H M^T - M^T H),   D the dissipators,
 
