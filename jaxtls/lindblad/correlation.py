@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
-from .._types import Numbers
-from ..dynamics.evolve import evolve, known_options
+from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
@@ -19,19 +18,20 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
+from .operators import OperatorLike, StateLike, TimesLike
 
 
 def correlation(
-    lindbladian: Any,
-    rho: Any,
-    a: Any,
-    b: Any,
-    taus: Numbers,
+    lindbladian: object,
+    rho: StateLike,
+    a: OperatorLike,
+    b: OperatorLike,
+    taus: TimesLike,
     *,
-    c: Any = None,
+    c: OperatorLike | None = None,
     t: ArrayLike = 0.0,
-    discontinuities: Any = None,
-    **evolve_options: Any,
+    discontinuities: TimesLike | None = None,
+    **evolve_options: Unpack[EvolveOptions],
 ) -> Array:
     r"""Correlation function of two operators, or of three, V the propagator of the equation.
 
@@ -71,6 +71,7 @@ def correlation(
     """
     good = isinstance(lindbladian, AbstractGenerator)
     require(good, "lindbladian", "be a generator", type(lindbladian).__name__)
+    assert isinstance(lindbladian, AbstractGenerator)
     rho, (a, b) = _state(rho, lindbladian), _operators(lindbladian.n, a=a, b=b)
     start = jnp.matmul(b, rho, precision=HIGHEST)
     if c is not None:
@@ -89,7 +90,8 @@ def correlation(
     measured = Measured.read("a", [a], lindbladian.n)
     equation = MasterEquation(lindbladian, measured, jnp.trace(start), False, False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
-    options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **known_options(evolve_options)}
+    tight: EvolveOptions = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10}
+    options: EvolveOptions = {**tight, **known_options(evolve_options)}
     edges = known_edges(lindbladian, discontinuities, ts)
     sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
     return sol.observables["expects"][1 if lead else 0 :, 0]
@@ -100,5 +102,5 @@ def _state(rho: object, lindbladian: AbstractGenerator) -> Array:
     return found.astype(jnp.result_type(found.dtype, lindbladian.dtype))
 
 
-def _operators(n: int, **given: object) -> list[Array]:
+def _operators(n: int, **given: OperatorLike) -> list[Array]:
     return [stack_operators(name, op, n)[0] for name, op in given.items()]

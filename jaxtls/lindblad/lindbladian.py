@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import equinox as eqx
@@ -18,7 +18,7 @@ from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
 from .measured import listed
-from .operators import Operator, OperatorLike, as_operator
+from .operators import Operator, OperatorLike, OperatorsLike, as_operator
 from .pulses import pulse_times
 from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
@@ -74,7 +74,7 @@ class Lindbladian(AbstractGenerator):
     def __init__(
         self,
         hamiltonian: OperatorLike,
-        jump_ops: OperatorLike | Sequence[OperatorLike] | Mapping[str, OperatorLike] | None,
+        jump_ops: OperatorsLike | None,
         rates: Numbers | None = None,
         layout: str = "auto",
     ):
@@ -166,8 +166,9 @@ class Lindbladian(AbstractGenerator):
 
     def moving(self, t: ArrayLike) -> Array:
         """Numbers that change where the equation does."""
-        c = self.coefficients(t)
-        found = [] if c is None else [c.real, c.imag]
+        values = [jnp.asarray(f(t)).reshape(()) for f in (*self.envelopes, *self.jump_envelopes)]
+        found = [value.real[None] for value in values]
+        found += [value.imag[None] for value in values if jnp.iscomplexobj(value)]
         mixed = np.cos(np.arange(self.n**2, dtype=float)).reshape(self.n, self.n)
         for f in (*self.functions, *self.jump_functions):
             op = foreign.as_matrix("hamiltonian", f(t), self.n)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import Unpack
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, DTypeLike, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import finite, require
-from ..dynamics.evolve import Plan, evolve, known_options
+from .._types import Numbers
+from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
 from .equation import MasterEquation, master_equation
@@ -19,7 +21,7 @@ from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .measured import Measured, listed
 from .moments import at_outputs, output_times, whole_run
-from .operators import on_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import SchroedingerEquation, ket_equation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
@@ -77,18 +79,18 @@ class MasterSolution(eqx.Module):
 
 
 def mesolve(
-    hamiltonian: PyTree,
-    jump_ops: PyTree,
-    rho0: PyTree,
-    tsave: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rho0: StateLike,
+    tsave: TimesLike,
+    exp_ops: OperatorsLike = (),
     *,
-    rates: PyTree = None,
-    discontinuities: PyTree = None,
-    t0: PyTree = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
-    layout: PyTree = "auto",
-    **evolve_options: PyTree,
+    layout: str = "auto",
+    **evolve_options: Unpack[EvolveOptions],
 ) -> MasterSolution:
     r"""Solve a Lindblad master equation, hbar = 1.
 
@@ -134,7 +136,7 @@ def mesolve(
     law = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     operators = Measured.read("exp_ops", exp_ops, law.n)
     state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
-    plan: Plan | None = evolve_options.get("plan")
+    plan = evolve_options.get("plan")
     may_stay = state.ndim == 1 and (plan is None or plan.moves(state))
     equation: MasterEquation | SchroedingerEquation
     if may_stay and isinstance(law, Lindbladian) and not law.has_jumps:
@@ -151,11 +153,11 @@ def mesolve(
 
 def recorded(
     equation: MasterEquation | SchroedingerEquation,
-    state: PyTree,
+    state: ArrayLike,
     ts: Array,
-    discontinuities: PyTree,
+    discontinuities: Numbers | None,
     save_states: bool,
-    options: dict[str, PyTree],
+    options: EvolveOptions,
 ) -> Solution:
     """The run of an equation through all its times, the start included."""
     options = known_options(options)
@@ -183,7 +185,11 @@ def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
 
 
 def as_generator(
-    hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto", ts: Array | None = None
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rates: TimesLike | None = None,
+    layout: str = "auto",
+    ts: Array | None = None,
 ) -> AbstractGenerator:
     """A generator as it is, or a Lindbladian made from its parts; pairs (operator, samples) have them at `ts`."""
     names, jumps = listed("jump_ops", jump_ops)
@@ -191,14 +197,18 @@ def as_generator(
         good = not jumps and rates is None
         require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jumps)} operators")
         return hamiltonian
+    h = hamiltonian if ts is None else on_times("hamiltonian", hamiltonian, ts)
     if ts is not None:
-        hamiltonian = on_times("hamiltonian", hamiltonian, ts)
         jumps = [on_times(f"jump_ops[{k}]", op, ts) for k, op in enumerate(jumps)]
-    return Lindbladian(hamiltonian, jumps if names is None else dict(zip(names, jumps)), rates, layout)
+    return Lindbladian(h, jumps if names is None else dict(zip(names, jumps)), rates, layout)
 
 
 def as_lindbladian(
-    hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto", ts: Array | None = None
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rates: TimesLike | None = None,
+    layout: str = "auto",
+    ts: Array | None = None,
 ) -> Lindbladian:
     """A `Lindbladian` as it is, or one made from its parts."""
     found = as_generator(hamiltonian, jump_ops, rates, layout, ts)
@@ -207,7 +217,7 @@ def as_lindbladian(
     return found
 
 
-def known_edges(law: AbstractGenerator, discontinuities: PyTree, ts: Array) -> Array | None:
+def known_edges(law: AbstractGenerator, discontinuities: Numbers | None, ts: Array) -> Array | None:
     """The user's discontinuities and those that the generator knows, as one array of the times' type."""
     edges = [*law.discontinuities]
     if discontinuities is not None:
@@ -226,7 +236,7 @@ def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
         )
 
 
-def stack_operators(name: str, ops: PyTree, n: int) -> Array:
+def stack_operators(name: str, ops: OperatorsLike, n: int) -> Array:
     """(K, n, n) dense operators that do not depend on time."""
     found = Measured.read(name, ops, n)
     require(found.is_constant, name, "not depend on time here", "an operator that does")

@@ -6,13 +6,14 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from .._checks import concrete, finite, real, require, times
 from ..dynamics.solution import Solution
+from .operators import TimesLike
 
 
-def output_times(tsave: PyTree, t0: PyTree) -> tuple[Array, Array | None]:
+def output_times(tsave: TimesLike, t0: TimesLike | None) -> tuple[Array, Array | None]:
     """The output times (T,), and the time of the initial state where it is not the first of them.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -99,6 +99,16 @@ Single: TypeAlias = (
 )
 # That, a pair (operator, coefficient), or a list of operators and of pairs.
 OperatorLike: TypeAlias = Single | Sequence[Single | Coefficient | Sequence[Single | Coefficient]]
+if TYPE_CHECKING:
+    # Several: a list, a dict, a stack (K, n, n), or one alone.
+    OperatorsLike: TypeAlias = OperatorLike | Sequence[OperatorLike] | Mapping[str, OperatorLike]
+    # A ket or a density matrix.
+    StateLike: TypeAlias = Numbers | foreign.Qutip | foreign.Dynamiqs | foreign.Sparse
+    # Times, rates, frequencies.
+    TimesLike: TypeAlias = Numbers
+else:
+    # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
+    OperatorLike = OperatorsLike = StateLike = TimesLike = object
 
 
 class _Scaled(eqx.Module):

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from jaxtyping import PyTree
+from typing import Unpack
 
+from ..dynamics.evolve import EvolveOptions
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import MasterSolution, expectations, recorded
 from .moments import at_outputs, output_times, whole_run
-from .operators import on_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import ket_equation
 
 
 def sesolve(
-    hamiltonian: PyTree,
-    psi0: PyTree,
-    tsave: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike,
+    psi0: StateLike,
+    tsave: TimesLike,
+    exp_ops: OperatorsLike = (),
     *,
-    discontinuities: PyTree = None,
-    t0: PyTree = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
-    layout: PyTree = "auto",
-    **evolve_options: PyTree,
+    layout: str = "auto",
+    **evolve_options: Unpack[EvolveOptions],
 ) -> MasterSolution:
     r"""Solve Schroedinger's equation, hbar = 1; neither phase nor norm of the ket is touched.
 

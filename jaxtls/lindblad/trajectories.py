@@ -7,15 +7,17 @@ from collections.abc import Callable
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size, tolerances
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
+from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import as_lindbladian, known_edges
 from .moments import output_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike
 
 MAX_STEPS = 2**20
 # Most complex numbers that a batch of trajectories keeps.
@@ -59,26 +61,26 @@ class TrajectoriesResult(eqx.Module):
 
 
 def trajectories(
-    hamiltonian: PyTree,
-    jump_ops: PyTree,
-    psi0: PyTree,
-    tsave: PyTree,
-    n: PyTree,
-    key: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike | Lindbladian,
+    jump_ops: OperatorsLike | None,
+    psi0: StateLike,
+    tsave: TimesLike,
+    n: int,
+    key: Array,
+    exp_ops: OperatorsLike = (),
     *,
-    rates: PyTree = None,
-    discontinuities: PyTree = None,
-    t0: PyTree = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     record: bool = False,
-    max_jumps: PyTree = None,
+    max_jumps: int | None = None,
     improved_sampling: bool = False,
-    rtol: PyTree = 1e-6,
-    atol: PyTree = 1e-8,
-    max_step: PyTree = None,
-    max_steps: PyTree = MAX_STEPS,
-    batch_size: PyTree = None,
-    layout: PyTree = "auto",
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_step: float | None = None,
+    max_steps: int = MAX_STEPS,
+    batch_size: int | None = None,
+    layout: str = "auto",
     throw: bool | None = None,
 ) -> TrajectoriesResult:
     r"""Average expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).

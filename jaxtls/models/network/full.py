@@ -1,7 +1,7 @@
 r"""Networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
 
 g (a_i a_j^dagger a_k + h.c.) turns |1 0 1> of the sites (i, j, k) into |0 1 0>: no number of excitations is
-conserved, so no block of `sectors` closes. Matrices are (2^N, 2^N), basis (ground, excited) per site, first slowest.
+conserved, so no block of a given number closes. Basis (ground, excited) per site, first slowest.
 """
 
 from __future__ import annotations
@@ -74,29 +74,12 @@ def lindbladian(network: AbstractNetwork) -> Lindbladian:
 
 
 @eqx.filter_jit
-def energy_flows(network: AbstractNetwork, rho: Array) -> tuple[Array, Array]:
-    """Tr(H L_n rho) of each site's bath, (N,), and that of the noise."""
-    found = parts(network)
-    h = found.hamiltonian(0.0)
-
-    def flow(site: int) -> Array:
-        here = np.nonzero(found.sites == site)[0].tolist()
-        if not here:
-            return jnp.zeros((), network.frequencies.dtype)
-        one = Lindbladian(
-            local((2,) * network.n_tls, {}) * 0.0, [found.jumps[k] for k in here], found.rates[np.array(here)]
-        )
-        return jnp.sum(h * one.apply(rho).T).real
-
-    return jnp.stack([flow(site) for site in range(network.n_tls)]), flow(-1)
-
-
-@eqx.filter_jit
-def _counted(entries_of: tuple[int, bool, sectors.Moves], network: AbstractNetwork) -> tuple[Array, Array, Array]:
+def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Array, Array]:
     """Current, noise and a condition number by `counting_statistics`' formulas on the elements that are reached."""
-    n, entries, parameters = network.n_tls, sectors.table(*entries_of), network.sector_parameters()
-    excess, condition = sectors.steady_excess(entries_of, parameters, None, network.thermal_populations)
-    rho = sectors.product_state(n, network.thermal_populations, *entries_of[1:]) + excess
+    n, thermal, parameters = network.n_tls, network.thermal_populations, network.sector_parameters()
+    entries = sectors.table(n, kept)
+    excess, condition = sectors.steady_excess(n, kept, parameters, None, thermal)
+    rho = sectors.product_state(n, thermal, kept) + excess
     # The gain of a site: its jumps in (loss) and out (gain) are the entries that change its bit.
     flipped = entries.a[entries.rows] != entries.a[entries.columns]
     numbers, diagonal = sectors.values(entries, parameters), entries.diagonal
@@ -121,28 +104,11 @@ def _counted(entries_of: tuple[int, bool, sectors.Moves], network: AbstractNetwo
     return current, second + 2 * drift, condition
 
 
-def energy(network: AbstractNetwork, rho: Array) -> Array:
-    """Tr H rho."""
-    return jnp.sum(parts(network).hamiltonian(0.0) * rho.T).real
-
-
-def coherences(n: int, rho: Array) -> Array:
-    """Re <a_i^dagger a_k>, (N, N), zero diagonal."""
-    found = jnp.zeros((n, n), rho.real.dtype)
-    for i in range(n):
-        for k in range(i + 1, n):
-            hop = local((2,) * n, {i: LOWER.T, k: LOWER})(0.0)
-            value = jnp.sum(hop * rho.T).real
-            found = found.at[i, k].set(value).at[k, i].set(value)
-    return found
-
-
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
     """Current and noise of w_i quanta from each bath into the system, (N,) each."""
-    shape = structure(network)
-    size = len(sectors.pairs(network.n_tls, False, shape.moves)[0])
-    if size <= MOST_REACHED:
-        current, noise, condition = _counted((network.n_tls, False, shape.moves), network)
+    kept = structure(network).moves
+    if len(sectors.pairs(network.n_tls, kept)[0]) <= MOST_REACHED:
+        current, noise, condition = _counted(kept, network)
         current, noise = refused((current, noise), singular(condition), NOT_UNIQUE)
         return CountingStatistics(current, noise)
     found = parts(network)

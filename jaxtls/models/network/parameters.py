@@ -116,7 +116,7 @@ class AbstractNetwork(AbstractModel):
 
     def packed(self, state: DensityState) -> Array:
         """The whole state, its reference included, packed as in `sectors`."""
-        return sectors.product_state(self.n_tls, state.reference) + state.excess
+        return sectors.product_state(self.n_tls, state.reference, state.kept) + state.excess
 
 
 def structure(model: AbstractNetwork) -> Structure:

@@ -7,12 +7,12 @@ import numpy as np
 
 from ..._checks import concrete, refused
 from ...lindblad import steady_state
-from ...numerics.hermitian import unpack
+from ...numerics.hermitian import pack
 from . import covariance, davies, full, populations, sectors
 from .checks import NOT_UNIQUE, require_baths, require_memory
 from .linear import singular
 from .parameters import AbstractNetwork, structure
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 MAX_DAVIES_BLOCKS = 6
 MAX_SITES = 10
@@ -39,17 +39,18 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
     return density(model, noisy, max_memory)
 
 
-def turning(model: AbstractNetwork, max_memory: float) -> MatrixState:
+def turning(model: AbstractNetwork, max_memory: float) -> DensityState:
     """With three-body couplings: the elements that the populations reach, or the whole matrix by iteration."""
-    n, reference, moves = model.n_tls, model.thermal_populations, structure(model).moves
-    size, whole = len(sectors.pairs(n, False, moves)[0]), 4.0**n
+    n, reference, kept = model.n_tls, model.thermal_populations, structure(model).moves
+    places, whole = sectors.pairs(n, kept), 4.0**n
+    size = len(places[0])
     if 3 * 8.0 * size**2 > max_memory * 2**30 and size > SMALL_SHARE * whole:
         require_memory(FULL_COPIES * 16 * whole, f"density matrices of {n}", max_memory)
-        return MatrixState(reference, steady_state(full.lindbladian(model)), True)
+        packed = pack(steady_state(full.lindbladian(model)))[places]
+        return DensityState(reference, packed - sectors.product_state(n, reference, kept), True, kept)
     require_memory(3 * 8.0 * size**2 + 48 * whole, f"{size} coherences and populations of {n}", max_memory)
-    excess, condition = sectors.steady_excess((n, False, moves), model.sector_parameters(), None, reference)
-    packed = sectors.product_state(n, reference, False, moves) + refused(excess, singular(condition), NOT_UNIQUE)
-    return MatrixState(reference, unpack(sectors.matrix(n, packed, False, moves)), True)
+    excess, condition = sectors.steady_excess(n, kept, model.sector_parameters(), None, reference)
+    return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True, kept)
 
 
 def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensityState:
@@ -62,7 +63,7 @@ def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensitySt
     copies = 12 if is_global else 3
     require_memory(copies * 8.0 * size**2, f"a generator of {size} x {size} for {n} coherently coupled", max_memory)
     parameters, extra = model.sector_parameters(), model.bath_generator()
-    excess, condition = sectors.steady_excess((n, False, None), parameters, extra, reference)
+    excess, condition = sectors.steady_excess(n, "sectors", parameters, extra, reference)
     return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
 
 
