@@ -20,17 +20,17 @@ from jaxtls._platform import tracing_for
 from . import programs
 from .harness import Row, device, run
 from .kernels import Cost, Reading
-from .programs import MAIN, Program
+from .program import Program, slope
+from .programs import Table
 from .settings import Settings
 from .targets import TARGETS, Target
 
 
-def _rows(settings: Settings, names: tuple[str, ...]) -> Iterator[Row]:
+def _rows(settings: Settings, table: Table) -> Iterator[Row]:
     target = TARGETS[settings.target]
     target.sharding()
     peers = "dynamiqs" in settings.found()
-    for name in names:
-        make, has_gradient = MAIN[name]
+    for name, (make, has_gradient) in table.items():
         program = make(settings.quick)
         yield _row(target, name, "jaxtls", program, program.function)
         if has_gradient:
@@ -39,7 +39,7 @@ def _rows(settings: Settings, names: tuple[str, ...]) -> Iterator[Row]:
             function = program.peer()
             yield _row(target, name, "dynamiqs", program, function)
             if has_gradient:
-                yield _row(target, name, "dynamiqs, gradient", program, programs.slope(function))
+                yield _row(target, name, "dynamiqs, gradient", program, slope(function))
 
 
 def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree]) -> Row:
@@ -99,11 +99,6 @@ def _note(target: Target, whole: Cost, extra: dict[str, Any]) -> str:
     return f"{target.name}: modelled {1e3 * whole.seconds:.3g} ms, {extra['memory_mib']:.0f} MiB{turns}"
 
 
-BATHS = tuple(name for name in MAIN if "among" in name)
-STEADY = tuple(name for name in MAIN if "steady" in name)
-
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
-    "motion": partial(_rows, names=tuple(name for name in MAIN if name not in BATHS + STEADY)),
-    "steady": partial(_rows, names=STEADY),
-    "baths": partial(_rows, names=BATHS),
+    name: partial(_rows, table=table) for name, table in programs.PARTS.items()
 }

@@ -30,6 +30,8 @@ RTOLS = (1e-3, 1e-5, 1e-7, 1e-9)
 PACKAGES = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "numpy", "dynamiqs", "qutip", "scipy")
 # Seconds for the warm repeats of calls that take turns, an equal part for each call.
 WARM_SECONDS = 60.0
+# Seconds of a first call that is called long.
+LONG = 10.0
 # Of glibc's mallopt.
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
 
@@ -96,7 +98,7 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
 
     The cache is cleared once, so programs that two calls share count in the first call of the earlier one. A call whose
     repeats would take longer than its part of `WARM_SECONDS` drops out early, but runs warm at least once. The first
-    warm run is watched for its memory, and only a long one is timed at once.
+    warm run is watched for its memory, and only a long one, which is watched from afar, is timed at once.
     """
     first, results = [], [None] * len(calls)
     with warnings.catch_warnings():
@@ -107,9 +109,10 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
         warm: list[list[float]] = [[] for _ in calls]
         peaks = []
         for i, (times, call) in enumerate(zip(warm, calls)):
-            seconds, results[i], peak = run_watched(call, short=first[i] < 10.0)
+            short = first[i] < LONG
+            seconds, results[i], peak = run_watched(call, short)
             peaks.append(peak)
-            if seconds > 1.0:  # beside which watching costs nothing
+            if not short:  # a short one runs many times slower while its memory is watched
                 times.append(seconds)
         for _ in range(repeats):
             for i, (times, call) in enumerate(zip(warm, calls)):
@@ -128,15 +131,16 @@ def measure_together(calls: Sequence[Callable[[], Any]], repeats: int = 5) -> tu
 def run_watched(call: Callable[[], Any], short: bool = True) -> tuple[float, Any, float | None]:
     """As `run`, and the MiB that the call adds to the process at its peak, what was kept for reuse given back before.
 
-    A lower bound: what threads had kept (64 MiB each at most) may go unseen, above all where a call is not short and
-    runs once. None on a device of its own, and where the system does not tell.
+    The allocator is made to keep nothing, which costs a call many times its time where it is short of breath; a long
+    call runs once, with the allocator as it is. A lower bound: what threads had kept (64 MiB each at most) may go
+    unseen, above all of a long call. None on a device of its own, and where the system does not tell.
     """
     gc.collect()  # programs of earlier measurements would go during the call
     try:
         allocator = ctypes.CDLL(None)
-        allocator.mallopt(MMAP_THRESHOLD, 2**16)
-        allocator.mallopt(TRIM_THRESHOLD, 0)
         if short:
+            allocator.mallopt(MMAP_THRESHOLD, 2**16)
+            allocator.mallopt(TRIM_THRESHOLD, 0)
             run(call)  # threads that compute give back what they had kept only as they free something
         allocator.malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
@@ -145,9 +149,10 @@ def run_watched(call: Callable[[], Any], short: bool = True) -> tuple[float, Any
         return *run(call), None
     seconds, result = run(call)
     peak = max(0.0, _resident("VmHWM") - before)
-    # What these come to by themselves in a process that has freed large arrays.
-    allocator.mallopt(MMAP_THRESHOLD, 2**25)
-    allocator.mallopt(TRIM_THRESHOLD, 2**26)
+    if short:
+        # What these come to by themselves in a process that has freed large arrays.
+        allocator.mallopt(MMAP_THRESHOLD, 2**25)
+        allocator.mallopt(TRIM_THRESHOLD, 2**26)
     return seconds, result, peak if device() == "cpu" else None
 
 

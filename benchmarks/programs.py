@@ -6,8 +6,7 @@ program's peer solves the same equation with dynamiqs, which is imported only wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,36 +17,9 @@ from jaxtyping import Array, PyTree
 
 import jaxtls as jt
 
-from . import baths, engine, heated, peers_tls
+from . import engine, heated, programs_baths, programs_open
 from .peers_engine import Problem
-
-
-@dataclass(frozen=True)
-class Program:
-    """`function(*arguments)`; `peer()` is the same of dynamiqs, or None; `gradient`: of the sum of all its numbers."""
-
-    function: Callable[..., PyTree]
-    arguments: tuple[PyTree, ...]
-    size: Mapping[str, int]
-    peer: Callable[[], Callable[..., PyTree]] | None = None
-    # What a model of time has to be told, by the depth of a loop: turns where their number is known only as it runs,
-    # and the share of turns whose branch does something. From runs on a CPU.
-    turns: Mapping[int, int] = field(default_factory=dict)
-    taken: Mapping[int, float] = field(default_factory=dict)
-
-    def gradient(self, function: Callable[..., PyTree] | None = None) -> Callable[..., PyTree]:
-        """The reverse-mode derivative in the arguments, of `function` or its own."""
-        return slope(self.function if function is None else function)
-
-
-def slope(function: Callable[..., PyTree]) -> Callable[..., PyTree]:
-    """Reverse-mode derivative of the sum of all the numbers that a function returns, in all its arguments."""
-
-    def total(arguments: tuple[PyTree, ...]) -> Array:
-        numbers = [leaf for leaf in jax.tree.leaves(function(*arguments)) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-        return jnp.sum(jnp.stack([jnp.sum(leaf.real) + jnp.sum(leaf.imag) for leaf in numbers]))
-
-    return lambda *arguments: jax.grad(total)(arguments)
+from .program import Program
 
 
 def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Program:
@@ -234,34 +206,10 @@ def steady_chain(spins: int) -> Program:
     return Program(one, (jnp.asarray(engine.BOND),), {"spins": spins, "dimension": 2**spins})
 
 
-def coherence(n: int, times: int = 100, pulses: int = 1) -> Program:
-    """Echo among fluctuators."""
-    ts = jnp.linspace(0.02, 4.0, times)
-    function = lambda bath: bath.coherence(ts, pulses=pulses)
-    return Program(function, (baths._bath(n),), {"fluctuators": n, "times": times})
-
-
-def amplitude(n: int, times: int = 200) -> Program:
-    """The exact amplitude of a qubit among TLSs."""
-    ts = np.linspace(0.05, 10.0, times)
-    function = lambda bath: bath.amplitude(0.2, ts)
-    return Program(function, (_tls_bath(n, False),), {"TLSs": n, "times": times})
-
-
-def populations(n: int, times: int = 200) -> Program:
-    """Solomon populations of a qubit among TLSs."""
-    ts = np.geomspace(1e-3, 1e3, times)
-    function = lambda bath: bath.populations(0.2, ts)
-    return Program(function, (_tls_bath(n, True),), {"TLSs": n, "times": times})
-
-
-def _tls_bath(n: int, dephased: bool) -> jt.TLSBath:
-    bath = peers_tls.draw(n, dephased)
-    return jt.TLSBath(*map(jnp.asarray, (bath.frequencies, bath.couplings, bath.relaxation, bath.dephasing)))
-
-
 # name: the program, small (for tests and quick runs) or as a GPU is asked for it; whether its gradient counts, too.
-MAIN: dict[str, tuple[Callable[[bool], Program], bool]] = {
+Table = dict[str, tuple[Callable[[bool], Program], bool]]
+
+MOTION: Table = {
     "two TLSs": (lambda small: pairs(3, 5) if small else pairs(100_000), False),
     "springs": (lambda small: springs(2, 12, 2, 5) if small else springs(1000), True),
     "trajectories of a qubit": (lambda small: trajectories(4, 2, 5) if small else trajectories(1000), False),
@@ -269,9 +217,19 @@ MAIN: dict[str, tuple[Callable[[bool], Program], bool]] = {
     "glass": (lambda small: glass(5, 6) if small else glass(60), True),
     "heated oscillator": (lambda small: heated_oscillator(12, 5) if small else heated_oscillator(100), True),
     "Kerr oscillator": (lambda small: kerr(12, 5) if small else kerr(50), True),
+}
+
+STEADY: Table = {
     "steady states, Kerr": (lambda small: steady_kerr(2, 12) if small else steady_kerr(64, 30), True),
     "steady state, Ising chain": (lambda small: steady_chain(2) if small else steady_chain(5), True),
-    "coherence among fluctuators": (lambda small: coherence(50, 5) if small else coherence(10_000), True),
-    "amplitude among TLSs": (lambda small: amplitude(100, 5) if small else amplitude(1_000_000), True),
-    "populations among TLSs": (lambda small: populations(100, 5) if small else populations(1_000_000), True),
+    **programs_open.STEADY,
 }
+
+PARTS: dict[str, Table] = {
+    "motion": MOTION,
+    "open": programs_open.MOTION,
+    "steady": STEADY,
+    "baths": programs_baths.MAIN,
+}
+
+MAIN: Table = {name: row for part in PARTS.values() for name, row in part.items()}

@@ -53,6 +53,7 @@ from .lindblad import modulated as modulated
 from .lindblad import periodic_steady_state as periodic_steady_state
 from .lindblad import piecewise_constant as piecewise_constant
 from .lindblad import propagator as propagator
+from .lindblad import sampled as sampled
 from .lindblad import sesolve as sesolve
 from .lindblad import spectrum as spectrum
 from .lindblad import steady_state as steady_state

@@ -27,6 +27,7 @@ def add(commands: argparse._SubParsersAction) -> None:
     """Add the command to argparse's subparsers."""
     fit = commands.add_parser(
         "fit",
+        usage="jaxtls fit [DATA.csv ...] --model MODEL [options]; jaxtls fit --help lists them",
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
         epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, "
@@ -110,7 +111,7 @@ def _add_resonator(fit: argparse.ArgumentParser) -> None:
     )
     resonator.add_argument("--photon-number", type=_positive, help="one photon number for a file without that column")
     resonator.add_argument("--max-temperature", type=_positive, help="leave out hotter rows [K]")
-    resonator.add_argument("--temperature", type=_positive, help="of traces of S21 that do not tell theirs [K]")
+    resonator.add_argument("--temperature", type=_positive, help="of rows or traces of S21 that do not tell theirs [K]")
 
 
 def _add_defects(fit: argparse.ArgumentParser) -> None:
@@ -168,6 +169,7 @@ def _reading(options: argparse.Namespace) -> Any:
     return Reading(
         columns=dict(options.column),
         photon_number=options.photon_number,
+        temperature=options.temperature,
         max_temperature=options.max_temperature,
         frequency=options.frequency,
         attenuation=options.attenuation,
@@ -199,7 +201,7 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
     import numpy as np
 
     from . import resonator, traces
-    from .resonator_table import read, read_shift
+    from .resonator_table import frequency_of, read, read_shift
 
     reading, choices = _reading(options), _choices(options)
     # the example is used whole or not at all: a file of the user's is never mixed with it
@@ -214,10 +216,13 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
         table = read(str(resonator.BUNDLED) if own else options.data, reading)
     if options.shift is not None or own:
         shift = read_shift(str(resonator.BUNDLED_SHIFT) if own else options.shift, reading)
-    if frequency is None and table is not None and "f_r_Hz" in table:
-        frequency = float(np.median(table["f_r_Hz"]))
+    if table is not None:
+        remedy = "take the files of each by themselves" if len(options.files) > 1 else "name the column with --group"
+        frequency = frequency_of(table, remedy) if frequency is None else frequency
+    if frequency is None and table is None and shift is not None and "f_r_Hz" in shift:
+        frequency = float(np.median(shift["f_r_Hz"]))
     if frequency is None:
-        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz.")
+        raise InputError("--model resonator needs --frequency, the resonance frequency in Hz, or a column f_r_Hz.")
     found = resonator.analyse(table, frequency, shift=shift, progress=progress, **choices)
     report = resonator.report_of(found, table, shift, options.saturation, choices["n_starts"])
     report = dataclasses.replace(report, notes=[*report.notes, *left_out])
@@ -225,18 +230,25 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
 
 
 def _run_group(options: argparse.Namespace, progress: Progress) -> int:
-    from . import resonator
-    from .report import finite, versions
+    from . import resonator, traces
+    from .report import finite, save, versions
     from .resonator_table import read
 
     if options.data is None:
         raise InputError("--group needs DATA.csv, a file with several resonators.")
+    if len(options.files) > 1 or traces.are_traces(options.files):
+        raise InputError("--group takes one table of several resonators, no traces and no second file.")
+    if options.shift is not None:
+        raise InputError("--shift belongs to one resonator; it does not go with --group.")
     table = read(options.data, _reading(options))
     choices = _choices(options)
-    group = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)
-    text = resonator.group_text(group)
+    group, left_out = resonator.analyse_groups(table, options.group, options.frequency, choices, progress)
+    text = resonator.group_text(group, left_out, table.remarks())
+    labels = table.labels[options.group]
     parts = {
-        name: resonator.report_of(found, table, None, options.saturation, choices["n_starts"]).to_dict()
+        name: resonator.report_of(
+            found, table.where(labels == name), None, options.saturation, choices["n_starts"]
+        ).to_dict()
         for name, found in group.analyses.items()
     }
     joint = {
@@ -244,6 +256,7 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         for label, q in (("F tan delta", group.mean), ("spread", group.spread))
     }
     whole = {"model": "resonator", "command": options.said, "group": options.group, "used": group.used, "joint": joint}
+    whole["left_out"] = left_out
     try:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "report.txt").write_text(text, encoding="utf-8")
@@ -251,7 +264,7 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
         (options.out / "report.json").write_text(
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
-        resonator.group_picture(group, table.name).savefig(options.out / "fit.png")
+        save(resonator.group_picture(group, table.name), options.out / "fit.png")
     except OSError as error:
         raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
     print(text)

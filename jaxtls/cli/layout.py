@@ -24,7 +24,7 @@ def decoded(name: str, raw: bytes) -> str:
             return raw.decode("utf-16")
         return raw.decode("utf-16-le" if raw[1:2] == b"\0" else "utf-16-be") if silent else raw.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise InputError(f"{name} is not UTF-8 or UTF-16 text, so it cannot be read as CSV.") from None
+        raise InputError(f"{name} is not UTF-8 or UTF-16 text, so it cannot be read: save it as UTF-8.") from None
 
 
 def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:
@@ -34,15 +34,27 @@ def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:
         >>> rows_of("a.csv", "# cold\\na;b\\n1,5;2\\n")
         ([(2, ['a', 'b']), (3, ['1,5', '2'])], ';')
     """
-    lines = [
-        (number, line)
-        for number, line in enumerate(text.splitlines(), 1)
-        if line.strip() and not line.lstrip().startswith("#")
-    ]
+    lines: list[tuple[int, str]] = []
+    remark = (0, "")
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("#"):
+            remark = remark if lines else (number, line.lstrip().lstrip("#").strip())
+        elif line.strip():
+            lines.append((number, line))
     if not lines:
         raise InputError(f"{name} holds no line but comments.")
     first = lines[0][1]
     separator = next((mark for mark in (";", "\t", ",") if mark in first), " " if " " in first.strip() else ",")
+    found = _nonempty(name, lines, separator)
+    if found and all(map(_is_number, found[0][1])):
+        # numpy.savetxt and others write the header as the last comment
+        found = [row for row in _nonempty(name, [remark], separator) if len(row[1]) == len(found[0][1])] + found
+    if not found:
+        raise InputError(f"{name} holds no cell with anything in it.")
+    return found, separator
+
+
+def _nonempty(name: str, lines: list[tuple[int, str]], separator: str) -> list[tuple[int, list[str]]]:
     found = []
     for number, line in lines:
         try:
@@ -54,9 +66,15 @@ def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:
             raise InputError(f"{name}, line {number}: not valid CSV ({error}).") from None
         if any(cell.strip() for cell in cells):
             found.append((number, [cell.strip() for cell in cells]))
-    if not found:
-        raise InputError(f"{name} holds no cell with anything in it.")
-    return found, separator
+    return found
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell.strip().replace(",", "."))
+    except ValueError:
+        return False
+    return True
 
 
 def plain_name(cell: str, known: list[str]) -> str:

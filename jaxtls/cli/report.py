@@ -9,12 +9,15 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..analysis.quantity import Quantity as Quantity
 from ..fitting import LikelihoodFit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,10 @@ class Report:
             elif 0.5 < share < math.inf:
                 spots.append(f"{name} is poorly known: its error is {100 * share:.0f} % of its value")
         errors = np.array([quantity.stderr for quantity in parameters.values()], float)
-        names = list(parameters)
+        names, covariance = list(parameters), np.asarray(self.fit.covariance)
         for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
             product = errors[i] * errors[j]
-            correlation = float(self.fit.covariance[i][j]) / product if 0 < product < math.inf else 0.0
+            correlation = float(covariance[i, j]) / product if 0 < product < math.inf else 0.0
             if abs(correlation) > 0.95:
                 way = "together" if correlation > 0 else "against each other"
                 spots.append(f"{names[i]} and {names[j]} move {way} (correlation {correlation:+.3f}): hardly separable")
@@ -153,8 +156,17 @@ class Report:
         data.write_text(
             json.dumps(finite(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
-        figure.savefig(picture)
+        save(figure, picture)
         return [text, data, picture]
+
+
+def save(figure: Figure, path: pathlib.Path) -> None:
+    """Write a figure whose panels are laid out once: savefig would do so twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None and figure.axes:
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+    figure.savefig(path)
 
 
 def _scalars(fields: Mapping[str, Any]) -> np.ndarray:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import pathlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from .._progress import Progress
 from ..analysis import ResonatorAnalysis, ResonatorGroup, analyse_resonator, combine_resonators
+from ..analysis.resonator.curves import Curves
 from ..plot import resonator_batch, resonator_fit
 from .report import Report
-from .resonator_table import SHIFT, SIGMA
+from .resonator_table import SHIFT, SIGMA, frequency_of
 from .tables import InputError, Table
 
 if TYPE_CHECKING:
@@ -31,6 +31,18 @@ DESCRIBE = {
     "quasiparticle_amplitude": ("", "A of the quasiparticle term, 4/pi times the kinetic fraction"),
     "constant_loss": ("", "loss that neither temperature nor power moves"),
     "shift_offset": ("", "zero of the measured frequency shift"),
+}
+
+# arguments of `analyse_resonator` -> what a file calls them
+OF_FILES = {
+    "temperature": "T_K",
+    "photon_number": "mean_photon_number",
+    "quality_factor": "Q_internal",
+    "sigma": "sigma_Q_internal",
+    "shift": SHIFT,
+    "shift[0]": "T_K",
+    "shift[1]": SHIFT,
+    "shift[2]": SIGMA,
 }
 
 
@@ -76,11 +88,19 @@ def analyse(
             say=None if progress is None else progress.stage,
         )
     except ValueError as error:
-        words = str(error).replace("Argument `held", "Option `--hold", 1)
-        raise InputError(words.replace("Argument ", "The data are refused: argument ", 1)) from None
+        raise InputError(_in_words_of_files(str(error))) from None
     if progress is not None:
         progress.done()
     return found
+
+
+def _in_words_of_files(words: str) -> str:
+    """What `analyse_resonator` said of an argument, said of an option or a column."""
+    words = re.sub(r"^Argument `held\['(\w+)'\]`", r"Option `--hold \1`", words)
+    words = words.replace("Argument `held`", "Option `--hold`", 1).replace("Argument `frequency`", "The frequency", 1)
+    for ours, theirs in OF_FILES.items():
+        words = words.replace(f"Argument `{ours}`", f"The data are refused: `{theirs}`", 1)
+    return words.replace("Argument ", "The data are refused: argument ", 1)
 
 
 def report_of(
@@ -136,7 +156,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
         m.photons,
         m.quality,
         m.sigma,
-        found.model,
+        Curves(found.model, m),
         shift=(m.cold, m.shift, m.shift_sigma) if len(m.shift) else None,
         title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()}{critical} ({found.verdict.word})",
     )
@@ -144,7 +164,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
 
 def analyse_groups(
     table: Table, group: str, frequency: float | None, options: Mapping[str, object], progress: Progress
-) -> ResonatorGroup:
+) -> tuple[ResonatorGroup, dict[str, str]]:
     """Each resonator of a file analysed by itself, then together.
 
     Arguments:
@@ -155,31 +175,30 @@ def analyse_groups(
         progress: where to say what is being done.
 
     Returns:
-        The analyses, by label, and what they say together.
+        The analyses, by label, with what they say together; and why others were left out.
 
     Raises:
         InputError: if none of the resonators can be fitted.
     """
-    labels, found, faults = table.labels[group], {}, []
+    labels, found, faults = table.labels[group], {}, dict[str, str]()
     for name in dict.fromkeys(labels.tolist()):
         part = table.where(labels == name)
-        own = frequency if frequency is not None or "f_r_Hz" not in part else float(np.median(part["f_r_Hz"]))
+        own = frequency or frequency_of(part, f"{group} = {name} names several")
         if own is None:
             raise InputError("--model resonator needs --frequency, or a column f_r_Hz for each resonator.")
         try:
             found[str(name)] = analyse(part, own, progress=progress, **options)  # type: ignore[arg-type]
         except InputError as fault:
-            faults.append(f"{name}: {fault}")
+            faults[str(name)] = str(fault)
     if not found:
-        raise InputError(f"None of the resonators of {table.name} can be fitted; the first, {faults[0]}")
-    for left_out in faults:
-        progress.stage(f"left out, {left_out}")
-        progress.done()
-    return combine_resonators(found)
+        raise InputError(
+            f"None of the resonators of {table.name} can be fitted; the first: {next(iter(faults.values()))}"
+        )
+    return combine_resonators(found), faults
 
 
-def group_text(group: ResonatorGroup) -> str:
-    """One line a resonator, then what they have in common."""
+def group_text(group: ResonatorGroup, left_out: Mapping[str, str], remarks: Sequence[str]) -> str:
+    """One line a resonator, then what they have in common, and what was left out."""
     width = max(len(name) for name in group.analyses)
     lines = [f"{'':{width}}  F tan delta            verdict      form         chi²/dof"]
     for name, found in group.analyses.items():
@@ -187,10 +206,12 @@ def group_text(group: ResonatorGroup) -> str:
         tangent = str(found.loss_tangent)
         lines.append(f"{name:<{width}}  {tangent:<21}  {found.verdict.word:<11}  {found.form:<11}  {reduced:.3g}")
     if group.mean is None or group.spread is None:
-        return "\n".join([*lines, "", "Fewer than two resonators with a TLS signature: nothing to combine."]) + "\n"
-    lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
-    lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
-    return "\n".join(lines) + "\n"
+        lines += ["", "Fewer than two resonators with a TLS signature: nothing to combine."]
+    else:
+        lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
+        lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
+    notes = [f"{name} was left out. {fault}" for name, fault in left_out.items()] + [*remarks]
+    return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 
 def group_picture(group: ResonatorGroup, name: str) -> Figure:
@@ -198,7 +219,7 @@ def group_picture(group: ResonatorGroup, name: str) -> Figure:
     curves = {}
     for label, found in group.analyses.items():
         m = found.measured
-        curves[label] = (m.temperature, m.photons, m.quality, m.sigma, found.model)
+        curves[label] = (m.temperature, m.photons, m.quality, m.sigma, Curves(found.model, m))
     tangents = {label: (f.loss_tangent.value, f.loss_tangent.stderr) for label, f in group.analyses.items()}
     mean = None if group.mean is None else (group.mean.value, group.mean.stderr)
     return resonator_batch(curves, tangents, mean, title=name)

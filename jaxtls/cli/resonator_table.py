@@ -7,10 +7,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..analysis.resonator.measured import levels_of
 from ..models.resonator import photon_number as photons_of_power
 from .tables import InputError, Table, header_of, read_table
 
 LEAST = 4
+APART = 2e-3  # of the frequency: neither drive nor a reading moves one resonator so far at one temperature
 SHIFT, SIGMA = "fractional_frequency_shift", "sigma_fractional_frequency_shift"
 NEEDED = {
     "T_K": ("T_K", "T_mK"),
@@ -29,6 +31,7 @@ class Reading:
     Arguments:
         columns: our name -> the file's.
         photon_number: one photon number for a file without any.
+        temperature: one temperature [K] for a file without any.
         max_temperature: hotter rows are left out [K].
         frequency: of the resonance [Hz], where the file has none.
         attenuation: between the source of power_dBm and the resonator [dB].
@@ -40,6 +43,7 @@ class Reading:
 
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     photon_number: float | None = None
+    temperature: float | None = None
     max_temperature: float | None = None
     frequency: float | None = None
     attenuation: float = 0.0
@@ -64,12 +68,20 @@ def read(path: str, reading: Reading | None = None) -> Table:
     required = [next((n for n in names if n in header), names[0]) for names in NEEDED.values()]
     if how.photon_number is not None and required[-1] not in header:
         required.pop()
+    if how.temperature is not None and required[0] not in header:
+        required.pop(0)
     table = read_table(
         path,
         required,
         [name for name in EXTRA if name in header],
         positive=[name for name in KNOWN if name not in ("mean_photon_number", "power_dBm")],
         not_negative=["mean_photon_number"],
+        instead={
+            "T_K": "T_mK, or the option --temperature",
+            "mean_photon_number": "power_dBm, or the option --photon-number",
+            "Q_internal": "inverse_Q_internal",
+        },
+        hints={"mean_photon_number": "a power in dBm belongs in power_dBm"},
         mapping=mapping,
         words=[how.group] if how.group else [],
         skip_bad=how.skip_bad,
@@ -86,7 +98,11 @@ def in_our_units(table: Table, how: Reading) -> Table:
         1000000.0
     """
     given = table.columns
-    found = {"T_K": given["T_K"] if "T_K" in given else given["T_mK"] / 1000}
+    if "T_K" in given or "T_mK" in given:
+        found = {"T_K": given["T_K"] if "T_K" in given else given["T_mK"] / 1000}
+    else:
+        assert how.temperature is not None
+        found = {"T_K": np.full(len(table), how.temperature)}
     if "Q_internal" in given:
         found["Q_internal"] = given["Q_internal"]
     else:
@@ -103,7 +119,15 @@ def in_our_units(table: Table, how: Reading) -> Table:
         found["mean_photon_number"] = given["mean_photon_number"]
     else:
         found["mean_photon_number"] = _from_power(table, found, how)
-    return dataclasses.replace(table, columns=found)
+    said = "" if "mean_photon_number" in given or how.photon_number is not None else _how_from_power(table, how)
+    return dataclasses.replace(table, columns=found, said=(*table.said, *([said] if said else [])))
+
+
+def _how_from_power(table: Table, how: Reading) -> str:
+    outer = "of each row" if "Q_coupling" in table else f"{how.coupling_quality:g}"
+    return (
+        f"Photon numbers are from power_dBm: {how.coupling}, {how.attenuation:g} dB of attenuation, Q_coupling {outer}."
+    )
 
 
 def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> np.ndarray:
@@ -118,6 +142,11 @@ def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> 
         )
     outer = table.columns.get("Q_coupling", how.coupling_quality)
     assert outer is not None
+    given = table["power_dBm"]
+    if given.min() > 0 and given.max() < 1e-3 and given.max() > 3 * given.min():
+        raise InputError(
+            f"{table.name}: power_dBm from {given.min():.3g} to {given.max():.3g} looks like watts, not dBm."
+        )
     powers = photons_of_power(
         table["power_dBm"], found["Q_internal"], outer, frequency, attenuation=how.attenuation, coupling=how.coupling
     )
@@ -133,6 +162,25 @@ def cut(table: Table, how: Reading, least: int) -> Table:
         count = f"{len(table)} row" + "s" * (len(table) != 1)
         raise InputError(f"{table.name} has {count} of data{where}, but this fit needs at least {least}.")
     return table
+
+
+def frequency_of(table: Table, remedy: str) -> float | None:
+    """The middle of f_r_Hz, where the table has it, refused where rows of one temperature lie too far apart.
+
+    Raises:
+        InputError: if these are several resonators; it ends with the remedy.
+    """
+    if "f_r_Hz" not in table:
+        return None
+    f_r, level = table["f_r_Hz"], levels_of(table["T_K"])
+    for one in np.unique(level):
+        here = f_r[level == one]
+        if np.ptp(here) > APART * here.min():
+            raise InputError(
+                f"{table.name}: resonances from {here.min():.6g} to {here.max():.6g} Hz at one temperature cannot be of "
+                f"one resonator: {remedy}."
+            )
+    return float(np.median(f_r))
 
 
 def read_shift(path: str, reading: Reading | None = None) -> Table:
@@ -165,9 +213,11 @@ def read_shift(path: str, reading: Reading | None = None) -> Table:
     )
     shift, scale = table[column], 1.0
     if column == "f_r_Hz":
-        scale = float(shift[0])
-        shift = shift / scale - 1
+        f_r, scale = shift, float(shift[0])
+        shift = f_r / scale - 1
     columns = {"T_K": table[kelvin] / (1000.0 if kelvin == "T_mK" else 1.0), SHIFT: shift}
+    if column == "f_r_Hz":
+        columns["f_r_Hz"] = f_r
     if sigma in table:
         columns[SIGMA] = table[sigma] / scale
     table = dataclasses.replace(table, columns=columns)

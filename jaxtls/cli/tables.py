@@ -24,6 +24,7 @@ class Table:
         columns: numbers.
         labels: columns of words.
         skipped: how many bad rows were left out.
+        said: sentences on what was made of the file's columns.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Table:
     columns: dict[str, np.ndarray]
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: int = 0
+    said: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -44,8 +46,8 @@ class Table:
     def remarks(self) -> list[str]:
         """What a report has to say of how the table was read."""
         if not self.skipped:
-            return []
-        return [f"{self.skipped} bad row{'s' * (self.skipped > 1)} of {self.name} left out (--skip-bad)."]
+            return [*self.said]
+        return [*self.said, f"{self.skipped} bad row{'s' * (self.skipped > 1)} of {self.name} left out (--skip-bad)."]
 
     def where(self, keep: np.ndarray) -> Table:
         """The same table with the rows of a boolean mask."""
@@ -71,6 +73,8 @@ def read_table(
     least_rows: int = 1,
     mapping: Mapping[str, str] | None = None,
     words: Sequence[str] = (),
+    hints: Mapping[str, str] | None = None,
+    instead: Mapping[str, str] | None = None,
     skip_bad: bool = False,
 ) -> Table:
     """Read columns of finite numbers from a text table with a header line; columns not asked for are ignored.
@@ -86,6 +90,8 @@ def read_table(
         least_rows: the smallest useful number of rows.
         mapping: our name -> the file's, where they differ.
         words: columns that hold labels, not numbers.
+        hints: column -> what a negative number in it may mean.
+        instead: column -> what would do in its place.
         skip_bad: leave out bad rows, and count them.
 
     Returns:
@@ -108,7 +114,7 @@ def read_table(
     text, digest = _load(path)
     ((_, first), *rows), separator = rows_of(path.name, text)
     header = names_in(first, [*required, *optional], mapping, path.name)
-    _check_header(path.name, header, [*required, *words], optional)
+    _check_header(path.name, header, [*required, *words], optional, instead or {})
     names = [*required, *(name for name in optional if name in header)]
     rules = {"positive": positive, "not_negative": not_negative, "ascending": ascending}
 
@@ -130,7 +136,7 @@ def read_table(
         for name in words:
             labels[name].append(row[header.index(name)])
     if faults and not skip_bad:
-        raise InputError(_all_faults(path.name, faults))
+        raise InputError(_all_faults(path.name, faults, hints or {}))
     count = len(rows) - len(faults)
     if count < least_rows:
         raise InputError(
@@ -184,8 +190,10 @@ def _load(path: pathlib.Path) -> tuple[str, str]:
     return text, hashlib.sha256(raw).hexdigest()
 
 
-def _all_faults(file: str, faults: list[tuple[int, str]]) -> str:
+def _all_faults(file: str, faults: list[tuple[int, str]], hints: Mapping[str, str]) -> str:
     (line, first), *rest = faults
+    hint = next((hint for name, hint in hints.items() if f"`{name}`" in first and "negative" in first), "")
+    first += f" ({hint})" if hint else ""
     joint = ", " if first.startswith("column") else ": "
     sentence = f"{file}, line {line}{joint}{first}"
     if not rest:
@@ -195,13 +203,18 @@ def _all_faults(file: str, faults: list[tuple[int, str]]) -> str:
     return f"{sentence}; {len(rest)} more {plural} bad ({lines}); --skip-bad leaves them out."
 
 
-def _check_header(file: str, header: list[str], required: Sequence[str], optional: Sequence[str]) -> None:
+def _check_header(
+    file: str, header: list[str], required: Sequence[str], optional: Sequence[str], instead: Mapping[str, str]
+) -> None:
     missing = [name for name in required if name not in header]
     if missing:
         plural = "columns" if len(missing) > 1 else "column"
+        words = [f"{name} (or {instead[name]})" if name in instead else name for name in missing]
+        unknown = [name for name in header if name not in (*required, *optional)]
+        example = f", for example --column {missing[0]}={unknown[0][:40]}" if unknown else ""
         raise InputError(
-            f"{file} lacks the {plural} {', '.join(missing)}; its header reads: {', '.join(header)[:200]}. "
-            f"Say which is which with --column OURS=THEIRS, for example --column {missing[0]}={header[0][:40]}."
+            f"{file} lacks the {plural} {', '.join(words)}; its header reads: {', '.join(header)[:200]}. "
+            f"Say which is which with --column OURS=THEIRS{example}."
         )
     repeated = sorted({name for name in (*required, *optional) if header.count(name) > 1})
     if repeated:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import pathlib
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from ..analysis.trace_table import TraceTable, fit_traces
 from .resonator_table import LEAST, Reading, cut, in_our_units
 from .tables import InputError, Table
 
+SHOWN = 3  # of the files that are named in a message
 ENDINGS = (".s1p", ".s2p", ".s3p", ".s4p", ".npy")
 
 
@@ -24,13 +26,18 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     Raises:
         InputError: one sentence on what is wrong.
     """
+    absent = [path for path in paths if not pathlib.Path(path).is_file()]
+    if absent:
+        raise InputError(f"No such file: {', '.join(absent[:SHOWN])}{' ...' * (len(absent) > SHOWN)}.")
     form = None if reading.coupling == "notch" else reading.coupling
     try:
         found = fit_traces(paths, form=form, temperature=temperature, Q_coupling=reading.coupling_quality)
     except ValueError as error:
         raise InputError(str(error)) from None
     notes = [f"{name} was left out: {reason}" for name, reason in found.refused]
-    _require(found, notes, reading)
+    _require(found, notes, reading, any(path.lower().endswith(ENDINGS) for path in paths))
+    if {fit.model.form for fit in found.fits if fit.success and fit.model is not None} == {"reflection"}:
+        reading = dataclasses.replace(reading, coupling="reflection")
     digest = hashlib.sha256()
     for path in paths:
         digest.update(pathlib.Path(path).read_bytes())
@@ -38,9 +45,14 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     return cut(in_our_units(table, reading), reading, LEAST), notes
 
 
-def _require(found: TraceTable, notes: list[str], reading: Reading) -> None:
-    if not len(found):
-        raise InputError("No trace gives a circle that can be trusted: " + " ".join(notes))
+def _require(found: TraceTable, notes: list[str], reading: Reading, are_of_analyser: bool) -> None:
+    if len(found) < LEAST:
+        what = f"{len(found)} of {len(found) + len(notes)} traces can be trusted, but this fit needs at least {LEAST}."
+        first = " ".join(f"{note.rstrip('.')}." for note in notes[:SHOWN]) + " ..." * (len(notes) > SHOWN)
+        remedy = "" if are_of_analyser else "Tables of Q go into one file, with a column for --group."
+        if reading.coupling == "transmission" and reading.coupling_quality is None:
+            remedy = "Give --q-coupling."
+        raise InputError(" ".join(filter(None, (what, first, remedy))))
     if "T_K" not in found.columns:
         raise InputError("The traces do not tell their temperature: name the files so (T20mK) or give --temperature.")
     if "power_dBm" not in found.columns and reading.photon_number is None:

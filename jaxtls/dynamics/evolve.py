@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal, TypeAlias, TypedDict
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from diffrax import AbstractAdjoint, AbstractSolver, AbstractStepSizeController
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, finite, in_transformation, is_traced, refused, require, size, times, tolerances
+from .._types import Numbers
 from .methods.base import AbstractMethod, AbstractPlan, march, search
 from .methods.diffrax import Diffrax, is_solver
 from .methods.splitting import Splitting
@@ -22,26 +25,28 @@ from .solution import Solution
 from .user_model import as_model
 
 Recorded = tuple[str, ...] | dict[str, Callable]
+Observables: TypeAlias = Mapping[str, Callable] | Iterable[str] | None
+Method: TypeAlias = Literal["auto"] | AbstractMethod | AbstractSolver
 
 
 def evolve(
-    model: PyTree,
+    model: eqx.Module,
     y0: PyTree,
-    ts: PyTree,
+    ts: Numbers,
     *,
-    observables: PyTree = None,
+    observables: Observables = None,
     save_states: bool = False,
-    method: PyTree = "auto",
+    method: Method = "auto",
     plan: Plan | None = None,
-    solver: PyTree = None,
-    rtol: PyTree = 1e-6,
-    atol: PyTree = 1e-8,
-    max_steps: PyTree = None,
-    max_step: PyTree = None,
-    adjoint: PyTree = None,
-    stepsize_controller: PyTree = None,
-    dt0: PyTree = None,
-    discontinuities: PyTree = None,
+    solver: AbstractSolver | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_steps: int | None = None,
+    max_step: float | None = None,
+    adjoint: AbstractAdjoint | None = None,
+    stepsize_controller: AbstractStepSizeController | None = None,
+    dt0: ArrayLike | None = None,
+    discontinuities: Numbers | None = None,
     progress: bool = False,
     throw: bool | None = None,
 ) -> Solution:
@@ -112,36 +117,48 @@ def evolve(
     return checked(march(chosen, problem, found), throw, problem.traced)
 
 
-OPTIONS = (
-    "rtol", "atol", "max_steps", "max_step", "method", "plan", "progress", "throw", "solver", "adjoint",
-    "stepsize_controller", "dt0",
-)  # fmt: skip
+class EvolveOptions(TypedDict, total=False):
+    """What other entries hand on to `evolve`."""
+
+    method: Method
+    plan: Plan | None
+    solver: AbstractSolver | None
+    rtol: float
+    atol: float
+    max_steps: int | None
+    max_step: float | None
+    adjoint: AbstractAdjoint | None
+    stepsize_controller: AbstractStepSizeController | None
+    dt0: ArrayLike | None
+    progress: bool
+    throw: bool | None
 
 
-def known_options(options: dict[str, PyTree]) -> dict[str, PyTree]:
-    """The options that an entry hands on to `evolve`; a misspelt one is named."""
-    unknown = [name for name in options if name not in OPTIONS]
+def known_options(options: EvolveOptions) -> EvolveOptions:
+    """The options that an entry hands on; a misspelt one is named."""
+    known = EvolveOptions.__annotations__
+    unknown = [name for name in options if name not in known]
     if unknown:
-        raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(OPTIONS)}")
+        raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(known)}")
     return options
 
 
 def posed(
-    model: PyTree,
+    model: eqx.Module,
     y0: PyTree,
-    ts: PyTree,
+    ts: Numbers,
     *,
-    observables: PyTree = None,
+    observables: Observables = None,
     save_states: bool = False,
-    method: PyTree = "auto",
+    method: Method = "auto",
     plan: Plan | None = None,
-    rtol: PyTree = 1e-6,
-    atol: PyTree = 1e-8,
-    max_steps: PyTree = None,
-    max_step: PyTree = None,
-    discontinuities: PyTree = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_steps: int | None = None,
+    max_step: float | None = None,
+    discontinuities: Numbers | None = None,
     progress: bool = False,
-    **of_diffrax: PyTree,
+    **of_diffrax: object,
 ) -> tuple[Problem, AbstractMethod, AbstractPlan | None]:
     """The problem, checked; the method that will solve it; and the plan, if there is one."""
     ts = times("ts", ts)
@@ -180,7 +197,7 @@ def posed(
 
 
 def _chosen_method(
-    model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, method: PyTree, of_diffrax: dict[str, PyTree]
+    model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, method: Method, of_diffrax: dict[str, Any]
 ) -> AbstractMethod:
     given = {name: value for name, value in of_diffrax.items() if value is not None}
     solver = given.pop("solver", None)
@@ -211,7 +228,7 @@ def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Rec
     return any(any(isinstance(c, jax.core.Tracer) for c in jax.make_jaxpr(f)(y0).consts) for f in functions)
 
 
-def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
+def plan(model: eqx.Module, y0: PyTree, ts: Numbers, **options: Any) -> Plan:
     """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
 
     Arguments:
@@ -241,7 +258,12 @@ def plan(model: PyTree, y0: PyTree, ts: PyTree, **options: PyTree) -> Plan:
     if problem.traced:
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
     settings, solution = search(method, problem, None)
-    return Plan(method, method.settled(settings), str(solution.stats["method"]))
+    return Plan(method, method.settled(settings), str(solution.stats["method"]), shapes(problem.y0))
+
+
+def shapes(state: PyTree) -> tuple[tuple[int, ...], ...]:
+    """Shapes of the arrays that a state is made of."""
+    return tuple(np.shape(leaf) for leaf in jax.tree.leaves(state))
 
 
 class Plan(eqx.Module):
@@ -251,6 +273,7 @@ class Plan(eqx.Module):
         method: the method that runs.
         settings: its sizes, terms and steps.
         chosen: the name of the method as `stats["method"]` gives it.
+        moved: shapes of the state that it was found for: a ket's plan moves kets.
 
     Example:
         >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
@@ -260,6 +283,11 @@ class Plan(eqx.Module):
     method: AbstractMethod
     settings: AbstractPlan
     chosen: str = eqx.field(static=True)
+    moved: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+
+    def moves(self, state: PyTree) -> bool:
+        """Whether it was found for states of these shapes."""
+        return self.moved == shapes(state)
 
     def __repr__(self) -> str:
         return f"Plan: {self.chosen}; {self.settings.describe()}"
@@ -276,7 +304,7 @@ def _state(y0: PyTree) -> PyTree:
     return arrays
 
 
-def _chosen_observables(model: AbstractModel, observables: PyTree) -> Recorded:
+def _chosen_observables(model: AbstractModel, observables: Observables) -> Recorded:
     if isinstance(observables, Mapping):
         for name, f in observables.items():
             require(callable(f), "observables", "map names to functions of the state", f"{name}: {f!r}")

@@ -24,6 +24,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import equinox as eqx
 import jax
 import numpy as np
 from jax.extend.core import ClosedJaxpr, Jaxpr, jaxpr_as_fun
@@ -47,7 +48,7 @@ def fingerprint(program: ClosedJaxpr, key: Array) -> tuple[str, bool]:
         # A callback stands in the text with its address.
         told.update((re.sub(r"\d{6,}", "", line) if "callback" in line else line).encode())
     for primitive, function in _callbacks(program.jaxpr, set()):
-        if not str(function.__module__).startswith("equinox._errors"):
+        if function.__module__ != eqx.error_if.__module__:
             is_complete = False
             if not primitive.startswith("debug"):
                 for part in _python(function, {}):

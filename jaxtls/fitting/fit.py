@@ -17,7 +17,7 @@ from . import solvers
 from .data import Shapes, whitened_data
 from .evaluation import compiled
 from .identifiability import Identifiability, identify
-from .parameters import Parameters, collect
+from .parameters import Parameters, collect, replace_fields
 from .result import FitResult
 from .solvers import Problem, Search
 
@@ -128,9 +128,15 @@ def _best(searches: list[Search]) -> Search:
 
 
 def result_of(
-    parameters: Parameters, shapes: Shapes, problem: Problem, v0: np.ndarray, searches: list[Search], error: str
+    parameters: Parameters,
+    shapes: Shapes,
+    problem: Problem,
+    v0: np.ndarray,
+    searches: list[Search],
+    error: str,
+    values: np.ndarray | None = None,
 ) -> FitResult:
-    """Errors, identifiability and words for the best search."""
+    """Errors, identifiability and words for the best search; its physical values, where the caller knows them."""
     search = _best(searches)
     found = search.best is not None
     n, w = parameters.size, problem.weight
@@ -143,8 +149,8 @@ def result_of(
             np.zeros((len(w), n)),
         )
     chi2 = search.chi2 if found else np.nan
-    v = parameters.forward(jnp.asarray(u, float))
-    values = np.asarray(v, float)
+    if values is None:
+        values = np.asarray(parameters.forward(jnp.asarray(u, float)), float)
     known, covariance, dof = _covariance(parameters, problem, values, J, chi2, float(np.linalg.norm(prediction * w)))
     stderr = np.sqrt(np.diag(covariance))
     known = dataclasses.replace(known, at_bound=parameters.at_bound(values, stderr) if found else ())
@@ -152,17 +158,18 @@ def result_of(
     if search.code in (solvers.STALLED, solvers.OUT_OF_STEPS):
         # a flat valley too: what steps still promise there is less than an error bar can tell
         success = problem.near_enough(search.decrease, search.chi2)
-    flat = functools.partial(jnp.asarray, dtype=v.dtype)
+    dtype = jnp.result_type(float)
+    flat = functools.partial(jnp.asarray, dtype=dtype)
     result = FitResult(
-        model=parameters.put(v),
+        model=replace_fields(parameters.model, {k: flat(part) for k, part in parameters.split(values).items()}),
         values={name: flat(value) for name, value in parameters.split(values).items()},
         stderr={name: flat(value) for name, value in parameters.split(stderr).items()},
         covariance=flat(covariance),
         names=parameters.names,
         chi2=flat(chi2),
         dof=dof,
-        residuals=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray((prediction - problem.data) * w, v.dtype))),
-        predicted=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray(prediction, v.dtype))),
+        residuals=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray((prediction - problem.data) * w, dtype))),
+        predicted=jax.tree.map(jnp.asarray, shapes.unflatten(np.asarray(prediction, dtype))),
         success=success,
         message="",
         identifiability=known,

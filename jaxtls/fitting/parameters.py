@@ -11,9 +11,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._checks import real, require
+from .._checks import is_traced, real, require
 from ._hypercube import hypercube
 from .transforms import AbstractTransform, Fixed, Positive
 
@@ -51,9 +51,15 @@ def _rebuilds(node: PyTree) -> bool:
     with jax.ensure_compile_time_eval():
         again, numbers = dataclasses.replace(node), lambda tree: jax.tree.leaves(eqx.filter(tree, eqx.is_array_like))
         old, new = numbers(node), numbers(again)
-        return len(old) == len(new) and all(
-            bool(eqx.tree_equal(jnp.asarray(a), jnp.asarray(b))) for a, b in zip(old, new)
-        )
+        return len(old) == len(new) and all(_same(a, b) for a, b in zip(old, new))
+
+
+def _same(a: ArrayLike, b: ArrayLike) -> bool:
+    one, other = jnp.asarray(a), jnp.asarray(b)
+    if is_traced(one, other) or any(jnp.issubdtype(leaf.dtype, jax.dtypes.extended) for leaf in (one, other)):
+        return bool(eqx.tree_equal(one, other))
+    # nothing is compiled for a comparison
+    return one.dtype == other.dtype and np.array_equal(np.asarray(one), np.asarray(other))
 
 
 def replace_fields(node: PyTree, values: Mapping[str, Any]) -> Any:

@@ -17,8 +17,7 @@ from ..lindblad.foreign import as_array, is_foreign
 def to_array(value: Any) -> Array:
     """A state or operator of QuTiP (`Qobj`) or dynamiqs (`QArray`) as a complex JAX array.
 
-    `jt.mesolve`, `jt.Lindbladian` and their kin take such objects as they are; the measures (`jt.concurrence` and the
-    like) take arrays.
+    `jt.mesolve`, `jt.Lindbladian` and their kin take such objects as they are, and so do measures (`jt.concurrence`).
 
     Arguments:
         value: a `Qobj`, a `QArray` or an array.

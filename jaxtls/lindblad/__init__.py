@@ -3,6 +3,9 @@
 from .correlation import correlation as correlation
 from .counting import CountingStatistics as CountingStatistics
 from .counting import counting_statistics as counting_statistics
+from .drives import modulated as modulated
+from .drives import piecewise_constant as piecewise_constant
+from .drives import sampled as sampled
 from .generator import AbstractGenerator as AbstractGenerator
 from .lindbladian import Lindbladian as Lindbladian
 from .mesolve import MasterSolution as MasterSolution
@@ -11,8 +14,6 @@ from .methods.faber import Faber as Faber
 from .methods.matrix_exponential import MatrixExponential as MatrixExponential
 from .operators import Operator as Operator
 from .operators import local as local
-from .operators import modulated as modulated
-from .operators import piecewise_constant as piecewise_constant
 from .periodic import periodic_steady_state as periodic_steady_state
 from .propagator import propagator as propagator
 from .redfield import BlochRedfield as BlochRedfield

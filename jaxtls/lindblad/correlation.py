@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, require
-from .._types import Numbers
-from ..dynamics.evolve import evolve, known_options
+from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
@@ -19,26 +18,33 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
 from .mesolve import known_edges, stack_operators
+from .operators import OperatorLike, StateLike, TimesLike
 
 
 def correlation(
-    lindbladian: Any,
-    rho: Any,
-    a: Any,
-    b: Any,
-    taus: Numbers,
+    lindbladian: object,
+    rho: StateLike,
+    a: OperatorLike,
+    b: OperatorLike,
+    taus: TimesLike,
     *,
+    c: OperatorLike | None = None,
     t: ArrayLike = 0.0,
-    discontinuities: Any = None,
-    **evolve_options: Any,
+    discontinuities: TimesLike | None = None,
+    **evolve_options: Unpack[EvolveOptions],
 ) -> Array:
-    r"""Correlation function <A(t + tau) B(t)> = Tr[A V(t + tau, t)(B rho)], V the propagator of the equation.
+    r"""Correlation function of two operators, or of three, V the propagator of the equation.
+
+        <A(t + tau) B(t)> = Tr[A V(t + tau, t)(B rho)],   <C(t) A(t + tau) B(t)> = Tr[A V(t + tau, t)(B rho C)]
+
+    With A = s+ s-, B = s-, C = s+ the latter, over <s+ s->^2, is the intensity correlation g2(tau) of a qubit's light.
 
     Arguments:
         lindbladian: the equation; it may depend on time.
         rho: (n, n) state or (n,) ket at time t; the steady state gives the stationary correlation.
         a, b: (n, n) operators A and B.
         taus: (T,) ascending delays >= 0 [1/frequency].
+        c: (n, n) operator C that stands to the left, at the earlier time; none by default.
         t: the earlier time, for equations that depend on time.
         discontinuities: times t' (not delays), as in `mesolve`.
         **evolve_options: as in `evolve`; rtol is 1e-8 and atol 1e-10 by default (1e-5 and 1e-7 in single precision).
@@ -55,12 +61,21 @@ def correlation(
         >>> C = correlation(L, jnp.array([1.0, 0.0]), lower.T, lower, jnp.array([0.0, 2.0]))
         >>> [round(float(c), 4) for c in C.real]
         [1.0, 0.3679]
+        >>> driven = jt.Lindbladian(jnp.array([[0.0, 1.0], [1.0, 0.0]]), [lower])
+        >>> rho, light = jt.steady_state(driven), lower.T @ lower
+        >>> g2 = correlation(driven, rho, light, lower, jnp.array([0.0, 30.0]), c=lower.T) / rho[0, 0] ** 2
+        >>> [round(abs(float(g)), 4) for g in g2.real]                    # one photon at a time; later independent
+        [0.0, 1.0]
 
-    Source: M. Lax, Phys. Rev. 129, 2342 (1963).
+    Source: M. Lax, Phys. Rev. 129, 2342 (1963); R. J. Glauber, Phys. Rev. 130, 2529 (1963) (g2).
     """
     good = isinstance(lindbladian, AbstractGenerator)
     require(good, "lindbladian", "be a generator", type(lindbladian).__name__)
-    rho, (a, b) = _state(rho, lindbladian), _operators(a, b, lindbladian.n)
+    assert isinstance(lindbladian, AbstractGenerator)
+    rho, (a, b) = _state(rho, lindbladian), _operators(lindbladian.n, a=a, b=b)
+    start = jnp.matmul(b, rho, precision=HIGHEST)
+    if c is not None:
+        start = jnp.matmul(start, *_operators(lindbladian.n, c=c), precision=HIGHEST)
     delays = finite("taus", taus)
     require(delays.ndim == 1 and delays.shape[0] >= 1, "taus", "be one-dimensional", f"shape {delays.shape}")
     known = concrete(delays)
@@ -70,13 +85,13 @@ def correlation(
     lead = known is not None and (known[0] > 0)
     later = jnp.concatenate([jnp.zeros(1, delays.dtype), delays]) if lead else delays
     if later.shape[0] == 1:
-        return trace_product(a, jnp.matmul(b, rho, precision=HIGHEST))[None]
+        return trace_product(a, start)[None]
     ts = later + jnp.asarray(t, delays.dtype)
-    start = jnp.matmul(b, rho, precision=HIGHEST)
     measured = Measured.read("a", [a], lindbladian.n)
     equation = MasterEquation(lindbladian, measured, jnp.trace(start), False, False)
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
-    options = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10, **known_options(evolve_options)}
+    tight: EvolveOptions = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10}
+    options: EvolveOptions = {**tight, **known_options(evolve_options)}
     edges = known_edges(lindbladian, discontinuities, ts)
     sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
     return sol.observables["expects"][1 if lead else 0 :, 0]
@@ -87,5 +102,5 @@ def _state(rho: object, lindbladian: AbstractGenerator) -> Array:
     return found.astype(jnp.result_type(found.dtype, lindbladian.dtype))
 
 
-def _operators(a: object, b: object, n: int) -> tuple[Array, Array]:
-    return stack_operators("a", [a], n)[0], stack_operators("b", [b], n)[0]
+def _operators(n: int, **given: OperatorLike) -> list[Array]:
+    return [stack_operators(name, op, n)[0] for name, op in given.items()]

@@ -15,7 +15,9 @@ from ..dynamics.model import AbstractModel, VectorField
 from ..dynamics.user_model import as_model
 from .foreign import as_state
 from .generator import AbstractGenerator
+from .lindbladian import Lindbladian
 from .measured import Measured
+from .schroedinger import SchroedingerEquation, ket_equation
 
 # A matrix counts as Hermitian if it is so to this share of its largest element.
 HERMITIAN = 1e-5
@@ -75,5 +77,9 @@ def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) 
 
 
 @as_model.register(AbstractGenerator)
-def _(model: AbstractGenerator, y0: PyTree) -> tuple[MasterEquation, PyTree]:
-    return master_equation(model, as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n))
+def _(model: AbstractGenerator, y0: PyTree) -> tuple[MasterEquation | SchroedingerEquation, PyTree]:
+    state, nothing = as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n)
+    # A ket that nothing makes jump stays one.
+    if isinstance(model, Lindbladian) and state.ndim == 1 and not model.has_jumps:
+        return ket_equation(model, state, nothing)
+    return master_equation(model, state, nothing)

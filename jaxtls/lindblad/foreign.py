@@ -8,32 +8,14 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, require
-
-
-@runtime_checkable
-class Qutip(Protocol):
-    """What is read of a QuTiP `Qobj`."""
-
-    def full(self) -> np.ndarray:
-        """The numbers as a dense array."""
-
-
-@runtime_checkable
-class Dynamiqs(Protocol):
-    """What is read of a dynamiqs `QArray`."""
-
-    def to_jax(self) -> jax.Array:
-        """The numbers as a dense array."""
-
-
-@runtime_checkable
-class Sparse(Protocol):
-    """What is read of a SciPy sparse matrix."""
-
-    def toarray(self) -> np.ndarray:
-        """The numbers as a dense array."""
+from ..quantum.foreign import Dynamiqs as Dynamiqs
+from ..quantum.foreign import Qutip as Qutip
+from ..quantum.foreign import Sparse as Sparse
+from ..quantum.foreign import is_column, unwrapped
+from ..quantum.foreign import is_foreign as is_foreign
 
 
 @runtime_checkable
@@ -43,9 +25,36 @@ class DynamiqsTime(Protocol):
     discontinuity_ts: Any
 
 
-def is_foreign(value: object) -> bool:
-    """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
-    return isinstance(value, Sparse | Qutip | Dynamiqs)
+@runtime_checkable
+class Interpolation(Protocol):
+    """What is read of a diffrax interpolation."""
+
+    def evaluate(self, t0: ArrayLike) -> Array:
+        """The number at a time."""
+
+    def derivative(self, t: ArrayLike) -> Array:
+        """Its slope."""
+
+
+@runtime_checkable
+class QutipTime(Protocol):
+    """What is read of a QuTiP `QobjEvo`."""
+
+    num_elements: int
+
+    def to_list(self) -> list:
+        """Its terms: a `Qobj`, a pair of a `Qobj` and a `Coefficient`, or a pair of a function and its arguments."""
+
+
+@runtime_checkable
+class QutipCoefficient(Protocol):
+    """What is read of a QuTiP `Coefficient`, a number of time."""
+
+    def replace_arguments(self, arguments: dict) -> object:
+        """With other arguments."""
+
+    def __reduce__(self) -> tuple:
+        """What it is made of: its class may be read there."""
 
 
 def is_callable(value: object) -> TypeGuard[Callable]:
@@ -62,12 +71,7 @@ def as_array(name: str, value: object) -> Any:
         >>> as_array("hamiltonian", [[0, 1], [1, 0]]).shape
         (2, 2)
     """
-    if isinstance(value, Dynamiqs):
-        value = value.to_jax()
-    elif isinstance(value, Qutip):
-        value = value.full()
-    elif isinstance(value, Sparse):
-        value = value.toarray()
+    value = unwrapped(value)
     try:
         array: Any = value if isinstance(value, jax.core.Tracer) else np.asarray(value)
     except (TypeError, ValueError, jax.errors.TracerArrayConversionError):
@@ -94,13 +98,24 @@ def as_matrix(name: str, value: object, n: int | None = None) -> Any:
     return array
 
 
-def as_state(name: str, value: object, n: int, *, ket: bool | None = None) -> Any:
-    """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one."""
+def as_state(name: str, value: object, n: int, *, ket: bool | None = None, call: str = "") -> Any:
+    """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one.
+
+    `call` is what a batch is told to be mapped over, as Python text.
+    """
     array = as_array(name, value)
     # Other libraries keep kets as columns.
-    if array.shape == (n, 1) and n > 1:
-        array = array[:, 0]
+    kets = is_column(value)
+    if kets or (array.shape == (n, 1) and n > 1):
+        array = array[..., 0]
+    several = kets and array.ndim > 1
     shapes = [shape for shape, wanted in (((n,), True), ((n, n), False)) if ket is None or wanted is ket]
     must = " or ".join(str(shape) for shape in shapes)
-    require(array.shape in shapes, name, f"have shape {must}", f"shape {array.shape}", "Use jax.vmap for batches.")
+    remedy = ""
+    if ket and array.shape == (n, n) and not several:
+        remedy = "Density matrices are moved by jt.mesolve."
+    elif several or any(array.ndim == len(shape) + 1 and array.shape[1:] == shape for shape in shapes):
+        mapped = call or f"f({name})"
+        remedy = f"For a batch: jax.vmap(lambda {name}: {mapped})({name})."
+    require(array.shape in shapes and not several, name, f"have shape {must}", f"shape {array.shape}", remedy)
     return array

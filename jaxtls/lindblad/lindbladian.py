@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import equinox as eqx
@@ -17,7 +17,8 @@ from .._types import Numbers
 from ..numerics.products import HIGHEST
 from . import foreign
 from .generator import AbstractGenerator
-from .operators import Operator, OperatorLike, as_operator
+from .measured import listed
+from .operators import Operator, OperatorLike, OperatorsLike, as_operator
 from .pulses import pulse_times
 from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
@@ -37,9 +38,12 @@ class Lindbladian(AbstractGenerator):
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
 
     Arguments:
-        hamiltonian: (n, n) Hermitian [frequency]: an array, a function t -> (n, n), an `Operator` (`local`,
-            `modulated`, `piecewise_constant` and their sums), a QuTiP `Qobj` or a dynamiqs `QArray`.
-        jump_ops: list of the same kinds of (n, n) operators [sqrt(frequency)], or of pure numbers with `rates`.
+        hamiltonian: (n, n) Hermitian [frequency]: an array, a SciPy sparse matrix, a function t -> (n, n), an
+            `Operator` (`local`, `modulated`, `sampled`, `piecewise_constant` and their sums), a QuTiP `Qobj` or
+            `QobjEvo`, a dynamiqs `QArray`; or a list [H0, (H1, f), ...] of operators and of pairs of an operator and
+            its number or function of time.
+        jump_ops: list or dict of the same kinds of (n, n) operators, or one [sqrt(frequency)]; pure numbers with
+            `rates`.
         rates: (K,) r_k >= 0 [frequency], 1 by default. Gradients are finite at r_k = 0, where those of
             sqrt(rate) * operator are not.
         layout: "dense" products, a "stencil" of diagonals, or "auto": the cheaper by a count of operations.
@@ -70,7 +74,7 @@ class Lindbladian(AbstractGenerator):
     def __init__(
         self,
         hamiltonian: OperatorLike,
-        jump_ops: Sequence[OperatorLike] | Array | np.ndarray | foreign.Dynamiqs,
+        jump_ops: OperatorsLike | None,
         rates: Numbers | None = None,
         layout: str = "auto",
     ):
@@ -78,10 +82,9 @@ class Lindbladian(AbstractGenerator):
         h = as_operator("hamiltonian", hamiltonian)
         _require_hermitian(h)
         self.n = h.n
-        jump_ops = jump_ops.to_jax() if isinstance(jump_ops, foreign.Dynamiqs) else jump_ops
-        listed = isinstance(jump_ops, Sequence) or (isinstance(jump_ops, jax.Array | np.ndarray) and jump_ops.ndim == 3)
-        require(listed, "jump_ops", "be a list of operators", type(jump_ops).__name__)
-        jumps = [as_operator(f"jump_ops[{k}]", op, h.n) for k, op in enumerate(jump_ops)]
+        names, given = listed("jump_ops", jump_ops)
+        labels = range(len(given)) if names is None else map(repr, names)
+        jumps = [as_operator(f"jump_ops[{label}]", op, h.n) for label, op in zip(labels, given)]
         self._set_hamiltonian_and_jumps(h, jumps, layout)
         ones = np.ones(len(jumps), np.finfo(self.terms.values.dtype).dtype)
         wanted = ones if rates is None else _rates(rates, len(jumps))

@@ -48,7 +48,8 @@ class Measured(eqx.Module):
     def read(cls, name: str, ops: object, n: int) -> Measured:
         """From whatever may stand for operators, checked by name: see `listed`."""
         names, found = listed(name, ops)
-        labels = [f"{name}[{k}]" for k in range(len(found))] if names is None else [f"{name}[{k!r}]" for k in names]
+        places = range(len(found)) if names is None else map(repr, names)
+        labels = [name] if len(found) == 1 and found[0] is ops else [f"{name}[{place}]" for place in places]
         operators = [as_operator(label, op, n) for label, op in zip(labels, found)]
         terms = [(k, term) for k, op in enumerate(operators) for term in op.terms]
         kept = [(k, term) for k, term in terms if term.matrix is not None]
@@ -119,7 +120,7 @@ def _number(value: ArrayLike, dtype: DTypeLike) -> Array:
 
 
 def listed(name: str, ops: Any) -> tuple[tuple[str, ...] | None, list[Any]]:
-    """The names (of a dict) and the operators of a list, a dict, a stack (K, n, n) or one operator alone.
+    """The names (of a dict) and the operators of a list, a dict, a stack (K, n, n), one operator alone, or None.
 
     Raises:
         ValueError: `ops` is nothing of the kind.
@@ -128,8 +129,12 @@ def listed(name: str, ops: Any) -> tuple[tuple[str, ...] | None, list[Any]]:
         >>> [len(listed("exp_ops", ops)[1]) for ops in ((), [[0, 1], [1, 0]], {"a": jnp.eye(2)}, jnp.ones((3, 2, 2)))]
         [0, 1, 1, 3]
     """
+    if ops is None:
+        return None, []
     if isinstance(ops, Mapping):
         return tuple(str(key) for key in ops), list(ops.values())
+    if isinstance(ops, foreign.Dynamiqs):
+        ops = ops.to_jax()
     if isinstance(ops, Operator) or foreign.is_foreign(ops) or foreign.is_callable(ops):
         return None, [ops]
     if isinstance(ops, Sequence) and not isinstance(ops, str):

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from typing import Unpack
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
-from .._checks import finite, require, times
-from ..dynamics.evolve import evolve, known_options
+from .._checks import finite, require
+from .._types import Numbers
+from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
-from .equation import master_equation
+from .equation import MasterEquation, master_equation
 from .foreign import as_state
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
-from .measured import Measured
-from .schroedinger import ket_equation
+from .measured import Measured, listed
+from .moments import at_outputs, output_times, whole_run
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
+from .schroedinger import SchroedingerEquation, ket_equation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
 HALF_DRIVE = 1e-6
@@ -75,17 +79,18 @@ class MasterSolution(eqx.Module):
 
 
 def mesolve(
-    hamiltonian: PyTree,
-    jump_ops: PyTree,
-    rho0: PyTree,
-    tsave: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rho0: StateLike,
+    tsave: TimesLike,
+    exp_ops: OperatorsLike = (),
     *,
-    rates: PyTree = None,
-    discontinuities: PyTree = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
-    layout: PyTree = "auto",
-    **evolve_options: PyTree,
+    layout: str = "auto",
+    **evolve_options: Unpack[EvolveOptions],
 ) -> MasterSolution:
     r"""Solve a Lindblad master equation, hbar = 1.
 
@@ -98,15 +103,16 @@ def mesolve(
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
-            an empty list of jump operators.
+            no jump operators. A pair (H1, samples) has a spline through samples at the times `tsave`, as in QuTiP.
         rho0: (n, n) density matrix or (n,) ket. For a batch use jax.vmap.
-        tsave: (T,) ascending times [1/frequency].
-        exp_ops: list of (n, n) operators to record; functions of time are taken at their times.
+        tsave: (T,) ascending times [1/frequency], or one time with `t0`.
+        exp_ops: list or dict of (n, n) operators to record, or one; functions of time are taken at their times.
         discontinuities: (K,) times at which a function of time jumps: steps end there and start anew just behind, so
             that no pulse is stepped over. Those of `piecewise_constant` are added unasked. May be differentiated.
+        t0: time of rho0, tsave[0] by default.
         save_states: False keeps the expectation values alone.
-        **evolve_options: `method`, `plan`, `rtol`, `atol`, `max_steps`, `progress`, `throw` as in `evolve`; `solver`,
-            `adjoint`, `stepsize_controller`, `dt0` ask for a diffrax solver.
+        **evolve_options: `method`, `plan`, `rtol`, `atol`, `max_steps`, `max_step`, `progress`, `throw` as in `evolve`;
+            `solver`, `adjoint`, `stepsize_controller`, `dt0` ask for a diffrax solver.
 
     Returns:
         MasterSolution: `.states` (T, n, n), `.expects` (n_ops, T) complex, `.stats`, `.diagnostics`, `.success`.
@@ -126,34 +132,50 @@ def mesolve(
 
     Source: G. Lindblad, Commun. Math. Phys. 48, 119 (1976).
     """
-    evolve_options = known_options(evolve_options)
-    ts = times("tsave", tsave)
-    law = as_generator(hamiltonian, jump_ops, rates, layout)
+    ts, start = output_times(tsave, t0)
+    law = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     operators = Measured.read("exp_ops", exp_ops, law.n)
-    state = as_state("rho0", rho0, law.n)
-    warn_of_half_drives(law, ts)
-    edges = known_edges(law, discontinuities, ts)
-    wanted = ["expects"] if operators.count else {}
-    planned = evolve_options.get("plan") is not None
-    if state.ndim == 1 and isinstance(law, Lindbladian) and not (law.has_jumps or planned):
-        of_ket, psi = ket_equation(law, state, operators)
-        sol = evolve(
-            of_ket, psi, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
-        )
+    state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
+    plan = evolve_options.get("plan")
+    may_stay = state.ndim == 1 and (plan is None or plan.moves(state))
+    equation: MasterEquation | SchroedingerEquation
+    if may_stay and isinstance(law, Lindbladian) and not law.has_jumps:
+        equation, begin = ket_equation(law, state, operators)
+    else:
+        equation, begin = master_equation(law, state, operators)
+    sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)
+    sol = at_outputs(sol, start)
+    if isinstance(equation, SchroedingerEquation):
         return _of_kets(sol, operators.count, law.layout)
-    equation, rho = master_equation(law, state, operators)
-    sol = evolve(
-        equation, rho, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
-    )
-    expects = sol.observables["expects"].T if operators.count else jnp.zeros((0, ts.shape[0]), rho.dtype)
     sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": law.layout, **sol.stats})
-    return MasterSolution(sol, expects)
+    return MasterSolution(sol, expectations(sol, operators.count, begin.dtype))
+
+
+def recorded(
+    equation: MasterEquation | SchroedingerEquation,
+    state: ArrayLike,
+    ts: Array,
+    discontinuities: Numbers | None,
+    save_states: bool,
+    options: EvolveOptions,
+) -> Solution:
+    """The run of an equation through all its times, the start included."""
+    options = known_options(options)
+    warn_of_half_drives(equation.law, ts)
+    wanted = ["expects"] if equation.operators.count else {}
+    edges = known_edges(equation.law, discontinuities, ts)
+    return evolve(equation, state, ts, observables=wanted, save_states=save_states, discontinuities=edges, **options)
+
+
+def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
+    """(K, T) expectation values."""
+    return sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), dtype)
 
 
 def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
     """The solution of a master equation without jumps from that of its ket."""
     states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
-    expects = sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), complex)
+    expects = expectations(sol, count, complex)
     named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}
     stats = {"layout": layout, **sol.stats}
     sol = dataclasses.replace(
@@ -163,26 +185,39 @@ def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
 
 
 def as_generator(
-    hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto"
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rates: TimesLike | None = None,
+    layout: str = "auto",
+    ts: Array | None = None,
 ) -> AbstractGenerator:
-    """A generator as it is, or a Lindbladian made from its parts."""
+    """A generator as it is, or a Lindbladian made from its parts; pairs (operator, samples) have them at `ts`."""
+    names, jumps = listed("jump_ops", jump_ops)
     if isinstance(hamiltonian, AbstractGenerator):
-        given = 0 if jump_ops is None else len(jump_ops)
-        good = given == 0 and rates is None
-        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{given} operators")
+        good = not jumps and rates is None
+        require(good, "jump_ops", "be empty where `hamiltonian` is a generator", f"{len(jumps)} operators")
         return hamiltonian
-    return Lindbladian(hamiltonian, jump_ops, rates, layout)
+    h = hamiltonian if ts is None else on_times("hamiltonian", hamiltonian, ts)
+    if ts is not None:
+        jumps = [on_times(f"jump_ops[{k}]", op, ts) for k, op in enumerate(jumps)]
+    return Lindbladian(h, jumps if names is None else dict(zip(names, jumps)), rates, layout)
 
 
-def as_lindbladian(hamiltonian: PyTree, jump_ops: PyTree, rates: PyTree = None, layout: PyTree = "auto") -> Lindbladian:
+def as_lindbladian(
+    hamiltonian: OperatorLike | AbstractGenerator,
+    jump_ops: OperatorsLike | None,
+    rates: TimesLike | None = None,
+    layout: str = "auto",
+    ts: Array | None = None,
+) -> Lindbladian:
     """A `Lindbladian` as it is, or one made from its parts."""
-    found = as_generator(hamiltonian, jump_ops, rates, layout)
+    found = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     require(isinstance(found, Lindbladian), "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
     assert isinstance(found, Lindbladian)
     return found
 
 
-def known_edges(law: AbstractGenerator, discontinuities: PyTree, ts: Array) -> Array | None:
+def known_edges(law: AbstractGenerator, discontinuities: Numbers | None, ts: Array) -> Array | None:
     """The user's discontinuities and those that the generator knows, as one array of the times' type."""
     edges = [*law.discontinuities]
     if discontinuities is not None:
@@ -197,11 +232,11 @@ def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
         warnings.warn(
             f"the Hamiltonian is not Hermitian (|H - H†| up to {error:.1e} of |H|): add the conjugate of each "
             "drive, as in modulated(f, a) + modulated(lambda t: jnp.conj(f(t)), a.T)",
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
-def stack_operators(name: str, ops: PyTree, n: int) -> Array:
+def stack_operators(name: str, ops: OperatorsLike, n: int) -> Array:
     """(K, n, n) dense operators that do not depend on time."""
     found = Measured.read(name, ops, n)
     require(found.is_constant, name, "not depend on time here", "an operator that does")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, is_traced, require, size
+from .._checks import concrete, is_traced, require, size
 from .._types import Numbers
 from . import foreign
+from .envelopes import PiecewisePolynomial, as_envelope, hoisted, is_envelope
 from .storage.diagonals import Diagonals
 
 
@@ -81,15 +81,34 @@ class Operator(eqx.Module):
     def __rsub__(self, other: OperatorLike) -> Operator:
         return as_operator("operator", other, self.n) - self
 
+    def times(self, name: str, envelope: object) -> Operator:
+        """envelope(t) times the sum, of a function or what else `as_envelope` takes, named `name` in messages."""
+        f = as_envelope(name, envelope)
+        return Operator(tuple(_enveloped(term, f) for term in self.terms), self.n)
+
     def dag(self) -> Operator:
         """The Hermitian conjugate."""
         return Operator(tuple(_conjugated(term) for term in self.terms), self.n)
 
 
+# A number of time, or samples of one.
+Coefficient: TypeAlias = Numbers | Callable | foreign.Interpolation | foreign.QutipCoefficient | str
 # One operator: numbers, ours, another library's, or a function of time.
-Single: TypeAlias = Numbers | Operator | foreign.Qutip | foreign.Dynamiqs | foreign.Sparse | Callable
-# That, or a list of operators and of pairs (operator, coefficient).
-OperatorLike: TypeAlias = Single | Sequence[Single | tuple[Single, ArrayLike | Callable]]
+Single: TypeAlias = (
+    Numbers | Operator | foreign.Qutip | foreign.QutipTime | foreign.Dynamiqs | foreign.Sparse | Callable
+)
+# That, a pair (operator, coefficient), or a list of operators and of pairs.
+OperatorLike: TypeAlias = Single | Sequence[Single | Coefficient | Sequence[Single | Coefficient]]
+if TYPE_CHECKING:
+    # Several: a list, a dict, a stack (K, n, n), or one alone.
+    OperatorsLike: TypeAlias = OperatorLike | Sequence[OperatorLike] | Mapping[str, OperatorLike]
+    # A ket or a density matrix.
+    StateLike: TypeAlias = Numbers | foreign.Qutip | foreign.Dynamiqs | foreign.Sparse
+    # Times, rates, frequencies.
+    TimesLike: TypeAlias = Numbers
+else:
+    # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
+    OperatorLike = OperatorsLike = StateLike = TimesLike = object
 
 
 class _Scaled(eqx.Module):
@@ -125,104 +144,18 @@ def _scaled(term: Term, factor: ArrayLike) -> Term:
     return Term(factor * term.matrix, term.envelope)
 
 
+def _enveloped(term: Term, f: Callable) -> Term:
+    if term.function is not None:
+        return Term(None, None, _Product(f, term.function))
+    return Term(term.matrix, f if term.envelope is None else _Product(f, term.envelope))
+
+
 def _conjugated(term: Term) -> Term:
     if term.function is not None:
         return Term(None, None, _Conjugated(term.function))
     assert term.matrix is not None
     matrix = term.matrix.dag() if isinstance(term.matrix, Diagonals) else term.matrix.T.conj()
     return Term(matrix, None if term.envelope is None else _Conjugated(term.envelope))
-
-
-class PiecewiseConstant(eqx.Module):
-    """A number of time, values[k] for times[k] <= t < times[k+1] and 0 outside; its edges are known to the solver.
-
-    Example:
-        >>> f = PiecewiseConstant(jnp.array([0.0, 1.0, 2.0]), jnp.array([3.0, 5.0]))
-        >>> [float(f(t)) for t in (-0.5, 0.0, 1.0, 1.9, 2.0)]
-        [0.0, 3.0, 5.0, 5.0, 0.0]
-    """
-
-    times: Array
-    values: Array
-
-    def __init__(self, times: Numbers, values: Numbers):
-        self.times = finite("times", times)
-        self.values = jnp.asarray(values)
-        require(self.times.ndim == 1 and len(self.times) >= 2, "times", "list two edges or more", self.times.shape)
-        known = concrete(self.times)
-        require(known is None or bool(np.all(np.diff(known) > 0)), "times", "be strictly ascending", times)
-        wanted = (self.times.shape[0] - 1,)
-        require(self.values.shape == wanted, "values", f"have shape {wanted}, one between each two edges", values)
-
-    @property
-    def discontinuities(self) -> Array:
-        return self.times
-
-    def __call__(self, t: ArrayLike) -> Array:
-        held = jnp.concatenate([jnp.zeros_like(self.values[:1]), self.values, jnp.zeros_like(self.values[:1])])
-        return held[jnp.searchsorted(self.times, t, side="right")]
-
-
-def modulated(envelope: Callable, op: OperatorLike) -> Operator:
-    """The time-dependent term envelope(t) * op.
-
-    Arguments:
-        envelope: t -> number, traceable by JAX. A fresh lambda compiles anew in each call: for sweeps make it an
-            eqx.Module with `__call__`, whose numbers are arguments of the compiled code.
-        op: an (n, n) array, an `Operator`, a QuTiP `Qobj` or a dynamiqs `QArray`.
-
-    Returns:
-        Operator: for a Hamiltonian or a jump operator, alone or in a sum.
-
-    Raises:
-        ValueError: `envelope` is not a function.
-
-    Example:
-        >>> drive = modulated(jnp.cos, jnp.array([[0, 1], [1, 0]]))
-        >>> sol = jt.mesolve(drive, [], jnp.array([1.0, 0.0]), jnp.array([0.0, jnp.pi / 2]))
-        >>> round(float(sol.states[-1, 1, 1].real), 4), round(float(jnp.sin(1.0) ** 2), 4)
-        (0.7081, 0.7081)
-
-    Source: none; the usual form of a drive.
-    """
-    require(foreign.is_callable(envelope), "envelope", "be a function of time", repr(envelope))
-    operator = as_operator("op", op)
-    envelope, shape = _hoisted(envelope, jnp.asarray)
-    require(shape == (), "envelope", "return a number", f"shape {shape}")
-    terms = []
-    for term in operator.terms:
-        if term.function is not None:
-            terms.append(Term(None, None, _Product(envelope, term.function)))
-        else:
-            terms.append(Term(term.matrix, envelope if term.envelope is None else _Product(envelope, term.envelope)))
-    return Operator(tuple(terms), operator.n)
-
-
-def piecewise_constant(times: Numbers, values: Numbers, op: OperatorLike) -> Operator:
-    """The term v(t) op with v(t) = values[k] for times[k] <= t < times[k+1], and 0 outside.
-
-    The solver stops at each edge and starts anew behind it, so no pulse is stepped over.
-
-    Arguments:
-        times: (K + 1,) ascending edges [time].
-        values: (K,) real or complex.
-        op: as in `modulated`.
-
-    Returns:
-        Operator.
-
-    Raises:
-        ValueError: the edges are not ascending, or `values` does not fit.
-
-    Example:
-        >>> pulse = piecewise_constant([5.0, 5.1], [jnp.pi / 0.2], jnp.array([[0, 1], [1, 0]]))
-        >>> sol = jt.mesolve(pulse, [], jnp.array([1.0, 0.0]), jnp.array([0.0, 10.0]))
-        >>> round(float(sol.states[-1, 1, 1].real), 4)
-        1.0
-
-    Source: none.
-    """
-    return modulated(PiecewiseConstant(times, values), op)
 
 
 def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
@@ -266,46 +199,103 @@ def as_operator(name: str, value: object, n: int | None = None) -> Operator:
     if isinstance(value, Operator):
         require(n is None or value.n == n, name, f"have dimension {n}", value.n)
         return value
+    if isinstance(value, foreign.QutipTime):
+        return _from_list(name, [_plain(part) for part in value.to_list()], n)
     if foreign.is_callable(value):
-        function, shape = _hoisted(value, lambda found: foreign.as_array(name, found))
+        function, shape = hoisted(name, value, lambda found: foreign.as_array(name, found))
         good = len(shape) == 2 and shape[0] == shape[1] and (n is None or shape[0] == n)
         wanted = "(n, n)" if n is None else f"({n}, {n})"
         require(good, name, f"return an array of shape {wanted}", f"shape {shape}")
         return Operator((Term(None, None, function),), int(shape[0]))
-    if isinstance(value, list | tuple) and any(isinstance(part, tuple | list) and _is_pair(part) for part in value):
-        return _from_list(name, value, n)
+    if isinstance(value, list | tuple):
+        if _is_pair(value) and not _gives_matrix(name, value[1]):
+            return _from_pair(name, value, n)
+        if any(_is_pair(part) or _is_special(part) for part in value):
+            return _from_list(name, value, n)
     matrix = foreign.as_matrix(name, value, n)
     known = concrete(matrix)
     require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
     return Operator((Term(matrix if known is None else known),), matrix.shape[0])
 
 
-def _is_pair(part: Sequence) -> bool:
+def on_times(name: str, value: object, ts: Array) -> Any:
+    """An operator whose pairs (operator, samples) have them at the times `ts`, as QuTiP reads them; others as given."""
+    if not isinstance(value, list | tuple):
+        return value
+    if _is_pair(value):
+        operator, samples = value
+        if _depth(samples) != 1:
+            return value
+        good = np.shape(samples) == ts.shape
+        remedy = "Samples at other times: jt.sampled(times, values, op)."
+        require(good, name, f"have {len(ts)} samples, one for each output time", f"shape {np.shape(samples)}", remedy)
+        return operator, PiecewisePolynomial.through(ts, samples, name=name)
+    return [on_times(f"{name}[{k}]", part, ts) if _is_pair(part) else part for k, part in enumerate(value)]
+
+
+def _depth(value: object) -> int:
+    """Dimensions of an array or of nested lists, which may hold tracers; -1 of what holds no numbers."""
+    if isinstance(value, list | tuple):
+        return 1 + _depth(value[0]) if value else 1
+    if value is None or isinstance(value, str | Operator) or foreign.is_callable(value) or is_envelope(value):
+        return -1
+    return np.ndim(value)  # type: ignore[arg-type]
+
+
+def _is_special(value: object) -> bool:
+    """True for an operator that is no array or list of numbers."""
+    return isinstance(value, Operator | foreign.QutipTime) or foreign.is_foreign(value) or foreign.is_callable(value)
+
+
+def _is_pair(part: object) -> bool:
     """Whether a member of a list is (operator, coefficient), and not a row of numbers."""
-    return len(part) == 2 and not (np.ndim(part[0]) == 0 and not isinstance(part[0], Operator | Callable))
+    if not isinstance(part, list | tuple) or len(part) != 2:
+        return False
+    operator, coefficient = part
+    if not (_is_special(operator) or _depth(operator) == 2):
+        return False
+    return is_envelope(coefficient) or foreign.is_callable(coefficient) or _depth(coefficient) in (0, 1)
+
+
+def _gives_matrix(name: str, coefficient: object) -> bool:
+    """True for a function that is an operator of its own beside another, and no coefficient of it."""
+    if is_envelope(coefficient) or not foreign.is_callable(coefficient):
+        return False
+    return len(hoisted(name, coefficient, lambda found: foreign.as_array(name, found))[1]) > 0
 
 
 def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
-    """QuTiP's list form [H0, (V, x), (W, f)]: each pair an operator and a number, traced or not, or function of time.
-
-    The patterns of the operators are kept where x is traced.
-    """
+    """QuTiP's list form [H0, (V, x), (W, f)]: the sum of operators and of pairs of an operator and its coefficient."""
     total: Operator | None = None
     for k, part in enumerate(value):
         label = f"{name}[{k}]"
-        operator, coefficient = part if isinstance(part, tuple | list) and _is_pair(part) else (part, None)
-        term = _structured(as_operator(label, operator, n))
+        term = _from_pair(label, part, n) if _is_pair(part) else _structured(as_operator(label, part, n))
         n = term.n
-        if coefficient is not None and foreign.is_callable(coefficient):
-            term = modulated(coefficient, term)
-        elif coefficient is not None:
-            number = coefficient if is_traced(coefficient) else np.asarray(coefficient)
-            good = number.ndim == 0 and number.dtype.kind in "biufc"
-            require(good, label, "pair an operator with a number or a function of time", repr(coefficient))
-            term = term * number
         total = term if total is None else total + term
     assert total is not None
     return total
+
+
+def _from_pair(name: str, pair: Sequence, n: int | None) -> Operator:
+    """An operator times a number, traced or not, or a function of time; its pattern is kept where that is traced."""
+    term = _structured(as_operator(name, pair[0], n))
+    coefficient = pair[1]
+    if is_envelope(coefficient) or foreign.is_callable(coefficient):
+        return term.times(name, coefficient)
+    number = coefficient if is_traced(coefficient) else np.asarray(coefficient)
+    must, remedy = "pair an operator with a number or a function of time", ""
+    if number.ndim == 1:
+        remedy = "Samples need their times: jt.sampled(times, values, op); jt.mesolve takes those at its output times."
+    require(number.ndim == 0 and number.dtype.kind in "biufc", name, must, f"an array of shape {number.shape}", remedy)
+    return term * number
+
+
+def _plain(part: object) -> object:
+    """A term of a `QobjEvo`; functions that return a `Qobj` stand beside the arguments that they are called with."""
+    if not (isinstance(part, list) and isinstance(part[1], dict)):
+        return part
+    function, arguments = part
+    return (lambda t: function(t, **arguments)) if arguments else function
 
 
 def _structured(op: Operator) -> Operator:
@@ -318,25 +308,3 @@ def _structured(op: Operator) -> Operator:
             matrix = Diagonals.from_array(known if np.any(known.imag) else known.real)
         terms.append(Term(matrix, term.envelope, term.function))
     return Operator(tuple(terms), op.n)
-
-
-class _Hoisted(eqx.Module):
-    function: Callable
-
-    def __call__(self, t: ArrayLike) -> Array:
-        return self.function(jnp.asarray(t, float))
-
-
-def _hoisted(f: Callable, convert: Callable[[Any], ArrayLike]) -> tuple[Callable, tuple[int, ...]]:
-    """A function of time with the tracers that it closes over as leaves, so that derivatives see them; its shape."""
-
-    def converted(t: Array) -> ArrayLike:
-        return convert(f(t))
-
-    now = jnp.zeros((), float)
-    closed = jax.make_jaxpr(converted)(now)
-    # A pytree shows its leaves itself. Other functions are left alone where they can be: converting compiles anew.
-    hidden = jax.tree_util.all_leaves([f]) and any(isinstance(c, jax.core.Tracer) for c in closed.consts)
-    if hidden:
-        return _Hoisted(eqx.filter_closure_convert(converted, now)), tuple(closed.out_avals[0].shape)
-    return f, tuple(closed.out_avals[0].shape)

@@ -101,19 +101,23 @@ def _require_period(generator: AbstractGenerator, period: Array) -> None:
     """Refuse a period after which the equation is another, where its numbers are known."""
     if generator.is_constant:
         return
-    shares = (np.arange(PROBES) + 0.37) / PROBES
-    rng = np.random.default_rng(0)
-    probe = jnp.asarray(rng.normal(size=(2, generator.n, generator.n)), generator.dtype)
-    field = generator.generator()
-    at = lambda t: jnp.stack([field(t, y, None) for y in probe])
-    before = jax.vmap(at)(period * shares)
-    after = jax.vmap(at)(period * (shares + 1))
-    known = concrete(before), concrete(after)
-    if known[0] is None or known[1] is None:
+    known = concrete(_change(generator, period))
+    if known is None:
         return
-    apart, scale = np.max(np.abs(known[1] - known[0])), np.max(np.abs(known[0]))
-    eps = float(np.finfo(known[0].dtype).eps)
+    apart, scale = known
+    eps = float(np.finfo(known.dtype).eps)
     remedy = "Give the time after which all its functions repeat."
     must = "be a period of the generator"
     value = f"{period}, after which it differs by {apart / max(scale, 1e-300):.1e} of its size"
     require(bool(apart <= 1e3 * eps**0.75 * scale), "period", must, value, remedy)
+
+
+@eqx.filter_jit
+def _change(generator: AbstractGenerator, period: Array) -> Array:
+    """How far two matrices move otherwise one period later, and how far they move, (2,)."""
+    shares = (np.arange(PROBES) + 0.37) / PROBES
+    probe = np.random.default_rng(0).normal(size=(2, generator.n, generator.n)).astype(generator.dtype)
+    field = generator.generator()
+    at = lambda t: jnp.stack([field(t, jnp.asarray(y), None) for y in probe])
+    before, after = jax.vmap(at)(period * shares), jax.vmap(at)(period * (shares + 1))
+    return jnp.stack([jnp.max(jnp.abs(after - before)), jnp.max(jnp.abs(before))])

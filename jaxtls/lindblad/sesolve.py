@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
-from jaxtyping import Array, PyTree
+from typing import Unpack
 
-from .._checks import times
-from ..dynamics.evolve import evolve, known_options
+from ..dynamics.evolve import EvolveOptions
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
 from .measured import Measured
-from .mesolve import MasterSolution, known_edges, warn_of_half_drives
+from .mesolve import MasterSolution, expectations, recorded
+from .moments import at_outputs, output_times, whole_run
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import ket_equation
 
 
 def sesolve(
-    hamiltonian: PyTree,
-    psi0: PyTree,
-    tsave: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike,
+    psi0: StateLike,
+    tsave: TimesLike,
+    exp_ops: OperatorsLike = (),
     *,
-    discontinuities: PyTree = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     save_states: bool = True,
-    layout: PyTree = "auto",
-    **evolve_options: PyTree,
+    layout: str = "auto",
+    **evolve_options: Unpack[EvolveOptions],
 ) -> MasterSolution:
     r"""Solve Schroedinger's equation, hbar = 1; neither phase nor norm of the ket is touched.
 
@@ -35,9 +36,10 @@ def sesolve(
     Arguments:
         hamiltonian: as in `Lindbladian`, Hermitian.
         psi0: (n,) ket. For a batch use jax.vmap.
-        tsave: (T,) ascending times [1/frequency].
-        exp_ops: operators whose expectation values <psi|O(t)|psi> are recorded, not divided by <psi|psi>.
-        discontinuities, save_states, layout, **evolve_options: as in `mesolve`.
+        tsave: (T,) ascending times [1/frequency], or one time with `t0`.
+        exp_ops: list or dict of operators, or one, whose expectation values <psi|O(t)|psi> are recorded, not divided by
+            <psi|psi>.
+        discontinuities, t0, save_states, layout, **evolve_options: as in `mesolve`.
 
     Returns:
         MasterSolution: `.states` (T, n), `.expects` (n_ops, T) complex, `.stats`, `.diagnostics`, `.success`.
@@ -53,19 +55,11 @@ def sesolve(
 
     Source: E. Schroedinger, Ann. Phys. 386, 109 (1926).
     """
-    evolve_options = known_options(evolve_options)
-    ts = times("tsave", tsave)
-    law = Lindbladian(hamiltonian, [], layout=layout)
+    ts, start = output_times(tsave, t0)
+    law = Lindbladian(on_times("hamiltonian", hamiltonian, ts), [], layout=layout)
     operators = Measured.read("exp_ops", exp_ops, law.n)
-    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True), operators)
-    warn_of_half_drives(law, ts)
-    edges = known_edges(law, discontinuities, ts)
-    wanted = ["expects"] if operators.count else {}
-    sol = evolve(
-        equation, psi, ts, observables=wanted, save_states=save_states, discontinuities=edges, **evolve_options
-    )
-    return MasterSolution(sol, _expects(sol.observables, operators.count, ts, psi))
-
-
-def _expects(observables: dict[str, Array], count: int, ts: Array, psi: Array) -> Array:
-    return observables["expects"].T if count else jnp.zeros((0, ts.shape[0]), psi.dtype)
+    call = "jt.sesolve(hamiltonian, psi0, tsave).states"
+    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True, call=call), operators)
+    sol = recorded(equation, psi, whole_run(ts, start), discontinuities, save_states, evolve_options)
+    sol = at_outputs(sol, start)
+    return MasterSolution(sol, expectations(sol, operators.count, psi.dtype))

@@ -7,7 +7,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from .._checks import concrete, finite, require
 from ..numerics.products import HIGHEST
@@ -15,6 +15,7 @@ from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .generator import AbstractGenerator
+from .operators import OperatorLike, StateLike, TimesLike
 from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import METHODS, require_constant
 
@@ -28,10 +29,10 @@ CORRECTIONS = 2
 
 def spectrum(
     lindbladian: AbstractGenerator,
-    rho: ArrayLike,
-    a: ArrayLike,
-    b: ArrayLike,
-    omegas: ArrayLike,
+    rho: StateLike,
+    a: OperatorLike,
+    b: OperatorLike,
+    omegas: TimesLike,
     *,
     method: str = "auto",
 ) -> Array:
@@ -125,5 +126,5 @@ def _motion(resolvent: Resolvent, rho: Array) -> Array:
     return jnp.linalg.norm(resolvent.model.generator()(0.0, rho, None)) / resolvent.scale
 
 
-def _operator(name: str, op: ArrayLike, n: int, dtype: jnp.dtype) -> Array:
+def _operator(name: str, op: OperatorLike, n: int, dtype: jnp.dtype) -> Array:
     return jnp.asarray(foreign.as_matrix(name, op, n)).astype(dtype)

@@ -15,6 +15,7 @@ from ..quantum import to_density_matrix
 from . import foreign
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
+from .operators import StateLike
 from .resolvent import assembly, sparse
 from .resolvent.host import at_rest
 from .resolvent.linear import ITERATIONS, KEPT, Kind, Resolvent, Solve, dense_kind, kind_of, smallest
@@ -52,10 +53,10 @@ class SteadyInfo(eqx.Module):
 
 
 def steady_state(
-    model: PyTree,
-    rho0: PyTree = None,
+    model: object,
+    rho0: StateLike | None = None,
     *,
-    method: PyTree = "auto",
+    method: str = "auto",
     info: bool = False,
     throw: bool | None = None,
 ) -> PyTree:

@@ -7,16 +7,17 @@ from collections.abc import Callable
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size, tolerances
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
-from .jumps.stops import output_times
 from .lindbladian import Lindbladian
-from .measured import Measured, listed
+from .measured import Measured
 from .mesolve import as_lindbladian, known_edges
+from .moments import output_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike
 
 MAX_STEPS = 2**20
 # Most complex numbers that a batch of trajectories keeps.
@@ -60,26 +61,26 @@ class TrajectoriesResult(eqx.Module):
 
 
 def trajectories(
-    hamiltonian: PyTree,
-    jump_ops: PyTree,
-    psi0: PyTree,
-    tsave: PyTree,
-    n: PyTree,
-    key: PyTree,
-    exp_ops: PyTree = (),
+    hamiltonian: OperatorLike | Lindbladian,
+    jump_ops: OperatorsLike | None,
+    psi0: StateLike,
+    tsave: TimesLike,
+    n: int,
+    key: Array,
+    exp_ops: OperatorsLike = (),
     *,
-    rates: PyTree = None,
-    discontinuities: PyTree = None,
-    t0: PyTree = None,
+    rates: TimesLike | None = None,
+    discontinuities: TimesLike | None = None,
+    t0: TimesLike | None = None,
     record: bool = False,
-    max_jumps: PyTree = None,
+    max_jumps: int | None = None,
     improved_sampling: bool = False,
-    rtol: PyTree = 1e-6,
-    atol: PyTree = 1e-8,
-    max_step: PyTree = None,
-    max_steps: PyTree = MAX_STEPS,
-    batch_size: PyTree = None,
-    layout: PyTree = "auto",
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    max_step: float | None = None,
+    max_steps: int = MAX_STEPS,
+    batch_size: int | None = None,
+    layout: str = "auto",
     throw: bool | None = None,
 ) -> TrajectoriesResult:
     r"""Average expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).
@@ -98,7 +99,7 @@ def trajectories(
         hamiltonian, jump_ops, rates, layout, discontinuities: as in `mesolve`; one jump operator or a dict will do.
         psi0: (n_levels,) ket, or (n_levels, n_levels) density matrix, of which each trajectory draws an eigenvector;
             normalised.
-        tsave: (T,) ascending times, or one time.
+        tsave: (T,) ascending times, or one time with `t0`.
         n: number of trajectories, static.
         key: a JAX random key.
         exp_ops: list or dict of (n_levels, n_levels) operators, or one; those of time are taken at their times.
@@ -138,8 +139,7 @@ def trajectories(
     longest = jnp.inf if max_step is None else positive("max_step", max_step)
     require(record or max_jumps is None, "max_jumps", "be left out without record=True", max_jumps)
     width = FIRST_WIDTH if max_jumps is None else size("max_jumps", max_jumps)
-    jumps = jump_ops if isinstance(hamiltonian, Lindbladian) else listed("jump_ops", jump_ops)[1]
-    model = as_lindbladian(hamiltonian, jumps, rates, layout)
+    model = as_lindbladian(hamiltonian, jump_ops, rates, layout, ts)
     begin = Start.read("psi0", psi0, model.n, model.dtype)
     measured = Measured.read("exp_ops", exp_ops, model.n).astype(begin.kets.dtype)
     kind = begin.kets.real.dtype
@@ -147,13 +147,13 @@ def trajectories(
         model=model,
         measured=measured,
         ts=ts.astype(kind),
-        start=start.astype(kind),
+        start=(ts[0] if start is None else start).astype(kind),
         edges=known_edges(model, discontinuities, ts.astype(kind)),
         rtol=jnp.asarray(rtol, kind),
         atol=jnp.asarray(atol, kind),
         max_step=jnp.asarray(longest, kind),
         limit=limit,
-        starts_at_output=t0 is None,
+        starts_at_output=start is None,
     )
     room = model.n * 16 + max(measured.count, 1) * ts.shape[0] * 2
     batch = min(count, max(1, BATCH_ELEMENTS // room)) if batch_size is None else size("batch_size", batch_size)

@@ -4,26 +4,32 @@ r"""Functions of the transition frequencies of H, with derivatives that hold whe
 eigenvector has 1/(e_b - e_a), which is not finite for equal levels; but what is made of them need not care. V turns
 only between different levels, and what dH does among equal ones stays in B:
 
-    dV = V W,  W_ab = (V† dH V)_ab / (e_b - e_a) or 0,   dB_ab = 0 or (V† dH V)_ab,
-    d(g o M) = g o dM + dg o M + g' o [M, dB]            (the divided differences of g among equal levels).
+    dV = V W,  B W - W B + V† dH V = 0 between different levels, W = 0 among equal ones,
+    dB = V† dH V among equal levels,
+    g(k - ad D) M = g M + g' [M, D] + g'' [[M, D], D]/2 + ...,   D what B is beside the means of equal levels,
 
-Second derivatives at equal levels would need more; they are nan there, and right elsewhere.
+which commute with D. D is 0 in value; the series to second order gives first and second derivatives. Third derivatives
+at equal levels are nan, and right elsewhere.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from functools import partial
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array
 
 from ..numerics.products import HIGHEST
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]
+# Derivatives that are right at equal levels.
+ORDERS = 2
 # Known numbers stay NumPy's, inside jit too.
 Numbers = Array | np.ndarray
 
@@ -46,9 +52,9 @@ def frequencies(energies: Numbers) -> Array:
     return jnp.where(jnp.abs(released) <= rounding(energies), 0.0, released)
 
 
-@jax.custom_jvp
-def levels(hamiltonian: Array) -> tuple[Array, Array]:
-    """V (n, n) and B = V† H V, whose diagonal are the energies, ascending.
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def levels(hamiltonian: Array, order: int = 0) -> tuple[Array, Array]:
+    """V (n, n) and B = V† H V, whose diagonal are the energies, ascending; `order` counts derivatives.
 
     Example:
         >>> v, b = levels(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
@@ -60,16 +66,29 @@ def levels(hamiltonian: Array) -> tuple[Array, Array]:
 
 
 @levels.defjvp
-def _levels_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple:
-    found = levels(primals[0])
-    equal = frequencies(jnp.diagonal(found[1]).real) == 0
-    parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
-    vectors, blocks = once(found[0], parted), once(found[1], parted)
-    released = frequencies(jnp.diagonal(blocks).real)
+def _levels_jvp(order: int, primals: tuple[Array], tangents: tuple[Array]) -> tuple:
+    found = levels(primals[0], order + 1)
+    equal = _equal(found[1])
+    vectors, blocks = found
+    if order + 1 == ORDERS:
+        parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
+        vectors, blocks = once(vectors, parted), once(blocks, parted)
     moved = product(product(vectors.conj().T, tangents[0]), vectors)
     moved = (moved + moved.conj().T) / 2
-    turn = jnp.where(equal, 0.0, moved / jnp.where(equal, 1.0, released))
-    return found, (product(vectors, turn), jnp.where(equal, moved, 0.0))
+    return found, (product(vectors, _turn(equal, blocks, moved)), jnp.where(equal, moved, 0.0))
+
+
+def _equal(blocks: Array) -> Array:
+    """True at pairs of equal levels, (n, n)."""
+    return frequencies(jnp.diagonal(blocks).real) == 0
+
+
+def _turn(equal: Array, blocks: Array, moved: Array) -> Array:
+    """W with B W - W B + M = 0 between different levels, right to first order in what B has beside its diagonal."""
+    inverse = jnp.where(equal, 0.0, 1 / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
+    beside = blocks - jnp.diag(jnp.diagonal(blocks))
+    turn = inverse * moved
+    return inverse * (moved + product(beside, turn) - product(turn, beside))
 
 
 @jax.custom_jvp
@@ -92,7 +111,9 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
     def number(w: Array) -> Array:
         return jnp.asarray(spectrum(w)).reshape(())
 
-    return _weighted(eqx.filter_closure_convert(number, now), blocks, matrix)
+    equal = _equal(blocks)
+    centres = (equal / jnp.sum(equal, 1, keepdims=True)) @ jnp.diagonal(blocks).real
+    return _weighted(eqx.filter_closure_convert(number, now), centres, blocks - jnp.diag(centres), matrix)
 
 
 def sampled(spectrum: Spectrum, released: Array) -> Array:
@@ -101,27 +122,20 @@ def sampled(spectrum: Spectrum, released: Array) -> Array:
 
 
 @eqx.filter_custom_jvp
-def _weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
-    return sampled(spectrum, frequencies(jnp.diagonal(blocks).real)) * matrix
+def _weighted(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
+    """g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
+    return sampled(spectrum, frequencies(centres)) * matrix
 
 
 @_weighted.def_jvp
 def _weighted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    spectrum, blocks, matrix = primals
-    along, d_blocks, d_matrix = tangents
-    released = frequencies(jnp.diagonal(blocks).real)
-    value = sampled(spectrum, released)
-    tangent = jnp.zeros_like(matrix)
-    if d_matrix is not None:
-        tangent = tangent + value * d_matrix
-    if any(leaf is not None for leaf in jax.tree.leaves(along)):
-        tangent = tangent + _change(spectrum, along, released) * matrix
-    if d_blocks is not None:
-        slope = sampled(jax.grad(spectrum), released)
-        tangent = tangent + slope * (product(matrix, d_blocks) - product(d_blocks, matrix))
-    return _weighted(spectrum, blocks, matrix), tangent
+    return _weighted(*primals), eqx.filter_jvp(_series, primals, tangents)[1]
 
 
-def _change(spectrum: Spectrum, along: PyTree, released: Array) -> Array:
-    """The derivative with respect to the function's own numbers."""
-    return eqx.filter_jvp(lambda f: sampled(f, released), (spectrum,), (along,))[1]
+def _series(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
+    """g(k - ad D) M to second order in D."""
+    released, total = frequencies(centres), jnp.zeros_like(matrix)
+    for order in range(ORDERS + 1):
+        total = total + sampled(spectrum, released) * matrix / math.factorial(order)
+        spectrum, matrix = jax.grad(spectrum), product(matrix, inside) - product(inside, matrix)
+    return total

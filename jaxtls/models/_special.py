@@ -67,8 +67,9 @@ def scaled_k0(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         1.144463
     """
     width = jax.lax.stop_gradient(2 * jnp.arcsinh(jnp.sqrt(20 / x)))[..., None]
-    t = width * np.linspace(0.0, 1.0, _NODES + 1).astype(x.dtype)
+    nodes = (1,) * x.ndim + (_NODES + 1,)
+    t = width * np.linspace(0.0, 1.0, _NODES + 1).astype(x.dtype).reshape(nodes)
     weights = np.ones(_NODES + 1)
     weights[0] = weights[-1] = 0.5
-    values = jnp.exp(-2 * x[..., None] * jnp.sinh(t / 2) ** 2) * weights.astype(x.dtype)
+    values = jnp.exp(-2 * x[..., None] * jnp.sinh(t / 2) ** 2) * weights.astype(x.dtype).reshape(nodes)
     return jnp.sum(values, axis=-1) * width[..., 0] / _NODES

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import require, size
+from .foreign import is_column, unwrapped
 
 
 def inexact(name: str, value: object) -> Array:
-    """A real or complex floating array."""
+    """A real or complex floating array, of another library's numbers too."""
     try:
-        array = jnp.asarray(value)
+        array = jnp.asarray(unwrapped(value))
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `{name}` must be an array of numbers, but got {value!r}.") from error
     return array.astype(jnp.result_type(array.dtype, float)) if array.dtype.kind in "iub" else array
@@ -35,13 +36,16 @@ def square(name: str, value: object, remedy: str = "") -> Array:
 
 
 def density_matrix(name: str, value: object) -> Array:
-    """A (..., n, n) array; kets are refused with the way to convert them."""
-    return square(name, value, "Use to_density_matrix for kets.")
+    """A (..., n, n) array, |psi><psi| of a ket."""
+    array, is_ket = state(name, value)
+    return array[..., :, None] * array[..., None, :].conj() if is_ket else array
 
 
 def state(name: str, value: object, ket: bool | None = None) -> tuple[Array, bool]:
     """The state and whether it is a ket: (n,), or (..., n) where the caller says so; else (..., n, n)."""
     array = inexact(name, value)
+    if is_column(value):
+        return array[..., 0], True
     if ket or (ket is None and array.ndim == 1):
         require(array.ndim >= 1, name, "be a ket of shape (..., n)", f"shape {array.shape}")
         return array, True

@@ -14,16 +14,18 @@ from .._checks import require
 from .._types import Numbers
 from . import _spectral, _wootters
 from ._arrays import as_complex, density_matrix, subsystems
+from .foreign import Foreign
 
 
-def concurrence(rho: Shaped[Array, "*batch 4 4"] | Numbers) -> Float[Array, "*batch"]:
+def concurrence(rho: Shaped[Array, "*batch 4 4"] | Numbers | Foreign) -> Float[Array, "*batch"]:
     """Concurrence of two qubits, C = max(0, s1 - s2 - s3 - s4).
 
     s are the square roots of the eigenvalues of rho rho~, rho~ = (sy ⊗ sy) rho* (sy ⊗ sy), largest first. They are
     taken as singular values of L^T (sy ⊗ sy) L with rho = L L†, which keeps the digits that the square roots lose.
 
     Arguments:
-        rho: density matrices (..., 4, 4); the Hermitian part is used. A trace other than one scales C with it.
+        rho: density matrices (..., 4, 4), of which the Hermitian part is used, or a ket (4,). A trace other than one
+            scales C with it.
 
     Returns:
         (...) real, in [0, 1]. The derivative is finite everywhere: 0 where C = 0, one-sided (into the states) where
@@ -52,13 +54,15 @@ def _concurrence(array: Array) -> Array:
     return _wootters.concurrence(_wootters.packed(entries.reshape(4, 4, -1))).reshape(entries.shape[2:])
 
 
-def negativity(rho: Shaped[Array, "*batch n n"] | Numbers, dims: Sequence[int] | np.ndarray) -> Float[Array, "*batch"]:
+def negativity(
+    rho: Shaped[Array, "*batch n n"] | Numbers | Foreign, dims: Sequence[int] | np.ndarray
+) -> Float[Array, "*batch"]:
     """Negativity (||rho^{T_A}||_1 - 1)/2, A the first subsystem.
 
     It is minus the sum of the negative eigenvalues of the partial transpose rho^{T_A}.
 
     Arguments:
-        rho: density matrices (..., n, n) of trace one; the Hermitian part is used.
+        rho: density matrices (..., n, n) of trace one, of which the Hermitian part is used, or a ket (n,).
         dims: dimensions of the subsystems, at least two, product n; the first against the rest.
 
     Returns:

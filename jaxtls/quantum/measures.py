@@ -16,10 +16,11 @@ from .._types import Numbers
 from ..numerics.products import HIGHEST
 from . import _spectral
 from ._arrays import density_matrix, state, subsystems, trace_product
+from .foreign import Foreign
 
 
 def partial_trace(
-    rho: Shaped[Array, "*batch n n"] | Numbers,
+    rho: Shaped[Array, "*batch n n"] | Numbers | Foreign,
     dims: Sequence[int] | np.ndarray,
     keep: int | Sequence[int] | np.ndarray,
 ) -> Inexact[Array, "*batch k k"]:
@@ -51,17 +52,17 @@ def partial_trace(
     return _partial_trace(array, is_ket, sizes, tuple(kept))
 
 
-def purity(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
+def purity(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) -> Float[Array, "*batch"]:
     """Purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
 
     Arguments:
-        rho: density matrices (..., n, n).
+        rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.
 
     Returns:
         (...) real.
 
     Raises:
-        ValueError: `rho` is not square.
+        ValueError: `rho` is neither a ket nor square.
 
     Example:
         >>> float(purity(jnp.eye(4) / 4))
@@ -71,18 +72,18 @@ def purity(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]
     return _overlap(array, array)
 
 
-def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Array, "*batch"]:
+def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) -> Float[Array, "*batch"]:
     """Von Neumann entropy S = -Tr rho log rho, natural logarithm.
 
     Arguments:
-        rho: density matrices (..., n, n), Hermitian; the Hermitian part is used.
+        rho: density matrices (..., n, n), of which the Hermitian part is used, or a ket (n,).
 
     Returns:
         (...) real. The derivative is -Tr((log rho + 1) d rho), finite also for pure and degenerate states (where it
         truly diverges, an eigenvalue leaving zero at first order, it is about 72 per unit in float64).
 
     Raises:
-        ValueError: `rho` is not square.
+        ValueError: `rho` is neither a ket nor square.
 
     Example:
         >>> bool(jnp.allclose(von_neumann_entropy(jnp.eye(3) / 3), jnp.log(3.0)))
@@ -94,20 +95,20 @@ def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers) -> Float[Arr
 
 
 def relative_entropy(
-    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
+    rho: Shaped[Array, "*batch_a n n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
     """Quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
 
     Arguments:
-        rho: density matrices (..., n, n).
-        sigma: density matrices (..., n, n). Where its support misses part of rho's the value is infinite; here it is
-            then a large finite number, as eigenvalues below eps² of the largest count as that.
+        rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.
+        sigma: the same. Where its support misses part of rho's the value is infinite; here it is then a large finite
+            number, as eigenvalues below eps² of the largest count as that.
 
     Returns:
         (...) real.
 
     Raises:
-        ValueError: shapes are not square or differ.
+        ValueError: a state is neither a ket nor square, or dimensions differ.
 
     Example:
         >>> bool(jnp.allclose(relative_entropy(jnp.diag(jnp.array([1.0, 0.0])), jnp.eye(2) / 2), jnp.log(2.0)))
@@ -120,7 +121,7 @@ def relative_entropy(
 
 
 def fidelity(
-    rho: Shaped[Array, "*batch_a n"] | Numbers, sigma: Shaped[Array, "*batch_b n"] | Numbers
+    rho: Shaped[Array, "*batch_a n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
     """Fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
 
@@ -152,19 +153,19 @@ def fidelity(
 
 
 def trace_distance(
-    rho: Shaped[Array, "*batch_a n n"] | Numbers, sigma: Shaped[Array, "*batch_b n n"] | Numbers
+    rho: Shaped[Array, "*batch_a n n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
     """Trace distance ||rho - sigma||_1 / 2, between 0 and 1.
 
     Arguments:
-        rho: density matrices (..., n, n).
-        sigma: density matrices (..., n, n).
+        rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.
+        sigma: density matrices (..., n, n) or a ket (n,).
 
     Returns:
         (...) real; at coinciding states the derivative is 0, one of the subgradients.
 
     Raises:
-        ValueError: shapes are not square or differ.
+        ValueError: a state is neither a ket nor square, or dimensions differ.
 
     Example:
         >>> float(trace_distance(jnp.diag(jnp.array([1.0, 0.0])), jnp.diag(jnp.array([0.0, 1.0]))))

@@ -17,6 +17,7 @@ from .._checks import positive, require, size
 from .._types import Numbers
 from ..numerics.products import HIGHEST
 from ._arrays import inexact, square, state, trace_product
+from .foreign import Foreign
 
 
 def destroy(n_levels: int) -> Complex[Array, "n n"]:
@@ -184,7 +185,7 @@ def sigma_plus() -> Complex[Array, "2 2"]:
     return jnp.asarray([[0, 1], [0, 0]], complex)
 
 
-def dag(op: Shaped[Array, "*batch m n"] | Numbers) -> Inexact[Array, "*batch n m"]:
+def dag(op: Shaped[Array, "*batch m n"] | Numbers | Foreign) -> Inexact[Array, "*batch n m"]:
     """Hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
 
     Arguments:
@@ -237,7 +238,9 @@ def _kron(a: Array, b: Array) -> Array:
 
 
 def expect(
-    op: Shaped[Array, "*batch_a n n"] | Numbers, rho: Shaped[Array, "*batch_b n"] | Numbers, ket: bool | None = None
+    op: Shaped[Array, "*batch_a n n"] | Numbers | Foreign,
+    rho: Shaped[Array, "*batch_b n"] | Numbers | Foreign,
+    ket: bool | None = None,
 ) -> Inexact[Array, "*batch"]:
     """Expectation value Tr(op rho), or <psi|op|psi> for a ket.
 

@@ -14,6 +14,7 @@ from .._types import Numbers
 from ..numerics.products import HIGHEST
 from ._arrays import as_complex, inexact, state
 from .dvr import hermite_dvr
+from .foreign import Foreign
 
 
 def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
@@ -111,7 +112,7 @@ def _thermal(n: int, m: Array) -> Array:
 
 
 def to_density_matrix(
-    psi: Shaped[Array, "*state n"] | Numbers, ket: bool | None = None
+    psi: Shaped[Array, "*state n"] | Numbers | Foreign, ket: bool | None = None
 ) -> Inexact[Array, "*batch n n"]:
     """Density matrix |psi><psi| of a ket; a density matrix is returned as it is.
 
@@ -138,7 +139,9 @@ def _projector(psi: Array) -> Array:
     return psi[..., :, None] * psi[..., None, :].conj()
 
 
-def to_position_basis(rho: Shaped[Array, "*batch n"] | Numbers, ket: bool | None = None) -> Inexact[Array, "*batch n"]:
+def to_position_basis(
+    rho: Shaped[Array, "*batch n"] | Numbers | Foreign, ket: bool | None = None
+) -> Inexact[Array, "*batch n"]:
     """State on the n Hermite nodes: V psi, or V rho V^T, with (nodes, V) = hermite_dvr(n).
 
     |amplitude_i|² is the probability of node i; divided by the quadrature weight it is the density at x_i.
@@ -165,7 +168,7 @@ def to_position_basis(rho: Shaped[Array, "*batch n"] | Numbers, ket: bool | None
 
 
 def from_position_basis(
-    rho: Shaped[Array, "*batch n"] | Numbers, ket: bool | None = None
+    rho: Shaped[Array, "*batch n"] | Numbers | Foreign, ket: bool | None = None
 ) -> Inexact[Array, "*batch n"]:
     """State in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
 
@@ -189,7 +192,7 @@ def _powers(base: Array, n: int) -> Array:
     return powers
 
 
-def _rotate(rho: Numbers, ket: bool | None, to_nodes: bool) -> Array:
+def _rotate(rho: Numbers | Foreign, ket: bool | None, to_nodes: bool) -> Array:
     array, is_ket = state("rho", rho, ket)
     matrix = hermite_dvr(array.shape[-1])[1]
     v = jnp.asarray(matrix if to_nodes else matrix.T, jnp.finfo(array.dtype).dtype).astype(array.dtype)

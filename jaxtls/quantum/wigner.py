@@ -14,6 +14,7 @@ from .._types import Numbers
 from ..numerics.products import HIGHEST
 from ._arrays import as_complex, state
 from .dvr import hermite_dvr
+from .foreign import Foreign
 from .hermite import hermite_functions
 
 
@@ -38,7 +39,9 @@ def _quadrature(n_levels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def wigner(
-    rho: Shaped[Array, "*batch n n"] | Numbers, xs: Shaped[Array, " x"] | Numbers, ps: Shaped[Array, " p"] | Numbers
+    rho: Shaped[Array, "*batch n n"] | Numbers | Foreign,
+    xs: Shaped[Array, " x"] | Numbers,
+    ps: Shaped[Array, " p"] | Numbers,
 ) -> Float[Array, "*batch x p"]:
     """Wigner function W(x, p) = (1/pi) ∫ dy <x-y|rho|x+y> exp(2ipy), with x = (a+a†)/sqrt(2), p = (a-a†)/(i sqrt(2)).
 

@@ -115,17 +115,95 @@ def test_one_number_behind_loss_and_shift():
 
 def test_photon_numbers_that_follow_q_make_one_drive():
     q = np.tile(np.array([1.0, 1.5, 2.0, 1.2]), 3) * 1e5
-    power = np.repeat([1.0, 100.0, 1e4], 4)
+    power, t = np.repeat([1.0, 100.0, 1e4], 4), np.tile([0.1, 0.2, 0.3, 0.4], 3)
     for exponent in (0.0, 1.0, 2.0):
-        assert drives_of(power * (q / 1e5) ** exponent, q).tolist() == np.repeat([0, 1, 2], 4).tolist()
+        assert drives_of(power * (q / 1e5) ** exponent, q, t).tolist() == np.repeat([0, 1, 2], 4).tolist()
     assert levels_of(np.array([0.1, 0.2, 0.101])).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("step", [2.0, 1.0, 0.5, 0.1])  # dB
+def test_fine_sweeps_are_many_drives(step):
+    """Also deep in saturation, where Q^2 follows n as it does at one drive."""
+    n = 10 ** np.arange(2, 2 + 60 * step / 10, step / 10)
+    for q in (np.sqrt(n) * 1e5, np.full(len(n), 1e5)):
+        assert drives_of(n, q, np.full(len(n), 0.01)).max() >= 1
+    # a fine sweep of temperature at one drive is one drive and many temperatures
+    t, q = np.linspace(0.1, 0.8, 200), np.linspace(1e5, 2e5, 200)
+    assert drives_of(7e-9 * q**2, q, t).max() == 0 and levels_of(t).max() > 10
+
+
+def test_a_sweep_in_steps_of_one_decibel_is_a_sweep():
+    n = np.geomspace(0.1, 1e5, 61)
+    q = np.asarray(jt.ResonatorLoss(**LAW, saturation="standard").quality_factor(0.01, n))
+    found = analyse(q, 0.02 * q, n=n)
+    assert found.verdict.word == "TLS" and found.form == "standard"
+    assert found.loss_tangent.value == pytest.approx(LAW["loss_tangent"], rel=1e-3)
+
+
+def test_what_is_held_is_checked_and_said():
+    q, sigma = sweep()
+    all_held = {"loss_tangent": 1e-6, "constant_loss": 1e-7, "critical_power": 1.0, "photon_exponent": 1.0}
+    for held, words in (
+        ({"critical_power": 0.0}, "above zero"),
+        ({"critical_temperature": 0.005}, "above the hottest row"),
+        (all_held, "free"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            analyse(q, sigma, held=held)
+    found = analyse(q, sigma, held={"temperature_exponent": 0.5}, saturation="standard")
+    assert "no part of the form standard: temperature_exponent" in " ".join(found.notes)
+    assert analyse(q, sigma, held={"loss_tangent": 0.0}).verdict.word == "cannot tell"
+    assert "nothing else loses energy" in analyse(q, sigma, held={"constant_loss": 0.0}).verdict.text
+
+
+def test_too_few_rows_for_a_saturating_form_say_so():
+    n = np.geomspace(0.1, 1e5, 4)
+    q = np.asarray(jt.ResonatorLoss(**LAW, saturation="standard").quality_factor(0.01, n))
+    found = analyse(q, 0.02 * q, n=n)
+    assert found.verdict.word == "cannot tell" and "too few" in found.verdict.text
+    assert "--hold photon_exponent" in " ".join(found.notes)
+    assert analyse(q, 0.02 * q, n=n, held={"photon_exponent": 0.8}).verdict.word == "TLS"
+
+
+def test_a_profile_that_ends_gives_an_error_where_the_linearised_model_has_none():
+    """A logarithm of n whose constant has run to zero: F and beta move together, but not for ever."""
+    n = np.geomspace(0.01, 1e6, 25)
+    truth = jt.ResonatorLoss(
+        frequency=F, loss_tangent=2e-6, critical_power=10.0, photon_exponent=0.1, saturation="logarithmic"
+    )
+    q = np.asarray(truth.quality_factor(0.01, n)) * np.exp(0.01 * np.random.default_rng(3).standard_normal(25))
+    tangent = analyse(q, 0.01 * q, n=n, saturation="logarithmic").loss_tangent
+    low, high = tangent.interval
+    assert low < tangent.value < high and 0 < tangent.stderr < 1e-6
+
+
+def test_loss_and_shift_of_two_gaps_are_told_apart():
+    """One F, but hot rows of the shift from another Tc: the joint fit says that it is not to be trusted."""
+    t, n = (g.ravel() for g in np.meshgrid([0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0], [1.0, 1e2, 1e4]))
+    cold = np.linspace(0.05, 2.0, 12)
+    law = {**LAW, "loss_tangent": 4e-5, "quasiparticle_amplitude": 0.3, "saturation": "standard"}
+    q = np.asarray(jt.ResonatorLoss(**law, critical_temperature=9.0).quality_factor(t, n))
+    moved = np.asarray(jt.ResonatorLoss(**law, critical_temperature=7.0).frequency_shift(cold))
+    found = jt.analyse_resonator(
+        t, n, q, sigma=0.01 * q, frequency=F, shift=(cold, moved, np.full(12, 2e-7)), saturation="standard",
+        quasiparticles="dilute",
+    )  # fmt: skip
+    assert "one law of quasiparticles" in " ".join(found.notes)
+    for name in ("F tan delta, loss alone", "F tan delta, shift alone"):
+        assert found.derived[name].value == pytest.approx(4e-5, rel=0.01), name
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"frequency": 5.0}, "GHz"),
+        ({"frequency": 5000.0}, "MHz"),
+        ({"frequency": 5e18}, "at most"),
         ({"temperature": np.full(14, 60.0)}, "mK"),
+        ({"temperature": np.full(14, 1e-5)}, "T_mK"),
+        ({"quality_factor": np.full(14, 1e-6)}, "losses"),
+        ({"sigma": np.full(14, 1e9)}, "below Q itself"),
+        ({"sigma": np.full(14, 30.0)}, "scatter"),
         ({"sigma": np.full(14, 0.02)}, "relative errors"),
         ({"saturation": "crow"}, "`saturation`"),
         ({"held": {"Tc": 1.0}}, "`held`"),

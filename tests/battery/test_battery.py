@@ -63,6 +63,14 @@ def test_vmap_is_a_loop(name):
     np.testing.assert_allclose(found, want, rtol=1e-8, atol=1e-10)
 
 
+def test_ranks_are_said(name):
+    """No array meets one of another rank unsaid. Real times complex numbers is meant, so types may mix; that single
+    precision stays single is the matter of its own test.
+    """
+    with jax.numpy_rank_promotion("raise"):
+        jax.make_jaxpr(lambda factor: ROWS[name].compute(make(name, factor)))(1.0)
+
+
 def test_gradients_are_finite_and_the_slope(name):
     total = lambda factor: jnp.sum(ROWS[name].compute(make(name, factor)))
     grads = eqx.filter_grad(lambda model: jnp.sum(ROWS[name].compute(model)))(make(name))

@@ -52,6 +52,18 @@ def test_a_slow_call_drops_out_and_the_others_go_on(monkeypatch):
     assert [timing.repeats for timing in timings] == [5, 1, 1] and results == [0.1, 2.0, 8.0]
 
 
+def test_watching_a_short_call_is_not_its_time(monkeypatch):
+    """The allocator is made to keep nothing meanwhile; a long call is left alone, and its watched run counts."""
+    settings = []
+    monkeypatch.setattr(harness, "run_watched", lambda call, short: settings.append(short) or (1e6, call(), 1.0))
+    [timing], _ = harness.measure_together([lambda: jnp.zeros(())], repeats=2)
+    assert timing.warm < 1.0 and timing.repeats == 2 and timing.peak_mib == 1.0
+    monkeypatch.setattr(harness, "LONG", 0.0)
+    [timing], _ = harness.measure_together([lambda: jnp.zeros(())], repeats=2)
+    assert timing.warm == 1e6 and timing.repeats == 1
+    assert settings == [True, False]
+
+
 def test_memory_that_a_call_adds():
     held = np.ones(2**23)  # memory of before does not count
 

@@ -237,8 +237,10 @@ def test_all_bad_rows_are_named_at_once(tmp_path):
         ({"sigma": 0.02}, "relative errors"),
         ({"--hold": "Tc=9"}, "critical_temperature"),
         ({"--column": "T_K=kelvin"}, "no column 'kelvin'"),
+        ({"--tc": "0.005"}, "`--hold critical_temperature` must lie above the hottest row"),
+        ({"--hold": "critical_power=0"}, "`--hold critical_power` must be finite and above zero"),
     ],
-    ids=["GHz", "mK", "relative", "held", "column"],
+    ids=["GHz", "mK", "relative", "held", "column", "tc", "zero"],
 )
 def test_slips_name_their_remedy(changes, words, tmp_path, capsys):
     text = PLAIN.replace("0.01,", changes.get("T", "0.01") + ",")
@@ -283,3 +285,55 @@ def test_a_shift_alone_meets_nothing_of_ours(tmp_path):
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
     assert report["values"] == {"loss_tangent": pytest.approx(3e-5, rel=1e-3)}
     assert report["input"]["rows"] == 12 and report["held"]["shift_offset"] == 0 and report["verdict"] == "TLS"
+
+
+def test_a_shift_in_hertz_tells_its_frequency(tmp_path):
+    T = np.geomspace(0.05, 1.0, 12)
+    moved = np.asarray(ResonatorLoss(frequency=FREQUENCY, loss_tangent=3e-5).frequency_shift(T))
+    rows = [f"{1e3 * t:.6g},{FREQUENCY * (1 + y):.10g},50" for t, y in zip(T, moved)]
+    (tmp_path / "s.csv").write_text("T_mK,f_r_Hz,sigma_f_r_Hz\n" + "\n".join(rows))
+    call = ["fit", "--shift", str(tmp_path / "s.csv"), "--model", "resonator", "--quiet", "--out", str(tmp_path / "o")]
+    assert main(call) == 0
+    report = json.loads((tmp_path / "o/report.json").read_text(encoding="utf-8"))
+    assert report["held"]["frequency_Hz"] == pytest.approx(FREQUENCY, rel=1e-3)
+    assert report["values"]["loss_tangent"] == pytest.approx(3e-5, rel=1e-2)
+
+
+def test_header_in_the_last_comment(tmp_path):
+    """As numpy.savetxt writes it."""
+    head, *rows = PLAIN.split()
+    plain = read_text(tmp_path, PLAIN)
+    for separator in (",", " ", "\t"):
+        text = "# cooldown 7\n# " + "\n".join([head, *rows]).replace(",", separator)
+        assert np.array_equal(read_text(tmp_path, text)["Q_internal"], plain["Q_internal"])
+
+
+def test_conditions_that_a_file_does_not_tell(tmp_path):
+    head, *rows = PLAIN.split()
+    cold = "\n".join(row.partition(",")[2] for row in (head, *rows))
+    assert set(read_text(tmp_path, cold, temperature=0.02)["T_K"]) == {0.02}
+    with pytest.raises(InputError, match="--temperature"):
+        read_text(tmp_path, cold)
+    with pytest.raises(InputError, match="power_dBm"):
+        read_text(tmp_path, PLAIN.replace("\n0.01,", "\n0.01,-"))
+    with pytest.raises(InputError, match="watts"):
+        watts = [f"0.01,{float(row.split(',')[1]) * 1e-17},{row.split(',', 2)[2]}" for row in rows]
+        text = "\n".join([head.replace("mean_photon_number", "power_dBm"), *watts])
+        read_text(tmp_path, text, coupling_quality=1e5, frequency=5e9)
+
+
+def test_several_resonators_without_a_group_are_refused(tmp_path, capsys):
+    head, *rows = PLAIN.split()
+    lines = [f"{head},f_r_Hz,chip"] + [f"{row},{f_r},{f_r}" for f_r in (5.0e9, 5.1e9) for row in rows]
+    (tmp_path / "q.csv").write_text("\n".join(lines))
+    call = ["fit", str(tmp_path / "q.csv"), "--model", "resonator", "--quiet", "--out", str(tmp_path / "o")]
+    assert main(call) == 2 and "--group" in capsys.readouterr().err
+    assert main([*call, "--group", "chip", "--shift", str(tmp_path / "q.csv")]) == 2
+    assert "--shift" in capsys.readouterr().err
+    # one of them with too few rows is named, not dropped in silence
+    (tmp_path / "q.csv").write_text("\n".join(lines[: 3 + len(rows)]))
+    assert main([*call, "--group", "chip"]) == 0
+    assert "was left out" in capsys.readouterr().out
+    report = json.loads((tmp_path / "o/report.json").read_text(encoding="utf-8"))
+    assert list(report["left_out"]) == ["5100000000.0"]
+    assert report["resonators"]["5000000000.0"]["input"]["rows"] == len(rows)

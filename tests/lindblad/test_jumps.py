@@ -142,8 +142,10 @@ def test_forms_of_times_operators_and_numbers():
     assert one.sem.shape == (1, 1) and np.all(np.isinf(one.sem)) and int(one.steps[0]) >= 16
     later = jt.trajectories(SX, [], UP, [0.5, 0.8], 2, KEY, {"up": scipy.sparse.csr_array(EXCITED)}, t0=0.0)
     assert_allclose(later.mean[0].real, np.cos(np.array([0.5, 0.8])) ** 2, atol=1e-6)
-    now = jt.trajectories(SX, [scipy.sparse.csr_array(SM)], UP, [0.3], 2, KEY, [EXCITED])
-    assert_allclose(now.mean, [[1.0]], atol=1e-12)
+    now = jt.trajectories(SX, scipy.sparse.csr_array(SM), UP, [0.3, 0.4], 2, KEY, [EXCITED], t0=0.3)
+    assert_allclose(now.mean[:, 0], [1.0], atol=1e-12)
+    with pytest.raises(ValueError, match=r"`tsave` .*t0=0\.0"):
+        jt.trajectories(SX, SM, UP, 0.3, 2, KEY)
     ts = np.linspace(0.0, 3.0, 5)
     moving = [jt.modulated(lambda t: jnp.cos(2 * t), SX), lambda t: t * np.eye(2), np.eye(2)]
     found = jt.trajectories(0 * SX, [], np.ones(2), ts, 2, KEY, moving)

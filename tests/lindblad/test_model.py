@@ -195,7 +195,7 @@ def test_operators_of_other_libraries():
         (lambda: jt.Lindbladian(SM, []), "hamiltonian"),
         (lambda: jt.Lindbladian(np.full((2, 2), np.nan), []), "hamiltonian"),
         (lambda: jt.Lindbladian(lambda t: jnp.zeros(3), []), "hamiltonian"),
-        (lambda: jt.Lindbladian(SZ, SM), "jump_ops"),
+        (lambda: jt.Lindbladian(SZ, 3.0), "jump_ops"),
         (lambda: jt.Lindbladian(SZ, [SM, np.eye(3)]), r"jump_ops\[1\]"),
         (lambda: jt.Lindbladian(SZ, [lambda t: jnp.eye(3)]), r"jump_ops\[0\]"),
         (lambda: jt.Lindbladian(SZ, [SM], rates=[1.0, 2.0]), "rates"),

@@ -1,5 +1,7 @@
 """The absorption refrigerator: one quantum current, and the noise of its heat."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -72,3 +74,35 @@ def test_wrong_input_is_refused_by_name():
             jt.ThermalNetwork(W, BETA, GAMMA, three_body=bad)
     with pytest.raises(ValueError, match="three_body"):
         jt.ThermalNetwork(W, BETA, GAMMA, thermalizer="global", three_body={(0, 1, 2): 0.1})
+
+
+def test_energies_of_a_state_in_motion_beside_hops_and_noise():
+    """Energy, heat and work of a triple with two-body couplings inside and outside of it: Tr(H L rho) in NumPy."""
+    w, betas, rates = np.array([1.0, 3.1, 2.0, 1.2]), np.array([1.0, 1.1, 0.2, 0.7]), np.array([0.3, 0.2, 0.4, 0.1])
+    noise = np.zeros((4, 4))
+    noise[0, 1], noise[0, 2], noise[1, 2], noise[2, 3], noise[1, 3] = 0.2, 0.15, 0.1, 0.3, 0.25
+    hops = np.zeros((4, 4))
+    hops[0, 3], hops[1, 2] = 0.4, -0.3
+    noise, hops = noise + noise.T, hops + hops.T
+    net = jt.ThermalNetwork(w, betas, rates, incoherent=noise, coherent=hops, three_body={(0, 1, 2): 0.5})
+    lower, one = np.array([[0.0, 1.0], [0.0, 0.0]]), np.eye(2)
+    at = lambda k, x: functools.reduce(np.kron, [x if i == k else one for i in range(4)])
+    a = [at(k, lower) for k in range(4)]
+    h = sum(w[k] * a[k].T @ a[k] for k in range(4)) + 0.5 * (a[0] @ a[1].T @ a[2] + (a[0] @ a[1].T @ a[2]).T)
+    h = h + sum(hops[i, k] * (a[i].T @ a[k] + a[k].T @ a[i]) for i in range(4) for k in range(i))
+    lost = lambda rho, op: op @ rho @ op.T - (op.T @ op @ rho + rho @ op.T @ op) / 2
+    state = jt.evolve(
+        net, net.product_state([0.9, 0.2, 0.7, 0.4]), jnp.array([0.0, 1.3]), save_states=True, rtol=1e-9, atol=1e-11
+    ).states
+    state = jax.tree.map(lambda x: x[-1], state)
+    rho = np.asarray(net.density_matrix(state))
+    gains = rates * np.exp(-betas * w)
+    heat = [np.trace(h @ (rates[k] * lost(rho, a[k]) + gains[k] * lost(rho, a[k].T))).real for k in range(4)]
+    both = [(i, k) for i in range(4) for k in range(i)]
+    work = sum(noise[i, k] * np.trace(h @ (lost(rho, a[i].T @ a[k]) + lost(rho, a[k].T @ a[i]))).real for i, k in both)
+    np.testing.assert_allclose(np.trace(rho).real, 1.0, atol=1e-9)
+    np.testing.assert_allclose(net.energy(state), np.trace(h @ rho).real, atol=1e-12)
+    np.testing.assert_allclose(net.heat_currents(state), heat, atol=1e-12)
+    np.testing.assert_allclose(net.work_power(state), work, atol=1e-12)
+    excited = np.stack([np.diag(a[k].T @ a[k]) for k in range(4)])
+    np.testing.assert_allclose(net.correlations(state), (excited * np.diag(rho).real) @ excited.T, atol=1e-12)

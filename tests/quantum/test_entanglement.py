@@ -177,7 +177,7 @@ def test_bad_input_is_named():
     with pytest.raises(ValueError, match=r"`rho` must have shape .*4, 4.*negativity"):
         jq.concurrence(np.eye(3))
     with pytest.raises(ValueError, match="`rho`"):
-        jq.concurrence(np.ones(4))
+        jq.concurrence(np.ones((3, 4)))
     with pytest.raises(ValueError, match="`dims`"):
         jq.negativity(np.eye(4) / 4, (2, 3))
     with pytest.raises(ValueError, match="`dims` must list at least two"):

@@ -182,8 +182,8 @@ def test_bad_input_is_named():
     for keep in [(2,), (0, 0), (-1,)]:
         with pytest.raises(ValueError, match="`keep`"):
             jq.partial_trace(np.eye(4), (2, 2), keep)
-    with pytest.raises(ValueError, match="to_density_matrix"):
-        jq.purity(np.ones(3))
+    with pytest.raises(ValueError, match="`rho` must be a ket"):
+        jq.purity(np.ones((2, 3)))
     with pytest.raises(ValueError, match="`sigma`"):
         jq.fidelity(np.eye(2), np.eye(3))
     with pytest.raises(ValueError, match="`rho`"):

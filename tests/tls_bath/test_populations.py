@@ -1,5 +1,8 @@
 """Solomon equations against dense exponentials, conservation laws and the full master equation."""
 
+import dataclasses
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -69,6 +72,45 @@ def test_gradients():
     close(reverse, jax.jit(jax.jacfwd(f))(x), atol=1e-10)
     once = jax.jit(f)
     close(reverse, [(once(x + e) - once(x - e)) / 2e-6 for e in 1e-6 * np.eye(12)], atol=2e-7, rtol=1e-6)
+
+
+def arrays_of(jaxpr):
+    """Sizes of everything that a program computes, loops and branches included."""
+    for equation in jaxpr.eqns:
+        yield from (math.prod(v.aval.shape) for v in equation.outvars)
+        for value in equation.params.values():
+            for inner in value if isinstance(value, list | tuple) else [value]:
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    yield from arrays_of(inner)
+
+
+@pytest.mark.parametrize("call", [lambda b, ts: b.populations(0.2, ts), lambda b, ts: jnp.abs(b.amplitude(0.2, ts))])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_no_array_grows_with_tls_and_nodes(call, compiled):
+    """Values and gradients of many TLSs: beside the TLSs themselves a chunk at 64 nodes is the largest."""
+    n, ts = 50_001, np.geomspace(1e-3, 30.0, 40)
+    rest = np.linspace(-5, 5, n), np.full(n, 0.3)
+    value = lambda g: jnp.sum(call(jt.TLSBath(rest[0], g, rest[1]), ts))
+    slope = jax.value_and_grad(value)
+    traced = jax.make_jaxpr(jax.jit(slope) if compiled else slope)(np.full(n, 1e-3))
+    assert n <= max(arrays_of(traced.jaxpr)) <= 4096 * 64
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_known_and_of_unknown_times(compiled):
+    """Nodes that are counted before the run, and those that are not, in one level of blocks and in two."""
+    b = jt.TLSBath([5.0, 5.4], [0.1, 0.2], [1e-3, 0.3], 0.2)
+    ts = jnp.array([1e-2, 3.0, 200.0])
+
+    def f(g, ts):
+        return jnp.sum(dataclasses.replace(b, couplings=g).populations(5.0, ts))
+
+    known, unknown = (jax.jit(lambda g: f(g, ts)), jax.jit(f)) if compiled else (lambda g: f(g, ts), f)
+    g = jnp.array([0.1, 0.2])
+    close(jax.grad(known)(g), jax.grad(unknown)(g, ts), rtol=1e-11)
+    e = jnp.array([1e-6, 0.0])
+    close(jax.grad(known)(g)[0], (known(g + e) - known(g - e)) / 2e-6, rtol=1e-6)
 
 
 def test_derivative_by_time_at_the_start():

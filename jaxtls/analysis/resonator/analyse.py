@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 
+import jax.numpy as jnp
 from jaxtyping import ArrayLike
 
 from ..._checks import require, size
+from ...fitting import FitResult
 from ...models.resonator import FORMS
 from .choice import Choice, choose
 from .errors import scaled
 from .measured import Measured, collect
 from .notes import notes_of
 from .profile import Profile, profile
-from .quantities import derived_of, table_of
+from .quantities import alone, derived_of, table_of
 from .result import ResonatorAnalysis
 from .search import NAMES, Optimum, Searcher
 from .starts import sees_gap
 from .verdict import Verdict, judge
+
+ABOVE_ZERO = ("critical_power", "photon_exponent", "critical_temperature")
+TOO_SMALL = 300.0  # how many error bars the best form may miss the data by
 
 
 def analyse_resonator(
@@ -82,7 +88,7 @@ def analyse_resonator(
     require(saturation in allowed, "saturation", f"be one of {', '.join(map(repr, allowed))}", repr(saturation))
     if quasiparticles == "auto":
         quasiparticles = "mattis-bardeen" if measured.hottest > 1.0 else "dilute"
-    gap = bool({"critical_temperature", "quasiparticle_amplitude"} & set(fixed)) or sees_gap(measured)
+    gap = _wants_gap(measured, fixed)
     _check_rows(measured)
     searcher = Searcher(measured, quasiparticles)
     searcher.sigma = measured.errors(0.1, 1e-6)
@@ -93,14 +99,20 @@ def analyse_resonator(
     fit, scale = scaled(
         searcher, choice.chosen, choice.free[choice.chosen], best, size("bootstrap", bootstrap, 0), tell
     )
+    _check_bars(measured, choice)
     tangent = float(fit.model.loss_tangent)
     require(
         tangent <= 1.0, "quality_factor", "give F tan delta below 1", f"{tangent:.3g}",
         "A frequency in other units than Hz, or temperatures in mK, would do this.",
     )  # fmt: skip
+    fit = _bounded(fit, profiles, choice.excess(choice.chosen) if scale > 1 else 1.0)
     derived = derived_of(searcher, choice, fit, scale, profiles)
+    apart = math.inf
+    if len(measured.quality) and len(measured.shift):
+        each, apart = alone(searcher, choice, fixed)
+        derived |= each
     verdict = _verdict(searcher, choice, best, profiles)
-    notes = notes_of(measured, searcher, choice, scale, derived, verdict.word, bootstrap)
+    notes = notes_of(measured, searcher, choice, scale, derived, apart, fixed, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(
         measured, choice.chosen, choice.has_gap, fit, scale, fixed, derived, table, verdict, profiles, notes
@@ -110,9 +122,46 @@ def analyse_resonator(
 def _held(held: Mapping[str, float]) -> dict[str, float]:
     for name, value in held.items():
         require(name in NAMES, "held", f"name one of {', '.join(NAMES)}", repr(name))
-        good = math.isfinite(value) and (value >= 0 or name in ("temperature_exponent", "shift_offset"))
-        require(good, f"held[{name!r}]", "be finite and not negative", value)
+        signed, above = name in ("temperature_exponent", "shift_offset"), name in ABOVE_ZERO
+        good = math.isfinite(value) and (signed or value > 0 or (value == 0 and not above))
+        require(good, f"held[{name!r}]", "be finite and " + ("above zero" if above else "not negative"), value)
     return {name: float(value) for name, value in held.items()}
+
+
+def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
+    """Whether a term of quasiparticles is tried: where a row asks for it, or the caller does."""
+    tc, amplitude = fixed.get("critical_temperature"), fixed.get("quasiparticle_amplitude")
+    if amplitude == 0:
+        return False
+    remedy = "The superconductor is normal there: leave out those rows."
+    require(
+        tc is None or tc > m.hottest, "held['critical_temperature']", f"lie above the hottest row, {m.hottest:g} K", tc,
+        remedy,
+    )  # fmt: skip
+    return tc is not None or amplitude is not None or sees_gap(m)
+
+
+def _bounded(fit: FitResult, profiles: dict[str, Profile], unit: float) -> FitResult:
+    """Errors of half the 68 % interval where the linearised model knows none, but the profile likelihood does."""
+    errors = dict(fit.stderr)
+    for name, found in profiles.items():
+        ends = found.crossing(unit, False), found.crossing(unit, True)
+        if not math.isfinite(float(errors[name])) and None not in ends:
+            low, high = (end for end in ends if end is not None)
+            errors[name] = jnp.asarray((high - low) / 2)
+    return dataclasses.replace(fit, stderr=errors)
+
+
+def _check_bars(m: Measured, choice: Choice) -> None:
+    """Error bars of which the best of all forms misses hundreds are of another kind."""
+    if not m.known:
+        return
+    least = min(choice.excess(name) for name in choice.forms if name != "no TLS")
+    remedy = "Are they relative, of a mean, or in another unit? Without them the scatter gives the errors."
+    require(
+        least < TOO_SMALL**2, "sigma", "be as large as what the data scatter by", f"{math.sqrt(least):.2g} times less",
+        remedy,
+    )  # fmt: skip
 
 
 def _check_rows(m: Measured) -> None:
@@ -159,4 +208,4 @@ def _verdict(searcher: Searcher, choice: Choice, best: Optimum, profiles: dict[s
         coldest = int(min(range(len(m.quality)), key=lambda i: (m.temperature[i], m.photons[i])))
         share = searcher.tls_share(choice.chosen, best, coldest) / max(tangent, 1e-300) * limit
     explained = 1 - best.chi2 / without if without > 0 else 0.0
-    return judge((without - best.chi2) / unit, unit, explained, tangent, limit, share)
+    return judge((without - best.chi2) / unit, unit, explained, tangent, limit, share, not choice.too_rich)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..._checks import require
 from .measured import Measured
 from .search import NAMES, Optimum, Searcher
 from .starts import as_start_of, forms_for, freed, starts
@@ -25,6 +26,7 @@ class Choice:
     aic: dict[str, float]
     chosen: str
     has_gap: bool
+    too_rich: list[str]
 
     @property
     def best(self) -> Optimum:
@@ -46,6 +48,9 @@ def choose(
     say: Callable[[str], None],
 ) -> Choice:
     """Fit all forms that the data can bear, without a gap term where it buys nothing, and choose by AIC."""
+    tried = [saturation] if saturation != "auto" else _names(searcher.measured, saturation, gap, held)[:-1]
+    idle = not any(freed(name, searcher.measured, gap, held) for name in tried)
+    require(not idle, "held", f"leave a parameter of the form {', '.join(tried)} free", ", ".join(held))
     if not searcher.measured.known:
         _estimate_errors(searcher, saturation, gap, held, n_starts, say)
     found = _fit_all(searcher, saturation, gap, held, n_starts, say)
@@ -80,10 +85,11 @@ def _fit_all(
     dof = {name: max(len(m.data) - len(free[name]), 1) for name in names}
     excess = max(1.0, min(forms[name].chi2 / dof[name] for name in real))
     aic = {name: forms[name].chi2 / excess + 2 * len(free[name]) for name in names}
-    least = min(aic[name] for name in real)
-    usual = [name for name in USUAL if name in real and aic[name] - least < AS_GOOD]
+    least = min(aic[name] for name in real if free[name])
+    usual = [name for name in USUAL if name in real and aic[name] - least < AS_GOOD and free[name]]
     chosen = usual[0] if saturation == "auto" else saturation
-    return Choice(forms, free, aic, chosen, gap)
+    too_rich = [name for name in forms_for(m) if name not in names]
+    return Choice(forms, free, aic, chosen, gap, too_rich)
 
 
 def fit_form(
@@ -115,10 +121,8 @@ def fit_form(
         for column, value in fixed.items():
             seed[column] = value
         begin = np.concatenate([begin, seed[None]])
-    if not free and form == "no TLS":
-        return searcher.as_held(form, begin[0])
     if not free:
-        raise ValueError(f"All parameters of the form {form!r} are held; leave one free, so that there is a fit.")
+        return searcher.as_held(form, begin[0])
     found = searcher.run(form, free, begin)
     return _lowest(found)
 

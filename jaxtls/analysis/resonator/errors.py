@@ -32,8 +32,8 @@ def widened(fit: FitResult, factor: float) -> FitResult:
     """The same fit with all errors times a factor."""
     return dataclasses.replace(
         fit,
-        stderr={name: factor * error for name, error in fit.stderr.items()},
-        covariance=factor**2 * fit.covariance,
+        stderr={name: jnp.asarray(factor * np.asarray(error)) for name, error in fit.stderr.items()},
+        covariance=jnp.asarray(factor**2 * np.asarray(fit.covariance)),
         identifiability=dataclasses.replace(fit.identifiability, errors=factor * fit.identifiability.errors),
     )
 

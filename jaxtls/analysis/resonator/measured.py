@@ -9,7 +9,8 @@ from jaxtyping import ArrayLike
 
 from ..._checks import require
 
-LOWEST_FREQUENCY, HIGHEST_TEMPERATURE = 1e6, 50.0
+LOWEST_FREQUENCY, HIGHEST_FREQUENCY = 1e6, 1e12
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 2e-4, 50.0
 LEAST_ERROR = 1e-5  # of Q: no resonator's internal quality factor is known better
 
 
@@ -48,22 +49,29 @@ class Measured:
         )
 
     @property
+    def coldest(self) -> float:
+        """The lowest temperature of any row [K]."""
+        return float(min(np.min(self.temperature, initial=np.inf), np.min(self.cold, initial=np.inf)))
+
+    @property
     def hottest(self) -> float:
         """The highest temperature of any row [K]."""
         return float(max(np.max(self.temperature, initial=0.0), np.max(self.cold, initial=0.0)))
+
+    def without_loss(self) -> Measured:
+        """The rows of the shift alone."""
+        none = np.zeros(0)
+        return dataclasses.replace(self, temperature=none, photons=none, quality=none, sigma=None)
+
+    def drives(self) -> np.ndarray:
+        """Which drive each row of loss belongs to, (R,)."""
+        return drives_of(self.photons, self.quality, self.temperature)
 
     def errors(self, loss_scatter: float, shift_scatter: float) -> np.ndarray:
         """Error bars of `data`: those given, else the scatter."""
         loss = np.full(len(self.quality), loss_scatter) if self.sigma is None else self.sigma / self.quality
         shift = np.full(len(self.shift), shift_scatter) if self.shift_sigma is None else self.shift_sigma
         return np.concatenate([loss, shift])
-
-    def only(self, *, loss: bool) -> Measured:
-        """The loss rows alone, or the shift rows alone."""
-        none = np.zeros(0)
-        if loss:
-            return dataclasses.replace(self, cold=none, shift=none, shift_sigma=None)
-        return dataclasses.replace(self, temperature=none, photons=none, quality=none, sigma=None)
 
 
 def collect(
@@ -75,13 +83,7 @@ def collect(
     shift: tuple[ArrayLike, ArrayLike, ArrayLike | None] | None,
 ) -> Measured:
     """The arguments of `analyse_resonator` as arrays, refused where they cannot be what they are called."""
-    require(
-        bool(np.isfinite(frequency) and frequency >= LOWEST_FREQUENCY),
-        "frequency",
-        "be in Hz, at least 1e6",
-        frequency,
-        "Was it meant in GHz? Multiply by 1e9.",
-    )
+    _check_frequency(frequency)
     none = np.zeros(0)
     loss = [none, none, none] if quality_factor is None else [_column("quality_factor", quality_factor)]
     if quality_factor is not None:
@@ -95,24 +97,41 @@ def collect(
         shift_bars = None if shift[2] is None else _column("shift[2]", shift[2], len(moved[0]))
     require(len(loss[2]) + len(moved[0]) > 0, "quality_factor", "hold data, or a shift be given", "neither")
     found = Measured(float(frequency), loss[0], loss[1], loss[2], bars, moved[0], moved[1], shift_bars)
-    require(
-        found.hottest <= HIGHEST_TEMPERATURE,
-        "temperature",
-        f"be in K, at most {HIGHEST_TEMPERATURE:g}",
-        f"{found.hottest:g}",
-        "Was it meant in mK? Divide by 1000 (--column T_mK=... on the command line).",
-    )
     _check_sizes(found)
     return found
 
 
+def _check_frequency(frequency: float) -> None:
+    unit, factor = ("GHz", "1e9") if not frequency >= 1e3 else ("MHz", "1e6")
+    require(
+        bool(np.isfinite(frequency) and frequency >= LOWEST_FREQUENCY),
+        "frequency",
+        f"be in Hz, at least {LOWEST_FREQUENCY:g}",
+        frequency,
+        f"Was it meant in {unit}? Multiply by {factor}.",
+    )
+    remedy = "Is it in another unit than its column says?"
+    require(frequency <= HIGHEST_FREQUENCY, "frequency", f"be at most {HIGHEST_FREQUENCY:g} Hz", frequency, remedy)
+
+
 def _check_sizes(m: Measured) -> None:
+    cold, hot = f"{m.coldest:g}", f"{m.hottest:g}"
+    remedy = "Was it meant in mK? Divide by 1000 (--column T_mK=... on the command line)."
+    require(m.hottest <= HIGHEST_TEMPERATURE, "temperature", f"be in K, at most {HIGHEST_TEMPERATURE:g}", hot, remedy)
+    remedy = "Was a column T_mK in K (--column T_K=... on the command line)?"
+    require(m.coldest >= LOWEST_TEMPERATURE, "temperature", f"be {LOWEST_TEMPERATURE:g} K or more", cold, remedy)
+    if len(m.quality):
+        middle = float(np.median(m.quality))
+        remedy = "Are they losses 1/Q? Take the inverse (--column inverse_Q_internal=... on the command line)."
+        require(middle > 1, "quality_factor", "be above 1", f"{middle:.3g}", remedy)
     if m.sigma is not None:
         share = float(np.median(m.sigma / m.quality))
         remedy = "Are they relative errors? Multiply them by Q. Are they far too small? Leave the column out."
         require(
             share >= LEAST_ERROR, "sigma", f"be errors of Q, above {LEAST_ERROR:g} of it", f"{share:.2g} of Q", remedy
         )
+        remedy = "Are they errors of 1/Q, or per cent? Multiply them by Q^2, or by Q/100."
+        require(share < 1, "sigma", "be errors of Q, below Q itself", f"{share:.2g} of Q", remedy)
     if len(m.shift):
         largest = float(np.ptp(m.shift))
         remedy = "Is it in Hz or in parts per million? Divide by the frequency, or by 1e6; f_r_Hz is taken as it is."
@@ -134,25 +153,60 @@ def _column(name: str, values: ArrayLike | None, size: int | None = None, zero: 
 def levels_of(values: np.ndarray, ratio: float = 1.05) -> np.ndarray:
     """Which level each value belongs to: a new one begins where sorted neighbours differ by more than the ratio.
 
+    No level is wider than the ratio squared, so that a fine sweep is not taken for one value.
+
     Example:
         >>> levels_of(np.array([0.1, 1.0, 0.101, 1.01])).tolist()
         [0, 1, 0, 1]
+        >>> levels_of(1.02 ** np.arange(12.0)).tolist()
+        [0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2]
     """
     order = np.argsort(values, kind="stable")
     logs = np.log(np.maximum(values[order], 1e-30))
-    level = np.concatenate([[0], np.cumsum(np.diff(logs) > np.log(ratio))]) if len(values) else np.zeros(0, int)
+    level, begin = np.zeros(len(values), int), 0
+    for i in range(1, len(values)):
+        is_new = logs[i] - logs[i - 1] > np.log(ratio) or logs[i] - logs[begin] > 2 * np.log(ratio)
+        begin = i if is_new else begin
+        level[i] = level[i - 1] + is_new
     found = np.empty(len(values), int)
     found[order] = level
     return found
 
 
-def drives_of(photons: np.ndarray, quality: np.ndarray) -> np.ndarray:
+def drives_of(photons: np.ndarray, quality: np.ndarray, temperature: np.ndarray) -> np.ndarray:
     """Which drive each row belongs to: at one drive the photon number follows Q, Q^2 or neither.
 
+    Rows of one temperature whose photon numbers differ are of different drives, whatever Q did meanwhile: saturation
+    alone makes Q^2 follow n. Steps of a fine sweep are told apart by a smaller ratio.
+
     Example:
-        >>> q = np.array([1.0, 1.4, 1.0, 1.4])
-        >>> drives_of(q**2 * np.array([1.0, 1.0, 100.0, 100.0]), q).tolist()
+        >>> q, t = np.array([1.0, 1.4, 1.0, 1.4]), np.array([0.1, 0.3, 0.1, 0.3])
+        >>> drives_of(q**2 * np.array([1.0, 1.0, 100.0, 100.0]), q, t).tolist()
         [0, 0, 1, 1]
     """
-    tries = [levels_of(photons / quality**power, 1.5) for power in (0.0, 1.0, 2.0)]
-    return min(tries, key=lambda levels: levels.max(initial=0))
+    level = levels_of(temperature)
+    for ratio in (1.5, 1.2, 1.1, 1.05, 1.02):
+        tries = [_chained(photons / quality**power, ratio) for power in (0.0, 1.0, 2.0)]
+        good = [drive for drive in tries if not _mixes(drive, level, photons)]
+        if good:
+            return min(good, key=lambda drive: drive.max(initial=0))
+    return np.unique(photons, return_inverse=True)[1]
+
+
+def _chained(values: np.ndarray, ratio: float) -> np.ndarray:
+    """Levels parted by gaps alone."""
+    order = np.argsort(values, kind="stable")
+    steps = np.diff(np.log(np.maximum(values[order], 1e-30))) > np.log(ratio)
+    found = np.empty(len(values), int)
+    found[order] = np.concatenate([[0], np.cumsum(steps)]) if len(values) else 0
+    return found
+
+
+def _mixes(drive: np.ndarray, level: np.ndarray, photons: np.ndarray) -> bool:
+    """Whether rows of one drive and one temperature differ in photon number by more than a bad reading does."""
+    pairs = level * (drive.max(initial=0) + 1) + drive
+    logs = np.log(np.maximum(photons, 1e-30))
+    least, most = np.full(pairs.max(initial=-1) + 1, np.inf), np.full(pairs.max(initial=-1) + 1, -np.inf)
+    np.minimum.at(least, pairs, logs)
+    np.maximum.at(most, pairs, logs)
+    return bool(np.any(most - least > np.log(2.25)))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
+from ...models._constants import BOLTZMANN, PLANCK
 from ..quantity import Quantity
 from .choice import AS_GOOD, Choice
-from .measured import Measured, drives_of, levels_of
+from .measured import Measured, levels_of
 from .search import Searcher
+from .starts import used_by
+
+APART = 25.0  # fall of chi2 by a Tc, A and F of their own for loss and shift, in units of the scaled error
+WARM = 4.2  # K: no resonator of TLSs is cold there
+HALF_QUANTUM = PLANCK / (2 * BOLTZMANN)
 
 
 def notes_of(
@@ -18,6 +25,8 @@ def notes_of(
     choice: Choice,
     scale: float,
     derived: dict[str, Quantity],
+    apart: float,
+    held: Mapping[str, float],
     word: str,
     draws: int,
 ) -> list[str]:
@@ -31,9 +40,22 @@ def notes_of(
             f"chi²/dof = {scale**2:.3g}: the form misses the data by more than their error bars; all errors above are "
             f"widened by {scale:.2g}."
         )
+    if choice.too_rich:
+        notes.append(
+            f"{len(measured.data)} rows are too few for the forms {', '.join(choice.too_rich)}: measure more, or hold "
+            'what is known (--hold photon_exponent=1, held={"photon_exponent": 1.0}).'
+        )
     notes += _of_forms(choice, word)
+    idle = [name for name in held if name not in used_by(choice.chosen, choice.has_gap)]
+    if idle:
+        notes.append(f"Held, but no part of the form {choice.chosen}: {', '.join(idle)}.")
+    if measured.coldest > WARM:
+        notes.append(
+            f"The coldest row is at {measured.coldest:g} K, where thermal TLSs lose "
+            f"{np.tanh(HALF_QUANTUM * measured.frequency / measured.coldest):.2g} of F tan delta: is it in mK?"
+        )
     if len(measured.quality):
-        if drives_of(measured.photons, measured.quality).max() == 0:
+        if measured.drives().max() == 0:
             notes.append(
                 "One drive power: the data cannot see saturation; F tan delta is what is left of it at that power."
             )
@@ -51,6 +73,12 @@ def notes_of(
                 f"Quasiparticles make at most {100 * share:.2g} % of the loss at {hottest:g} K: "
                 "the data cannot fix Tc and A apart."
             )
+    joint = choice.best.chi2
+    if choice.has_gap and joint - apart > APART * max(1.0, apart / max(len(measured.data) - 10, 1)):
+        notes.append(
+            f"With one Tc and A for both, chi² is {joint:.3g}; with their own it is {apart:.3g} together. "
+            "The hot rows do not follow one law of quasiparticles: leave them out, or trust F tan delta of each alone."
+        )
     return notes + _of_agreement(derived)
 
 
@@ -70,7 +98,7 @@ def _of_forms(choice: Choice, word: str) -> list[str]:
 
 def _of_memory(measured: Measured, searcher: Searcher, choice: Choice) -> list[str]:
     misfit = searcher.predict(choice.chosen, choice.best.values[None])[0][0] - searcher.data
-    misfit, drive = misfit[: len(measured.quality)], drives_of(measured.photons, measured.quality)
+    misfit, drive = misfit[: len(measured.quality)], measured.drives()
     swept = levels_of(measured.temperature).max() > 0
     group = drive if swept else levels_of(measured.temperature)
     order = np.lexsort((measured.temperature if swept else measured.photons, group))

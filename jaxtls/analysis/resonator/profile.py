@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from .search import BATCH, NAMES, Optimum, Searcher
+from .search import NAMES, Optimum, Searcher
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def profile(
     low, found = np.array([0.5, 1.0, 2.0, 3.0]), optimum
     for _ in range(4):
         wanted = np.concatenate([-low[::-1], low]) * step
-        starts = np.repeat(optimum.values[None], BATCH, axis=0)
+        starts = np.repeat(optimum.values[None], len(wanted), axis=0)
         starts[:, column] = best * np.exp(wanted)
         if rest:
             tries = searcher.run(form, rest, starts)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ...fitting import FitResult
 from ...models._constants import BOLTZMANN, ELECTRONVOLT
@@ -20,6 +20,7 @@ from .choice import Choice
 from .profile import Profile
 from .result import FormRow
 from .search import Searcher
+from .starts import starts
 
 
 def derived_of(
@@ -45,8 +46,6 @@ def derived_of(
         a = _parameter("quasiparticle_amplitude", fit, {}, 1.0, "")
         error = None if a.stderr is None else math.pi / 4 * a.stderr
         found["kinetic fraction"] = Quantity(math.pi / 4 * a.value, error, "", "kinetic inductance over all, pi A/4")
-    if len(m.quality) and len(m.shift):
-        found |= _alone(searcher, choice)
     return found
 
 
@@ -67,8 +66,8 @@ def _critical(
     """log10 of the photon number that lowers the TLS loss by sqrt(2), with the error of the linearised model."""
     levels = [cold, 1.0] if model.saturation == "crowley" and cold < 1.0 else [cold]
     meaning = "photon number n_c that lowers the TLS loss by sqrt(2)"
-    law = jnp.stack([model.critical_power, model.temperature_exponent, model.photon_exponent])
-    values, slopes = _half_power(model.saturation)(law, jnp.asarray(levels), model.frequency)
+    law = np.array([model.critical_power, model.temperature_exponent, model.photon_exponent], float)
+    values, slopes = _half_power(model.saturation)(law, np.array(levels), np.asarray(model.frequency))
     found = {}
     columns = {"critical_power": 0, "temperature_exponent": 1, "photon_exponent": 2}
     for level, value, slope in zip(levels, np.asarray(values), np.asarray(slopes)):
@@ -84,22 +83,22 @@ def _critical(
 
 
 @functools.cache
-def _half_power(form: str) -> Callable[[Array, Array, Array], tuple[Array, Array]]:
+def _half_power(form: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]]:
     """(law (3,), temperatures (L,), frequency) -> log10 n_c (L,) and its derivatives (L, 3)."""
 
     def one(law: Array, temperature: Array, frequency: Array) -> Array:
         seen = jnp.tanh(PLANCK / (2 * BOLTZMANN) * frequency / temperature)
         return jnp.log10(half_power_photons(form, temperature, seen, law[0], law[1], law[2]))
 
-    compiled: Callable[[Array, Array, Array], tuple[Array, Array]] = jax.jit(
+    compiled: Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]] = jax.jit(
         jax.vmap(jax.value_and_grad(one), (None, 0, None))
     )
     return compiled
 
 
-def _alone(searcher: Searcher, choice: Choice) -> dict[str, Quantity]:
-    """F tan delta from the loss alone and from the shift alone, each with its own Tc, A and offset."""
-    n_loss, found = len(searcher.measured.quality), {}
+def alone(searcher: Searcher, choice: Choice, held: dict[str, float]) -> tuple[dict[str, Quantity], float]:
+    """F tan delta from the loss alone and from the shift alone, each with its own Tc, A and offset; chi2 of both."""
+    n_loss, found, apart = len(searcher.measured.quality), dict[str, Quantity](), 0.0
     free = choice.free[choice.chosen]
     gap = tuple(name for name in free if name in ("critical_temperature", "quasiparticle_amplitude"))
     kinds = {
@@ -107,18 +106,22 @@ def _alone(searcher: Searcher, choice: Choice) -> dict[str, Quantity]:
         "F tan delta, shift alone": (("loss_tangent", *gap, "shift_offset"), False, "no saturation enters it"),
     }
     if "loss_tangent" not in free:
-        return {}
+        return {}, math.inf
     for label, (names, is_loss, meaning) in kinds.items():
         bars = searcher.sigma.copy()
         bars[n_loss:] = np.inf if is_loss else bars[n_loss:]
         bars[:n_loss] = bars[:n_loss] if is_loss else np.inf
-        starts = np.repeat(choice.best.values[None], 4, axis=0)
-        starts[:, 0] *= (1.0, 1.5, 0.7, 0.4)
-        best = min(searcher.run(choice.chosen, names, starts, bars), key=lambda f: f.chi2)
+        seeds = np.repeat(choice.best.values[None], 4, axis=0)
+        seeds[:, 0] *= (1.0, 1.5, 0.7, 0.4)
+        # its own optimum may lie far from the joint one
+        own = searcher.measured if is_loss else searcher.measured.without_loss()
+        seeds = np.concatenate([seeds, starts(own, choice.chosen, choice.has_gap, held, 4)])
+        best = min(searcher.run(choice.chosen, names, seeds, bars), key=lambda f: f.chi2)
         fit = searcher.result(choice.chosen, names, best, bars)
         widen = math.sqrt(max(1.0, float(fit.chi2) / fit.dof)) if fit.dof > 0 else 1.0
         found[label] = Quantity(float(best.values[0]), widen * float(fit.stderr["loss_tangent"]), "", meaning)
-    return found
+        apart += best.chi2
+    return found, apart
 
 
 def table_of(searcher: Searcher, choice: Choice) -> list[FormRow]:

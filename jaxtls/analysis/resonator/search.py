@@ -1,39 +1,21 @@
-"""Least squares of every form of the loss by one compiled program, many starts or many held values at a time.
-
-Which parameters are free is a matter of columns, which form of saturation one of an index, so neither compiles anything
-again; rows are padded, so that neither do a few more of them.
-"""
+"""Least squares of every form of the loss, many starts or many held values at a time."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from ...fitting import AbstractTransform, FitResult, Interval, Positive, Real, solvers
 from ...fitting.data import Shapes
 from ...fitting.fit import result_of
 from ...fitting.parameters import collect
-from ...models.resonator import FORMS, ResonatorLoss
+from ...models.resonator import ResonatorLoss
 from .measured import Measured
+from .prediction import NAMES as NAMES
+from .prediction import Prediction
 
-NAMES = (
-    "loss_tangent",
-    "critical_power",
-    "temperature_exponent",
-    "photon_exponent",
-    "critical_temperature",
-    "quasiparticle_amplitude",
-    "constant_loss",
-    "shift_offset",
-)
-BATCH, PAD, STEPS = 8, 16, 160
+STEPS = 160
 
 
 def transforms(hottest: float) -> dict[str, AbstractTransform]:
@@ -85,103 +67,6 @@ class Space:
         return values, slope
 
 
-# The program runs a thousand times on a hundred rows: it is worth no optimisation.
-LIGHT = {
-    "xla_backend_optimization_level": 0,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
-
-
-class Rows(NamedTuple):
-    """Conditions of the rows of loss (R,) and of shift (S,), padded, and where each stands among the temperatures."""
-
-    temperature: np.ndarray
-    photons: np.ndarray
-    cold: np.ndarray
-    levels: np.ndarray
-    level: np.ndarray
-    cold_level: np.ndarray
-
-    @classmethod
-    def of(cls, measured: Measured) -> Rows:
-        """The rows of a measurement."""
-        both = np.concatenate([measured.temperature, measured.cold])
-        levels, level = np.unique(both, return_inverse=True)
-        level, cold_level = np.split(level, [len(measured.temperature)])
-        temperature, photons, cold = map(_padded, (measured.temperature, measured.photons, measured.cold))
-        return cls(temperature, photons, cold, _padded(levels), _padded(level, 0), _padded(cold_level, 0))
-
-
-def _padded(column: np.ndarray, value: float | int = 1.0) -> np.ndarray:
-    return np.pad(column, (0, -len(column) % PAD), constant_values=value)
-
-
-@functools.cache
-def _program(quasiparticles: str) -> Callable[..., tuple[Array, Array]]:
-    """`_evaluate` compiled in as little time as may be."""
-    function = functools.partial(_evaluate, quasiparticles=quasiparticles)
-    light, usual = jax.jit(function, compiler_options=LIGHT), jax.jit(function)
-
-    def program(*arguments: Any) -> tuple[Array, Array]:
-        try:
-            return light(*arguments)  # type: ignore[no-any-return]
-        except jax.errors.JaxRuntimeError:
-            # an XLA that does not know these options any more
-            return usual(*arguments)  # type: ignore[no-any-return]
-
-    return program
-
-
-def _evaluate(values: Array, form: Array, frequency: Array, rows: Rows, quasiparticles: str) -> tuple[Array, Array]:
-    """ln Q and shift (K, N), and their derivatives (K, N, 8), by whichever form the index names."""
-    temperature, photons, cold = rows.temperature, rows.photons, rows.cold
-    critical, amplitude = NAMES.index("critical_temperature"), NAMES.index("quasiparticle_amplitude")
-
-    def branch(name: str, model: ResonatorLoss) -> Array:
-        return dataclasses.replace(model, saturation=name).tls_loss(temperature, photons)
-
-    def hot(tc: Array) -> tuple[Array, Array]:
-        """Loss and shift by quasiparticles of amplitude 1, at each temperature once."""
-        model = ResonatorLoss(
-            frequency=frequency,
-            loss_tangent=0.0,
-            critical_temperature=tc,
-            quasiparticle_amplitude=1.0,
-            quasiparticles=quasiparticles,
-        )
-        return model.quasiparticle_loss(rows.levels), model.quasiparticle_shift(rows.levels)
-
-    def along(tc: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        # Integrals over the density of states depend on Tc alone: they are differentiated once, not by eight columns.
-        return jax.jvp(hot, (tc,), (jnp.ones_like(tc),))
-
-    def cool(tc: Array) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-        return jax.tree.map(lambda part: jnp.zeros(part.shape, part.dtype), jax.eval_shape(jax.vmap(along), tc))
-
-    terms = jax.lax.cond(jnp.any(values[:, amplitude] > 0), jax.vmap(along), cool, values[:, critical])
-
-    def predict(v: Array, terms: tuple[tuple[Array, Array], tuple[Array, Array]]) -> Array:
-        fields: dict[str, Any] = {name: v[i] for i, name in enumerate(NAMES)}
-        model = ResonatorLoss(frequency=frequency, quasiparticles=quasiparticles, **fields)
-        step = v[critical] - jax.lax.stop_gradient(v[critical])
-        loss, shift = (v[amplitude] * (at + slope * step) for at, slope in zip(*terms, strict=True))
-        parts = []
-        if temperature.size:
-            tls = jnp.stack([branch(name, model) for name in FORMS])[form]
-            parts.append(-jnp.log(tls + loss[rows.level] + model.constant_loss))
-        if cold.size:
-            parts.append(model.tls_shift(cold) + shift[rows.cold_level] + model.shift_offset)
-        return jnp.concatenate(parts)
-
-    def twice(v: Array, terms: tuple[tuple[Array, Array], tuple[Array, Array]]) -> tuple[Array, Array]:
-        p = predict(v, terms)
-        return p, p
-
-    jacobian, prediction = jax.vmap(jax.jacfwd(twice, has_aux=True))(values, terms)
-    return prediction, jacobian
-
-
 class Searcher:
     """Searches on one set of measurements."""
 
@@ -189,19 +74,7 @@ class Searcher:
         self.measured, self.quasiparticles = measured, quasiparticles
         self.data = measured.data
         self.sigma = np.ones(len(self.data))
-        n_loss, n_shift = len(measured.quality), len(measured.shift)
-        ends = n_loss + -n_loss % PAD
-        self.keep = np.concatenate([np.arange(n_loss), ends + np.arange(n_shift)])
-        self.rows = Rows.of(measured)
-
-    def predict(self, form: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions (K, N) and derivatives (K, N, 8) at values (K, 8), K up to the size of a batch."""
-        given = len(values)
-        values = np.concatenate([values, np.repeat(values[:1], BATCH - given, axis=0)])
-        index = FORMS.index("none" if form == "no TLS" else form)
-        frequency = np.asarray(self.measured.frequency, float)
-        prediction, jacobian = _program(self.quasiparticles)(values, np.asarray(index), frequency, self.rows)
-        return np.asarray(prediction)[:given, self.keep], np.asarray(jacobian)[:given, self.keep]
+        self.predict = Prediction(measured, quasiparticles)
 
     def run(
         self, form: str, free: tuple[str, ...], starts: np.ndarray, sigma: np.ndarray | None = None
@@ -218,15 +91,7 @@ class Searcher:
             The optima, one for each start, in their order.
         """
         bars = np.broadcast_to(self.sigma if sigma is None else sigma, (len(starts), len(self.data)))
-        found: list[Optimum] = []
-        for at in range(0, len(starts), BATCH):
-            chunk = starts[at : at + BATCH]
-            some = np.concatenate([np.arange(len(chunk)), np.zeros(BATCH - len(chunk), int)])
-            found += self._batch(form, free, chunk[some], 1 / bars[at : at + BATCH][some])[: len(chunk)]
-        return found
-
-    def _batch(self, form: str, free: tuple[str, ...], starts: np.ndarray, weight: np.ndarray) -> list[Optimum]:
-        space = Space(free, self.measured.hottest)
+        weight, space = 1 / bars, Space(free, self.measured.hottest)
         u0 = space.inverse(starts[:, space.columns])
         size = self.data * weight[0]
         problem = solvers.Problem(size, np.ones(len(size)), space.longest, True, 1e-6, 1e-4, np.finfo(float).eps)
@@ -281,7 +146,7 @@ class Searcher:
         without[NAMES.index(name)] = 0.0
         logs = self.predict(form, np.stack([optimum.values, without]))[0][:, row]
         # where nothing else loses energy, all of it is theirs
-        return float(-np.expm1(logs[0] - logs[1])) if np.isfinite(logs[1]) else 1.0
+        return abs(float(-np.expm1(logs[0] - logs[1]))) if np.isfinite(logs[1]) else 1.0
 
     def result(self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None) -> FitResult:
         """The optimum as a `FitResult` of a `ResonatorLoss`."""
@@ -307,4 +172,4 @@ class Searcher:
         split = np.split(self.data, [len(self.measured.quality)])
         data = {name: part for name, part in zip(("loss", "shift"), split) if len(part)}
         starts = optimum.values[None, space.columns]
-        return result_of(parameters, Shapes(data), problem, starts, [search], "")
+        return result_of(parameters, Shapes(data), problem, starts, [search], "", starts[0])

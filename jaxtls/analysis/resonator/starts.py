@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ...models.resonator import BOLTZMANN, FORMS, GAP_RATIO, PLANCK
-from .measured import Measured, drives_of, levels_of
+from .measured import Measured, levels_of
 from .search import NAMES
 
 OF_FORM = {
@@ -26,9 +26,14 @@ def freed(form: str, measured: Measured, gap: bool, held: dict[str, float]) -> t
     return tuple(name for name in NAMES if name in names and name not in held)
 
 
+def used_by(form: str, gap: bool) -> tuple[str, ...]:
+    """Names of what a form is made of, free or held."""
+    return (*OF_FORM.get(form, SATURATING), *(GAP if gap else ()), "constant_loss", "shift_offset")
+
+
 def forms_for(measured: Measured) -> list[str]:
     """Saturation forms that the data can tell apart, the richest first: one drive says nothing of saturation."""
-    if not len(measured.quality) or drives_of(measured.photons, measured.quality).max() == 0:
+    if not len(measured.quality) or measured.drives().max() == 0:
         return ["none"]
     temperatures = levels_of(measured.temperature).max() + 1
     return [form for form in FORMS if form != "crowley" or temperatures >= 3]
@@ -90,7 +95,7 @@ def as_start_of(form: str, values: np.ndarray, measured: Measured) -> np.ndarray
 def sees_gap(m: Measured) -> bool:
     """Whether the hottest rows lose more, or are pulled lower, than colder ones of the same drive: 3 errors, or 5 %."""
     if len(m.quality) and levels_of(m.temperature).max() >= 3:
-        level, drive = levels_of(m.temperature), drives_of(m.photons, m.quality)
+        level, drive = levels_of(m.temperature), m.drives()
         logs = -np.log(m.quality)
         bars = np.full(len(logs), 0.015) if m.sigma is None else m.sigma / m.quality
         for here in (drive == d for d in np.unique(drive)):

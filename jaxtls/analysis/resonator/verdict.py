@@ -19,7 +19,13 @@ class Verdict:
 
 
 def judge(
-    rise: float, reduced: float, explained: float, tangent: float, limit: float | None, share: float | None
+    rise: float,
+    reduced: float,
+    explained: float,
+    tangent: float,
+    limit: float | None,
+    share: float | None,
+    is_whole: bool = True,
 ) -> Verdict:
     """The verdict.
 
@@ -30,6 +36,7 @@ def judge(
         tangent: F tan delta.
         limit: where its profile has risen by two standard errors above it, None if nowhere.
         share: of the loss of the coldest, weakest row that TLSs of that limit would make.
+        is_whole: whether all forms that the conditions can tell apart could be fitted.
 
     Returns:
         The verdict: a word, its sentence, and a limit where one is due.
@@ -39,6 +46,16 @@ def judge(
         'TLS'
     """
     away = math.sqrt(max(rise, 0.0))
+    if tangent == 0:
+        return Verdict("cannot tell", "F tan delta was held at zero, so these data were not asked for TLSs.")
+    if rise == math.inf:
+        return Verdict("TLS", "There is a TLS signature: with the parameters that are held, nothing else loses energy.")
+    if reduced > MISSES and explained < EXPLAINED and not is_whole:
+        return Verdict(
+            "cannot tell",
+            f"A loss without saturation does not describe these data (chi²/dof = {reduced:.3g}), and for one with it "
+            "they are too few: measure more rows, or hold a parameter.",
+        )
     if reduced > MISSES and explained < EXPLAINED:
         return Verdict(
             "cannot tell",

@@ -1,10 +1,9 @@
-"""One trajectory on its way: a step under error control, or a step towards the jump that is being located.
+"""One trajectory on its way: a step under error control, which ends at the jump where there is one in it.
 
 Between jumps d psi/dt = A psi, normalised after each step, and the hazard, the integral of the rate of jumps since the
 last one, grows beside it under the same error control. A jump comes when the hazard reaches -log of a uniform random
-number. Each turn makes one Runge-Kutta step, whatever a trajectory is at: an ordinary one; or, once a step has crossed
-the drawn hazard, a shorter one from the same start whose length is where the cubic through both ends crosses it, held
-in a bracket. So a jump costs two or three steps, and a batch never waits for a branch.
+number. Where a step crosses that, both are known inside of it as well as at its end, by the pair's continuous
+extension: the time of the jump solves a polynomial, and costs no step. A batch never waits for a branch.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ..lindbladian import Lindbladian
 from ..measured import Measured
 from .loss import Loss
 from .onsets import Onsets
-from .runge_kutta import crossing, integral, step
+from .runge_kutta import Inside, Step, integral, step
 from .stops import stops
 
 
@@ -43,11 +42,6 @@ class Problem(eqx.Module):
     # Whether the first output is the start.
     starts_at_output: bool = eqx.field(static=True)
 
-    @property
-    def close(self) -> Array:
-        """The hazard at a jump may miss the drawn one by this."""
-        return jnp.maximum(1e-3 * self.rtol, 8 * jnp.finfo(self.ts.dtype).eps)
-
 
 class Lane(eqx.Module):
     """One trajectory on its way."""
@@ -63,12 +57,12 @@ class Lane(eqx.Module):
     stop: Array
     jumps: Array
     steps: Array
-    # Step lengths known to end before and behind the jump that is being located, and the next to try; high = 0: none.
-    low: Array
-    high: Array
-    trial: Array
     # Where even the shortest step was not finite; inf else.
     broken: Array
+
+
+# A step, where it started, its length, and the part of it before a jump.
+Before = tuple[Step, Array, Array, Array]
 
 
 class Event(NamedTuple):
@@ -132,47 +126,44 @@ class Motion(eqx.Module):
         h = jnp.where(jnp.isfinite(h), h, 0)
         rate = self.loss(t[None], psi[None])[0]
         infinite = jnp.full((), jnp.inf, self.problem.ts.dtype)
-        return Lane(t, psi, slope, rate, h, zero, threshold, none, none, none, zero, zero, zero, infinite)
+        return Lane(t, psi, slope, rate, h, zero, threshold, none, none, none, infinite)
 
     def turn(self, seed: Array, lane: Lane) -> tuple[Lane, Event]:
         p = self.problem
-        active, locating, place = self.active(lane), lane.high > 0, jnp.minimum(lane.stop, self.stops.shape[0] - 1)
+        active, place = self.active(lane), jnp.minimum(lane.stop, self.stops.shape[0] - 1)
         remaining = jnp.maximum(self.stops[place] - lane.t, 0)
         cap = p.max_step if self.onsets is None else jnp.minimum(p.max_step, self.onsets.cap(lane.t))
-        ordinary = jnp.minimum(jnp.minimum(lane.h, cap), remaining)
-        dt = jnp.where(locating, lane.trial, jnp.where(active, ordinary, 0))
+        dt = jnp.where(active, jnp.minimum(jnp.minimum(lane.h, cap), remaining), 0)
         made = step(self.field, lane.t, lane.psi, lane.slope, dt)
         rates = self.loss(made.times, made.states)
         gain, ratio = self.judged(lane.rate, rates, dt, made.error)
-        factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
-
-        over = lane.hazard + gain - lane.threshold
-        crossed = over > 0
         # A step that is far too long may overflow; one that is not finite however short meets no number there.
         shortest = jnp.sqrt(jnp.finfo(dt.dtype).eps) * (p.ts[-1] - p.start)
         lost = active & jnp.isinf(ratio) & (dt <= shortest)
         broken = jnp.where(lost, lane.t + dt, lane.broken)
-        accurate = active & (locating | (ratio <= 1)) & jnp.isinf(broken)
-        low, high, guess, narrow = narrowed(lane, crossed, gain, rates[-1], dt)
-        jump = active & locating & ((jnp.abs(over) <= p.close) | narrow)
-        search = accurate & ~jump & (locating | crossed)
-        forward = accurate & ~locating & ~crossed
+        accurate = active & (ratio <= 1) & jnp.isinf(broken)
+        jump = accurate & (lane.hazard + gain > lane.threshold)
+        forward = accurate & ~jump
         arrived = forward & (dt >= remaining)
         behind = arrived & self.is_edge[place]
 
-        end = jnp.where(arrived, self.stops[place], lane.t + dt)
+        inside = Inside(lane.rate, rates, gain, dt)
+        share = jnp.where(jump, inside.reached(lane.threshold - lane.hazard), 1.0)
+        end = jnp.where(arrived, self.stops[place], lane.t + share * dt)
         t = jnp.where(forward | jump, jnp.where(behind, eqxi.nextafter(end), end), lane.t)
         size = length(made.end)
         size = jnp.where(size > 0, size, 1.0)
-        psi = jnp.where(forward | jump, made.end / size, lane.psi)
+        psi = jnp.where(forward, made.end / size, lane.psi)
         slope = jnp.where(forward, made.slope / size, lane.slope)
         rate = jnp.where(forward, rates[-1], lane.rate)
         kept = psi, slope, rate, lane.threshold, jnp.full((), -1, int)
-        psi, slope, rate, threshold, channel = self.renewed(seed, lane.jumps, jump, behind, t, kept)
+        before = made, lane.psi, dt, share
+        psi, slope, rate, threshold, channel = self.renewed(seed, lane.jumps, jump, behind, t, before, kept)
 
         # A step cut short by a stop says nothing of the next; one held back by a cap has to grow anew.
+        factor = jnp.clip(0.9 * jnp.maximum(ratio, 1e-10) ** -0.2, 0.2, 5.0)
         held = accurate & (dt < lane.h) & (dt < cap)
-        h = jnp.where(locating | ~active, lane.h, jnp.where(held, jnp.maximum(lane.h, dt * factor), dt * factor))
+        h = jnp.where(active, jnp.where(held, jnp.maximum(lane.h, dt * factor), dt * factor), lane.h)
         after = Lane(
             t=t,
             psi=psi,
@@ -184,9 +175,6 @@ class Motion(eqx.Module):
             stop=lane.stop + arrived,
             jumps=lane.jumps + jump,
             steps=lane.steps + active,
-            low=jnp.where(search, low, 0.0),
-            high=jnp.where(search, high, 0.0),
-            trial=jnp.where(search, guess, 0.0),
             broken=broken,
         )
         column = jnp.where(arrived, self.output[place], p.ts.shape[0])
@@ -202,44 +190,41 @@ class Motion(eqx.Module):
             ratio = jnp.maximum(ratio, doubt / (p.atol + p.rtol * jnp.maximum(gain, 1)))
         return gain, jnp.where(jnp.isnan(ratio), jnp.inf, ratio)
 
-    def renewed(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple:
+    def renewed(
+        self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, before: Before, kept: tuple
+    ) -> tuple:
         """`anew` where there is something that may jump."""
         if self.loss.is_empty and self.problem.edges is None:
             return kept
-        anew = lambda: self.anew(seed, jumps, jump, behind, t, kept)
+        anew = lambda: self.anew(seed, jumps, jump, behind, t, before, kept)
         # A real branch: where no trajectory of the batch jumps, none pays. The predicate is one for all; of a GPU the
         # host would have to look at it, which takes longer.
         if platform() != "cpu":
             return anew()
         return jax.lax.cond(eqxi.unvmap_any(jump | behind), anew, lambda: kept)
 
-    def anew(self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, kept: tuple) -> tuple[Array, ...]:
+    def anew(
+        self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, before: Before, kept: tuple
+    ) -> tuple[Array, ...]:
         """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
         psi, slope, rate, threshold, channel = kept
+        made, start, dt, share = before
         model = self.problem.model
         if not self.loss.is_empty:
             weights, operators = model.jump_channels(t)
-            moved = jax.vmap(lambda op: applied(op, psi))(operators)
+            leaving = made.between(start, dt, share)
+            moved = jax.vmap(lambda op: applied(op, leaving))(operators)
             chances = jnp.cumsum(weights * total(jnp.abs(moved) ** 2))
             # The first whose sum reaches a positive number has a share of its own: a closed channel is never taken.
             drawn = jnp.searchsorted(chances, self.draw(seed, jumps)[1] * chances[-1], side="left")
             drawn = jnp.clip(drawn, 0, weights.shape[0] - 1)
             after = moved[drawn]
             size = length(after)
-            happens = jump & (size > 0)
-            psi = jnp.where(happens, after / jnp.where(size > 0, size, 1.0), psi)
+            after = jnp.where(size > 0, after, leaving) / jnp.where(size > 0, size, length(leaving))
+            psi = jnp.where(jump, after, psi)
             threshold = jnp.where(jump, -jnp.log(self.draw(seed, jumps + 1)[0]), threshold)
             channel = jnp.where(jump, jnp.asarray(model.order)[drawn], channel)
         fresh = jump | behind
         slope = jnp.where(fresh, self.field(t, psi), slope)
         rate = jnp.where(fresh, self.loss(t[None], psi[None])[0], rate)
         return psi, slope, rate, threshold, channel
-
-
-def narrowed(lane: Lane, crossed: Array, gain: Array, rate: Array, dt: Array) -> tuple[Array, Array, Array, Array]:
-    """Ends of the interval that holds the jump, the next guess inside, and whether it is as short as numbers allow."""
-    low, high = jnp.where(crossed, lane.low, dt), jnp.where(crossed, dt, lane.high)
-    guess = crossing(gain, lane.rate, rate, dt, lane.threshold - lane.hazard)
-    guess = jnp.where((guess > low) & (guess < high), guess, (low + high) / 2)
-    narrow = (high - low) <= 4 * jnp.finfo(dt.dtype).eps * jnp.maximum(jnp.abs(lane.t), dt)
-    return low, high, guess, narrow

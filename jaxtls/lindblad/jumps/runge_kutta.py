@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
@@ -20,6 +21,13 @@ STAGES = (
 )
 WEIGHTS = (*STAGES[-1], 0.0)
 ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)
+# L. F. Shampine, Math. Comput. 46, 135 (1986): weights of the fifth term of the continuous extension.
+BEND = (
+    -12715105075 / 11282082432, 0.0, 87487479700 / 32700410799, -10690763975 / 1880347072,
+    701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423,
+)  # fmt: skip
+# Newton's steps towards a jump, each held in the bracket that the ones before it leave.
+LOCATING = 8
 # Stages that weigh in the result or in its error; the first of them is the end of the step before.
 SEEN = tuple(k for k in range(1, 7) if WEIGHTS[k] or ERROR[k])
 
@@ -28,10 +36,21 @@ class Step(eqx.Module):
     """The end of a step, its slope there, the error estimate, and states at the times of SEEN."""
 
     end: Array  # (n,)
-    slope: Array  # (n,)
+    slopes: tuple[Array, ...]  # of all stages, (n,) each
     error: Array  # (n,)
     times: Array  # (S,)
     states: Array  # (S, n)
+
+    @property
+    def slope(self) -> Array:
+        """That of the end, (n,)."""
+        return self.slopes[-1]
+
+    def between(self, start: Array, dt: Array, share: Array) -> Array:
+        """The state after a share of the step, (n,), as exact as its error estimate."""
+        change, first, last = self.end - start, dt * self.slopes[0], dt * self.slopes[-1]
+        bend = dt * sum((d * k for d, k in zip(BEND, self.slopes) if d), jnp.zeros_like(start))
+        return start + extension(change, first, last, bend, share)
 
 
 def step(field: Callable[[Array, Array], Array], t: Array, y: Array, slope: Array, dt: Array) -> Step:
@@ -45,7 +64,7 @@ def step(field: Callable[[Array, Array], Array], t: Array, y: Array, slope: Arra
     times = t + jnp.asarray(NODES, t.dtype) * dt
     return Step(
         end=states[-1],
-        slope=slopes[-1],
+        slopes=tuple(slopes),
         error=error,
         times=times[jnp.asarray(SEEN)],
         states=jnp.stack([states[k] for k in SEEN]),
@@ -59,14 +78,35 @@ def integral(first: Array, rates: Array, dt: Array) -> tuple[Array, Array]:
     return gain, jnp.abs(dt * (ERROR[0] * first + jnp.sum(errors * rates)))
 
 
-def crossing(gain: Array, first: Array, last: Array, dt: Array, wanted: Array) -> Array:
-    """The time in (0, dt) at which the cubic through both ends, with the rates there, reaches `wanted`."""
-    m, k = first * dt, last * dt
-    quadratic, cubic = 3 * gain - 2 * m - k, m + k - 2 * gain
-    safe = jnp.where(gain > 0, gain, 1.0)
-    x = jnp.clip(wanted / safe, 0.0, 2.0)
-    for _ in range(4):
-        value = x * (m + x * (quadratic + x * cubic))
-        rise = m + x * (2 * quadratic + 3 * x * cubic)
-        x = x - (value - wanted) / jnp.where(rise > 0, rise, safe)
-    return x * dt
+def extension(change: Array, first: Array, last: Array, bend: Array, share: Array) -> Array:
+    """What is gained after a share of a step: Hermite's cubic through both ends, and a term of fourth order."""
+    rest = 1 - share
+    below, above = first - change, change - last
+    return share * (change + rest * (below + share * (above - below + rest * bend)))
+
+
+class Inside(eqx.Module):
+    """The hazard within a step, by the same continuous extension as the state."""
+
+    first: Array
+    last: Array
+    gain: Array
+    bend: Array
+
+    def __init__(self, first: Array, rates: Array, gain: Array, dt: Array):
+        weights = jnp.asarray([BEND[k] for k in SEEN], rates.dtype)
+        self.first, self.last, self.gain = dt * first, dt * rates[-1], gain
+        self.bend = dt * (BEND[0] * first + jnp.sum(weights * rates))
+
+    def reached(self, wanted: Array) -> Array:
+        """The share of the step after which the hazard has grown by `wanted`, which is less than its gain."""
+        safe = jnp.where(self.gain > 0, self.gain, 1.0)
+        low, high = jnp.zeros_like(self.gain), jnp.ones_like(self.gain)
+        x = jnp.clip(wanted / safe, 0.0, 1.0)
+        value = lambda x: extension(self.gain, self.first, self.last, self.bend, x)
+        for _ in range(LOCATING):
+            here, rise = jax.jvp(value, (x,), (jnp.ones_like(x),))
+            low, high = jnp.where(here < wanted, x, low), jnp.where(here < wanted, high, x)
+            better = x - (here - wanted) / jnp.where(rise > 0, rise, 1.0)
+            x = jnp.where((rise > 0) & (better > low) & (better < high), better, (low + high) / 2)
+        return x

@@ -69,7 +69,8 @@ def signed_sizes(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) ->
     table = _legendre(squeezing, int(low.max(initial=0)), int(orders.max(initial=0)))
     found = jnp.moveaxis(table, 0, -2)[..., low, orders]
     # Downwards v is replaced by -conj(v).
-    down = jnp.conj(found) * np.where(orders % 2, -1.0, 1.0).astype(found.real.dtype)
+    signs = np.where(orders % 2, -1.0, 1.0).astype(found.real.dtype)
+    down = jnp.conj(found) * signs.reshape((1,) * (found.ndim - signs.ndim) + signs.shape)
     return jnp.where(distance % 2 == 1, 0.0, jnp.where(rows < columns, down, found))
 
 
@@ -79,16 +80,17 @@ def _legendre(squeezing: Squeezing, n_steps: int, n_orders: int) -> Array:
     R_(2k, 0) = sqrt(x b_k) y^k, b_k = (2k)!/(4^k k!^2), and along a diagonal m - n = 2k
     sqrt((m+1)(n+1)) R_(m+1, n+1) = (m + n + 1) x R_mn - sqrt(m n) R_(m-1, n-1).
     """
-    real = squeezing.log_size.dtype
+    real, lead = squeezing.log_size.dtype, (1,) * squeezing.ratio.ndim
     k = np.arange(n_orders + 1)
+    along = lambda row: jnp.asarray(row, real).reshape(lead + row.shape)
     ratio, log_size = squeezing.ratio[..., None], squeezing.log_size[..., None]
     scale = jax.lax.stop_gradient(jnp.maximum(jnp.abs(ratio), _LEAST))
     # Powers as products: lax.pow has no second derivative at 0.
-    factors = jnp.where(k > 0, ratio / scale, 1.0)
+    factors = jnp.where(along(k) > 0, ratio / scale, 1.0)
     powers = jax.lax.associative_scan(jnp.multiply, factors, axis=factors.ndim - 1)
     binomials = np.sqrt(np.cumprod(np.concatenate([[1.0], (2 * k[1:] - 1) / (2 * k[1:])])))
-    now = binomials.astype(real) * powers
-    log_scale = -log_size / 2 + k * jnp.log(scale)
+    now = along(binomials) * powers
+    log_scale = -log_size / 2 + along(k) * jnp.log(scale)
     x = jnp.exp(-log_size)
 
     n = np.arange(n_steps)[:, None]
@@ -98,7 +100,7 @@ def _legendre(squeezing: Squeezing, n_steps: int, n_orders: int) -> Array:
 
     def step(carry, coefficients):
         before, now, log_scale = carry
-        up, down = coefficients
+        up, down = (row.reshape(lead + row.shape) for row in coefficients)
         after = up * x * now - down * before
         large = jnp.abs(after) > _BIG
         shrink = jnp.where(large, 1 / _BIG, 1.0).astype(real)

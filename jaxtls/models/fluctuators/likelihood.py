@@ -28,7 +28,7 @@ def levels(amplitudes: Array) -> Float[Array, " S"]:
     """xi of the 2^K joint states: the first fluctuator slowest, -1 before +1."""
     xi = jnp.zeros(1, amplitudes.dtype)
     for a in amplitudes:
-        xi = (xi[:, None] + jnp.stack([-a, a])).reshape(-1)
+        xi = (xi[:, None] + jnp.stack([-a, a])[None, :]).reshape(-1)
     return xi
 
 
@@ -79,7 +79,7 @@ def _stationary(up: Array, down: Array) -> Array:
     log_p = jnp.zeros(1, up.dtype)
     for u, d in zip(up, down, strict=True):
         each = _log(jnp.stack([d, u]) / (u + d))
-        log_p = (log_p[:, None] + each).reshape(-1)
+        log_p = (log_p[:, None] + each[None, :]).reshape(-1)
     return log_p
 
 
@@ -99,7 +99,7 @@ def log_likelihood(
 
     def emissions(rows: tuple[Array, Array]) -> Array:
         y, s = rows
-        return normal_log_density(y[:, None] - offset - xi, s[:, None])
+        return normal_log_density(y[:, None] - offset - xi[None, :], s[:, None])
 
     first = _stationary(up, down) + emissions((signal[:1], sigma[:1]))[0]
     return jax.nn.logsumexp(_blocks(up, down, jnp.diff(ts), (signal[1:], sigma[1:]), emissions, first))
@@ -112,7 +112,7 @@ def posterior(
     """<s_k> at every time given the whole record: ln L by the emissions' logarithms is the states' probability."""
     xi = levels(amplitudes)
     up, down = _lifted(up, down)
-    e = normal_log_density(signal[:, None] - offset - xi, sigma[:, None])
+    e = normal_log_density(signal[:, None] - offset - xi[None, :], sigma[:, None])
     p = jax.grad(log_likelihood_of_emissions, argnums=3)(up, down, jnp.diff(ts), e)
     sign = jnp.stack([levels(jnp.eye(up.size, dtype=xi.dtype)[k]) for k in range(up.size)], axis=1)
     return p @ sign
@@ -131,9 +131,9 @@ def _blocks(
 
     def run(log_p: Array, block: tuple[Array, PyTree[Array], Array]) -> tuple[Array, None]:
         dt, rows, is_real = block
-        x = rate * dt[:, None]
+        x = rate[None, :] * dt[:, None]
         keep, forget = jnp.exp(-x), -jnp.expm1(-x)
-        rise, fall = up / rate * forget, down / rate * forget
+        rise, fall = (up / rate)[None, :] * forget, (down / rate)[None, :] * forget
         e = jnp.where(is_real[:, None], emissions(rows), 0.0)
 
         def one(log_p: Array, now: tuple[Array, Array, Array, Array]) -> tuple[Array, None]:

@@ -239,7 +239,7 @@ class Fluctuators(eqx.Module):
             pulses: number of pi pulses (static).
 
         Returns:
-            The shape of ts, complex; real and >= 0 for one pulse. Gradients are finite at Gamma = 2a too.
+            The shape of ts, complex; real and >= 0 for an odd number of pulses. Gradients are finite at Gamma = 2a too.
 
         Raises:
             ValueError: a time is negative or not finite, or `pulses` is not an int >= 0.

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..._platform import platform
 from ..glass.exponentials import decay
 
 # In x² = w² tau²: cosh x, sinh(x)/x and (x cosh x - sinh x)/(2 x³), to rounding for |x²| < 1/4.
@@ -66,6 +67,20 @@ def _solve(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
     return tuple(jnp.where(near, a, b) for a, b in ((p0, p1), (s0, s1), (r0, r1), (dr0, dr1)))
 
 
+def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
+    """`_solve`, on a CPU of many fluctuators (k, 1) in a loop of two turns.
+
+    Only so that all four are finished before a derivative uses each of them several times: a compiler that fuses the
+    two computes the exponentials anew for each use.
+    """
+    k = n.shape[0] if n.ndim == 2 else 1
+    if k == 1 or rate.shape != n.shape or platform() != "cpu":
+        return _solve(rate, n, tau)
+    halves = tuple(jnp.pad(x, ((0, k % 2), (0, 0)), mode="edge").reshape(2, -1, x.shape[1]) for x in (rate, n))
+    found = jax.lax.map(lambda half: _solve(half[0], half[1], tau), halves)
+    return tuple(x.reshape(-1, x.shape[-1])[:k] for x in found)
+
+
 @jax.custom_jvp
 def propagate(rate: Array, n: Array, tau: Array) -> tuple[Array, Array]:
     """P and S; `rate` is Gamma > 0 (real), n complex, tau >= 0 real; the three broadcast."""
@@ -80,7 +95,7 @@ def _propagate_jvp(
     """S answers a change of its equation as -S * (S dn + S' dGamma); P' = -n S."""
     rate, n, tau = primals
     drate, dn, dtau = tangents
-    p, s, r, dr = _solve(rate, n, tau)
+    p, s, r, dr = _solve_apart(rate, n, tau)
     dp = -(dr + rate * r) * dn + n * r * drate - n * s * dtau
     ds = -r * dn - dr * drate + (p - rate * s) * dtau
     return (p, s), (dp, ds)

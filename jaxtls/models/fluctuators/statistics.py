@@ -30,7 +30,7 @@ def variances(amplitudes: Array, up: Array, down: Array) -> Float[Array, " K"]:
 def autocovariance(variance: Array, rate: Array, taus: Array) -> Array:
     """sum variance e^(-Gamma |tau|), (K,), (K,), (T,) -> (T,)."""
     lag = jnp.abs(taus)
-    return total(lambda v, g: v[:, None] * jnp.exp(-g[:, None] * lag), (variance, rate), _NOBODY, taus.size)
+    return total(lambda v, g: v[:, None] * jnp.exp(-g[:, None] * lag[None, :]), (variance, rate), _NOBODY, taus.size)
 
 
 @eqx.filter_jit
@@ -38,7 +38,7 @@ def spectrum(variance: Array, rate: Array, omegas: Array) -> Array:
     """sum variance 2 Gamma / (Gamma² + omega²), (K,), (K,), (W,) -> (W,)."""
 
     def term(v: Array, g: Array) -> Array:
-        return 2 * v[:, None] / (g[:, None] + omegas * (omegas / g[:, None]))
+        return 2 * v[:, None] / (g[:, None] + omegas[None, :] * (omegas[None, :] / g[:, None]))
 
     return total(term, (variance, rate), _NOBODY, omegas.size)
 

@@ -53,7 +53,7 @@ def one_coherent(sites: Sites, shifts: Array, ts: Array, coherence: Array) -> tu
     itself = jnp.eye(shifts.shape[0], dtype=bool)[:, :, None]
     factor = jnp.where(itself, 1.0, up + down)
     others, everyone = _products_of_the_others(factor)
-    alone = coherence * others
+    alone = coherence[None] * others
     return alone * up, alone * down, coherence * everyone
 
 
@@ -66,7 +66,7 @@ def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
 
     def some(site: Sites) -> tuple[Array, Array, Array]:
         up, down = kept(site, jnp.zeros_like(site.bias), ts, jnp.max(ts))
-        return up.real, down.real, site.coherence * decay((site.total / 2 - 1j * site.frequencies) * ts)
+        return up.real, down.real, site.coherence * decay((site.total / 2 - 1j * site.frequencies) * ts[None, :])
 
     n = sites.bias.shape[0]
     halves = jax.tree.map(lambda x: jnp.pad(x, (0, n % 2), mode="edge").reshape(2, -1, 1), sites)
@@ -92,7 +92,7 @@ def both_coherent(sites: Sites, shifts: Array, ts: Array) -> Array:
     phases = None
     if not sites.thermal:
         own = sites.along(0, 3)
-        phases = decay((own.total / 2 - 2j * shifts[:, :, None]) * ts)
+        phases = decay((own.total / 2 - 2j * shifts[:, :, None]) * ts[None, None, :])
     block = jax.checkpoint(partial(_rows_of_products, sites, shifts, ts, phases))
     index = jnp.minimum(jnp.arange(n_blocks * rows), n - 1).reshape(n_blocks, rows)
     out = jax.lax.map(block, index) if n_blocks > 1 else block(index[0])

@@ -38,7 +38,7 @@ def subsystem_matrix(sites: Sites, shifts: Array, t: Array, order: Array, k: int
     up, down = kept(inside.along(1, 3), phi[:, :k, None], ts, t)
     alone = lone_sites(inside, ts)[2][:, 0]
     # For each site the factor of (s, s') = (+,+), (-,-), (+,-) or (-,+) as d allows.
-    coherent = jnp.where(d > 0, alone, alone.conj())
+    coherent = jnp.where(d > 0, alone[None, :], alone.conj()[None, :])
     table = jnp.stack([jnp.where(d == 0, x[..., 0], coherent) for x in (up, down)], axis=-1)  # (3^k, k, 2)
 
     difference, state = _element_indices(k)

@@ -80,6 +80,7 @@ def traced_out(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, 
 def kept(sites: Sites, phi: Array, ts: Array, horizon: Array) -> tuple[Array, Array]:
     """e^{Mt} p: the two components, complex, for phi and sites of shape (..., 1) and times (T,) -> (..., T)."""
     w, q, v, slow = _roots(sites, phi, horizon)
+    ts = ts.reshape((1,) * (phi.ndim - 1) + ts.shape)
     up, down = sites.populations
     gain, loss = sites.gain, sites.loss
     phase = decay(1j * phi * q * ts)

@@ -1,7 +1,7 @@
 r"""Networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
 
 g (a_i a_j^dagger a_k + h.c.) turns |1 0 1> of the sites (i, j, k) into |0 1 0>: no number of excitations is
-conserved, so no block of `sectors` closes. Matrices are (2^N, 2^N), basis (ground, excited) per site, first slowest.
+conserved, so no block of a given number closes. Basis (ground, excited) per site, first slowest.
 """
 
 from __future__ import annotations
@@ -9,15 +9,22 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._checks import refused
 from ...lindblad import CountingStatistics, Lindbladian, Operator, local
 from ...lindblad.counting import several_counts
+from . import sectors
+from .checks import NOT_UNIQUE
+from .linear import singular
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
 
+# Elements of the density matrix for which counting solves dense equations.
+MOST_REACHED = 8192
 LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])
 
 
@@ -67,41 +74,43 @@ def lindbladian(network: AbstractNetwork) -> Lindbladian:
 
 
 @eqx.filter_jit
-def energy_flows(network: AbstractNetwork, rho: Array) -> tuple[Array, Array]:
-    """Tr(H L_n rho) of each site's bath, (N,), and that of the noise."""
-    found = parts(network)
-    h = found.hamiltonian(0.0)
+def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Array, Array]:
+    """Current, noise and a condition number by `counting_statistics`' formulas on the elements that are reached."""
+    n, thermal, parameters = network.n_tls, network.thermal_populations, network.sector_parameters()
+    entries = sectors.table(n, kept)
+    excess, condition = sectors.steady_excess(n, kept, parameters, None, thermal)
+    rho = sectors.product_state(n, thermal, kept) + excess
+    # The gain of a site: its jumps in (loss) and out (gain) are the entries that change its bit.
+    flipped = entries.a[entries.rows] != entries.a[entries.columns]
+    numbers, diagonal = sectors.values(entries, parameters), entries.diagonal
+    start = n + n * n
 
-    def flow(site: int) -> Array:
-        here = np.nonzero(found.sites == site)[0].tolist()
-        if not here:
-            return jnp.zeros((), network.frequencies.dtype)
-        one = Lindbladian(
-            local((2,) * network.n_tls, {}) * 0.0, [found.jumps[k] for k in here], found.rates[np.array(here)]
-        )
-        return jnp.sum(h * one.apply(rho).T).real
+    def moved(x: Array, site: Array, sign: float) -> Array:
+        mine = flipped[:, None] * (entries.which[:, None] == start + np.array([0, n])[None, :] + site)
+        weights = jnp.where(mine[:, 0], sign, jnp.where(mine[:, 1], 1.0, 0.0))
+        return sectors.apply(entries, numbers * weights, x)
 
-    return jnp.stack([flow(site) for site in range(network.n_tls)]), flow(-1)
-
-
-def energy(network: AbstractNetwork, rho: Array) -> Array:
-    """Tr H rho."""
-    return jnp.sum(parts(network).hamiltonian(0.0) * rho.T).real
-
-
-def coherences(n: int, rho: Array) -> Array:
-    """Re <a_i^dagger a_k>, (N, N), zero diagonal."""
-    found = jnp.zeros((n, n), rho.real.dtype)
-    for i in range(n):
-        for k in range(i + 1, n):
-            hop = local((2,) * n, {i: LOWER.T, k: LOWER})(0.0)
-            value = jnp.sum(hop * rho.T).real
-            found = found.at[i, k].set(value).at[k, i].set(value)
-    return found
+    sites, w = jnp.arange(n), network.frequencies
+    into = jax.vmap(lambda k: w[k] * moved(rho, k, -1.0))(sites)
+    current = jnp.sum(into[:, diagonal], 1)
+    second = jax.vmap(lambda k: w[k] ** 2 * jnp.sum(moved(rho, k, 1.0)[diagonal]))(sites)
+    generator = sectors.dense(entries, parameters)
+    scale = jnp.max(jnp.abs(generator))
+    row = int(diagonal[0])
+    generator = generator.at[row].set(jnp.zeros(entries.size, rho.dtype).at[diagonal].set(scale))
+    sources = (current[:, None] * rho - into).at[:, row].set(0.0)
+    answers = jnp.linalg.solve(generator, sources.T).T
+    drift = jax.vmap(lambda x, k: w[k] * jnp.sum(moved(x, k, -1.0)[diagonal]))(answers, sites)
+    return current, second + 2 * drift, condition
 
 
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
     """Current and noise of w_i quanta from each bath into the system, (N,) each."""
+    kept = structure(network).moves
+    if len(sectors.pairs(network.n_tls, kept)[0]) <= MOST_REACHED:
+        current, noise, condition = _counted(kept, network)
+        current, noise = refused((current, noise), singular(condition), NOT_UNIQUE)
+        return CountingStatistics(current, noise)
     found = parts(network)
     # An emission takes w from the system, an absorption brings it.
     emits = np.arange(len(found.sites)) % 2 == 0

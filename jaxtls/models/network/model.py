@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import reduce
 from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
@@ -14,13 +13,13 @@ from ..._checks import concrete, positive, real, refused, require
 from ..._types import Numbers
 from ...lindblad import CountingStatistics, Lindbladian
 from ...numerics.hermitian import unpack
-from . import covariance, davies, full, motion, populations, sectors, steady
+from . import covariance, davies, full, motion, populations, sectors, steady, triples
 from .balance import NetworkBalance, entropy_production
 from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
 from .graph import checked_edges, checked_sites
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann, local_currents, thermal_population
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 Thermalizer = Literal["local", "global"]
 MAX_CLASSICAL_SITES = 12
@@ -165,8 +164,8 @@ class ThermalNetwork(AbstractNetwork):
         n, shape = self.n_tls, structure(self)
         reference = given.astype(self.frequencies.dtype)
         if self.triples:
-            weights = reduce(jnp.kron, [jnp.stack([1 - p, p]) for p in reference])
-            return MatrixState(reference, jnp.diag(weights) + 0j)
+            kept = shape.moves
+            return DensityState(reference, jnp.zeros(len(sectors.pairs(n, kept)[0]), reference.dtype), kept=kept)
         if not shape.coherent.any():
             return PopulationState(reference, jnp.zeros_like(reference))
         if shape.is_chains():
@@ -206,36 +205,36 @@ class ThermalNetwork(AbstractNetwork):
 
     def _population_excess(self, state: NetworkState) -> Array:
         if isinstance(state, DensityState):
-            return sectors.site_populations(self.n_tls, state.excess)
+            return sectors.site_populations(self.n_tls, state.excess, state.kept)
         return state.population_excess
 
     def _coherences(self, state: NetworkState) -> Array:
         """Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
         if isinstance(state, PopulationState):
             return jnp.zeros_like(self.noise)
-        if isinstance(state, MatrixState):
-            return full.coherences(self.n_tls, state.matrix)
         if isinstance(state, DensityState):
-            return sectors.site_coherences(self.n_tls, state.excess)
+            return sectors.site_coherences(self.n_tls, state.excess, state.kept)
         real_part = (state.excess + state.excess.T) / 2
         return real_part - jnp.diag(jnp.diagonal(real_part))
 
+    def _triple_energies(self, state: NetworkState) -> Array:
+        """2 g Re <a_i a_j^dagger a_k> of each three-body coupling, (K,)."""
+        if not isinstance(state, DensityState) or isinstance(state.kept, str):
+            return jnp.zeros_like(self.triple_couplings)
+        return 2 * self.triple_couplings * sectors.triple_coherences(self.n_tls, state.excess, state.kept)
+
     def energy(self, state: NetworkState) -> Array:
         """<H>, the coherent couplings included [energy]."""
-        if isinstance(state, MatrixState):
-            return full.energy(self, state.matrix)
         bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state))
-        return jnp.sum(self.frequencies * self.populations(state)) + bonds
+        return jnp.sum(self.frequencies * self.populations(state)) + bonds + jnp.sum(self._triple_energies(state))
 
     def heat_currents(self, state: NetworkState) -> Array:
         """Tr(H L_n rho): heat from each bath into the system, (N,) [energy/time].
 
-        Local: J_n = w_n g_n (f_n - <n_n>) - g_n sum_k K_nk Re <a_n^dagger a_k>.
+        Local: J_n = w_n g_n (f_n - <n_n>) - g_n sum_k K_nk Re <a_n^dagger a_k> - g_n/2 <three-body couplings of n>.
 
         Source: Diosi, slide 7, corrected (see the class) and with the energy of the coupling.
         """
-        if isinstance(state, MatrixState):
-            return full.energy_flows(self, state.matrix)[0]
         if self.thermalizer == "global" and isinstance(state, CovarianceState):
             grown = jnp.diag(state.reference) + (state.excess + state.excess.T) / 2
             return covariance.global_currents(self.modes(self.hopping), grown)
@@ -243,21 +242,24 @@ class ThermalNetwork(AbstractNetwork):
             return davies.currents(self.n_tls, self.levels(), self.packed(state))
         populations = (state.reference, self.thermal_populations, self._population_excess(state))
         bonds = self.symmetric(self.coherent), self._coherences(state)
-        return local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
+        two_body = local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
+        return two_body - self.relaxation_rates / 2 * triples.of_sites(
+            self.n_tls, self.triples, self._triple_energies(state)
+        )
 
     def work_power(self, state: NetworkState) -> Array:
         """Power that the coupling noise delivers to the system [energy/time].
 
-        sum_{i<k} Y_ik (w_i - w_k)(<n_k> - <n_i>) - sum_{i<k} K_ik (s_i + s_k) Re <a_i^dagger a_k>,  s_i = sum_k Y_ik.
+        sum_{i<k} Y_ik (w_i - w_k)(<n_k> - <n_i>) - sum_{i<k} K_ik (s_i + s_k) Re <a_i^dagger a_k>,  s_i = sum_k Y_ik,
+        less what the noise takes from three-body couplings (`triples.dephasing`).
         """
-        if isinstance(state, MatrixState):
-            return full.energy_flows(self, state.matrix)[1]
         noise, w = self.noise, self.frequencies
         # In two parts: differences of nearly equal populations keep their digits.
         flow = populations.mixing(noise, state.reference) + populations.mixing(noise, self._population_excess(state))
         spread = jnp.sum(noise, axis=1)
         dephasing = self.symmetric(self.coherent) * self._coherences(state) * (spread[:, None] + spread[None, :]) / 2
-        return jnp.sum(w * flow) - jnp.sum(dephasing)
+        of_triples = triples.dephasing(noise, self.triples) * self._triple_energies(state)
+        return jnp.sum(w * flow) - jnp.sum(dephasing) - jnp.sum(of_triples)
 
     def entropy_production(self, state: NetworkState) -> Array:
         """-sum_n beta_n J_n [1/time]: of a steady state; one in motion adds its own dS/dt. The noise carries none."""
@@ -339,11 +341,8 @@ class ThermalNetwork(AbstractNetwork):
             '-0.002878'
         """
         n = self.populations(state)
-        if isinstance(state, MatrixState):
-            excited = jnp.asarray(sectors.bits(self.n_tls), n.dtype)
-            return (excited * jnp.diagonal(state.matrix).real[:, None]).T @ excited
         if isinstance(state, DensityState):
-            return sectors.site_correlations(self.n_tls, self.packed(state))
+            return sectors.site_correlations(self.n_tls, self.packed(state), state.kept)
         if isinstance(state, CovarianceState):
             if structure(self).incoherent.any():
                 require_steady(state)
@@ -374,11 +373,9 @@ class ThermalNetwork(AbstractNetwork):
             (4, 4)
         """
         n = self.n_tls
-        if isinstance(state, MatrixState):
-            return state.matrix
         if isinstance(state, DensityState):
             require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
-            return unpack(sectors.matrix(n, self.packed(state)))
+            return unpack(sectors.matrix(n, self.packed(state), state.kept))
         require_steady(state)
         if isinstance(state, CovarianceState):
             noisy = bool(structure(self).incoherent.any())
@@ -388,8 +385,8 @@ class ThermalNetwork(AbstractNetwork):
         # With incoherent couplings alone, Davies' baths are the local ones.
         loss = self.bath_rates
         parameters = self.sector_parameters()._replace(loss=loss, gain=loss * boltzmann(self.betas, self.frequencies))
-        excess, _ = sectors.steady_excess((n, True), parameters, None, self.thermal_populations)
-        start = sectors.product_state(n, self.thermal_populations, True)
+        excess, _ = sectors.steady_excess(n, "populations", parameters, None, self.thermal_populations)
+        start = sectors.product_state(n, self.thermal_populations, "populations")
         return jnp.diag(start + excess) + 0j
 
     # --- motion ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -9,20 +10,13 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import refused
 from ...dynamics.model import VectorField
-from . import covariance, full, populations, sectors
+from . import covariance, populations, sectors
 from .parameters import AbstractNetwork
-from .states import CovarianceState, DensityState, MatrixState, NetworkState, PopulationState
+from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 
 def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
     """vector_field(t, y, args) for states of y0's kind and reference."""
-    if isinstance(y0, MatrixState):
-        whole = full.lindbladian(model).generator()
-
-        def matrix_field(t: ArrayLike, y: MatrixState, args: PyTree = None) -> MatrixState:
-            return MatrixState(jnp.zeros_like(y.reference), whole(t, y.matrix, None), y.steady)
-
-        return matrix_field
     change: Callable[[Array], Array]
     if isinstance(y0, PopulationState):
         matrix = populations.relaxation(model.relaxation_rates, model.noise)
@@ -37,15 +31,14 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         drive = refused(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
         change = lambda excess: field(excess) + drive
     else:
-        entries, extra = sectors.table(model.n_tls), model.bath_generator()
+        entries, extra = sectors.table(model.n_tls, y0.kept), model.bath_generator()
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
         local = lambda m: sectors.apply(entries, numbers, m)
         change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
-    kind = type(y0)
 
     def vector_field(
         t: ArrayLike, y: PopulationState | CovarianceState | DensityState, args: PyTree = None
     ) -> NetworkState:
-        return kind(jnp.zeros_like(y.reference), change(y.excess), y.steady)
+        return dataclasses.replace(y, reference=jnp.zeros_like(y.reference), excess=change(y.excess))
 
     return vector_field

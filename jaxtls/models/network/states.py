@@ -10,6 +10,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .sectors import Kept
+
 
 class PopulationState(eqx.Module):
     """Populations alone: closed where every coupling is incoherent. `excess` (N,)."""
@@ -38,26 +40,12 @@ class CovarianceState(eqx.Module):
 
 
 class DensityState(eqx.Module):
-    """The density matrix, block by block in the number of excitations: `excess` (C(2N, N),), packed as in `sectors`."""
+    """The density matrix, packed as in `sectors`: `excess` of the elements `kept`."""
 
     reference: Array
     excess: Array
     steady: bool = eqx.field(static=True, default=False)
+    kept: Kept = eqx.field(static=True, default="sectors")
 
 
-class MatrixState(eqx.Module):
-    """The whole density matrix, for networks with three-body couplings: `matrix` (2^N, 2^N), as in `full`."""
-
-    reference: Array
-    matrix: Array
-    steady: bool = eqx.field(static=True, default=False)
-
-    @property
-    def population_excess(self) -> Array:
-        """What the populations have over those of the reference, (N,)."""
-        n = self.reference.shape[-1]
-        weights = jnp.diagonal(self.matrix).real.reshape((2,) * n)
-        return jnp.stack([jnp.sum(jnp.take(weights, 1, axis=i)) for i in range(n)]) - self.reference
-
-
-NetworkState = PopulationState | CovarianceState | DensityState | MatrixState
+NetworkState = PopulationState | CovarianceState | DensityState

@@ -1,6 +1,7 @@
 """Superconducting resonators: loss and frequency shift by TLSs and quasiparticles, photons in them. SI units."""
 
 from .model import BOLTZMANN as BOLTZMANN
+from .model import COLDEST as COLDEST
 from .model import GAP_RATIO as GAP_RATIO
 from .model import PLANCK as PLANCK
 from .model import QUASIPARTICLES as QUASIPARTICLES

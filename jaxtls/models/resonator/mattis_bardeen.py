@@ -32,13 +32,15 @@ def gap_share(reduced: Array) -> Array:
     """
     t = jnp.clip(reduced, 0.02, _NEAREST)
     # solved for y = Delta/kT by Newton; the last step alone is differentiated, which gives the implicit derivative
-    y = _RATIO / t * jnp.tanh(1.74 * jnp.sqrt(1 / t - 1))
-    for step in range(6):
-        y = jax.lax.stop_gradient(y)
-        value, slope = jax.jvp(_logarithm, (y,), (jnp.ones_like(y),))
-        y = y - (jnp.log(y * t / _RATIO) + value) / (1 / y + slope)
-        y = jnp.maximum(y, 1e-3) if step < 5 else y
-    return y * t / _RATIO
+    fixed = jax.lax.stop_gradient(t)
+    start = _RATIO / fixed * jnp.tanh(1.74 * jnp.sqrt(1 / fixed - 1))
+    y = jax.lax.fori_loop(0, 5, lambda _, y: jnp.maximum(_newton(y, fixed), 1e-3), start)
+    return _newton(jax.lax.stop_gradient(y), t) * t / _RATIO
+
+
+def _newton(y: Array, t: Array) -> Array:
+    value, slope = jax.jvp(_logarithm, (y,), (jnp.ones_like(y),))
+    return y - (jnp.log(y * t / _RATIO) + value) / (1 / y + slope)
 
 
 def _logarithm(y: Array) -> Array:

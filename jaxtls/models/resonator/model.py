@@ -21,7 +21,7 @@ from .saturation import FORMS, half_power_photons, reduction
 GAP_RATIO = 1.76  # Delta(0) / k Tc of weak-coupling BCS
 
 # Below hf/2kT = 1e4 the physics has stopped and 1/T overflows: colder temperatures count as that one.
-_COLDEST = 1e4
+COLDEST = 1e4
 _CRYOGENIC = 1e-2  # of the gap: no quasiparticle is left at this temperature
 
 QUASIPARTICLES = ("dilute", "mattis-bardeen")
@@ -204,7 +204,7 @@ def _point(temperature: ArrayLike, photon_number: ArrayLike) -> tuple[Array, Arr
 def _reduced(model: ResonatorLoss, temperature: Array) -> tuple[Array, Array]:
     """Temperature [K] kept off zero, and x = h f / 2 k T."""
     scale = PLANCK / (2 * BOLTZMANN) * model.frequency
-    temperature = jnp.maximum(temperature, scale / _COLDEST)
+    temperature = jnp.maximum(temperature, scale / COLDEST)
     return temperature, scale / temperature
 
 

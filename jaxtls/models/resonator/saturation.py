@@ -85,3 +85,59 @@ def half_power_photons(
         root = jnp.exp((1 - np.sqrt(0.5)) / exponent) * jnp.expm1(-1 / exponent) / jnp.expm1(-np.sqrt(0.5) / exponent)
         ratio = root**2 - 1
     return jnp.broadcast_to(critical * ratio, jnp.shape(temperature))
+
+
+def reduction_and_slopes(
+    form: str,
+    photons: np.ndarray,
+    temperature: np.ndarray,
+    seen: np.ndarray,
+    critical: np.ndarray,
+    thermal: np.ndarray,
+    exponent: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`reduction` in NumPy, with its slopes by critical, thermal and exponent: for searches too short to compile.
+
+    Arguments:
+        form, photons, temperature, seen: as there, rows (R,).
+        critical, thermal, exponent: as there, (K,).
+
+    Returns:
+        The factor (K, R), and its slopes (K, R, 3).
+
+    Example:
+        >>> ones = np.ones(1)
+        >>> s, slopes = reduction_and_slopes("earnest", 3 * ones, ones, ones, ones, ones, ones / 2)
+        >>> s.tolist(), slopes.round(4).tolist()
+        ([[0.5]], [[[0.1875, 0.0, -0.6931]]])
+    """
+    d, t, b = (parameter[:, None] for parameter in (critical, thermal, exponent))
+    driven = photons > 0
+    log_n = np.log(np.where(driven, photons, 1.0))
+    zero = np.zeros((len(critical), len(photons)))
+    if form == "none":
+        return zero + 1, np.stack([zero, zero, zero], axis=-1)
+    if form in ("earnest", "logarithmic"):
+        z = photons / d
+        if form == "earnest":
+            s = (1 + z) ** -b
+            slopes = (s * b * z / ((1 + z) * d), zero, -s * np.log1p(z))
+        else:
+            root, rare = np.sqrt(1 + z), np.exp(-1 / b)
+            w = z / (1 + root) * rare
+            change = np.log1p(w) - np.log1p(z) / 2
+            s = 1 + b * change
+            by_z = b * (rare / (2 * root * (1 + w)) - 0.5 / (1 + z))
+            slopes = (-by_z * z / d, zero, change + w / (1 + w) / b)
+        return s, np.stack(slopes, axis=-1)
+    # y = n^b / n_c^b or n^b seen / (D T^t) by its logarithm, which neither overflows nor leaves 0 at n = 0
+    if form == "crowley":
+        log_y = b * log_n + np.log(seen) - np.log(d) - t * np.log(temperature)
+        by = (-1 / d, -np.log(temperature), log_n)
+    else:
+        log_y = b * (log_n - np.log(d))
+        by = (-b / d, zero, log_n - np.log(d))
+    power = 1.0 if form == "power" else 0.5
+    s = np.where(driven, np.exp(-power * np.logaddexp(0.0, log_y)), 1.0)
+    steep = np.where(driven, -power * s * np.exp(-np.logaddexp(0.0, -log_y)), 0.0)
+    return s, np.stack([steep * slope for slope in by], axis=-1)

@@ -52,7 +52,7 @@ def relaxation_response(a: Array) -> tuple[Array, Array]:
 
 def over_energies(a_of_y: Array) -> tuple[Array, Array]:
     """int_0^inf dy sech^2(y/2) (loss, dispersion) at a = a_of_y/(y^3 coth(y/2)); a_of_y = omega/(A T^3)."""
-    y = jnp.asarray(np.exp(_LN_Y), a_of_y.dtype)
+    y = jnp.asarray(np.exp(_LN_Y), a_of_y.dtype).reshape((1,) * a_of_y.ndim + (-1,))
     loss, dispersion = relaxation_response(a_of_y[..., None] / rate_shape(y))
     weight = _STEP * y / jnp.cosh(y / 2) ** 2
     return jnp.sum(weight * loss, -1), jnp.sum(weight * dispersion, -1)

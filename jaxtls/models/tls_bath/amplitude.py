@@ -14,8 +14,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
+from ..._checks import is_traced
 from . import contour
 from .chunks import TLS, over_tls
 
@@ -42,10 +44,14 @@ def bounds(frequencies: Array, couplings: Array) -> tuple[Array, Array, Array]:
     return jnp.min(frequencies), jnp.max(frequencies), jnp.sqrt(jnp.sum(couplings**2))
 
 
-def blocks(frequencies: Array, couplings: Array, w: Array, ts: Array) -> int:
+def blocks(frequencies: Array, couplings: Array, w: Array, ts: Array | np.ndarray) -> int:
     """Blocks of nodes for the widest strip over w (any shape), see `contour.blocks`."""
-    known = jax.lax.stop_gradient((frequencies, couplings, w, ts))
-    return contour.blocks(known[-1], _widest(*known[:-1]))
+    known = [contour.undifferentiated(x) for x in (frequencies, couplings, w)]
+    if is_traced(*known):
+        return contour.MOST_BLOCKS
+    with jax.ensure_compile_time_eval():
+        widest = _widest(*known)
+    return contour.blocks(ts, widest)
 
 
 @jax.jit

@@ -6,15 +6,17 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, PyTree
 
 TLS = 4096  # beside 64 nodes: what fits into a core's cache
+SUMS = "sums over TLSs"  # the name of what `over_tls` returns, for a checkpoint that keeps it
 
 
 def over_tls(
     term: Callable[[tuple[Array, ...]], PyTree[Array]], arrays: tuple[Array, ...], fills: tuple[float, ...], size: int
 ) -> PyTree[Array]:
-    """The sum of `term` over chunks of at most `size` TLSs.
+    """The sum of `term` over chunks of at most `size` TLSs, named SUMS.
 
     Arguments:
         term: arrays with a leading axis of a chunk's TLSs to sums over it; recomputed under reverse mode.
@@ -28,7 +30,7 @@ def over_tls(
     count = arrays[0].shape[0]
     size = max(1, min(size, count))
     if size >= count:
-        return term(arrays)
+        return checkpoint_name(term(arrays), SUMS)
     short = -count % size
     padded = [
         jnp.concatenate([a, jnp.full((short, *a.shape[1:]), fill, a.dtype)]) if short else a
@@ -38,4 +40,4 @@ def over_tls(
     shapes = jax.eval_shape(term, tuple(jax.ShapeDtypeStruct(a.shape[1:], a.dtype) for a in rows))
     zero = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     step = jax.checkpoint(lambda total, row: (jax.tree.map(jnp.add, total, term(row)), None))
-    return jax.lax.scan(step, zero, rows)[0]
+    return checkpoint_name(jax.lax.scan(step, zero, rows)[0], SUMS)

@@ -27,6 +27,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._checks import is_traced
+from .chunks import SUMS
+
+Policy = Callable[..., bool] | None  # of jax.checkpoint
 RATIO = 8.0  # longest over shortest time of a window
 WINDOWS = 24  # 8^24: shorter times share the last window
 NODES = 64  # evaluated at once
@@ -80,14 +84,23 @@ def windows(ts: Array, half_height: Array, folded: bool) -> Windows:
     return Windows(of_time, longest, edges, jnp.cumsum(counts))
 
 
-def blocks(ts: Array, half_height: Array, folded: bool = False) -> int:
-    """Blocks of nodes to be compiled for: a power of two where the arguments are known, else MOST_BLOCKS."""
-    if isinstance(ts, jax.core.Tracer) or isinstance(half_height, jax.core.Tracer):
+def blocks(ts: Array | np.ndarray, half_height: Array | np.ndarray, folded: bool = False) -> int:
+    """Blocks of nodes to be compiled for: a power of two where the arguments are known, else MOST_BLOCKS.
+
+    Times of any shape; what is a constant of a program that is being traced is known.
+    """
+    ts, half_height = undifferentiated(ts), undifferentiated(half_height)
+    if is_traced(ts, half_height):
         return MOST_BLOCKS
     with jax.ensure_compile_time_eval():
-        needed = -(-int(_count(ts, half_height, folded)) // NODES)
+        needed = -(-int(_count(jnp.ravel(ts), jnp.asarray(half_height), folded)) // NODES)
     # A power of two, and never few, so that other numbers compile nothing.
     return 2 ** max(4, math.ceil(math.log2(max(needed, 1))))
+
+
+def undifferentiated(x: Array | np.ndarray) -> Array | np.ndarray:
+    """The value without its derivative; a known one stays known."""
+    return jax.lax.stop_gradient(x) if is_traced(x) else x
 
 
 @partial(jax.jit, static_argnames="folded")
@@ -129,7 +142,10 @@ def invert(
         return terms.real if folded else terms
 
     total = fixed.ends[-1]
-    value = _sum(jax.checkpoint(block), -(-total // NODES), most, jnp.zeros(ts.shape, kind))
+    # Reverse mode keeps a few numbers a node, and so adds up over all TLSs once. Blocks beyond the count have their
+    # place, too: where there may be thousands it adds up again.
+    policy = jax.checkpoint_policies.save_only_these_names(SUMS) if most <= INNER else None
+    value = _sum(block, -(-total // NODES), most, jnp.zeros(ts.shape, kind), policy)
     return jnp.where(total <= most * NODES, value, jnp.nan)
 
 
@@ -156,21 +172,24 @@ def _nodes(fixed: Windows, index: Array, folded: bool, dtype: np.dtype) -> tuple
     return s, share * slope, window
 
 
-def _sum(term: Callable[[Array], Array], count: Array, most: int, zero: Array) -> Array:
+def _sum(term: Callable[[Array], Array], count: Array, most: int, zero: Array, policy: Policy) -> Array:
     """Sum of term(0), ..., term(count - 1), count <= most being known at run time: forward and reverse derivatives.
 
-    Blocks beyond the count are skipped, in two levels where there may be many.
+    Terms beyond the count are skipped, in two levels where there may be many. Checkpoints stand outside of the
+    branches, which else would hand what they close over to reverse mode, a copy for each term; `policy` says what they
+    keep.
     """
 
-    def some(first: Array, length: int, evaluate: Callable[[Array], Array], stride: int) -> Array:
-        def step(total: Array, i: Array) -> tuple[Array, None]:
+    def some(first: Array, length: int, evaluate: Callable[[Array], Array], stride: int, keep: Policy) -> Array:
+        def one(i: Array) -> Array:
             at = first + i * stride
-            needed = eqxi.unvmap_any(at < count)
-            return total + jax.lax.cond(needed, evaluate, lambda at: jnp.zeros_like(zero), at), None
+            return jax.lax.cond(eqxi.unvmap_any(at < count), evaluate, lambda at: jnp.zeros_like(zero), at)
 
+        again = jax.checkpoint(one, policy=keep)
+        step = lambda total, i: (total + again(i), None)
         return jax.lax.scan(step, zero, jnp.arange(length, dtype=jnp.int32))[0]
 
     start = jnp.zeros((), jnp.int32)
     if most <= INNER:
-        return some(start, most, term, 1)
-    return some(start, most // INNER, lambda at: some(at, INNER, term, 1), INNER)
+        return some(start, most, term, 1, policy)
+    return some(start, most // INNER, lambda at: some(at, INNER, term, 1, policy), INNER, None)

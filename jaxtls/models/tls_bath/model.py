@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array
 
 from ..._checks import concrete, finite, require, size
 from ..solid.material import TunnellingSolid
-from . import amplitude, checks, contour, material, populations, rates, sampling, traces
+from . import amplitude, checks, contour, material, populations, sampling
 from .checks import Numbers
+from .golden_rule import AbstractGoldenRule
 
 
-class TLSBath(eqx.Module):
+class TLSBath(AbstractGoldenRule):
     r"""J two-level systems beside a qubit or resonator of frequency w: golden rule, exact amplitude, Solomon equations.
 
         H = w a^+a + sum_j w_j(t) n_j + sum_j g_j (a^+ s_j- + h.c.),    w_j(t) = w_j + sum_m shift_jm s_jm(t)
@@ -44,14 +44,6 @@ class TLSBath(eqx.Module):
     Source: C. Mueller, J. H. Cole & J. Lisenfeld, Rep. Prog. Phys. 82, 124501 (2019); P. V. Klimov et al., Phys. Rev.
     Lett. 121, 090502 (2018); M. Spiecker et al., arXiv:2307.06900.
     """
-
-    frequencies: Array
-    couplings: Array
-    relaxation: Array
-    dephasing: Array
-    shifts: Array | None
-    rates_up: Array | None
-    rates_down: Array | None
 
     def __init__(
         self,
@@ -178,102 +170,6 @@ class TLSBath(eqx.Module):
             relaxation = material.phonon_relaxation(solid, w, u, kelvin)
         return cls(w, g, relaxation, dephasing)
 
-    def relaxation_rate(self, frequency: Numbers, states: Numbers | None = None) -> Array:
-        r"""Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²), G_j = gamma_j/2 + gphi_j.
-
-        Averaged over the stationary states of the fluctuators, or in given ones (valid while they switch slowly against
-        G_j). The qubit's own width is not in it. A flat bath of density rho gives 2 pi rho g². Infinite or NaN at the
-        frequency of a TLS without any width.
-
-        Arguments:
-            frequency: w, () or (W,) [angular frequency].
-            states: (..., J, M) of ±1, or None for the mean.
-
-        Returns:
-            () or (W,), or (...,) or (..., W) with states [1/time].
-
-        Raises:
-            ValueError: if a shape does not fit.
-
-        Example:
-            >>> bath = TLSBath([5.0], [0.1], 0.2, shifts=[[1.0]], rates_up=1.0, rates_down=3.0)
-            >>> far, near = bath.relaxation_rate(4.0, states=[[[1]], [[-1]]])
-            >>> bool(jnp.isclose(bath.relaxation_rate(4.0), far / 4 + near * 3 / 4))
-            True
-
-        Source: R. Barends et al., Phys. Rev. Lett. 111, 080502 (2013).
-        """
-        w = checks.qubit_frequencies("frequency", frequency)
-        tls = self.frequencies, self.couplings, self._widths
-        if states is not None:
-            require(self.shifts is not None, "states", "be None for a bath without fluctuators", states)
-            shifts, _, _ = self._fluctuators
-            given = checks.spin_states(states, shifts.shape)
-            flat = given.reshape(-1, *shifts.shape).astype(shifts.dtype)
-            return rates.in_states(*tls, shifts, flat, jnp.atleast_1d(w)).reshape(*given.shape[:-2], *w.shape)
-        if self.shifts is None:
-            return rates.at_rest(*tls, jnp.atleast_1d(w)).reshape(w.shape)
-        self._require_few("relaxation_rate needs the mean over 2^M states of each TLS; sample them by rate_trace.")
-        return rates.averaged(*tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(w.shape)
-
-    def rate_autocovariance(self, frequency: Numbers, taus: Numbers) -> Array:
-        r"""<Gamma_1(t) Gamma_1(t + tau)> - <Gamma_1>² of stationary fluctuators: a sum of positive exponentials.
-
-            sum_j sum_A c_jA² e^{-Gamma_A |tau|},   A: non-empty sets of a TLS's fluctuators, Gamma_A = sum_A (u + d)
-
-        Arguments:
-            frequency: w, () or (W,) [angular frequency].
-            taus: any shape [time].
-
-        Returns:
-            frequency's shape followed by that of taus [1/time²]; 0 without fluctuators.
-
-        Raises:
-            ValueError: if a shape does not fit.
-
-        Example:
-            >>> bath = TLSBath([5.0], [0.1], 0.2, shifts=[[0.3]], rates_up=1.0, rates_down=1.0)
-            >>> c = bath.rate_autocovariance(5.3, jnp.array([0.0, 1.0]))
-            >>> bool(jnp.isclose(c[1] / c[0], jnp.exp(-2.0)))
-            True
-
-        Source: C. Mueller, J. Lisenfeld, A. Shnirman & S. Poletto, Phys. Rev. B 92, 035442 (2015).
-        """
-        w, tau = checks.qubit_frequencies("frequency", frequency), finite("taus", taus)
-        if self.shifts is None:
-            return jnp.zeros(w.shape + tau.shape, self.frequencies.dtype)
-        self._require_few("The autocovariance runs over 2^M sets of fluctuators of each TLS.")
-        tls = self.frequencies, self.couplings, self._widths
-        found = rates.autocovariance(*tls, *self._fluctuators, jnp.atleast_1d(w), tau.ravel())
-        return found.reshape(w.shape + tau.shape)
-
-    def rate_trace(self, key: Array, ts: Numbers, frequency: Numbers) -> Array:
-        """Gamma_1 at each time while the fluctuators switch, started in their stationary states; exact at any times.
-
-        Arguments:
-            key: a JAX random key.
-            ts: (T,) ascending, equal ones included [time].
-            frequency: w, () or (W,) [angular frequency].
-
-        Returns:
-            (T,) or (T, W) [1/time]; constant in time without fluctuators.
-
-        Raises:
-            ValueError: if the times descend.
-
-        Example:
-            >>> bath = TLSBath([5.0], [0.1], 0.2, shifts=[[0.3]], rates_up=1.0, rates_down=1.0)
-            >>> bath.rate_trace(jax.random.key(0), jnp.linspace(0.0, 10.0, 101), jnp.array([5.0, 5.3])).shape
-            (101, 2)
-
-        Source: S. Machlup, J. Appl. Phys. 25, 341 (1954) (the process).
-        """
-        w, times = checks.qubit_frequencies("frequency", frequency), checks.ascending("ts", ts)
-        if self.shifts is None:
-            return jnp.broadcast_to(self.relaxation_rate(w), times.shape + w.shape)
-        tls = self.frequencies, self.couplings, self._widths
-        return traces.trace(key, times, *tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(times.shape + w.shape)
-
     def amplitude(self, frequency: Numbers, ts: Numbers, relaxation: Numbers = 0.0) -> Array:
         r"""c(t) of one excitation that starts in the qubit at T = 0, exact among all TLSs, in the frame of w.
 
@@ -386,34 +282,19 @@ class TLSBath(eqx.Module):
         given = equilibrium if tls_excited is None else checks.probability("tls_excited", tls_excited, count)
         gamma, excess = jnp.broadcast_to(self.relaxation, count), jnp.broadcast_to(given - equilibrium, count)
         tls = w - self.frequencies, self.couplings, self._widths, gamma
-        flat = times.ravel()
-        most = contour.blocks(jax.lax.stop_gradient(flat), jnp.zeros((), flat.dtype), folded=True)
+        flat, most = times.ravel(), contour.blocks(times, np.zeros((), times.dtype), folded=True)
         found = populations.qubit_excess(tls, excess, flat, kappa, kappa / 2 + own, start - equilibrium, most)
         return (equilibrium + found).reshape(times.shape)
-
-    @property
-    def _widths(self) -> Array:
-        return jnp.broadcast_to(self.relaxation / 2 + self.dephasing, self.frequencies.shape)
-
-    @property
-    def _fluctuators(self) -> tuple[Array, Array, Array]:
-        if self.shifts is None or self.rates_up is None or self.rates_down is None:
-            raise ValueError("Argument `shifts` must be given together with rates_up and rates_down, but got None.")
-        return self.shifts, self.rates_up, self.rates_down
-
-    def _require_few(self, why: str) -> None:
-        count = 0 if self.shifts is None else self.shifts.shape[1]
-        most = checks.MOST_FLUCTUATORS
-        require(count <= most, "shifts", f"hold at most {most} fluctuators for each TLS here", count, why)
 
     def _prepare(self, w: Array, times: Array) -> tuple[Array, Array, int]:
         """What `amplitude` needs beside the parameters: times as a row, gamma/2 (J,), blocks of nodes."""
         known = concrete(self.dephasing)
         remedy = "No amplitude describes pure dephasing: use populations, or count it as relaxation."
         require(known is None or not known.any(), "dephasing", "be 0 for an amplitude", self.dephasing, remedy)
-        flat = times.ravel().astype(jnp.result_type(self.frequencies, self.couplings, w, times))
-        most = amplitude.blocks(self.frequencies, self.couplings, w, flat)
-        return flat, jnp.broadcast_to(self.relaxation / 2, self.frequencies.shape), most
+        kind = jnp.result_type(self.frequencies, self.couplings, w, times)
+        first = concrete(times)
+        most = amplitude.blocks(self.frequencies, self.couplings, w, times if first is None else first.astype(kind))
+        return times.ravel().astype(kind), jnp.broadcast_to(self.relaxation / 2, self.frequencies.shape), most
 
     def _without_dephasing(self, found: Array) -> Array:
         if concrete(self.dephasing) is not None:

@@ -39,7 +39,7 @@ def at_rest(frequencies: Array, couplings: Array, widths: Array, w: Array) -> Ar
 
     def term(rows: tuple[Array, ...]) -> Array:
         f, g, width = (row[:, None] for row in rows)
-        return jnp.sum(exchange(g, width, w - f), axis=0)
+        return jnp.sum(exchange(g, width, w[None, :] - f), axis=0)
 
     return over_tls(term, (frequencies, couplings, widths), (0.0, 0.0, 1.0), chunk_for(w.size))
 

@@ -1,0 +1,135 @@
+"""What users of other solvers bring along: one time and t0, operators in any form, kets in plans, three operators."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+from numpy.testing import assert_allclose
+
+import jaxtls as jt
+
+SX, SZ, SM = np.array([[0.0, 1.0], [1.0, 0.0]]), np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]])
+UP, RHO = np.array([1.0, 0.0]), np.diag([0.7, 0.3])
+TS = np.linspace(0.0, 2.0, 5)
+
+
+@pytest.mark.parametrize("h", [0.5 * SX, jt.modulated(jnp.cos, SX)], ids=["constant", "driven"])
+def test_one_time_and_t0(h):
+    want = jt.mesolve(h, [SM], RHO, TS, [SZ], rtol=1e-9, atol=1e-11)
+    for tsave in (2.0, [2.0], TS[-1:]):
+        one = jt.mesolve(h, [SM], RHO, tsave, [SZ], t0=0.0, rtol=1e-9, atol=1e-11)
+        assert one.states.shape == (1, 2, 2) and one.expects.shape == (1, 1) and one.ts.tolist() == [2.0]
+        assert_allclose(one.states[0], want.states[-1], atol=1e-8)
+    later = jt.mesolve(h, [SM], RHO, TS[2:], [SZ], t0=0.0, rtol=1e-9, atol=1e-11)
+    assert_allclose(later.expects, want.expects[:, 2:], atol=1e-8)
+    assert jt.mesolve(h, [SM], RHO, TS, t0=0.0, save_states=False).ts.shape == TS.shape
+    ket = jt.sesolve(h, UP, TS, [SZ], rtol=1e-9, atol=1e-11)
+    assert_allclose(jt.sesolve(h, UP, 2.0, t0=0.0, rtol=1e-9, atol=1e-11).states[0], ket.states[-1], atol=1e-8)
+    assert_allclose(
+        jt.mesolve(h, [], UP, 2.0, [SZ], t0=0.0, rtol=1e-9, atol=1e-11).expects[0], ket.expects[0, -1:], atol=1e-8
+    )
+    end = lambda t0: jt.sesolve(h, UP, 2.0, [SZ], t0=t0, rtol=1e-9, atol=1e-11).expects[0, 0].real
+    assert_allclose(jax.jit(end)(0.3), end(0.3), atol=1e-8)
+    assert_allclose(jax.grad(end)(0.3), (end(0.3 + 1e-5) - end(0.3 - 1e-5)) / 2e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("run", [jt.mesolve, lambda h, _, psi, ts, **k: jt.sesolve(h, psi, ts, **k)], ids=["me", "se"])
+def test_times_that_do_not_fit_are_refused(run):
+    with pytest.raises(ValueError, match=r"`tsave` .*t0=0\.0"):
+        run(SZ, [], UP, 2.0)
+    with pytest.raises(ValueError, match="`t0` must not lie behind"):
+        run(SZ, [], UP, TS, t0=0.5)
+    with pytest.raises(ValueError, match="`t0`"):
+        run(SZ, [], UP, TS, t0=[0.0, 1.0])
+
+
+def test_operators_in_any_form():
+    want = jt.mesolve(SX, [SM], RHO, TS, [SZ]).expects
+    sparse = scipy.sparse.csr_array
+    for jumps in (
+        SM,
+        sparse(SM),
+        [sparse(SM)],
+        {"decay": SM},
+        SM[None],
+        lambda t: jnp.asarray(SM),
+        jt.local((2,), {0: SM}),
+    ):
+        for measured in (SZ, [sparse(SZ)], {"z": sparse(SZ)}, sparse(SZ)):
+            assert_allclose(jt.mesolve(sparse(SX), jumps, RHO, TS, measured).expects, want, atol=1e-5)
+    none = jt.mesolve(SX, [], RHO, TS, [SZ]).expects
+    for empty in (None, (), {}):
+        assert_allclose(jt.mesolve(SX, empty, RHO, TS, [SZ]).expects, none, atol=1e-12)
+    assert_allclose(jt.mesolve(jt.Lindbladian(SX, SM), None, RHO, TS, [SZ]).expects, want, atol=1e-12)
+    with pytest.raises(ValueError, match=r"jump_ops\['decay'\]"):
+        jt.mesolve(SX, {"decay": np.eye(3)}, RHO, TS)
+
+
+def test_a_batch_of_states_is_told_how_to_be_mapped():
+    told = r"`rho0` .*jax\.vmap\(lambda rho0: jt\.mesolve\(hamiltonian, jump_ops, rho0, tsave\)\.states\)\(rho0\)"
+    with pytest.raises(ValueError, match=told):
+        jt.mesolve(SX, [SM], np.stack([RHO] * 3), TS)
+    with pytest.raises(ValueError, match=r"`psi0` .*jax\.vmap\(lambda psi0: jt\.sesolve"):
+        jt.sesolve(SX, np.ones((3, 2)), TS)
+    with pytest.raises(ValueError, match=r"`psi0` .*jt\.mesolve"):
+        jt.sesolve(SX, RHO, TS)
+    qutip = pytest.importorskip("qutip")
+    with pytest.raises(ValueError, match=r"shape \(2, 2\).*jax\.vmap"):
+        jt.sesolve(SX, [qutip.basis(2, 0), qutip.basis(2, 1)], TS)
+    found = jax.vmap(lambda rho0: jt.mesolve(SX, [SM], rho0, TS).states)(np.stack([RHO] * 3))
+    assert_allclose(found[1], jt.mesolve(SX, [SM], RHO, TS).states, atol=1e-9)
+
+
+@pytest.mark.parametrize("n", [2, 70])
+@pytest.mark.parametrize("driven", [False, True])
+def test_a_plan_of_a_ket_moves_kets(n, driven):
+    rng = np.random.default_rng(n)
+    h = rng.normal(size=(n, n)) / np.sqrt(n)
+    h = h + h.T
+    psi = np.eye(n)[0]
+    law = jt.Lindbladian(jt.modulated(jnp.cos, h) if driven else h, [])
+    plan = jt.plan(law, psi, TS)
+    run = lambda a: jt.mesolve(law, [], a * psi, TS, plan=plan)
+    want = jt.sesolve(jt.modulated(jnp.cos, h) if driven else h, psi, TS)
+    assert_allclose(run(1.0).states, np.einsum("ti,tj->tij", want.states, want.states.conj()), atol=1e-5)
+    assert_allclose(jax.jit(lambda a: run(a).states)(1.0), run(1.0).states, atol=1e-5)
+    jaxpr = jax.make_jaxpr(lambda a: jt.mesolve(law, [], a * psi, TS, [h], plan=plan, save_states=False).expects)(1.0)
+    if n > 2 and not driven:
+        # Kets in loops, no density matrices: nothing that is moved has n^2 elements but H itself.
+        assert "Faber" in repr(plan) or "Faber" in plan.chosen
+        assert f"c128[{n},{n},2]" not in str(jaxpr)
+    whole = jt.plan(law, np.outer(psi, psi), TS)
+    assert_allclose(jt.mesolve(law, [], psi, TS, plan=whole).states, run(1.0).states, atol=1e-5)
+    assert_allclose(jt.sesolve(law_hamiltonian(h, driven), psi, TS, plan=plan).states, want.states, atol=1e-5)
+
+
+def law_hamiltonian(h, driven):
+    return jt.modulated(jnp.cos, h) if driven else h
+
+
+def test_three_operators():
+    """g2 of resonance fluorescence in closed form, and a generic triple against QuTiP."""
+    rabi, gamma = 1.3, 0.8
+    law = jt.Lindbladian(0.5 * rabi * SX, [SM], rates=[gamma])
+    rho, light, taus = jt.steady_state(law), SM.T @ SM, np.linspace(0.0, 8.0, 9)
+    g2 = jt.correlation(law, rho, light, SM, taus, c=SM.T) / rho[0, 0] ** 2
+    m = np.sqrt(rabi**2 - gamma**2 / 16)
+    want = 1 - np.exp(-0.75 * gamma * taus) * (np.cos(m * taus) + 0.75 * gamma / m * np.sin(m * taus))
+    assert_allclose(g2, want, atol=1e-7)
+    with pytest.raises(ValueError, match="`c`"):
+        jt.correlation(law, rho, light, SM, taus, c=np.eye(3))
+    qutip = pytest.importorskip("qutip")
+    q = lambda m: qutip.Qobj(np.asarray(m))
+    a, b, c = SX + 0.3 * SZ, SM, SZ + 0.2 * SM.T
+    theirs = qutip.correlation_3op_1t(
+        q(0.5 * rabi * SX),
+        q(rho),
+        taus,
+        [np.sqrt(gamma) * q(SM)],
+        q(a),
+        q(b),
+        q(c),
+        options={"rtol": 1e-10, "atol": 1e-12},
+    )
+    assert_allclose(jt.correlation(law, rho, b, c, taus, c=a), theirs, atol=1e-7)
