@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TypeVar
 
 import equinox as eqx
@@ -34,35 +34,6 @@ def in_transformation() -> bool:
 def is_traced(*trees: PyTree) -> bool:
     """True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
-
-
-def holds_tracers(*functions: object) -> bool:
-    """True if a function holds a tracer, or a function that does: as a closure, default, method or partial."""
-    waiting, seen = list(functions), set()
-    while waiting:
-        f = waiting.pop()
-        if isinstance(f, jax.core.Tracer):
-            return True
-        if id(f) in seen:
-            continue
-        seen.add(id(f))
-        held = [getattr(f, name, None) for name in ("__wrapped__", "__func__", "__self__", "func")]
-        for name in ("__defaults__", "args"):
-            found = getattr(f, name, None)
-            held += found if isinstance(found, tuple) else ()
-        for name in ("__kwdefaults__", "keywords"):
-            found = getattr(f, name, None)
-            held += found.values() if isinstance(found, dict) else ()
-        for cell in getattr(f, "__closure__", None) or ():
-            with suppress(ValueError):  # a cell that nothing was put into yet
-                held.append(cell.cell_contents)
-        for x in (f, *held):
-            try:
-                leaves = jax.tree.leaves(x)
-            except (TypeError, ValueError):  # a dict whose keys have no order
-                leaves = list(x.values()) if isinstance(x, dict) else []
-            waiting += [leaf for leaf in leaves if callable(leaf) or isinstance(leaf, jax.core.Tracer)]
-    return False
 
 
 def require(condition: bool, name: str, must: str, value: object, remedy: str = "") -> None:

@@ -34,7 +34,8 @@ def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:
         >>> rows_of("a.csv", "# cold\\na;b\\n1,5;2\\n")
         ([(2, ['a', 'b']), (3, ['1,5', '2'])], ';')
     """
-    lines, remark = [], (0, "")
+    lines: list[tuple[int, str]] = []
+    remark = (0, "")
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip().startswith("#"):
             remark = remark if lines else (number, line.lstrip().lstrip("#").strip())

@@ -11,6 +11,7 @@ from ..analysis.trace_table import TraceTable, fit_traces
 from .resonator_table import LEAST, Reading, cut, in_our_units
 from .tables import InputError, Table
 
+SHOWN = 3  # of the files that are named in a message
 ENDINGS = (".s1p", ".s2p", ".s3p", ".s4p", ".npy")
 
 
@@ -25,6 +26,9 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
     Raises:
         InputError: one sentence on what is wrong.
     """
+    absent = [path for path in paths if not pathlib.Path(path).is_file()]
+    if absent:
+        raise InputError(f"No such file: {', '.join(absent[:SHOWN])}{' ...' * (len(absent) > SHOWN)}.")
     form = None if reading.coupling == "notch" else reading.coupling
     try:
         found = fit_traces(paths, form=form, temperature=temperature, Q_coupling=reading.coupling_quality)
@@ -42,9 +46,13 @@ def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> t
 
 
 def _require(found: TraceTable, notes: list[str], reading: Reading, are_of_analyser: bool) -> None:
-    if not len(found):
-        several = "" if are_of_analyser else " Tables of Q go into one file, with a column for --group."
-        raise InputError("No trace gives a circle that can be trusted: " + " ".join(notes) + several)
+    if len(found) < LEAST:
+        what = f"{len(found)} of {len(found) + len(notes)} traces can be trusted, but this fit needs at least {LEAST}."
+        first = " ".join(f"{note.rstrip('.')}." for note in notes[:SHOWN]) + " ..." * (len(notes) > SHOWN)
+        remedy = "" if are_of_analyser else "Tables of Q go into one file, with a column for --group."
+        if reading.coupling == "transmission" and reading.coupling_quality is None:
+            remedy = "Give --q-coupling."
+        raise InputError(" ".join(filter(None, (what, first, remedy))))
     if "T_K" not in found.columns:
         raise InputError("The traces do not tell their temperature: name the files so (T20mK) or give --temperature.")
     if "power_dBm" not in found.columns and reading.photon_number is None:

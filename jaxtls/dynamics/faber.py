@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from ..numerics.namespace import namespace
+from ..numerics.series import series
 from .stepping import AbstractStepper
 
 # Most terms of one macro step, and of one whose ellipse is not known when it is compiled.
@@ -114,6 +115,8 @@ class FaberExpansion(AbstractStepper):
     used: Any = None
     split: Callable[[Array], PyTree] = lambda z: z
     joined: Callable[[PyTree], Array] = lambda z: z
+    # `reduced` in a form that suits reverse mode better, if there is one.
+    wide: Callable[[PyTree], PyTree] | None = None
 
     def pack(self, y: Array) -> Array:
         return y
@@ -176,10 +179,29 @@ class FaberExpansion(AbstractStepper):
         _, last, total = jax.lax.fori_loop(1, self.used, term, carry)
         return self._with_error(total, _size(weights[self.used - 1], last))
 
+    def reversible_step(self, z: Array, propagators: Array) -> Array:
+        """The moved state alone, with a reverse of its own."""
+        start = self.split(self.tidy(z))
+        dtype = jax.tree.leaves(start)[0].dtype
+        weights = propagators.astype(dtype)
+        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
+        varied, rest = eqx.partition(eqx.filter_closure_convert(self.wide or self.reduced, start), eqx.is_inexact_array)
+        others, static = eqx.partition(rest, eqx.is_array)
+        apply = lambda varied, others, y: eqx.combine(varied, others, static)(y)
+        used = jnp.asarray(self.count if self.used is None else self.used)
+        if self.grouped:
+            # Up to the last term that matters in any lane.
+            still = jax.lax.stop_gradient(jnp.abs(weights))
+            left = jnp.cumsum(still[::-1])[::-1]
+            used = eqxi.unvmap_max(jnp.maximum(2, jnp.sum(left > self.tolerance)))
+        return self.joined(series(apply, varied, others, ratio, weights, start, used))
+
     def _first(self, z: Array, propagators: Array) -> tuple[Array, Callable, tuple]:
         """The weights, the recurrence, and (U_{-1}, U_0, the sum so far)."""
-        start, weights = self.split(self.tidy(z)), propagators.astype(z.dtype)
-        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, z.dtype)
+        start = self.split(self.tidy(z))
+        dtype = jax.tree.leaves(start)[0].dtype
+        weights = propagators.astype(dtype)
+        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
 
         # The backward pass keeps U_k alone.
         @functools.partial(jax.checkpoint, prevent_cse=False)

@@ -9,9 +9,8 @@ Output times and edges of the equation are knots; no step spans one, and stages 
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import equinox.internal as eqxi
@@ -21,10 +20,10 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ..numerics import tsit5
-from ..numerics.linear_rule import linear
+from ..numerics.replay import Loop, Whole, replayed
+from .rule import Kind, ruled
 from .stepping import Recorder
 
-Kind = Literal["lax", "checkpointed", "bounded"]
 # Fewer intervals than these are divided, so that what happens in one of few long ones is met by steps of its own.
 LEAST = 32
 # Steps of a part of an interval that are tried at first, and at most; parts beyond one for each interval.
@@ -32,8 +31,8 @@ FEW, MOST = 8, 2**12
 ROOM = 2**11
 # Steps in all that a second derivative can follow.
 BOUND = 16**3
-# Bytes of states that reverse mode keeps; beyond, some are computed again.
-CHECKPOINT_BYTES = 2**24
+# Bytes of states whose records are made at once.
+TOGETHER_BYTES = 2**20
 SAFETY, SHRINK, GROW, FRESH = 0.9, 0.2, 10.0, 25.0
 
 
@@ -56,9 +55,9 @@ class Task(eqx.Module):
     tidy: Callable[[PyTree], PyTree]  # removes what rounding left, at each knot
 
 
-def divided(ts: Array, extra: tuple[Array, ...]) -> tuple[Array, Array]:
+def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Array, Array]:
     """Knots, and the place of each output among them: the times, others inside their span, and equal divisions."""
-    parts = -(-LEAST // (ts.shape[0] - 1))
+    parts = -(-least // (ts.shape[0] - 1))
     share = np.arange(parts) / parts
     inner = (ts[:-1, None] + jnp.diff(ts)[:, None] * share).reshape(-1)
     knots = jnp.concatenate([inner, ts[-1:]])
@@ -74,40 +73,16 @@ def solved(
 ) -> tuple[PyTree, Array, Array, Array]:
     """(records at the outputs, steps in all, the time that was reached, whether it is the last)."""
 
-    @jax.custom_jvp
-    def run(numbers: PyTree) -> tuple:
-        return _searched(make(numbers), rtol, atol, order)
+    def run(numbers: PyTree) -> tuple[PyTree, tuple]:
+        records, pieces, reached = _searched(make(numbers), rtol, atol, order)
+        return records, (pieces, reached)
 
-    def held(known: tuple, kind: Kind) -> tuple[Callable[[PyTree], PyTree], PyTree]:
-        """The run as a function of the numbers that can vary, and those."""
-        floats, whole = eqx.partition(known[0], eqx.is_inexact_array)
-        return lambda floats: _repeated(make(eqx.combine(floats, whole)), known[1], kind), floats
+    def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
+        return _repeated(make(numbers), known[0], kind)
 
-    def pushed(known: tuple, tangents: PyTree, kind: Kind = "lax") -> PyTree:
-        repeated, floats = held(known, kind)
-        return jax.jvp(repeated, (floats,), (tangents,))[1]
-
-    def pulled(known: tuple, cotangents: PyTree, kind: Kind = "checkpointed") -> PyTree:
-        repeated, floats = held(known, kind)
-        return jax.vjp(repeated, floats)[1](cotangents)[0]
-
-    @run.defjvp
-    def rule(primals: tuple, tangents: tuple) -> tuple:
-        records, pieces, reached = run(*primals)
-        # Whole numbers do not vary; nor do the steps, as shares of their intervals, which are held fixed.
-        varied = jax.tree.map(lambda x, t: t if eqx.is_inexact_array(x) else None, primals[0], tangents[0])
-        again = functools.partial(pushed, kind="bounded"), functools.partial(pulled, kind="bounded")
-        moved = linear(pushed, pulled, (primals[0], pieces), varied, again=again)
-        still = jax.tree.map(_no_tangent, (pieces, reached))
-        return (records, pieces, reached), (moved, *still)
-
-    records, pieces, reached = run(numbers)
+    records, (pieces, reached) = ruled(run, repeated, numbers)
     knots = make(numbers).grid.knots
     return records, jnp.sum(pieces.steps), reached, reached >= knots[-1]
-
-
-def _no_tangent(x: Array) -> Array | np.ndarray:
-    return jnp.zeros_like(x) if eqx.is_inexact_array(x) else np.zeros(x.shape, jax.dtypes.float0)
 
 
 def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[ArrayLike], Array]:
@@ -236,49 +211,120 @@ class _Walk(NamedTuple):
 
 
 def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:
-    """The same run by known steps, as one loop of all of them.
+    """The same run by known steps, as one loop of all of them."""
+    knots, places = task.grid.knots, task.grid.places
+    outputs, total = places.shape[0], jnp.sum(pieces.steps)
+    slots = jnp.full(knots.shape[0], outputs).at[places].set(jnp.arange(outputs))
+    walk = _Steps(pieces, jnp.cumsum(pieces.steps), slots, outputs)
+    states = _replayed(task, walk, total) if kind == "reverse" else _looped(task, walk, total, kind)
+    first = jax.tree.map(lambda held, y: held.at[slots[0]].set(y), states, task.start)
+    size = sum(y.size * y.dtype.itemsize for y in jax.tree.leaves(task.start))
+    together = int(np.clip(TOGETHER_BYTES // size, 1, outputs))
+    return jax.lax.map(lambda inputs: task.record(*inputs), (knots[places], first), batch_size=together)
 
-    "lax" for forward mode, "checkpointed" for reverse mode, "bounded" for both and for second derivatives.
-    """
-    knots, outputs = task.grid.knots, task.grid.places.shape[0]
-    total, ends = jnp.sum(pieces.steps), jnp.cumsum(pieces.steps)
-    slots = jnp.full(knots.shape[0], outputs).at[task.grid.places].set(jnp.arange(outputs))
+
+class _Place(NamedTuple):
+    """Where a step stands."""
+
+    interval: Array
+    share: Array  # of the interval, where it begins
+    step: Array  # its length, as a share, too
+    is_last: Array  # of its part
+    slot: Array  # the place among the outputs of what comes after it; no place where no output is there
+
+    def times(self, knots: Array) -> tuple[Callable[[ArrayLike], Array], Array]:
+        """Times of its stages, and its length."""
+        low, high = knots[self.interval], knots[self.interval + 1]
+        span = high - low
+        return _times(low + self.share * span, self.step * span, low, high), self.step * span
+
+
+class _Steps(NamedTuple):
+    """Steps in a row, found by their number."""
+
+    pieces: Pieces
+    ends: Array  # steps up to the end of each part
+    slots: Array  # the place of each knot among the outputs
+    outputs: int
+
+    def place(self, i: Array) -> _Place:
+        """Of step i."""
+        # To compare all is one kernel, where a search is a loop.
+        p = jnp.minimum(jnp.sum(self.ends <= i), self.ends.shape[0] - 1)
+        interval, begin, step, steps, ends = (x[p] for x in self.pieces)
+        k = i - (self.ends[p] - steps)
+        last = k == steps - 1
+        slot = jnp.where(last & ends, self.slots[jnp.minimum(interval + 1, self.slots.shape[0] - 1)], self.outputs)
+        return _Place(interval, begin + k * step, step, last, slot)
+
+
+# The share of a step at which each stage stands.
+SHARES = np.array((0.0, *tsit5.C[:-1]))
+
+
+def _looped(task: Task, walk: _Steps, total: Array, kind: Kind) -> PyTree:
+    """States at the outputs, by loops that JAX differentiates."""
     leaves, structure = jax.tree.flatten(task.start)
-    states = [jnp.zeros((outputs + 1, *y.shape), y.dtype).at[slots[0]].set(y) for y in leaves]
+    shares = jnp.asarray(SHARES, task.grid.knots.dtype)
 
     def one(carry: tuple) -> tuple:
-        done, y, slope, states = carry
-        p = jnp.searchsorted(ends, done, side="right")
-        k, count = pieces.interval[p], pieces.steps[p]
-        low, high = knots[k], knots[k + 1]
-        i = done - (ends[p] - count)
-        step = pieces.step[p] * (high - low)
-        times = _times(low + pieces.begin[p] * (high - low) + i * step, step, low, high)
-        # The slope at the end of the last interval is not that at the start of this one where the equation jumps.
-        slope = jax.lax.cond(eqxi.unvmap_any(i == 0), lambda: task.field(times(0.0), y), lambda: slope)
-        after, slope, _ = tsit5.step(task.field, times, step, y, slope)
-        last = i == count - 1
-        tidied = task.tidy(after)
-        after = jax.tree.map(lambda a, b: jnp.where(last, a, b), tidied, after)
-        slot = jnp.where(last & pieces.ends[p], slots[k + 1], outputs)
+        done, y, states = carry
+        place = walk.place(done)
+        times, step = place.times(task.grid.knots)
+        stage = lambda k, y: jax.tree.map(lambda f: step * f, task.field(times(shares[k]), y))
+        after = tsit5.moved(stage, y)
+        after = jax.tree.map(lambda a, b: jnp.where(place.is_last, a, b), task.tidy(after), after)
         # A loop that keeps its states takes these for buffers, which are no arrays.
-        states = [held.at[slot].set(y) for held, y in zip(states, jax.tree.leaves(after))]
-        return done + 1, after, slope, states
+        states = [held.at[place.slot].set(y) for held, y in zip(states, jax.tree.leaves(after))]
+        return done + 1, after, states
 
-    start = (jnp.zeros((), int), task.start, jax.tree.map(jnp.zeros_like, task.start), states)
-    bytes_ = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(task.start))
-    checkpoints = int(np.clip(CHECKPOINT_BYTES // bytes_, 32, 1024))
     found = eqxi.while_loop(
         lambda carry: carry[0] < total,
         one,
-        start,
-        kind=kind,
-        checkpoints=checkpoints if kind == "checkpointed" else None,
-        max_steps=BOUND if kind == "bounded" else None,
-        buffers=lambda carry: carry[3],
-    )
-    if kind == "bounded":
+        (jnp.zeros((), int), task.start, [jnp.zeros((walk.outputs + 1, *y.shape), y.dtype) for y in leaves]),
+        kind="lax" if kind == "forwards" else "bounded",
+        max_steps=None if kind == "forwards" else BOUND,
+        buffers=lambda carry: carry[2],
+    )[2]
+    if kind == "smooth":
         # No silent derivative of half a run.
-        found = (*found[:3], [jnp.where(total <= BOUND, held, jnp.nan) for held in found[3]])
-    at_outputs = jax.tree.unflatten(structure, [held[:-1] for held in found[3]])
-    return jax.lax.map(lambda inputs: task.record(*inputs), (knots[task.grid.places], at_outputs))
+        found = [jnp.where(total <= BOUND, held, jnp.nan) for held in found]
+    return jax.tree.unflatten(structure, [held[:-1] for held in found])
+
+
+def _replayed(task: Task, walk: _Steps, total: Array) -> PyTree:
+    """The same for reverse mode."""
+    knots = task.grid.knots
+    field = eqx.filter_closure_convert(task.field, knots[0], task.start)
+    tidy = eqx.filter_closure_convert(task.tidy, task.start)
+    varied, rest = eqx.partition((field, tidy, knots), eqx.is_inexact_array)
+    others, static = eqx.partition((rest, walk), eqx.is_array)
+    shares = SHARES.astype(knots.dtype)
+
+    def whole(varied: PyTree, others: PyTree) -> tuple:
+        rest, walk = eqx.combine(others, static)
+        return *eqx.combine(varied, rest), walk
+
+    def stages(varied: PyTree, others: PyTree, place: _Place) -> tsit5.Stage:
+        field, _, knots, _ = whole(varied, others)
+        times, step = place.times(knots)
+        return lambda k, y: jax.tree.map(lambda f: step * f, field(times(jnp.asarray(shares)[k]), y))
+
+    def tidied(varied: PyTree, others: PyTree, place: _Place, y: PyTree) -> PyTree:
+        _, tidy, _, _ = whole(varied, others)
+        return jax.tree.map(lambda a, b: jnp.where(place.is_last, a, b), tidy(y), y)
+
+    def step(varied: PyTree, others: PyTree, i: Array, y: PyTree) -> PyTree:
+        place = whole(varied, others)[-1].place(i)
+        return tidied(varied, others, place, tsit5.moved(stages(varied, others, place), y))
+
+    def back(whole_of: Whole, moving: PyTree, others: PyTree, i: Array, y: PyTree, ct: PyTree) -> tuple:
+        varied = whole_of(moving)
+        place = whole(varied, others)[-1].place(i)
+        # Linear, so that any state will do.
+        (ct,) = jax.vjp(lambda y: tidied(varied, others, place, y), y)[1](ct)
+        pull = lambda k, y, ct: jax.vjp(lambda m, y: stages(whole_of(m), others, place)(k, y), moving, y)[1](ct)
+        return tsit5.pulled(stages(varied, others, place), pull, y, ct, jax.tree.map(jnp.zeros_like, moving))
+
+    slots = lambda others, i: eqx.combine(others, static)[1].place(i).slot
+    return replayed(Loop(step, slots, walk.outputs, back), varied, others, task.start, total)

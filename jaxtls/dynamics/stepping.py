@@ -20,6 +20,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._platform import platform
+from ..numerics.replay import Loop, replayed
+from .rule import Kind, ruled
 
 # Macro steps in a group of a bounded run.
 GROUP = 32
@@ -28,6 +30,8 @@ MANY = 8
 # Above this many bytes of checkpoints whole groups are checkpointed once more. Batches, whose size is not seen here,
 # are what a GPU is for: there all are, and a group that is skipped leaves no room for its turns behind.
 CHECKPOINT_BYTES = 2**28
+# Bytes of states whose records are made at once.
+TOGETHER_BYTES = 2**20
 # Intervals are equal where they differ by less than this share.
 EQUAL = 1e-9
 
@@ -55,6 +59,10 @@ class AbstractStepper(eqx.Module):
 
     @abc.abstractmethod
     def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]: ...
+
+    def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
+        """The moved state alone, by loops that reverse mode takes."""
+        return self.step(z, propagators)[0]
 
     def no_error(self, dtype: DTypeLike) -> Array:
         """What error estimates are added to."""
@@ -96,9 +104,22 @@ def integrate(
 
     `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
     """
+    kept = lambda t, z: record(t, stepper.unpack(z))
+    return _walked(stepper, stepper.pack(y0), ts, kept, counts, uniform, tick)
+
+
+def _walked(
+    stepper: AbstractStepper,
+    z0: PyTree,
+    ts: Array,
+    kept: Recorder,
+    counts: Array,
+    uniform: bool | None,
+    tick: Callable[[Array], None] | None = None,
+) -> tuple[PyTree, Array]:
+    """What is kept of packed states, and the summed error."""
     h = jnp.diff(ts) / counts
     propagators_of = _shared(stepper, h, uniform)
-    z0 = stepper.pack(y0)
 
     def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
         step, count, t = inputs
@@ -111,13 +132,107 @@ def integrate(
         z, error = jax.lax.fori_loop(0, count, one, carry)
         if tick is not None:
             tick(count > 0)
-        return (z, error), record(t, stepper.unpack(z))
+        return (z, error), kept(t, z)
 
     start = (z0, stepper.no_error(h.dtype))
     # An interval without steps in front, so that the records of y0 need no program of their own.
     intervals = jnp.concatenate([h[:1], h]), jnp.concatenate([jnp.zeros_like(counts[:1]), counts]), ts
     (_, error), records = jax.lax.scan(interval, start, intervals)
     return records, error
+
+
+class March(eqx.Module):
+    """What a run needs, made from numbers that may be traced."""
+
+    stepper: AbstractStepper
+    start: PyTree
+    ts: Array
+    counts: Array
+    record: Recorder
+
+
+def solved(
+    make: Callable[[PyTree], March],
+    numbers: PyTree,
+    *,
+    uniform: bool | None,
+    bound: int,
+    tick: Callable[[Array], None] | None = None,
+) -> tuple[PyTree, Array, Array]:
+    """As `integrate`, with derivatives by a rule and at most `bound` macro steps an interval.
+
+    `make` closes over nothing that is traced. Also returns whether that was enough.
+    """
+
+    def run(numbers: PyTree) -> tuple[PyTree, tuple]:
+        march = make(numbers)
+        most = bound or _most(march)
+        counts = jnp.minimum(march.counts, most)
+        z0 = march.stepper.pack(march.start)
+        keeps = march.ts.shape[0] * _bytes(z0) <= CHECKPOINT_BYTES
+        kept = lambda t, z: (march.record(t, march.stepper.unpack(z)), z if keeps else None)
+        (records, states), error = _walked(march.stepper, z0, march.ts, kept, counts, uniform, tick)
+        return records, jax.lax.stop_gradient((states, error, jnp.all(march.counts <= most)))
+
+    def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
+        march = make(numbers)
+        if kind == "smooth":
+            how: dict = {"counts": march.counts, "uniform": uniform, "bound": bound}
+            return integrate_traced(march.stepper, march.start, march.ts, march.record, **how)[0]
+        counts = jnp.minimum(march.counts, bound or _most(march))
+        if kind == "forwards":
+            return integrate(march.stepper, march.start, march.ts, march.record, counts=counts, uniform=uniform)[0]
+        return _replayed(march, counts, uniform, known[0])
+
+    records, (_, error, finished) = ruled(run, repeated, numbers)
+    return records, error, finished
+
+
+def _most(march: March) -> int:
+    """Where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few."""
+    return GROUP ** (2 if march.ts.shape[0] > MANY else 3)
+
+
+def _bytes(tree: PyTree) -> int:
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree) -> PyTree:
+    """The records for reverse mode, interval by interval from the states that are known."""
+    stepper, count = march.stepper, counts.shape[0]
+    h = jnp.diff(march.ts) / counts
+    z0 = stepper.pack(march.start)
+    shared = _shared(stepper, h, uniform)
+    first = shared(h[0])
+    make = eqx.filter_closure_convert(shared, h[0])
+    move = eqx.filter_closure_convert(stepper.reversible_step, z0, first)
+    varied, others, static = _parted((make, move, h, first if uniform else None))
+
+    def interval(varied: PyTree, others: tuple, j: Array, z: PyTree) -> PyTree:
+        rest, counts = others
+        make, move, h, propagators = eqx.combine(varied, rest, static)
+        own, rest, fixed = _parted((move, make(h[j]) if propagators is None else propagators))
+
+        def macro(own: PyTree, others: tuple, i: Array, z: PyTree) -> PyTree:
+            move, propagators = eqx.combine(own, others[0], fixed)
+            return move(z, propagators)
+
+        last = Loop(macro, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1)
+        return jax.tree.map(lambda x: x[0], replayed(last, own, (rest, counts[j]), z, counts[j]))
+
+    later = None if known is None else jax.tree.map(lambda x: x[1:], known)
+    outer = Loop(interval, lambda others, j: j, count)
+    states = replayed(outer, varied, (others, counts), z0, jnp.asarray(count), later)
+    whole = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), z0, states)
+    together = int(np.clip(TOGETHER_BYTES // _bytes(z0), 1, count + 1))
+    record = lambda inputs: march.record(inputs[0], stepper.unpack(inputs[1]))
+    return jax.lax.map(record, (march.ts, whole), batch_size=together)
+
+
+def _parted(tree: PyTree) -> tuple[PyTree, PyTree, PyTree]:
+    """What can vary, other arrays, and the rest."""
+    varied, rest = eqx.partition(tree, eqx.is_inexact_array)
+    return varied, *eqx.partition(rest, eqx.is_array)
 
 
 def integrate_traced(

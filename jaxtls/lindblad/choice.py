@@ -11,6 +11,8 @@ from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
 from .methods.faber import Faber
+from .methods.magnus import LEVELS as FEW_LEVELS
+from .methods.magnus import Magnus, fits
 from .methods.matrix_exponential import KET_LEVELS, LEVELS, MatrixExponential
 from .methods.runge_kutta import RungeKutta
 from .schroedinger import SchroedingerEquation
@@ -22,7 +24,8 @@ MOST_TIMES = 400
 @preferred.register(MasterEquation)
 def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
     if not model.law.is_constant or edges is not None:
-        return _of_time(model.law, ts)
+        few = model.law.n <= FEW_LEVELS and model.hermitian and fits(model.law)
+        return Magnus() if few else _of_time(model.law, ts)
     if model.law.n <= LEVELS:
         return MatrixExponential()
     return Faber() if model.law.can_expand else Diffrax()

@@ -166,8 +166,9 @@ class Lindbladian(AbstractGenerator):
 
     def moving(self, t: ArrayLike) -> Array:
         """Numbers that change where the equation does."""
-        c = self.coefficients(t)
-        found = [] if c is None else [c.real, c.imag]
+        values = [jnp.asarray(f(t)).reshape(()) for f in (*self.envelopes, *self.jump_envelopes)]
+        found = [value.real[None] for value in values]
+        found += [value.imag[None] for value in values if jnp.iscomplexobj(value)]
         mixed = np.cos(np.arange(self.n**2, dtype=float)).reshape(self.n, self.n)
         for f in (*self.functions, *self.jump_functions):
             op = foreign.as_matrix("hamiltonian", f(t), self.n)

@@ -48,7 +48,9 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
     return eqxi.nondifferentiable(jnp.sort(jnp.where(kept, marks, ts[-1])), name="stops")
 
 
-def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None) -> Array:
+def fewest_steps(
+    moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None, samples: int = SAMPLES
+) -> Array:
     """(N,) steps below which a solver could step over what `moving` does inside an interval between two knots.
 
     A share q of the interval, (sum d)^2 / (S sum d^2) of the differences d between S samples, is where a coefficient
@@ -56,11 +58,12 @@ def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: f
     """
     knots = jax.lax.stop_gradient(knots)
     gaps = jnp.diff(knots)
-    samples = max(4, SAMPLES // gaps.shape[0])
+    samples = max(4, samples // gaps.shape[0])
     grid = knots[:-1, None] + gaps[:, None] * np.arange(samples + 1) / samples
     # Both ends inside: an edge of the equation is no pulse of the intervals beside it.
     grid = jnp.clip(grid, jnp.nextafter(knots[:-1], knots[1:])[:, None], jnp.nextafter(knots[1:], knots[:-1])[:, None])
-    values = jax.lax.stop_gradient(jax.vmap(jax.vmap(moving))(grid))
+    # Behind the barrier, so that differences do not compute each value twice.
+    values = jax.lax.optimization_barrier(jax.lax.stop_gradient(jax.vmap(jax.vmap(moving))(grid)))
     change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
     total, squares = jnp.sum(change, 1), samples * jnp.sum(change**2, 1)
     tiny = jnp.finfo(change.dtype).tiny

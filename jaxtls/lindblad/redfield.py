@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import equinox as eqx
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, holds_tracers, is_traced, require
+from .._checks import concrete, in_transformation, is_traced, require
 from ..dynamics.model import VectorField
 from . import foreign
 from .generator import AbstractGenerator
@@ -197,15 +198,17 @@ def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, know
 def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Numbers:
     """S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
     distinct, where = np.unique(released, return_inverse=True)
-    plain = not holds_tracers(spectrum)
-    if not plain or len(distinct) > FLOATS:
-        try:
-            values = jax.vmap(lambda w: jnp.asarray(spectrum(w)).reshape(()))(jnp.asarray(distinct))
-            return _checked(name, values)[where].reshape(released.shape)
-        except UNTRACEABLE as error:
-            if not plain:
-                raise ValueError(_untraceable(name)) from error
-    found = [spectrum(float(w)) for w in distinct]
+    try:
+        # A function that holds traced numbers is evaluated once, not once a frequency.
+        if in_transformation() or len(distinct) > FLOATS:
+            with suppress(*UNTRACEABLE):
+                values = jax.vmap(lambda w: jnp.asarray(spectrum(w)).reshape(()))(jnp.asarray(distinct))
+                return _checked(name, values)[where].reshape(released.shape)
+        found = [spectrum(float(w)) for w in distinct]
+    except UNTRACEABLE as error:
+        if not in_transformation():
+            raise
+        raise ValueError(_untraceable(name)) from error
     listed = jnp.stack([jnp.asarray(v) for v in found]) if is_traced(found) else np.asarray(found)
     return _checked(name, listed)[where].reshape(released.shape)
 

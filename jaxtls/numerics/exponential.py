@@ -11,7 +11,9 @@ Source: C. Moler, C. Van Loan, SIAM Rev. 45, 3 (2003), method 3; M. S. Paterson,
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import equinox.internal as eqxi
 import jax
@@ -38,7 +40,8 @@ def expm1(matrix: Array) -> Array:
     norm = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(matrix), 0)))
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
-    small = _taylor(matrix * jnp.exp2(-squarings.astype(matrix.real.dtype)))
+    scaled = matrix * jnp.exp2(-squarings.astype(matrix.real.dtype))
+    small = taylor(scaled, functools.partial(jnp.matmul, precision=HIGHEST), jnp.eye(len(matrix), dtype=matrix.dtype))
 
     def square(e: Array, k: Array) -> tuple[Array, None]:
         return jnp.where(k < squarings, 2 * e + jnp.matmul(e, e, precision=HIGHEST), e), None
@@ -50,17 +53,16 @@ def expm1(matrix: Array) -> Array:
     return jax.lax.scan(group, small, jnp.arange(GROUPS) * GROUP)[0]
 
 
-def _taylor(a: Array) -> Array:
+def taylor(a: Array, product: Callable[[Array, Array], Array], eye: Array) -> Array:
     """sum_k a^k/k!, k = 1 .. 16, by six products."""
     powers = [a]
     for _ in range(BLOCK - 1):
-        powers.append(jnp.matmul(powers[-1], a, precision=HIGHEST))
+        powers.append(product(powers[-1], a))
     weights = [1 / math.factorial(k) for k in range(ORDER + 1)]
-    eye = jnp.eye(a.shape[-1], dtype=a.dtype)
     total = weights[ORDER] * powers[-1]
     for start in reversed(range(0, ORDER, BLOCK)):
         terms = [weights[start + k] * powers[k - 1] for k in range(1, BLOCK)]
         total = total + sum(terms[1:], terms[0])
         if start:
-            total = jnp.matmul(powers[-1], total + weights[start] * eye, precision=HIGHEST)
+            total = product(powers[-1], total + weights[start] * eye)
     return total

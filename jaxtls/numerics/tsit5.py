@@ -10,6 +10,7 @@ Source: C. Tsitouras, Comput. Math. Appl. 62, 770 (2011).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -76,6 +77,58 @@ def _written_out(field: Field, times: Callable[[ArrayLike], Array], h: Array, y:
         slopes.append(field(times(c), moved))
     error = jax.tree.map(lambda *ks: h * total(E, ks), *slopes)
     return moved, slopes[-1], error
+
+
+# A stage: k, y -> h times the slope at stage k, for y there.
+Stage = Callable[[Array, PyTree], PyTree]
+# Of the stages in front of each stage, and of all of them in the result.
+ROWS, RESULT = np.concatenate([np.zeros((1, STAGES - 1)), LOWER[:-1, :-1]]), LOWER[-1, :-1]
+
+
+def moved(stage: Stage, y: PyTree) -> PyTree:
+    """y at the end of a step, without an error."""
+    return _stages(stage, y)[0]
+
+
+def pulled(
+    stage: Stage, back: Callable[[Array, PyTree, PyTree], tuple[PyTree, PyTree]], y: PyTree, ct: PyTree, zero: PyTree
+) -> tuple[PyTree, PyTree]:
+    """The transpose of `moved`: cotangents of what the stages vary with, which `zero` has the form of, and of y.
+
+    `back(k, y, ct)` is that of a stage.
+    """
+    _, states = _stages(stage, y)
+    cts = jax.tree.map(lambda c: RESULT.astype(c.real.dtype).reshape(-1, *(1,) * c.ndim) * c, ct)
+
+    def stage_back(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
+        cts, total, found = carry
+        k, row, state = inputs
+        more, here = back(k, state, jax.tree.map(lambda c: c[k], cts))
+        cts = jax.tree.map(lambda c, x: c + row.reshape(-1, *(1,) * x.ndim) * x, cts, here)
+        plus = functools.partial(jax.tree.map, jnp.add)
+        return (cts, plus(total, here), plus(found, more)), None
+
+    inputs = np.arange(STAGES - 1), _as_steps(y, ROWS), states
+    (_, total, found), _ = jax.lax.scan(stage_back, (cts, ct, zero), inputs, reverse=True)
+    return found, total
+
+
+def _stages(stage: Stage, y: PyTree) -> tuple[PyTree, PyTree]:
+    """y at the end, and at each stage."""
+
+    def one(steps: PyTree, inputs: tuple) -> tuple[PyTree, PyTree]:
+        k, row = inputs
+        state = jax.tree.map(lambda z, ks: z + _combined(row, ks), y, steps)
+        found = stage(k, state)
+        return jax.tree.map(lambda ks, f: ks.at[k].set(f), steps, found), state
+
+    empty = jax.tree.map(lambda z: jnp.zeros((STAGES - 1, *z.shape), z.dtype), y)
+    steps, states = jax.lax.scan(one, empty, (np.arange(STAGES - 1), _as_steps(y, ROWS)))
+    return jax.tree.map(lambda z, ks: z + _combined(RESULT, ks), y, steps), states
+
+
+def _as_steps(y: PyTree, weights: np.ndarray) -> np.ndarray:
+    return weights.astype(jax.tree.leaves(y)[0].real.dtype)
 
 
 def _combined(weights: Array | np.ndarray, slopes: Array) -> Array:

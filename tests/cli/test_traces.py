@@ -8,6 +8,8 @@ import pytest
 
 import jaxtls as jt
 from jaxtls.__main__ import main
+from jaxtls.cli import traces
+from jaxtls.cli.resonator_table import Reading
 
 from ..analysis import oracle
 
@@ -75,6 +77,40 @@ def test_a_failed_circle_is_named_and_left_out(run):
     notes = run[0]["notes"]
     assert any("r1_T20mK_-77dBm.s2p was left out: no resonance stands out" in note for note in notes)
     assert not any("--skip-bad" in note for note in notes)
+
+
+def test_files_that_are_not_there_too_few_or_of_two_resonators(tmp_path, capsys):
+    paths = make(tmp_path)
+    call = ["--model", "resonator", "--quiet", "--out", str(tmp_path / "o")]
+    for files, words in (
+        ([*paths, "nothere.s2p"], "No such file: nothere.s2p"),
+        (paths[:2], "2 of 2 traces can be trusted, but this fit needs at least 4"),
+        ([paths[0], paths[-1]], "1 of 2 traces"),
+    ):
+        assert main(["fit", *files, *call]) == 2
+        err = capsys.readouterr().err
+        assert words in err and len(err.strip().splitlines()) == 1
+    f = 5.3e9 + np.linspace(-4e5, 4e5, 161)
+    other = oracle.trace(f, f_r=5.3e9, Q_i=2e5, Q_c=Q_C, phi=0.15, a=0.02, alpha=0.7, tau=3e-8)
+    other = other + oracle.noise(np.random.default_rng(0), len(f), 6e-5)
+    (tmp_path / "r2_T20mK_-50dBm.s2p").write_text(oracle.touchstone(f, other), encoding="utf-8")
+    assert main(["fit", *paths[:5], str(tmp_path / "r2_T20mK_-50dBm.s2p"), *call]) == 2
+    assert "cannot be of one resonator" in capsys.readouterr().err
+
+
+def test_one_port_takes_all_the_power(tmp_path):
+    """Photon numbers of S11 are those of a reflection, twice those of a notch, without an option."""
+    for power in (-80.0, -70.0, -60.0, -50.0):
+        f = F_R + np.linspace(-4e5, 4e5, 161)
+        trace = jt.ResonatorTrace(f_r=F_R, Q_internal=3e5, Q_coupling=Q_C, gain=0.02, delay=3e-8, form="reflection")
+        s = np.asarray(trace.response(f)) + oracle.noise(np.random.default_rng(int(-power)), len(f), 2e-5)
+        rows = "\n".join(f"{x!r} {z.real!r} {z.imag!r}" for x, z in zip(f.tolist(), s.tolist()))
+        (tmp_path / f"r_20mK_{power:g}dBm.s1p").write_text("# Hz S RI R 50\n" + rows)
+    paths = sorted(map(str, tmp_path.glob("*.s1p")))
+    table, _ = traces.read(paths, Reading(attenuation=ATTENUATION), None)
+    want = jt.photon_number(-50.0, 3e5, Q_C, F_R, attenuation=ATTENUATION, coupling="reflection")
+    assert float(table["mean_photon_number"].max()) == pytest.approx(float(want), rel=0.02)
+    assert "reflection" in table.remarks()[0]
 
 
 def test_traces_that_do_not_tell_their_conditions_ask_for_them(tmp_path, capsys):

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.linalg as sl
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
@@ -50,6 +52,32 @@ def test_eager_jit_vmap_and_gradients_agree(name):
     wanted = (exact(0.6 + 1e-4)[-1] - exact(0.6 - 1e-4)[-1]) / 2e-4
     assert_allclose(slopes[1], wanted, rtol=1e-5)
     assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], wanted, rtol=1e-5)
+
+
+@functools.cache
+def of_three_levels(name):
+    """Populations of three levels as a compiled function of all numbers."""
+
+    def run(h, v, jump, x):
+        sol = jt.mesolve([h, (v, x)], [jump], np.eye(3)[0], TS, method=METHODS[name], rtol=1e-8, atol=1e-10)
+        return jnp.diagonal(sol.states, axis1=1, axis2=2).real
+
+    return run, jax.jit(run), jax.jit(jax.vmap(run, in_axes=(None, None, None, 0)))
+
+
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 10**6), x=st.floats(-2.0, 2.0), rate=st.floats(0.0, 2.0))
+@pytest.mark.parametrize("name", METHODS)
+def test_random_equations_agree_by_every_way(name, seed, x, rate):
+    rng = np.random.default_rng(seed)
+    h, v, jump = rng.normal(size=(3, 3, 3)) + 1j * rng.normal(size=(3, 3, 3))
+    h, v, jump = h + h.conj().T, v + v.conj().T, np.sqrt(rate) * jump
+    states = propagate(superoperator(h + x * v, [jump], [1.0]), np.diag([1.0, 0.0, 0.0]), TS)
+    want = np.diagonal(states, axis1=1, axis2=2).real
+    eager, compiled, many = of_three_levels(name)
+    assert_allclose(eager(h, v, jump, x), want, atol=2e-7)
+    assert_allclose(compiled(h, v, jump, x), want, atol=2e-7)
+    assert_allclose(many(h, v, jump, jnp.array([0.3, x]))[1], want, atol=2e-7)
 
 
 def test_a_plan_serves_under_every_transform():

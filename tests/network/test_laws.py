@@ -308,3 +308,30 @@ def test_refrigerators_that_share_a_site():
     assert first > 0 and abs(float(net.first_law_residual(ss))) < 1e-12
     produced = float(net.entropy_production(ss))
     assert np.all(produced * np.asarray(counted.noise) / heat**2 > 2)
+    # The elements that the populations reach are those of the whole equation, and nothing else is there.
+    whole = jt.steady_state(net.lindbladian())
+    np.testing.assert_allclose(net.density_matrix(ss), whole, atol=1e-9)
+    jumps = np.kron(np.diag(frequencies), [-1.0, 1.0]).reshape(5, 10)
+    for k in (0, 2):
+        alone = jt.counting_statistics(net.lindbladian(), jumps[k])
+        np.testing.assert_allclose([counted.current[k], counted.noise[k]], [alone.current, alone.noise], rtol=1e-6)
+    slope = lambda g: (
+        jt.ThermalNetwork(frequencies, betas, [0.05] * 5, three_body={(0, 1, 2): g, (2, 3, 4): 0.03})
+        .heat_statistics()
+        .noise[2]
+    )
+    np.testing.assert_allclose(jax.grad(slope)(0.03), (slope(0.0301) - slope(0.0299)) / 2e-4, rtol=1e-4)
+
+
+def test_four_refrigerators_in_a_row():
+    """9 TLSs, 262144 elements of which the populations reach 1424: each coupling carries one current."""
+    n = 9
+    frequencies, betas = ([1.0, 3.0, 2.0, 3.0] * 3)[:n], ([1.1, 1.0, 0.2, 1.0] * 3)[:n]
+    net = jt.ThermalNetwork(frequencies, betas, [0.05] * n, three_body={(k, k + 1, k + 2): 0.03 for k in (0, 2, 4, 6)})
+    found = net.heat_statistics()
+    heat = np.asarray(found.current)
+    quanta = -heat[1::2] / 3.0  # what each coupling turns
+    shared = np.array([quanta[0], quanta[0] + quanta[1], quanta[1] + quanta[2], quanta[2] + quanta[3], quanta[3]])
+    np.testing.assert_allclose(heat[::2], shared * np.array(frequencies[::2]), rtol=1e-7)
+    assert np.all(quanta > 0) and np.all(np.asarray(found.noise) > 0)
+    np.testing.assert_allclose(net.heat_currents(net.steady_state()), heat, rtol=1e-7)

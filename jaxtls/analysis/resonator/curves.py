@@ -51,7 +51,7 @@ class Curves:
         t, n = np.broadcast_arrays(np.asarray(temperature, float), np.asarray(photon_number, float))
         law = (self.model.critical_power, self.model.temperature_exponent, self.model.photon_exponent)
         found = self._prediction.tls_loss(self.model.saturation, t.ravel(), n.ravel(), *(float(v) for v in law))
-        return float(self.model.loss_tangent) * found.reshape(t.shape)
+        return np.asarray(float(self.model.loss_tangent) * found.reshape(t.shape))
 
     def quasiparticle_loss(self, temperature: ArrayLike) -> np.ndarray:
         """1/Q_i by quasiparticles at temperature [K]."""
@@ -60,7 +60,7 @@ class Curves:
     def tls_shift(self, temperature: ArrayLike) -> np.ndarray:
         """The shift by TLSs at temperature [K]."""
         t = np.asarray(temperature, float)
-        return float(self.model.loss_tangent) * self._prediction.tls_shift(t.ravel()).reshape(t.shape)
+        return np.asarray(float(self.model.loss_tangent) * self._prediction.tls_shift(t.ravel()).reshape(t.shape))
 
     def quasiparticle_shift(self, temperature: ArrayLike) -> np.ndarray:
         """The shift by quasiparticles at temperature [K]."""
@@ -73,5 +73,4 @@ class Curves:
     def _hot(self, temperature: ArrayLike, which: int) -> np.ndarray:
         t = np.asarray(temperature, float)
         terms, _ = self._prediction.hot(np.array([float(self.model.critical_temperature)]), t.ravel())
-        found: np.ndarray = float(self.model.quasiparticle_amplitude) * terms[0, which].reshape(t.shape)
-        return found
+        return np.asarray(float(self.model.quasiparticle_amplitude) * terms[0, which].reshape(t.shape))

@@ -1,4 +1,4 @@
-"""Tsit5 for compiled programs on a GPU: the loop of `dynamics.intervals`, for models that close over nothing.
+"""Tsit5 for compiled programs: the loop of `dynamics.intervals`, for models that close over nothing.
 
 A loop that serves all derivatives at once, as diffrax's bounded one does, asks the host at each of its nested turns,
 and moves its state through all of them; here the run is a plain loop, and its derivative a rule.
@@ -10,18 +10,23 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
-from ..._platform import platform
 from .. import intervals
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
 
 
+# Most output times.
+MOST_TIMES = 400
+
+
 def fits(problem: Problem) -> bool:
-    """Whether a run is compiled for a GPU, and all that varies in it is a leaf of the problem."""
+    """Whether a run is traced, and all that varies in it is a leaf of the problem."""
     model = problem.model
     own = problem.named and not model.closes_over and model.stops(problem.ts) is None
     plain = problem.discontinuities is None and problem.max_step is None and not problem.progress
-    return platform() != "cpu" and problem.traced and own and plain
+    # Steps that end at each of many output times would cost more than an interpolation between longer ones.
+    plain = plain and len(problem.ts) <= MOST_TIMES
+    return problem.traced and own and plain
 
 
 @eqx.filter_jit

@@ -138,22 +138,39 @@ def _rate(model: AbstractModel) -> Array:
     return model.splitting_rate()
 
 
+def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
+    n_levels, _, uniform, _ = static
+    stepper = extrapolation.Extrapolation(problem.model.splitting_step(problem.y0), tuple(range(1, n_levels + 1)))
+    rate = jax.lax.stop_gradient(stepper.splitting.rate * rate_factor)
+    durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
+    counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
+    return stepping.March(stepper, problem.y0, problem.ts, counts, problem.recorder())
+
+
 @eqx.filter_jit
 def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     n_levels, bound, uniform, known = static
     model, y0, ts = problem.model, problem.y0, problem.ts
-    stepper = extrapolation.Extrapolation(model.splitting_step(y0), tuple(range(1, n_levels + 1)))
-    rate = stepper.splitting.rate * rate_factor
-    counts = extrapolation.macro_steps(jnp.diff(ts), rate, problem.rtol, n_levels)
-    if uniform:
-        counts = jnp.broadcast_to(counts[0], counts.shape)
+    march = _march(problem, rate_factor, static)
     tick = _progress.tick if problem.progress else None
-    how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
+    how: dict = {"counts": march.counts, "uniform": uniform, "tick": tick}
+    finished = jnp.array(True)
     if known:
-        records, error = stepping.integrate(stepper, y0, ts, problem.recorder(), **how)
-        finished = jnp.array(True)
+        records, error = stepping.integrate(march.stepper, y0, ts, march.record, **how)
+    elif problem.named and not model.closes_over and not problem.progress:
+        numbers, rest = eqx.partition((problem, rate_factor), eqx.is_array)
+
+        def make(numbers: PyTree) -> stepping.March:
+            problem, rate_factor = eqx.combine(numbers, rest)
+            return _march(problem, rate_factor, static)
+
+        records, error, finished = stepping.solved(make, numbers, uniform=uniform, bound=bound)
     else:
-        records, error, finished = stepping.integrate_traced(stepper, y0, ts, problem.recorder(), bound=bound, **how)
+        # Functions of the user's may hold numbers that a rule would not see.
+        records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
+    counts = march.counts
     stats = {
         "method": f"Strang splitting, order {2 * n_levels}",
         "steps": jnp.sum(counts) * (n_levels * (n_levels + 1) // 2),

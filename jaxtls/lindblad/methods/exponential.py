@@ -36,12 +36,12 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     model, ts = problem.model, problem.ts
     assert isinstance(model, MasterEquation)
     n, rho = model.law.n, problem.y0
-    known = _hermitian_basis(n) if model.hermitian else np.eye(n * n, dtype=complex).reshape(-1, n, n)
+    known = hermitian_basis(n) if model.hermitian else np.eye(n * n, dtype=complex).reshape(-1, n, n)
     basis = jnp.asarray(known, rho.dtype)
     field = model.generator(rho)
     images = jax.vmap(lambda b: field(0.0, b, None))(basis)
-    generator = _coordinates(basis, images, model.hermitian).T
-    start = _coordinates(basis, rho[None], model.hermitian)[0]
+    generator = coordinates(basis, images, model.hermitian).T
+    start = coordinates(basis, rho[None], model.hermitian)[0]
     found = jnp.concatenate([start[None], moved(generator, start, jnp.diff(ts), uniform)])
     states = jnp.tensordot(found, basis, 1, precision="highest")
     records = jax.vmap(problem.recorder())(ts, states)
@@ -71,7 +71,7 @@ def moved(generator: Array, start: Array, durations: Array, uniform: bool | None
     return shared(None) if uniform else each(None)
 
 
-def _hermitian_basis(n: int) -> np.ndarray:
+def hermitian_basis(n: int) -> np.ndarray:
     """(n^2, n, n): matrices of which every Hermitian one is a real combination, orthogonal, of norm 1."""
     found = np.zeros((n, n, n, n), complex)
     for i, j in np.ndindex(n, n):
@@ -81,7 +81,7 @@ def _hermitian_basis(n: int) -> np.ndarray:
     return found.reshape(-1, n, n)
 
 
-def _coordinates(basis: Array, matrices: Array, hermitian: bool) -> Array:
+def coordinates(basis: Array, matrices: Array, hermitian: bool) -> Array:
     """(K, n, n) -> (K, n^2), real where matrices and basis are Hermitian."""
     found = jnp.einsum("aij,kij->ka", basis.conj(), matrices, precision="highest")
     return found.real if hermitian else found

@@ -14,7 +14,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
 from ..._checks import concrete, require
@@ -25,6 +25,7 @@ from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian
+from ..rhs.blocked import BlockField
 from ..rhs.bounds import spectral_ellipse
 from ..schroedinger import SchroedingerEquation
 from ..storage.family import Skeleton
@@ -218,23 +219,27 @@ def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) ->
     return _run(_prepare(model, problem.y0, plan, ellipse), problem, plan, uniform)
 
 
-@eqx.filter_jit
-def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
-    form, ts, model = plan.form, problem.ts, problem.model
-    assert isinstance(model, MasterEquation)
-    ellipse = jax.tree.map(lambda x: jnp.asarray(x, ts.dtype), made.ellipse)
-    traced, durations = problem.traced, jax.lax.stop_gradient(jnp.diff(ts))
+def _counts(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Array:
+    """Macro steps in each interval."""
     if plan.counts is None:
+        ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
+        durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
         counts = faber.traced_counts(ellipse, durations, _tolerance(problem))
     else:
         counts = jnp.asarray(plan.counts)
-    if uniform:
-        counts = jnp.broadcast_to(counts[0], counts.shape)
+    return jnp.broadcast_to(counts[0], counts.shape) if uniform else counts
+
+
+def _march(made: Prepared, problem: Problem, plan: FaberPlan, counts: Array) -> stepping.March:
+    form, model = plan.form, problem.model
+    assert isinstance(model, MasterEquation)
+    ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
     leak = lambda z: jnp.zeros((), z.real.dtype)
     if made.at_edge is not None:
         leak = lambda z: jnp.sum(jnp.where(made.at_edge, jnp.abs(form.populations(z)), 0.0))
+    field = made.field.ready()
     stepper = faber.FaberExpansion(
-        made.field.ready(),
+        field,
         (lambda z: (z + form.conjugated(z)) / 2) if model.hermitian else (lambda z: z),
         leak,
         ellipse,
@@ -244,16 +249,33 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         plan.used,
         form.split,
         form.joined,
+        field.wide() if isinstance(field, BlockField) else None,
     )
-    start, record = jnp.asarray(made.start), recorder(form, made.weights, made.unit, problem)
+    record = recorder(form, made.weights, made.unit, problem)
+    return stepping.March(stepper, jnp.asarray(made.start), problem.ts, counts, record)
+
+
+@eqx.filter_jit
+def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
+    form, ts = plan.form, problem.ts
+    counts = _counts(made, problem, plan, uniform)
     tick = _progress.tick if problem.progress else None
     finished = jnp.array(True)
-    if traced:
-        records, error, finished = stepping.integrate_traced(
-            stepper, start, ts, record, counts=counts, uniform=uniform, bound=plan.bound, tick=tick
+    if not problem.traced:
+        march = _march(made, problem, plan, counts)
+        records, error = stepping.integrate(
+            march.stepper, march.start, ts, march.record, counts=counts, uniform=uniform, tick=tick
         )
+    elif problem.named and not problem.progress:
+        numbers, rest = eqx.partition((made, problem, plan, counts), eqx.is_array)
+        make = lambda numbers: _march(*eqx.combine(numbers, rest))
+        records, error, finished = stepping.solved(make, numbers, uniform=uniform, bound=plan.bound)
     else:
-        records, error = stepping.integrate(stepper, start, ts, record, counts=counts, uniform=uniform, tick=tick)
+        # Functions of the user's may hold numbers that a rule would not see.
+        march = _march(made, problem, plan, counts)
+        records, error, finished = stepping.integrate_traced(
+            march.stepper, march.start, ts, march.record, counts=counts, uniform=uniform, bound=plan.bound, tick=tick
+        )
     stats = {
         "method": "Faber expansion",
         "terms": jnp.asarray(plan.terms if plan.used is None else plan.used),

@@ -195,7 +195,8 @@ def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) ->
     if isinstance(form, BlockPlan):
         field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
-        field = law.generator(hermitian=hermitian)
+        whole = law.generator(hermitian=hermitian)
+        field = lambda t, parts: form.split(whole(t, form.joined(parts), None))
     if not hermitian:
         return field, lambda parts: parts
 

@@ -10,6 +10,8 @@ copies of whole blocks.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -56,6 +58,8 @@ class BlockPlan(eqx.Module):
     groups: tuple[tuple[tuple[int, ...], int, int], ...] = eqx.field(static=True)
     # Whether the weights of a group have real, imaginary parts.
     parts: tuple[tuple[bool, bool], ...] = eqx.field(static=True)
+    # How many of the groups jumps fill, the first ones.
+    n_fed: int = eqx.field(static=True)
     n_vectors: int = eqx.field(static=True)
     # Whether the off-diagonal A has a real part besides -i H, and an imaginary H.
     mixed: bool = eqx.field(static=True)
@@ -95,6 +99,7 @@ class BlockPlan(eqx.Module):
             offsets,
             tuple(groups),
             parts,
+            len(found),
             n_vectors,
             mixed,
             n,
@@ -180,20 +185,19 @@ class BlockPlan(eqx.Module):
         jump, first, second, group = self.terms
         left = (rates[jump] / scale).astype(dtype)[:, None, None] * vectors[first][:, a]
         outer = left[:, :, :, None] * xp.conj(vectors[second][:, b])[:, :, None, :]
-        weights = added((len(self.groups), *outer.shape[1:]), (group,), outer)
+        weights: dict[int, Any] = dict(enumerate(added((self.n_fed, *outer.shape[1:]), (group,), outer)))
         local = weights[0] + diagonal[a][:, :, None] + xp.conj(diagonal[b])[:, None, :] - centre / scale
         dense = None
         if self.offsets is None:
             dense = (rest[a].real if self.mixed else None, rest[a].imag)
-        elif self.offsets:
-            rows = xp.broadcast_to(rest[:, a][:, :, :, None], (len(rest), *outer.shape[1:]))
-            columns = xp.broadcast_to(xp.conj(rest[:, b])[:, :, None, :], rows.shape)
-            index = np.array([self.groups.index((_identity(len(self.mirror)), *d)) for d in self._sides()])
-            weights = weights + added(weights.shape, (index,), xp.concatenate([rows, columns]))
+        else:
+            # A from the left has a weight for each row, A† from the right one for each column.
+            sides = [*(values[a][:, :, None] for values in rest), *(xp.conj(values[b])[:, None, :] for values in rest)]
+            for shift, side in zip(self._sides(), sides):
+                k = self.groups.index((_identity(len(self.mirror)), *shift))
+                weights[k] = weights[k] + side if k in weights else side
         moves = tuple(
-            tuple(
-                (part[np.asarray(chosen)] if chosen else None) for part, chosen in zip((weights.real, weights.imag), k)
-            )
+            tuple(_together(xp, [part(weights[k]) for k in chosen], outer.shape[1:]) for part, chosen in zip(PARTS, k))
             for _, *k in self._moves()
         )
         return BlockField(self, hermitian, (local.real, local.imag), dense, moves)
@@ -212,6 +216,18 @@ class BlockPlan(eqx.Module):
         return list(found.values())
 
 
+PARTS: tuple[Callable, Callable] = (lambda w: w.real, lambda w: w.imag)
+
+
+def _together(xp: ModuleType, weights: list, shape: tuple[int, ...]) -> Any:
+    """Weights one by one where they are written out, in one array where a loop runs over them."""
+    if not weights:
+        return None
+    if len(weights) <= UNROLLED:
+        return tuple(weights)
+    return xp.stack([xp.broadcast_to(w, shape) for w in weights])
+
+
 class BlockField(eqx.Module):
     """The scaled right-hand side on z."""
 
@@ -219,18 +235,23 @@ class BlockField(eqx.Module):
     hermitian: bool = eqx.field(static=True)
     local: tuple[Any, Any]  # (P, m, m)
     dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
-    moves: tuple[Any, ...]  # weights (groups, P, m, m), in the order of `_moves`
+    moves: tuple[Any, ...]  # weights (P, m, m), (P, m, 1) or (P, 1, m) of groups, in the order of `_moves`
     back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
 
     def ready(self) -> BlockField:
         """With arrays on the device, and what derivatives need."""
         found = jax.tree.map(jnp.asarray, self)
-        moves, back = [], []
-        for (_, *chosen), weights in zip(self.plan._moves(), found.moves):
-            parts = list(zip(weights, self._shifts(chosen)))
-            moves.append(tuple(tuple(w) if _is_unrolled(shifts) else w for w, shifts in parts))
-            back.append(tuple(moved(tuple(w), shifts) if _is_unrolled(shifts) else () for w, shifts in parts))
-        return eqx.tree_at(lambda f: (f.moves, f.back), found, (tuple(moves), tuple(back)))
+        back = tuple(
+            tuple(moved(w, shifts) if _is_unrolled(shifts) else () for w, shifts in zip(weights, self._shifts(chosen)))
+            for (_, *chosen), weights in zip(self.plan._moves(), found.moves)
+        )
+        return eqx.tree_at(lambda f: f.back, found, back)
+
+    def wide(self) -> BlockField:
+        """With all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not in each term."""
+        spread = lambda tree: jax.tree.map(lambda w: jnp.broadcast_to(w, self.local[0].shape), tree)
+        parts = tuple(tuple(spread(w) if isinstance(w, tuple) else w for w in weights) for weights in self.moves)
+        return eqx.tree_at(lambda f: (f.moves, f.back), self, (parts, spread(self.back)))
 
     @property
     def arrays(self) -> tuple:
@@ -244,17 +265,9 @@ class BlockField(eqx.Module):
     def nonzero(self) -> tuple:
         """Of NumPy numbers, before it is ready: which of the `arrays` of the field that is ready differ from 0."""
         flag = lambda array: bool(np.any(array))
-        moves = []
-        for (_, *chosen), weights in zip(self.plan._moves(), self.moves):
-            parts = zip(weights, self._shifts(chosen))
-            moves.append(
-                tuple(
-                    tuple(flag(part) for part in w) if _is_unrolled(shifts) else jax.tree.map(flag, w)
-                    for w, shifts in parts
-                )
-            )
-        back = [tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves]
-        return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), tuple(moves), tuple(back)
+        moves = jax.tree.map(flag, self.moves)
+        back = tuple(tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves)
+        return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), moves, back
 
     def _shifts(self, chosen: list) -> list[Shifts]:
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]

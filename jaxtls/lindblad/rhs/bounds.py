@@ -20,7 +20,7 @@ from .sectors import Blocks
 
 # Sectors up to this size are diagonalised; of larger ones Gershgorin's circles are taken.
 DIAGONALISED = 256
-# Share of j by which the spectrum is let stand out on both sides.
+# Share of j by which the spectrum is let stand out on both sides, where j comes from sums, which are large.
 STRAY = 0.3
 
 
@@ -32,14 +32,36 @@ def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellip
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     owner, row, column, place = (part[inside] for part in entries)
     size = xp.abs(v.reshape(-1)[place])
-    weighted = rates[owner] * size
-    along_rows = _sums(xp, owner * model.n + row, size, max(model.jumps.count, 1) * model.n)
-    along_columns = _sums(xp, owner * model.n + column, size, max(model.jumps.count, 1) * model.n)
-    damping = xp.max(_sums(xp, column, weighted * along_rows[owner * model.n + row], model.n))
-    gain = xp.max(_sums(xp, row, weighted * along_columns[owner * model.n + column], model.n))
+    # Sums of elements are the norms themselves where each row or column of a jump has one element.
+    if max(_most(owner * model.n + row), _most(owner * model.n + column)) > 1 and model.n <= DIAGONALISED:
+        damping, gain = _norms(xp, model, (owner, row, column, place))
+        stray = 1.0
+    else:
+        stray = STRAY
+        weighted = rates[owner] * size
+        along_rows = _sums(xp, owner * model.n + row, size, max(model.jumps.count, 1) * model.n)
+        along_columns = _sums(xp, owner * model.n + column, size, max(model.jumps.count, 1) * model.n)
+        damping = xp.max(_sums(xp, column, weighted * along_rows[owner * model.n + row], model.n))
+        gain = xp.max(_sums(xp, row, weighted * along_columns[owner * model.n + column], model.n))
     jump = xp.sqrt(damping * gain)
-    width = _spread(xp, model, blocks) + STRAY * jump
+    width = _spread(xp, model, blocks) + stray * jump
     return Ellipse(damping + jump, xp.maximum(width, shortest))
+
+
+def _most(keys: np.ndarray) -> int:
+    """How often the most frequent one occurs."""
+    return int(np.max(np.bincount(keys), initial=0))
+
+
+def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) -> tuple[Any, Any]:
+    """|Gamma| and |Gamma'|."""
+    owner, row, column, place = entries
+    values, shape = model.jumps.values.reshape(-1)[place], (model.jumps.count, model.n, model.n)
+    where = (owner * model.n + row) * model.n + column
+    real, imag = (_sums(xp, where, part, int(np.prod(shape))).reshape(shape) for part in (values.real, values.imag))
+    jumps = xp.sqrt(model.rates[: model.jumps.count])[:, None, None] * (real + 1j * imag)
+    lost, gained = xp.einsum("kji,kjl->il", jumps.conj(), jumps), xp.einsum("kij,klj->il", jumps, jumps.conj())
+    return tuple(xp.maximum(xp.linalg.eigvalsh(found)[-1], 0.0) for found in (lost, gained))
 
 
 def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:

@@ -27,7 +27,7 @@ def shifted_sum(weights: Sequence[Any], back: Sequence[Any], z: Any, shifts: Shi
 
     Arguments:
         weights: K of (..., m, m), 0 where the shift leaves the matrix; not one array, whose slope would be put together
-            anew at each step of a loop.
+            anew at each step of a loop. An axis along which nothing is shifted may have length 1.
         back: `moved(weights, shifts)`.
         z: (..., m, m); leading axes broadcast against those of the weights.
         shifts: K of (rows, columns).
@@ -53,15 +53,15 @@ def _negative(shifts: Shifts) -> Shifts:
     return tuple((-d, -e) for d, e in shifts)
 
 
-def _slice(padded: Any, low: np.ndarray, shift: tuple[int, int], m: int) -> Any:
+def _slice(padded: Any, low: np.ndarray, shift: tuple[int, int], shape: tuple[int, ...]) -> Any:
     i, j = (int(a) + b for a, b in zip(low, shift))
-    return padded[..., i : i + m, j : j + m]
+    return padded[..., i : i + shape[-2], j : j + shape[-1]]
 
 
 def _copies(z: Any, shifts: Shifts) -> list[Any]:
     low, high = reach(shifts)
     padded = jnp.pad(z, [(0, 0)] * (z.ndim - 2) + list(zip(low, high)))
-    return [_slice(padded, low, shift, z.shape[-1]) for shift in shifts]
+    return [_slice(padded, low, shift, z.shape) for shift in shifts]
 
 
 def _split(operands: Sequence[Any], shifts: Shifts) -> tuple[Sequence[Any], Sequence[Any], Any]:

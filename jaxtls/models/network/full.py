@@ -1,25 +1,30 @@
 r"""Networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
 
 g (a_i a_j^dagger a_k + h.c.) turns |1 0 1> of the sites (i, j, k) into |0 1 0>: no number of excitations is
-conserved, so no block of `sectors` closes. Basis (ground, excited) per site, first slowest.
+conserved, so no block of a given number closes. Basis (ground, excited) per site, first slowest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
+import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...lindblad import CountingStatistics, Lindbladian, Operator, local, steady_state
+from ..._checks import refused
+from ...lindblad import CountingStatistics, Lindbladian, Operator, local
 from ...lindblad.counting import several_counts
-from ...numerics.hermitian import pack, unpack
+from . import sectors
+from .checks import NOT_UNIQUE
+from .linear import singular
 from .parameters import AbstractNetwork, structure
 from .rates import boltzmann
-from .sectors import product_state
 
+# Elements of the density matrix for which counting solves dense equations.
+MOST_REACHED = 8192
 LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])
 
 
@@ -68,20 +73,44 @@ def lindbladian(network: AbstractNetwork) -> Lindbladian:
     return Lindbladian(found.hamiltonian, found.jumps, rates=found.rates)
 
 
-def steady_excess(network: AbstractNetwork, reference: Array) -> Array:
-    """The steady state over the product of populations `reference`, packed (4^N,)."""
-    rho = steady_state(lindbladian(network))
-    return pack(rho).reshape(-1) - product_state(network.n_tls, reference, "all")
+@eqx.filter_jit
+def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Array, Array]:
+    """Current, noise and a condition number by `counting_statistics`' formulas on the elements that are reached."""
+    n, thermal, parameters = network.n_tls, network.thermal_populations, network.sector_parameters()
+    entries = sectors.table(n, kept)
+    excess, condition = sectors.steady_excess(n, kept, parameters, None, thermal)
+    rho = sectors.product_state(n, thermal, kept) + excess
+    # The gain of a site: its jumps in (loss) and out (gain) are the entries that change its bit.
+    flipped = entries.a[entries.rows] != entries.a[entries.columns]
+    numbers, diagonal = sectors.values(entries, parameters), entries.diagonal
+    start = n + n * n
 
+    def moved(x: Array, site: Array, sign: float) -> Array:
+        mine = flipped[:, None] * (entries.which[:, None] == start + np.array([0, n])[None, :] + site)
+        weights = jnp.where(mine[:, 0], sign, jnp.where(mine[:, 1], 1.0, 0.0))
+        return sectors.apply(entries, numbers * weights, x)
 
-def motion(network: AbstractNetwork) -> Callable[[Array], Array]:
-    """dM/dt of a packed state (4^N,)."""
-    whole, size = lindbladian(network).generator(), 2**network.n_tls
-    return lambda packed: pack(whole(0.0, unpack(packed.reshape(size, size)), None)).reshape(-1)
+    sites, w = jnp.arange(n), network.frequencies
+    into = jax.vmap(lambda k: w[k] * moved(rho, k, -1.0))(sites)
+    current = jnp.sum(into[:, diagonal], 1)
+    second = jax.vmap(lambda k: w[k] ** 2 * jnp.sum(moved(rho, k, 1.0)[diagonal]))(sites)
+    generator = sectors.dense(entries, parameters)
+    scale = jnp.max(jnp.abs(generator))
+    row = int(diagonal[0])
+    generator = generator.at[row].set(jnp.zeros(entries.size, rho.dtype).at[diagonal].set(scale))
+    sources = (current[:, None] * rho - into).at[:, row].set(0.0)
+    answers = jnp.linalg.solve(generator, sources.T).T
+    drift = jax.vmap(lambda x, k: w[k] * jnp.sum(moved(x, k, -1.0)[diagonal]))(answers, sites)
+    return current, second + 2 * drift, condition
 
 
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
     """Current and noise of w_i quanta from each bath into the system, (N,) each."""
+    kept = structure(network).moves
+    if len(sectors.pairs(network.n_tls, kept)[0]) <= MOST_REACHED:
+        current, noise, condition = _counted(kept, network)
+        current, noise = refused((current, noise), singular(condition), NOT_UNIQUE)
+        return CountingStatistics(current, noise)
     found = parts(network)
     # An emission takes w from the system, an absorption brings it.
     emits = np.arange(len(found.sites)) % 2 == 0

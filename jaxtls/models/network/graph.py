@@ -26,6 +26,12 @@ class Structure(NamedTuple):
             joined[[i, j, j, k], [j, i, k, j]] = True
         return joined
 
+    @property
+    def moves(self) -> tuple[tuple[int, ...], ...]:
+        """Sites of the coherent couplings: pairs i < k, then triples."""
+        rows, columns = np.nonzero(np.triu(self.coherent))
+        return (*zip(rows.tolist(), columns.tolist()), *self.triples)
+
     def components(self) -> list[list[int]]:
         """Connected sets of sites."""
         unseen, found = set(range(len(self.baths))), []

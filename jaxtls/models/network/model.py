@@ -164,7 +164,8 @@ class ThermalNetwork(AbstractNetwork):
         n, shape = self.n_tls, structure(self)
         reference = given.astype(self.frequencies.dtype)
         if self.triples:
-            return DensityState(reference, jnp.zeros(4**n, reference.dtype))
+            kept = shape.moves
+            return DensityState(reference, jnp.zeros(len(sectors.pairs(n, kept)[0]), reference.dtype), kept=kept)
         if not shape.coherent.any():
             return PopulationState(reference, jnp.zeros_like(reference))
         if shape.is_chains():
@@ -204,7 +205,7 @@ class ThermalNetwork(AbstractNetwork):
 
     def _population_excess(self, state: NetworkState) -> Array:
         if isinstance(state, DensityState):
-            return sectors.site_populations(self.n_tls, state.excess)
+            return sectors.site_populations(self.n_tls, state.excess, state.kept)
         return state.population_excess
 
     def _coherences(self, state: NetworkState) -> Array:
@@ -212,15 +213,15 @@ class ThermalNetwork(AbstractNetwork):
         if isinstance(state, PopulationState):
             return jnp.zeros_like(self.noise)
         if isinstance(state, DensityState):
-            return sectors.site_coherences(self.n_tls, state.excess)
+            return sectors.site_coherences(self.n_tls, state.excess, state.kept)
         real_part = (state.excess + state.excess.T) / 2
         return real_part - jnp.diag(jnp.diagonal(real_part))
 
     def _triple_energies(self, state: NetworkState) -> Array:
         """2 g Re <a_i a_j^dagger a_k> of each three-body coupling, (K,)."""
-        if not isinstance(state, DensityState) or not self.triples:
+        if not isinstance(state, DensityState) or isinstance(state.kept, str):
             return jnp.zeros_like(self.triple_couplings)
-        return 2 * self.triple_couplings * sectors.triple_coherences(self.n_tls, state.excess, self.triples)
+        return 2 * self.triple_couplings * sectors.triple_coherences(self.n_tls, state.excess, state.kept)
 
     def energy(self, state: NetworkState) -> Array:
         """<H>, the coherent couplings included [energy]."""
@@ -341,7 +342,7 @@ class ThermalNetwork(AbstractNetwork):
         """
         n = self.populations(state)
         if isinstance(state, DensityState):
-            return sectors.site_correlations(self.n_tls, self.packed(state))
+            return sectors.site_correlations(self.n_tls, self.packed(state), state.kept)
         if isinstance(state, CovarianceState):
             if structure(self).incoherent.any():
                 require_steady(state)
@@ -374,7 +375,7 @@ class ThermalNetwork(AbstractNetwork):
         n = self.n_tls
         if isinstance(state, DensityState):
             require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
-            return unpack(sectors.matrix(n, self.packed(state)))
+            return unpack(sectors.matrix(n, self.packed(state), state.kept))
         require_steady(state)
         if isinstance(state, CovarianceState):
             noisy = bool(structure(self).incoherent.any())
@@ -384,7 +385,7 @@ class ThermalNetwork(AbstractNetwork):
         # With incoherent couplings alone, Davies' baths are the local ones.
         loss = self.bath_rates
         parameters = self.sector_parameters()._replace(loss=loss, gain=loss * boltzmann(self.betas, self.frequencies))
-        excess, _ = sectors.steady_excess((n, "populations"), parameters, None, self.thermal_populations)
+        excess, _ = sectors.steady_excess(n, "populations", parameters, None, self.thermal_populations)
         start = sectors.product_state(n, self.thermal_populations, "populations")
         return jnp.diag(start + excess) + 0j
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import refused
 from ...dynamics.model import VectorField
-from . import covariance, full, populations, sectors
+from . import covariance, populations, sectors
 from .parameters import AbstractNetwork
 from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
@@ -29,19 +30,15 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         open_chain = jnp.all(degrees <= jnp.where(model.bath_rates > 0, 1, 2))
         drive = refused(drive, ~open_chain, "A CovarianceState moves on chains with baths at their ends alone.")
         change = lambda excess: field(excess) + drive
-    elif model.triples:
-        whole, start = full.motion(model), model.packed(y0) - y0.excess
-        change = lambda excess: whole(start + excess)
     else:
-        entries, extra = sectors.table(model.n_tls), model.bath_generator()
+        entries, extra = sectors.table(model.n_tls, y0.kept), model.bath_generator()
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
         local = lambda m: sectors.apply(entries, numbers, m)
         change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
-    kind = type(y0)
 
     def vector_field(
         t: ArrayLike, y: PopulationState | CovarianceState | DensityState, args: PyTree = None
     ) -> NetworkState:
-        return kind(jnp.zeros_like(y.reference), change(y.excess), y.steady)
+        return dataclasses.replace(y, reference=jnp.zeros_like(y.reference), excess=change(y.excess))
 
     return vector_field

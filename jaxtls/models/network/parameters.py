@@ -107,7 +107,8 @@ class AbstractNetwork(AbstractModel):
         if self.thermalizer == "global":
             loss = jnp.zeros_like(loss)
         gain = loss * boltzmann(self.betas, self.frequencies)
-        return sectors.Parameters(self.frequencies, self.symmetric(self.coherent), loss, gain, self.noise)
+        coherent, triple = self.symmetric(self.coherent), self.triple_couplings
+        return sectors.Parameters(self.frequencies, coherent, loss, gain, self.noise, triple)
 
     def bath_generator(self) -> Array | None:
         """Davies' baths as a matrix; None for local ones, which are part of the table."""
@@ -115,8 +116,7 @@ class AbstractNetwork(AbstractModel):
 
     def packed(self, state: DensityState) -> Array:
         """The whole state, its reference included, packed as in `sectors`."""
-        kept = sectors.kept_of(self.n_tls, state.excess)
-        return sectors.product_state(self.n_tls, state.reference, kept) + state.excess
+        return sectors.product_state(self.n_tls, state.reference, state.kept) + state.excess
 
 
 def structure(model: AbstractNetwork) -> Structure:

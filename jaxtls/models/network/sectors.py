@@ -6,8 +6,11 @@ jumps are real in the site basis; with rho packed as M = Re + Im,
     dM/dt = D(M) - (H M^T - M^T H),   D the dissipators,
 
 a real sparse matrix, linear in the parameters: its positions and signs are tabulated once for each N. The diagonal
-alone (the classical master equation) closes where no coupling is coherent. With three-body couplings nothing less than
-all elements does: they are packed the same way, and moved by the engine for Lindblad equations (`full`).
+alone (the classical master equation) closes where no coupling is coherent.
+
+Three-body couplings g (a_i a_j^dagger a_k + h.c.) conserve no number, but each coherent coupling turns a pair of basis
+states (a, b) by its own vector: what the populations reach are the pairs whose a - b is a sum of such vectors, 52 of
+1024 for two refrigerators that share a site, 1424 of 262144 for four.
 """
 
 from __future__ import annotations
@@ -22,18 +25,21 @@ from jaxtyping import Array
 
 from .linear import solve_probed
 
-# Which elements of a density matrix are kept.
-Kept = Literal["populations", "sectors", "all"]
+# The sites of coherent couplings, in pairs or in threes (i, j, k) of a_i a_j^dagger a_k.
+Moves = tuple[tuple[int, ...], ...]
+# Which elements of a density matrix are kept: `pairs` has them.
+Kept = Literal["populations", "sectors"] | Moves
 
 
 class Parameters(NamedTuple):
-    """w (N,), K (N, N), Gamma (N,), Gamma x (N,), Y (N, N)."""
+    """w (N,), K (N, N), Gamma (N,), Gamma x (N,), Y (N, N), g (M,) of the three-body couplings."""
 
     frequencies: Array
     coherent: Array
     loss: Array
     gain: Array
     incoherent: Array
+    triple: Array
 
 
 class Table(NamedTuple):
@@ -49,7 +55,7 @@ class Table(NamedTuple):
 
     @property
     def size(self) -> int:
-        """C(2N, N), how many real numbers a state has."""
+        """How many real numbers a state has."""
         return len(self.a)
 
     @property
@@ -71,19 +77,47 @@ def bits(n: int) -> np.ndarray:
     return (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1)[None, :]) & 1
 
 
+def flip(n: int, sites: tuple[int, ...]) -> int:
+    """The bits of some sites."""
+    return sum(1 << (n - 1 - i) for i in sites)
+
+
 @lru_cache(maxsize=16)
 def pairs(n: int, kept: Kept = "sectors") -> tuple[np.ndarray, np.ndarray]:
-    """Basis states (a, b) with equally many excitations, or a = b alone, or all."""
+    """Basis states (a, b) with equally many excitations, or a = b alone, or those that couplings reach from there."""
     if kept == "populations":
         return np.arange(2**n), np.arange(2**n)
-    count = bits(n).sum(axis=1) * (kept == "sectors")
+    if kept != "sectors":
+        return reached(n, kept)
+    count = bits(n).sum(axis=1)
     a, b = np.nonzero(count[:, None] == count[None, :])
     return a, b
 
 
-def kept_of(n: int, packed: Array) -> Kept:
-    """What a packed density matrix holds."""
-    return "all" if packed.shape[-1] == 4**n else "sectors"
+def reached(n: int, moves: Moves) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs (a, b) whose difference of occupations is reached from 0 by the vectors of `moves`, each once at a time."""
+    vectors = []
+    for sites in moves:
+        vector = np.zeros(n, int)
+        vector[list(sites)] = [-1, 1, -1][: len(sites)]
+        vectors += [vector, -vector]
+    waiting, seen = [(0,) * n], {(0,) * n}
+    while waiting:
+        difference = np.array(waiting.pop())
+        for vector in vectors:
+            moved = tuple((difference + vector).tolist())
+            if max(map(abs, moved)) <= 1 and moved not in seen:
+                seen.add(moved)
+                waiting.append(moved)
+    found = []
+    for moved in sorted(seen):
+        free = [i for i in range(n) if moved[i] == 0]
+        common = bits(len(free)) @ np.array([flip(n, (i,)) for i in free], int) if free else np.zeros(1, int)
+        up, down = (flip(n, tuple(i for i in range(n) if moved[i] == sign)) for sign in (1, -1))
+        found.append(np.stack([common + up, common + down]))
+    a, b = np.concatenate(found, axis=1)
+    order = np.lexsort((b, a))
+    return a[order], b[order]
 
 
 @lru_cache(maxsize=8)
@@ -95,7 +129,7 @@ def table(n: int, kept: Kept = "sectors") -> Table:
     excited = bits(n).astype(bool)
     ea, eb = excited[a], excited[b]
     entries: list[tuple[np.ndarray, ...]] = []
-    offsets = np.cumsum([0, n, n * n, n, n])
+    offsets = np.cumsum([0, n, n * n, n, n, n * n])
     here = np.arange(len(a))
 
     def add(
@@ -123,6 +157,12 @@ def table(n: int, kept: Kept = "sectors") -> Table:
             add(1, index, movable_b, b ^ both, a, 1.0)
             add(4, index, movable_a & movable_b & (ea[:, i] == eb[:, i]), a ^ both, b ^ both, 1.0)
             add(4, index, everywhere, a, b, -(movable_a.astype(float) + movable_b) / 2)
+    triples = () if isinstance(kept, str) else [sites for sites in kept if len(sites) == 3]
+    for index, (i, j, k) in enumerate(triples):
+        turn = flip(n, (i, j, k))
+        movable_a, movable_b = ((e[:, i] != e[:, j]) & (e[:, i] == e[:, k]) for e in (ea, eb))
+        add(5, index, movable_a, b, a ^ turn, -1.0)
+        add(5, index, movable_b, b ^ turn, a, 1.0)
     rows, columns, factors, which = (np.concatenate(part) for part in zip(*entries))
     return Table(n, a, b, rows, columns, factors, which)
 
@@ -155,13 +195,13 @@ def product_state(n: int, populations: Array, kept: Kept = "sectors") -> Array:
 
 
 @eqx.filter_jit
-def steady_excess(entries_of: tuple[int, Kept], parameters: Parameters, extra: Array | None, thermal: Array) -> tuple:
+def steady_excess(n: int, kept: Kept, parameters: Parameters, extra: Array | None, thermal: Array) -> tuple:
     """M - M0 of the steady state over the product of `thermal` populations, and a condition number.
 
     `extra`: a further generator (size, size) in place of local baths, whose rates are then 0.
     """
-    entries = table(*entries_of)
-    generator, start = dense(entries, parameters), product_state(entries_of[0], thermal, entries_of[1])
+    entries = table(n, kept)
+    generator, start = dense(entries, parameters), product_state(n, thermal, kept)
     couplings = parameters
     if extra is not None:
         generator = generator + extra
@@ -179,34 +219,32 @@ def steady_excess(entries_of: tuple[int, Kept], parameters: Parameters, extra: A
     return solve_probed(generator.at[row].set(trace), (-source).at[row].set(0.0))
 
 
-def matrix(n: int, packed: Array) -> Array:
+def matrix(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     """Packed entries as a (2^N, 2^N) packed matrix."""
-    if kept_of(n, packed) == "all":
-        return packed.reshape(2**n, 2**n)
-    return jnp.zeros((2**n, 2**n), packed.dtype).at[pairs(n)].set(packed)
+    return jnp.zeros((2**n, 2**n), packed.dtype).at[pairs(n, kept)].set(packed)
 
 
 @eqx.filter_jit
-def site_populations(n: int, packed: Array) -> Array:
+def site_populations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     """<n_i> of a packed state, or of an excess, (N,)."""
-    a, b = pairs(n, kept_of(n, packed))
+    a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
     return jnp.asarray(bits(n)[a[here]].T, packed.dtype) @ packed[here]
 
 
 @eqx.filter_jit
-def site_correlations(n: int, packed: Array) -> Array:
+def site_correlations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     """<n_i n_k>, (N, N)."""
-    a, b = pairs(n, kept_of(n, packed))
+    a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[here]], packed.dtype)
     return (excited * packed[here][:, None]).T @ excited
 
 
 @eqx.filter_jit
-def site_coherences(n: int, packed: Array) -> Array:
+def site_coherences(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     """Re <a_i^dagger a_k> for i != k, (N, N) with a zero diagonal."""
-    full, excited = matrix(n, packed), bits(n).astype(bool)
+    full, excited = matrix(n, packed, kept), bits(n).astype(bool)
     found = jnp.zeros((n, n), packed.dtype)
     for i in range(n):
         for k in range(i + 1, n):
@@ -219,12 +257,12 @@ def site_coherences(n: int, packed: Array) -> Array:
 
 
 @eqx.filter_jit
-def triple_coherences(n: int, packed: Array, triples: tuple[tuple[int, int, int], ...]) -> Array:
-    """Re <a_i a_j^dagger a_k> of each triple (i, j, k), (K,)."""
-    full, excited = matrix(n, packed), bits(n).astype(bool)
+def triple_coherences(n: int, packed: Array, kept: Moves) -> Array:
+    """Re <a_i a_j^dagger a_k> of each three-body coupling, (M,)."""
+    full, excited = matrix(n, packed, kept), bits(n).astype(bool)
     found = []
-    for i, j, k in triples:
-        turned = sum(1 << (n - 1 - site) for site in (i, j, k))
+    for i, j, k in (sites for sites in kept if len(sites) == 3):
         s = np.nonzero(excited[:, i] & ~excited[:, j] & excited[:, k])[0]
-        found.append(jnp.sum(full[s ^ turned, s] + full[s, s ^ turned]) / 2)
-    return jnp.stack(found) if found else jnp.zeros(0, packed.dtype)
+        turned = s ^ flip(n, (i, j, k))
+        found.append(jnp.sum(full[turned, s] + full[s, turned]) / 2)
+    return jnp.stack(found)

@@ -10,6 +10,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .sectors import Kept
+
 
 class PopulationState(eqx.Module):
     """Populations alone: closed where every coupling is incoherent. `excess` (N,)."""
@@ -38,11 +40,12 @@ class CovarianceState(eqx.Module):
 
 
 class DensityState(eqx.Module):
-    """The density matrix, packed as in `sectors`: `excess` (C(2N, N),), or (4^N,) with three-body couplings."""
+    """The density matrix, packed as in `sectors`: `excess` of the elements `kept`."""
 
     reference: Array
     excess: Array
     steady: bool = eqx.field(static=True, default=False)
+    kept: Kept = eqx.field(static=True, default="sectors")
 
 
 NetworkState = PopulationState | CovarianceState | DensityState

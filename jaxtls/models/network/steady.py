@@ -6,6 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..._checks import concrete, refused
+from ...lindblad import steady_state
+from ...numerics.hermitian import pack
 from . import covariance, davies, full, populations, sectors
 from .checks import NOT_UNIQUE, require_baths, require_memory
 from .linear import singular
@@ -16,6 +18,8 @@ MAX_DAVIES_BLOCKS = 6
 MAX_SITES = 10
 # Density matrices that the iteration for a steady state keeps.
 FULL_COPIES = 80
+# Of the density matrix, beyond which what the populations reach saves nothing.
+SMALL_SHARE = 0.1
 
 
 def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
@@ -24,8 +28,7 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
     require_baths(shape)
     reference = model.thermal_populations
     if model.triples:
-        require_memory(FULL_COPIES * 16 * 4.0**model.n_tls, f"density matrices of {model.n_tls}", max_memory)
-        return DensityState(reference, full.steady_excess(model, reference), True)
+        return turning(model, max_memory)
     if not shape.coherent.any():
         excess, condition = populations.steady_excess(model.relaxation_rates, model.noise, reference)
         return PopulationState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
@@ -34,6 +37,20 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
         excess, condition = covariance.steady_excess(model.fermions(reference), reference, noisy)
         return CovarianceState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
     return density(model, noisy, max_memory)
+
+
+def turning(model: AbstractNetwork, max_memory: float) -> DensityState:
+    """With three-body couplings: the elements that the populations reach, or the whole matrix by iteration."""
+    n, reference, kept = model.n_tls, model.thermal_populations, structure(model).moves
+    places, whole = sectors.pairs(n, kept), 4.0**n
+    size = len(places[0])
+    if 3 * 8.0 * size**2 > max_memory * 2**30 and size > SMALL_SHARE * whole:
+        require_memory(FULL_COPIES * 16 * whole, f"density matrices of {n}", max_memory)
+        packed = pack(steady_state(full.lindbladian(model)))[places]
+        return DensityState(reference, packed - sectors.product_state(n, reference, kept), True, kept)
+    require_memory(3 * 8.0 * size**2 + 48 * whole, f"{size} coherences and populations of {n}", max_memory)
+    excess, condition = sectors.steady_excess(n, kept, model.sector_parameters(), None, reference)
+    return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True, kept)
 
 
 def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensityState:
@@ -46,7 +63,7 @@ def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensitySt
     copies = 12 if is_global else 3
     require_memory(copies * 8.0 * size**2, f"a generator of {size} x {size} for {n} coherently coupled", max_memory)
     parameters, extra = model.sector_parameters(), model.bath_generator()
-    excess, condition = sectors.steady_excess((n, "sectors"), parameters, extra, reference)
+    excess, condition = sectors.steady_excess(n, "sectors", parameters, extra, reference)
     return DensityState(reference, refused(excess, singular(condition), NOT_UNIQUE), True)
 
 

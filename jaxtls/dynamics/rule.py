@@ -1,0 +1,107 @@
+"""One derivative rule, for both modes, of a run that finds its steps as it goes.
+
+A run gives its records and what it found, steps say. What is differentiated is the run with those held fixed:
+`repeated`, forwards by a plain loop, in reverse by one that keeps states. Only numbers that vary take part. Where they
+are few, reverse mode pushes each of them forwards: no state has to be kept, and two slopes cost less than one reverse.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Array, ArrayLike, PyTree
+
+from ..numerics.linear_rule import linear
+
+# Forwards; in reverse; both, and again.
+Kind = Literal["forwards", "reverse", "smooth"]
+# Real numbers that reverse mode pushes forwards one by one.
+FEW = 2
+
+
+def ruled(
+    run: Callable[[PyTree], tuple[PyTree, PyTree]], repeated: Callable[[PyTree, PyTree, Kind], PyTree], numbers: PyTree
+) -> tuple[PyTree, PyTree]:
+    """`run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for the derivatives of the records.
+
+    Arguments:
+        run: a pure function of `numbers` alone; any loops.
+        repeated: the records once more: with loops that jax.jvp takes ("forwards"), jax.vjp ("reverse"), or both at
+            any order ("smooth").
+        numbers: pytree of arrays.
+    """
+
+    @functools.partial(jax.custom_jvp)
+    def whole(numbers: PyTree) -> tuple[PyTree, PyTree]:
+        return run(numbers)
+
+    def rule(primals: tuple, tangents: tuple) -> tuple:
+        records, known = whole(*primals)
+        leaves, structure = jax.tree.flatten(primals[0])
+        slopes = jax.tree.leaves(tangents[0], is_leaf=lambda x: isinstance(x, SymbolicZero))
+        varied = [k for k, t in enumerate(slopes) if not isinstance(t, SymbolicZero) and _is_inexact(leaves[k])]
+        still = jax.tree.map(_no_tangent, known)
+        if not varied:
+            return (records, known), (jax.tree.map(_no_tangent, records), still)
+
+        def held(given: tuple, kind: Kind) -> tuple[Callable[[list], PyTree], list]:
+            leaves, known = given
+
+            def of_varied(some: list) -> PyTree:
+                whole = list(leaves)
+                for k, x in zip(varied, some):
+                    whole[k] = x
+                return repeated(jax.tree.unflatten(structure, whole), known, kind)
+
+            return of_varied, [leaves[k] for k in varied]
+
+        def pushed(given: tuple, tangents: list, kind: Kind = "forwards") -> PyTree:
+            f, at = held(given, kind)
+            return jax.jvp(f, (at,), (tangents,))[1]
+
+        def pulled(given: tuple, cts: PyTree, kind: Kind = "reverse") -> list:
+            f, at = held(given, kind)
+            if kind == "reverse" and _are_few(at):
+                return _by_pushing(functools.partial(pushed, given), at, cts)
+            return jax.vjp(f, at)[1](cts)[0]
+
+        again = functools.partial(pushed, kind="smooth"), functools.partial(pulled, kind="smooth")
+        moved = linear(pushed, pulled, (leaves, known), [slopes[k] for k in varied], again=again)
+        return (records, known), (moved, still)
+
+    whole.defjvp(rule, symbolic_zeros=True)
+    return whole(numbers)
+
+
+def _is_inexact(x: Array) -> bool:
+    return jnp.issubdtype(x.dtype, jnp.inexact)
+
+
+def _no_tangent(x: Array) -> Array | np.ndarray:
+    return jnp.zeros_like(x) if _is_inexact(x) else np.zeros(x.shape, jax.dtypes.float0)
+
+
+def _are_few(at: list) -> bool:
+    return all(not jnp.iscomplexobj(x) for x in at) and sum(x.size for x in at) <= FEW
+
+
+def _by_pushing(pushed: Callable[[list], PyTree], at: list, cts: PyTree) -> list:
+    """The transpose of `pushed` applied to `cts`, a column at a time."""
+    sizes = [x.size for x in at]
+    columns = np.eye(sum(sizes))
+
+    def column(row: ArrayLike) -> Array:
+        parts = jnp.split(jnp.asarray(row), np.cumsum(sizes)[:-1])
+        slopes = pushed([part.reshape(x.shape).astype(x.dtype) for part, x in zip(parts, at)])
+        pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(cts))
+        return sum((jnp.sum(s * c).real for s, c in pairs), jnp.zeros(()))
+
+    found = column(columns[0])[None] if len(columns) == 1 else jax.vmap(column)(jnp.asarray(columns))
+    parts = jnp.split(found, np.cumsum(sizes)[:-1])
+    return [part.reshape(x.shape).astype(x.dtype) for part, x in zip(parts, at)]

@@ -1,0 +1,168 @@
+"""A loop of any length, known only as it runs, with a reverse of its own.
+
+Reverse mode needs the states that the loop went through. They are kept at distances of 1, B, B^2, ... steps, B of each
+kind at most: a loop of up to B steps is done once more and each of its steps pulled back once, and each power of B
+beyond does it one more time. Lanes of a vmap that have finished stand still, so that the loop's own condition is no
+batch. Cotangents are summed only of numbers that are differentiated.
+
+Source: A. Griewank, A. Walther, ACM Trans. Math. Softw. 26, 19 (2000), of which this is the simplest case.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import equinox as eqx
+import equinox.internal as eqxi
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from .perturbed import arrays_of, divided
+
+# Bytes of states kept at one distance, and their number.
+KEPT_BYTES = 2**22
+LEAST, MOST = 16, 1024
+# Steps that can be pulled back.
+BOUND = 2**20
+
+# varied numbers, other numbers, step, state -> state
+Step = Callable[[PyTree, PyTree, Array, PyTree], PyTree]
+# Numbers that are differentiated -> all varied ones.
+Whole = Callable[[PyTree], PyTree]
+# `Whole`, what it takes, others, step, state, cotangent of the next state -> those of what it takes and of the state
+Back = Callable[[Whole, PyTree, PyTree, Array, PyTree, PyTree], tuple[PyTree, PyTree]]
+
+
+class Loop:
+    """What a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
+
+    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none.
+    """
+
+    def __init__(
+        self, step: Step, slots: Callable[[PyTree, Array], Array], outputs: int, back: Back | None = None
+    ) -> None:
+        self.step, self.slots, self.outputs = step, slots, outputs
+        self.back = functools.partial(_pulled, step) if back is None else back
+
+
+def _pulled(step: Step, whole: Whole, moving: PyTree, others: PyTree, i: Array, state: PyTree, ct: PyTree) -> tuple:
+    return jax.vjp(lambda moving, state: step(whole(moving), others, i, state), moving, state)[1](ct)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def replayed(loop: Loop, varied: PyTree, others: PyTree, start: PyTree, total: Array, known: PyTree = None) -> PyTree:
+    """The states of `total` steps from `start`, at their places, (outputs, ...); 0 where none came.
+
+    Arguments:
+        loop: what to do; it may close over nothing that is traced.
+        varied: numbers that can be differentiated.
+        others: numbers that cannot.
+        start: arrays that can be differentiated.
+        total: number of steps.
+        known: the states, if they are, of a loop of `outputs` steps that gives one after each.
+    """
+    if known is not None:
+        return known
+
+    def one(i: Array, carry: tuple) -> tuple:
+        state, outs = carry
+        state = _advanced(loop, varied, others, i, state, total)
+        slot = jnp.where(i < total, loop.slots(others, i), loop.outputs)
+        return state, jax.tree.map(lambda held, x: held.at[slot].set(x, mode="drop"), outs, state)
+
+    outs = jax.tree.map(lambda x: jnp.zeros((loop.outputs, *x.shape), x.dtype), start)
+    return jax.lax.fori_loop(0, eqxi.unvmap_max(total), one, (start, outs))[1]
+
+
+def _advanced(loop: Loop, varied: PyTree, others: PyTree, i: Array, state: PyTree, total: Array) -> PyTree:
+    moved = loop.step(varied, others, i, state)
+    return jax.tree.map(lambda a, b: jnp.where(i < total, a, b), moved, state)
+
+
+class _Replay(NamedTuple):
+    """What the reverse works with."""
+
+    loop: Loop
+    moving: PyTree  # None where a number is not differentiated
+    still: PyTree
+    others: PyTree
+    start: PyTree
+    total: Array
+    cts: PyTree
+
+    def whole(self, moving: PyTree) -> PyTree:
+        """All varied numbers."""
+        return eqx.combine(moving, self.still)
+
+    def step_back(self, i: Array, state: PyTree, carry: tuple) -> tuple:
+        """The cotangent of the state before step i, and the sums of those of the numbers."""
+        ct, found = carry
+        outputs, active = self.loop.outputs, i < self.total
+        slot = jnp.where(active, self.loop.slots(self.others, i), outputs)
+        taken = lambda outs: jnp.where(slot < outputs, outs[jnp.minimum(slot, outputs - 1)], 0)
+        ct = jax.tree.map(lambda c, outs: c + taken(outs), ct, self.cts)
+        more, before = self.loop.back(self.whole, self.moving, self.others, i, state, ct)
+        found = jax.tree.map(lambda a, b: jnp.where(active, a + b, a), found, more)
+        return jax.tree.map(lambda a, b: jnp.where(active, a, b), before, ct), found
+
+    def span(self, kept: int, level: int, first: Array, count: Array, state: PyTree, carry: tuple) -> tuple:
+        """Steps first to first + count, from the state before them."""
+        stride = kept**level
+        blocks = (count + stride - 1) // stride
+        varied = self.whole(self.moving)
+        move = lambda i, state: _advanced(self.loop, varied, self.others, i, state, self.total)
+
+        def store(k: Array, inner: tuple) -> tuple:
+            state, held = inner
+            held = jax.tree.map(lambda h, x: h.at[k].set(x), held, state)
+            begin = first + k * stride
+            # Behind the last start nothing has to be known.
+            end = jnp.where(k < blocks - 1, begin + stride, begin)
+            return jax.lax.fori_loop(begin, end, move, state), held
+
+        held = jax.tree.map(lambda x: jnp.zeros((kept, *x.shape), x.dtype), state)
+        _, held = jax.lax.fori_loop(0, blocks, store, (state, held))
+
+        def pull(j: Array, carry: tuple) -> tuple:
+            k = blocks - 1 - j
+            begin, here = first + k * stride, jax.tree.map(lambda h: h[k], held)
+            if level == 0:
+                return self.step_back(begin, here, carry)
+            return self.span(kept, level - 1, begin, jnp.minimum(stride, count - k * stride), here, carry)
+
+        return jax.lax.fori_loop(0, blocks, pull, carry)
+
+
+def _forwards(loop: Loop, varied: PyTree, *rest: PyTree) -> tuple:
+    moving, still = divided(varied)
+    others, start, total, known = arrays_of((*rest, None)[:4])
+    found = replayed(loop, eqx.combine(moving, still), others, start, total, known)
+    return found, (moving, still, others, start, total, known)
+
+
+def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
+    moving, still, others, start, total, states = residual
+    replay = _Replay(loop, moving, still, others, start, total, arrays_of(cts))
+    carry = jax.tree.map(jnp.zeros_like, (start, moving))
+    if states is not None:
+        held = jax.tree.map(lambda x, later: jnp.concatenate([x[None], later[:-1]]), start, states)
+        at = lambda i: jax.tree.map(lambda h: h[i], held)
+        pull = lambda j, carry: replay.step_back(total - 1 - j, at(total - 1 - j), carry)
+        ct, found = jax.lax.fori_loop(0, loop.outputs, pull, carry)
+        return found, None, ct, None, None
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(start))
+    kept = int(np.clip(KEPT_BYTES // max(size, 1), LEAST, MOST))
+    levels = int(np.ceil(np.log(BOUND) / np.log(kept)))
+    most = eqxi.unvmap_max(total)
+    ct, found = replay.span(kept, levels - 1, jnp.zeros_like(most), most, start, carry)
+    # No silent derivative of half a run.
+    ct, found = jax.tree.map(lambda x: jnp.where(most <= kept**levels, x, jnp.nan), (ct, found))
+    return found, None, ct, None, None
+
+
+replayed.defvjp(_forwards, _backwards, symbolic_zeros=True)
