@@ -18,6 +18,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from .._platform import platform
+
 C = (0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0)
 A = (
     (0.161,),
@@ -46,9 +48,11 @@ LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
 def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
     """(y at the end, slope there, error) from y and its slope `first`; `times(c)` is the time of a stage at c.
 
-    Stages are turns of a loop: written out, a compiler puts one stage into the next, and each shifted copy of a state
-    computes all stages before it anew.
+    Stages are turns of a loop: written out, a CPU's compiler puts one stage into the next, and each shifted copy of a
+    state computes all stages before it anew. On a GPU that is cheap, and turns are not.
     """
+    if platform() != "cpu":
+        return _written_out(field, times, h, y, first)
 
     def stage(carry: tuple, inputs: tuple) -> tuple[tuple, None]:
         slopes, _ = carry
@@ -62,6 +66,17 @@ def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree,
     (slopes, moved), _ = jax.lax.scan(stage, (slopes, y), inputs)
     error = jax.tree.map(lambda ks: h * _combined(np.array(E, h.dtype), ks), slopes)
     return moved, jax.tree.map(lambda ks: ks[-1], slopes), error
+
+
+def _written_out(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
+    """`step`, stage by stage."""
+    total = lambda weights, ks: sum(weight * k for weight, k in zip(weights[1:], ks[1:]) if weight) + weights[0] * ks[0]
+    slopes, moved = [first], y
+    for c, row in zip(C, A):
+        moved = jax.tree.map(lambda z, *ks, row=row: z + h * total(row, ks), y, *slopes)
+        slopes.append(field(times(c), moved))
+    error = jax.tree.map(lambda *ks: h * total(E, ks), *slopes)
+    return moved, slopes[-1], error
 
 
 # A stage: k, y -> h times the slope at stage k, for y there.

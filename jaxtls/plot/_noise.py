@@ -167,7 +167,7 @@ def coherence_decay(
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(time_label)
     ax.set_ylabel(r"coherence $|D(t)|$")
-    ax.legend(frameon=False, fontsize=9)
+    ax.legend(fontsize=9, edgecolor="none", framealpha=0.85)
     return ax
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from ..._checks import is_traced
 from . import contour
-from .chunks import TLS, over_tls
+from .chunks import at_once, over_tls
 
 
 def strip(lowest: Array, highest: Array, norm: Array, w: Array) -> tuple[Array, Array]:
@@ -85,7 +85,7 @@ def amplitudes(
             share = square / (u * u + v * v)
             return jnp.sum(share * u, axis=0), -jnp.sum(share * v, axis=0)
 
-        re, im = over_tls(term, (squares, half_widths, detunings), (0.0, 1.0, 0.0), TLS)
+        re, im = over_tls(term, (squares, half_widths, detunings), (0.0, 1.0, 0.0), at_once())
         re, im = x + kappa / 2 + re, y + im
         size = re * re + im * im
         return re / size, -im / size
@@ -107,5 +107,5 @@ def swaps(
 
     if w.shape[0] * ts.shape[0] == 0:
         return jnp.zeros((w.shape[0], ts.shape[0]), ts.dtype)
-    together = max(1, 4 * TLS // frequencies.shape[0])
+    together = max(1, 4 * at_once() // frequencies.shape[0])
     return jax.lax.map(jax.checkpoint(one), w, batch_size=min(together, w.shape[0]))

@@ -9,8 +9,14 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, PyTree
 
-TLS = 4096  # beside 64 nodes: what fits into a core's cache
+from ..._platform import platform
+
 SUMS = "sums over TLSs"  # the name of what `over_tls` returns, for a checkpoint that keeps it
+
+
+def at_once() -> int:
+    """TLSs in a chunk, beside 64 nodes: what fits into a core's cache, or few kernels on a GPU."""
+    return 2**12 if platform() == "cpu" else 2**17
 
 
 def over_tls(

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from . import contour, rates
-from .chunks import TLS, over_tls
+from .chunks import at_once, over_tls
 
 
 @partial(jax.jit, static_argnames="most")
@@ -58,7 +58,7 @@ def qubit_excess(
             share = share * excess
             return *bottom, jnp.sum(share * u, axis=0), -y * jnp.sum(share, axis=0)
 
-        re, im, top_re, top_im = over_tls(term, (exchange, relaxation, start), (0.0, 1.0, 0.0), TLS)
+        re, im, top_re, top_im = over_tls(term, (exchange, relaxation, start), (0.0, 1.0, 0.0), at_once())
         re, im, top_re = re + x + kappa, im + y, top_re + qubit_start
         size = re * re + im * im
         return (top_re * re + top_im * im) / size, (top_im * re - top_re * im) / size

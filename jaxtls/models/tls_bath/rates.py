@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .chunks import TLS, over_tls
+from .chunks import at_once, over_tls
 
-MOST_ELEMENTS = 2**19  # of an array of TLSs times frequencies times states
+ELEMENTS = 2**7  # of an array of TLSs times frequencies times states, for each TLS of a chunk
 
 
 def chunk_for(elements: int) -> int:
     """TLSs in a chunk where each needs so many numbers."""
-    return max(1, min(TLS, MOST_ELEMENTS // max(elements, 1)))
+    return max(1, min(at_once(), ELEMENTS * at_once() // max(elements, 1)))
 
 
 def exchange(couplings: Array, widths: Array, detunings: Array) -> Array:
