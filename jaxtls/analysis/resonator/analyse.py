@@ -12,7 +12,7 @@ from jaxtyping import ArrayLike
 
 from ..._checks import require, size
 from ...fitting import FitResult
-from ...models.resonator import FORMS
+from ...models.resonator import FORMS, QUASIPARTICLES
 from .choice import Choice, choose
 from .errors import scaled
 from .measured import Measured, collect
@@ -88,6 +88,9 @@ def analyse_resonator(
     fixed = _held(held or {})
     allowed = ("auto", *FORMS)
     require(saturation in allowed, "saturation", f"be one of {', '.join(map(repr, allowed))}", repr(saturation))
+    laws = ("auto", *QUASIPARTICLES)
+    known = quasiparticles in laws
+    require(known, "quasiparticles", f"be one of {', '.join(map(repr, laws))}", repr(quasiparticles))
     gap = _wants_gap(measured, fixed)
     _check_rows(measured)
     tell = say or (lambda line: None)
