@@ -19,7 +19,7 @@ TOPICS = {
         "Lindblad and Redfield equations",
         "mesolve sesolve steady_state periodic_steady_state propagator correlation spectrum counting_statistics "
         "CountingStatistics trajectories Lindbladian BlochRedfield AbstractGenerator local modulated "
-        "piecewise_constant MatrixExponential Faber",
+        "piecewise_constant sampled MatrixExponential Faber",
     ),
     "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution Splitting StrangSolver"),
     "ensembles": ("Averages over disorder", "ensemble merge EnsembleResult"),

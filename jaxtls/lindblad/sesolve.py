@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Unpack
 
+from .._checks import require
 from ..dynamics.evolve import EvolveOptions
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian
 from .measured import Measured
-from .mesolve import MasterSolution, expectations, recorded
+from .mesolve import MasterSolution, as_lindbladian, expectations, recorded
 from .moments import at_outputs, output_times, whole_run
-from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
+from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike
 from .schroedinger import ket_equation
 
 
 def sesolve(
-    hamiltonian: OperatorLike,
+    hamiltonian: OperatorLike | Lindbladian,
     psi0: StateLike,
     tsave: TimesLike,
     exp_ops: OperatorsLike = (),
@@ -34,7 +35,7 @@ def sesolve(
     A constant H takes one matrix exponential up to 64 levels and Chebyshev's expansion beyond; others go to diffrax.
 
     Arguments:
-        hamiltonian: as in `Lindbladian`, Hermitian.
+        hamiltonian: as in `Lindbladian`, Hermitian; or a `Lindbladian` without jump operators.
         psi0: (n,) ket. For a batch use jax.vmap.
         tsave: (T,) ascending times [1/frequency], or one time with `t0`.
         exp_ops: list or dict of operators, or one, whose expectation values <psi|O(t)|psi> are recorded, not divided by
@@ -56,7 +57,9 @@ def sesolve(
     Source: E. Schroedinger, Ann. Phys. 386, 109 (1926).
     """
     ts, start = output_times(tsave, t0)
-    law = Lindbladian(on_times("hamiltonian", hamiltonian, ts), [], layout=layout)
+    law = as_lindbladian(hamiltonian, None, None, layout, ts)
+    remedy = "Use jt.mesolve, or jt.trajectories, which keeps kets."
+    require(not law.has_jumps, "hamiltonian", "have no jump operators", "a Lindbladian with some", remedy)
     operators = Measured.read("exp_ops", exp_ops, law.n)
     call = "jt.sesolve(hamiltonian, psi0, tsave).states"
     equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True, call=call), operators)

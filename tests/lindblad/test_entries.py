@@ -74,6 +74,11 @@ def test_a_batch_of_states_is_told_how_to_be_mapped():
         jt.sesolve(SX, np.ones((3, 2)), TS)
     with pytest.raises(ValueError, match=r"`psi0` .*jt\.mesolve"):
         jt.sesolve(SX, RHO, TS)
+    with pytest.raises(ValueError, match=r"`psi0` .*jax\.vmap\(lambda psi0: jt\.trajectories"):
+        jt.trajectories(SX, SM, np.ones((3, 2)), TS, 2, jax.random.key(0))
+    with pytest.raises(ValueError, match=r"`hamiltonian` .*jt\.mesolve"):
+        jt.sesolve(jt.Lindbladian(SX, SM), UP, TS)
+    assert_allclose(jt.sesolve(jt.Lindbladian(SX, []), UP, TS).states, jt.sesolve(SX, UP, TS).states, atol=1e-12)
     qutip = pytest.importorskip("qutip")
     with pytest.raises(ValueError, match=r"shape \(2, 2\).*jax\.vmap"):
         jt.sesolve(SX, [qutip.basis(2, 0), qutip.basis(2, 1)], TS)

@@ -11,6 +11,8 @@ from jaxtyping import Array, PyTree
 from ..._checks import concrete, require
 from .. import foreign
 
+# What a batch of states is mapped over.
+CALL = "jt.trajectories(hamiltonian, jump_ops, psi0, tsave, n, key, exp_ops).mean"
 # A stream of its own: jumps are numbered from 0.
 WHICH = np.uint32(2**32 - 1)
 # Eigenvalues below this share of the largest are rounding.
@@ -30,7 +32,7 @@ class Start(eqx.Module):
         Raises:
             ValueError: the state is 0, not finite, or no density matrix.
         """
-        found = foreign.as_state(name, state, n)
+        found = foreign.as_state(name, state, n, call=CALL)
         known = concrete(found)
         require(known is None or bool(np.any(known != 0)), name, "not be 0", state)
         found = jnp.asarray(found, jnp.result_type(found.dtype, dtype))
