@@ -182,7 +182,7 @@ def solved(
         counts = jnp.minimum(march.counts, bound or _most(march))
         if kind == "forwards":
             return integrate(march.stepper, march.start, march.ts, march.record, counts=counts, uniform=uniform)[0]
-        return _replayed(march, counts, uniform, known[0])
+        return _replayed(march, counts, uniform, known[0], bound or _most(march))
 
     state = jax.eval_shape(lambda numbers: make(numbers).start, numbers)
     records, (_, error, finished) = ruled(run, repeated, numbers, apart=lanes_apart(state))
@@ -194,7 +194,7 @@ def _most(march: March) -> int:
     return GROUP ** (2 if march.ts.shape[0] > MANY else 3)
 
 
-def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree) -> PyTree:
+def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, most: int) -> PyTree:
     """The records for reverse mode, interval by interval from the states that are known."""
     stepper, count = march.stepper, counts.shape[0]
     h = jnp.diff(march.ts) / counts
@@ -214,7 +214,7 @@ def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree) 
             move, propagators = eqx.combine(own, others[0], fixed)
             return move(z, propagators)
 
-        last = Loop(macro, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1)
+        last = Loop(macro, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1, most=most)
         return jax.tree.map(lambda x: x[0], replayed(last, own, (rest, counts[j]), z, counts[j]))
 
     later = None if known is None else jax.tree.map(lambda x: x[1:], known)

@@ -26,6 +26,8 @@ from .perturbed import arrays_of, divided
 # Bytes of states kept at one distance, and their number.
 KEPT_BYTES = 2**22
 LEAST, MOST = 16, 1024
+# The same of short loops.
+SHORT_BYTES, SHORT_LEAST = 2**18, 4
 # Steps that can be pulled back.
 BOUND = 2**20
 
@@ -40,14 +42,31 @@ Back = Callable[[Whole, PyTree, PyTree, Array, PyTree, PyTree], tuple[PyTree, Py
 class Loop:
     """What a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
 
-    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none.
+    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none. `most` is for
+    short loops inside others, whose room for states is cleared each time.
     """
 
     def __init__(
-        self, step: Step, slots: Callable[[PyTree, Array], Array], outputs: int, back: Back | None = None
+        self,
+        step: Step,
+        slots: Callable[[PyTree, Array], Array],
+        outputs: int,
+        back: Back | None = None,
+        most: int | None = None,
     ) -> None:
         self.step, self.slots, self.outputs = step, slots, outputs
         self.back = functools.partial(_pulled, step) if back is None else back
+        self.most = most
+
+    def distances(self, size: int) -> tuple[int, int]:
+        """How many states of so many bytes are kept at one distance, and at how many distances."""
+        bound = BOUND if self.most is None else self.most
+        room, least = (KEPT_BYTES, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
+        kept = min(int(np.clip(room // max(size, 1), least, MOST)), bound)
+        levels = 1
+        while kept**levels < bound:
+            levels += 1
+        return kept, levels
 
 
 def _pulled(step: Step, whole: Whole, moving: PyTree, others: PyTree, i: Array, state: PyTree, ct: PyTree) -> tuple:
@@ -119,7 +138,7 @@ class _Replay(NamedTuple):
 
         def store(k: Array, inner: tuple) -> tuple:
             state, held = inner
-            held = jax.tree.map(lambda h, x: h.at[k].set(x), held, state)
+            held = jax.tree.map(lambda h, x: jax.lax.dynamic_update_index_in_dim(h, x, k, 0), held, state)
             begin = first + k * stride
             # Behind the last start nothing has to be known.
             end = jnp.where(k < blocks - 1, begin + stride, begin)
@@ -156,8 +175,7 @@ def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
         ct, found = jax.lax.fori_loop(0, loop.outputs, pull, carry)
         return found, None, ct, None, None
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(start))
-    kept = int(np.clip(KEPT_BYTES // max(size, 1), LEAST, MOST))
-    levels = int(np.ceil(np.log(BOUND) / np.log(kept)))
+    kept, levels = loop.distances(size)
     most = eqxi.unvmap_max(total)
     ct, found = replay.span(kept, levels - 1, jnp.zeros_like(most), most, start, carry)
     # No silent derivative of half a run.

@@ -71,7 +71,8 @@ def _backwards(apply: Map, residual: tuple, ct: PyTree) -> tuple:
     def store(k: Array, carry: tuple) -> tuple:
         before, now, held = carry
         after = _next(apply(whole(moving), others, now), ratio, before)
-        return now, after, jax.tree.map(lambda h, u: h.at[k].set(u), held, after)
+        kept = jax.tree.map(lambda h, u: jax.lax.dynamic_update_index_in_dim(h, u, k, 0), held, after)
+        return now, after, kept
 
     held = jax.tree.map(lambda u: jnp.zeros((weights.shape[0], *u.shape), u.dtype).at[0].set(u), x)
     _, _, held = jax.lax.fori_loop(1, used - 1, store, (zero, x, held))
@@ -79,7 +80,7 @@ def _backwards(apply: Map, residual: tuple, ct: PyTree) -> tuple:
     def term(j: Array, carry: tuple) -> tuple:
         later, now, found = carry  # b_{k+2}, b_{k+1}
         k = used - 2 - j
-        u = jax.tree.map(lambda h: h[k], held)
+        u = jax.tree.map(lambda h: jax.lax.dynamic_index_in_dim(h, k, keepdims=False), held)
         more, applied = jax.vjp(lambda moving, u: apply(whole(moving), others, u), moving, u)[1](now)
         found = jax.tree.map(jnp.add, found, more)
         return now, _plus(_next(applied, ratio, later), weights[k], ct), found
