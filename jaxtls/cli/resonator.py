@@ -126,7 +126,7 @@ def report_of(
         describe=describe,
         source={"name": source.name, "sha256": source.sha256, "rows": len(source), "skipped": source.skipped} | extra,
         derived=found.derived,
-        inputs={**inputs, **found.held},
+        inputs={**inputs, **({"quasiparticles": found.model.quasiparticles} if found.has_gap else {}), **found.held},
         comparison=[
             {
                 "form": row["form"],

@@ -177,8 +177,8 @@ def frequency_of(table: Table, remedy: str) -> float | None:
         here = f_r[level == one]
         if np.ptp(here) > APART * here.min():
             raise InputError(
-                f"{table.name}: resonances from {here.min():.6g} to {here.max():.6g} Hz at one temperature cannot be of "
-                f"one resonator: {remedy}."
+                f"{table.name}: resonances from {here.min():.6g} to {here.max():.6g} Hz at one temperature cannot be "
+                f"of one resonator: {remedy}."
             )
     return float(np.median(f_r))
 

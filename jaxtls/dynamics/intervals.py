@@ -21,7 +21,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..numerics import tsit5
 from ..numerics.replay import Loop, Whole, replayed
-from .rule import Kind, ruled
+from .rule import Kind, lanes_apart, ruled
 from .stepping import Recorder
 
 # Fewer intervals than these are divided, so that what happens in one of few long ones is met by steps of its own.
@@ -80,7 +80,8 @@ def solved(
     def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
         return _repeated(make(numbers), known[0], kind)
 
-    records, (pieces, reached) = ruled(run, repeated, numbers)
+    state = jax.eval_shape(lambda numbers: make(numbers).start, numbers)
+    records, (pieces, reached) = ruled(run, repeated, numbers, apart=lanes_apart(state))
     knots = make(numbers).grid.knots
     return records, jnp.sum(pieces.steps), reached, reached >= knots[-1]
 

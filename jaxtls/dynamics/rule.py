@@ -17,16 +17,33 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..numerics.linear_rule import linear
+from .._platform import platform
+from ..numerics.linear_rule import linear, mapped
 
 # Forwards; in reverse; both, and again.
 Kind = Literal["forwards", "reverse", "smooth"]
 # Real numbers that reverse mode pushes forwards one by one.
 FEW = 2
+# On a CPU the lanes of a batch run one after the other where a state has so many bytes.
+APART_BYTES = 2**12
+
+
+def bytes_of(tree: PyTree) -> int:
+    """Of all arrays together."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+def lanes_apart(state: PyTree) -> bool:
+    """Whether lanes of such states run one after the other."""
+    return platform() == "cpu" and bytes_of(state) >= APART_BYTES
 
 
 def ruled(
-    run: Callable[[PyTree], tuple[PyTree, PyTree]], repeated: Callable[[PyTree, PyTree, Kind], PyTree], numbers: PyTree
+    run: Callable[[PyTree], tuple[PyTree, PyTree]],
+    repeated: Callable[[PyTree, PyTree, Kind], PyTree],
+    numbers: PyTree,
+    *,
+    apart: bool = False,
 ) -> tuple[PyTree, PyTree]:
     """`run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for the derivatives of the records.
 
@@ -35,7 +52,11 @@ def ruled(
         repeated: the records once more: with loops that jax.jvp takes ("forwards"), jax.vjp ("reverse"), or both at
             any order ("smooth").
         numbers: pytree of arrays.
+        apart: whether the lanes of a vmap run one after the other: on a CPU each then takes the steps that it needs,
+            and its state stays in the cache.
     """
+    if apart:
+        run = _one_by_one(run)
 
     @functools.partial(jax.custom_jvp)
     def whole(numbers: PyTree) -> tuple[PyTree, PyTree]:
@@ -72,11 +93,26 @@ def ruled(
             return jax.vjp(f, at)[1](cts)[0]
 
         again = functools.partial(pushed, kind="smooth"), functools.partial(pulled, kind="smooth")
-        moved = linear(pushed, pulled, (leaves, known), [slopes[k] for k in varied], again=again)
+        moved = linear(pushed, pulled, (leaves, known), [slopes[k] for k in varied], again=again, apart=apart)
         return (records, known), (moved, still)
 
     whole.defjvp(rule, symbolic_zeros=True)
     return whole(numbers)
+
+
+def _one_by_one(run: Callable[[PyTree], PyTree]) -> Callable[[PyTree], PyTree]:
+    @jax.custom_batching.custom_vmap
+    def whole(numbers: PyTree) -> PyTree:
+        return run(numbers)
+
+    def lanes(size: int, batched: list, numbers: PyTree) -> tuple[PyTree, PyTree]:
+        leaves, structure = jax.tree.flatten(numbers)
+        axes = [0 if b else None for b in jax.tree.leaves(batched[0])]
+        found = mapped(lambda *some: whole(jax.tree.unflatten(structure, some)), axes, leaves)
+        return found, jax.tree.map(lambda _: True, found)
+
+    whole.def_vmap(lanes)
+    return whole
 
 
 def _is_inexact(x: Array) -> bool:

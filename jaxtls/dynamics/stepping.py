@@ -21,7 +21,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._platform import platform
 from ..numerics.replay import Loop, replayed
-from .rule import Kind, ruled
+from .rule import Kind, bytes_of, lanes_apart, ruled
 
 # Macro steps in a group of a bounded run.
 GROUP = 32
@@ -169,7 +169,7 @@ def solved(
         most = bound or _most(march)
         counts = jnp.minimum(march.counts, most)
         z0 = march.stepper.pack(march.start)
-        keeps = march.ts.shape[0] * _bytes(z0) <= CHECKPOINT_BYTES
+        keeps = march.ts.shape[0] * bytes_of(z0) <= CHECKPOINT_BYTES
         kept = lambda t, z: (march.record(t, march.stepper.unpack(z)), z if keeps else None)
         (records, states), error = _walked(march.stepper, z0, march.ts, kept, counts, uniform, tick)
         return records, jax.lax.stop_gradient((states, error, jnp.all(march.counts <= most)))
@@ -184,17 +184,14 @@ def solved(
             return integrate(march.stepper, march.start, march.ts, march.record, counts=counts, uniform=uniform)[0]
         return _replayed(march, counts, uniform, known[0])
 
-    records, (_, error, finished) = ruled(run, repeated, numbers)
+    state = jax.eval_shape(lambda numbers: make(numbers).start, numbers)
+    records, (_, error, finished) = ruled(run, repeated, numbers, apart=lanes_apart(state))
     return records, error, finished
 
 
 def _most(march: March) -> int:
     """Where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few."""
     return GROUP ** (2 if march.ts.shape[0] > MANY else 3)
-
-
-def _bytes(tree: PyTree) -> int:
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree) -> PyTree:
@@ -224,7 +221,7 @@ def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree) 
     outer = Loop(interval, lambda others, j: j, count)
     states = replayed(outer, varied, (others, counts), z0, jnp.asarray(count), later)
     whole = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), z0, states)
-    together = int(np.clip(TOGETHER_BYTES // _bytes(z0), 1, count + 1))
+    together = int(np.clip(TOGETHER_BYTES // bytes_of(z0), 1, count + 1))
     record = lambda inputs: march.record(inputs[0], stepper.unpack(inputs[1]))
     return jax.lax.map(record, (march.ts, whole), batch_size=together)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import amplitude, concrete, finite, require
+from .._checks import amplitude, concrete, finite, in_transformation, require
 from .._types import Numbers
 from . import foreign
 from .numpy_time import ByNumpy, NumpyTime
@@ -156,9 +157,17 @@ def as_envelope(name: str, value: object) -> Callable:
     shown = f"an array of shape {np.shape(value)}" if isinstance(value, np.ndarray | jax.Array | list) else repr(value)
     require(foreign.is_callable(function), name, "be a function of time", shown, remedy)
     assert callable(function)
-    found, shape = hoisted(name, function, jnp.asarray)
+    # Tracing costs more than a short run: once for a function that no transformation can have hidden tracers in.
+    leaf = jax.tree_util.all_leaves([function]) and isinstance(function, Hashable)
+    outside = leaf and not in_transformation()
+    found, shape = _once(name, function) if outside else hoisted(name, function, jnp.asarray)
     require(shape == (), name, "return a number", f"shape {shape}")
     return found
+
+
+@lru_cache(maxsize=256)
+def _once(name: str, function: Callable) -> tuple[Callable, tuple[int, ...]]:
+    return hoisted(name, function, jnp.asarray)
 
 
 def _of_qutip(name: str, value: foreign.QutipCoefficient) -> Callable:

@@ -21,13 +21,16 @@ from jaxtyping import PyTree
 Linear = Callable[[PyTree, PyTree], PyTree]
 
 
-def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: tuple[Linear, Linear]) -> PyTree:
+def linear(
+    apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: tuple[Linear, Linear], apart: bool = False
+) -> PyTree:
     """apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
 
     Arguments:
         apply, back: functions of pytrees; what loops they use is their own affair.
         known, moved: pytrees of arrays.
         again: the same two in a form that JAX differentiates, for derivatives of the second order.
+        apart: whether the lanes of a vmap run one after the other.
 
     Returns:
         What `apply` gives.
@@ -46,8 +49,19 @@ def linear(apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: 
         return lambda *a: jax.tree.leaves(f(*parted(a)))
 
     both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
-    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1]))
+    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1], apart))
     return jax.tree.unflatten(out_tree, found)
+
+
+def mapped(f: Callable[..., PyTree], axes: Sequence[int | None], arguments: Sequence[PyTree]) -> PyTree:
+    """`f` at each place along the axes, one after the other."""
+    moving = [jnp.moveaxis(x, d, 0) for x, d in zip(arguments, axes) if d is not None]
+
+    def one(here: list) -> PyTree:
+        left = iter(here)
+        return f(*(x if d is None else next(left) for x, d in zip(arguments, axes)))
+
+    return jax.lax.map(one, moving)
 
 
 class Rules(NamedTuple):
@@ -58,16 +72,19 @@ class Rules(NamedTuple):
     backwards: Callable[..., list]
     smooth_forwards: Callable[..., list]
     smooth_backwards: Callable[..., list]
+    apart: bool
 
     def turned(self) -> Rules:
         """Those of the transpose."""
-        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards)
+        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards, self.apart)
 
     def over(self, dims: Sequence[int | None]) -> Rules:
         """Those of a batch: `dims` of the known operands, all others lead."""
-        many = lambda f: lambda *a: jax.vmap(f, in_axes=(*dims, *(0,) * (len(a) - self.known)))(*a)
-        both = many(self.forwards), many(self.backwards)
-        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards))
+        axes = lambda a: (*dims, *(0,) * (len(a) - self.known))
+        many = lambda f: lambda *a: jax.vmap(f, in_axes=axes(a))(*a)
+        each = (lambda f: lambda *a: mapped(f, axes(a), a)) if self.apart else many
+        both = each(self.forwards), each(self.backwards)
+        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards), self.apart)
 
 
 def _run(*flat: Any, rules: Rules) -> list:

@@ -91,6 +91,19 @@ def test_tc_lies_above_the_hottest_row_or_is_off():
         assert found.verdict.word == "TLS"
 
 
+def test_aluminium_near_its_gap():
+    """T/Tc up to 0.8 below 1 K: the dilute law misses it, and is not taken."""
+    T = np.linspace(0.05, 1.0, 16)
+    law = {"frequency": F, "loss_tangent": 5e-6, "critical_temperature": 1.2, "quasiparticle_amplitude": 0.05}
+    for kind in ("mattis-bardeen", "dilute"):
+        hot = T if kind == "mattis-bardeen" else T / 2
+        truth = jt.ResonatorLoss(**law, constant_loss=1e-6, saturation="none", quasiparticles=kind)
+        q = np.asarray(truth.quality_factor(hot, 1.0))
+        found = analyse(q, 0.01 * q, n=np.ones(16), T=hot)
+        assert found.model.quasiparticles == kind and float(found.fit.chi2) < 1.0
+        assert float(found.model.critical_temperature) == pytest.approx(1.2, rel=0.01)
+
+
 def test_one_number_behind_loss_and_shift():
     T = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0])
     truth = jt.ResonatorLoss(

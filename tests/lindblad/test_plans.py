@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
+from jaxtls.dynamics import rule
 
 from .oracle import propagate, superoperator
 
@@ -52,6 +53,29 @@ def test_eager_jit_vmap_and_gradients_agree(name):
     wanted = (exact(0.6 + 1e-4)[-1] - exact(0.6 - 1e-4)[-1]) / 2e-4
     assert_allclose(slopes[1], wanted, rtol=1e-5)
     assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("drive", [None, lambda t: jnp.cos(0.5 * t)])
+def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, drive):
+    """As on a CPU where states are large."""
+    monkeypatch.setattr(rule, "APART_BYTES", 0)
+    n = 11
+    a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
+
+    def last(force, rate):
+        term = force if drive is None else lambda t: force * drive(t)
+        sol = jt.mesolve([0.3 * a.T @ a, (a + a.T, term)], [a], np.eye(n)[0], TS[:3], [a.T @ a], rates=[rate])
+        return sol.expects[0, -1].real
+
+    both = jax.value_and_grad(last, (0, 1))
+    forces, rate = jnp.array([0.2, 0.6]), 1.1
+    found = jax.jit(jax.vmap(both, (0, None)))(forces, rate)
+    for k, force in enumerate(forces):
+        jax.tree.map(lambda x, y, k=k: assert_allclose(x[k], y, rtol=1e-6), found, jax.jit(both)(force, rate))
+    nested = jax.jit(jax.vmap(jax.vmap(last, (None, 0)), (0, None)))(forces, jnp.array([rate]))
+    assert_allclose(nested[:, 0], found[0], rtol=1e-9)
+    slope = jax.jvp(jax.vmap(lambda force: last(force, rate)), (forces,), (jnp.ones(2),))[1]
+    assert_allclose(slope, found[1][0], rtol=1e-6)
 
 
 @functools.cache

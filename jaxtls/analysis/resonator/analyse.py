@@ -7,11 +7,12 @@ import math
 from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import ArrayLike
 
 from ..._checks import require, size
 from ...fitting import FitResult
-from ...models.resonator import FORMS
+from ...models.resonator import FORMS, QUASIPARTICLES
 from .choice import Choice, choose
 from .errors import scaled
 from .measured import Measured, collect
@@ -59,7 +60,8 @@ def analyse_resonator(
         shift: temperatures [K], fractional frequency shifts from any zero, and their errors or None; (S,) each.
         saturation: "auto" or a form of `ResonatorLoss`.
         held: parameter name -> value not to be fitted.
-        quasiparticles: "dilute", "mattis-bardeen", or "auto": the latter where a row is above 1 K.
+        quasiparticles: "mattis-bardeen", which holds up to Tc, "dilute", for kT far below the gap, or "auto": the
+            former, below 1 K the one that describes the data better.
         n_starts: starting points of each form.
         bootstrap: draws for errors of data that have none; 0 for those of the linearised model.
         say: called with a line on what is being done.
@@ -86,14 +88,15 @@ def analyse_resonator(
     fixed = _held(held or {})
     allowed = ("auto", *FORMS)
     require(saturation in allowed, "saturation", f"be one of {', '.join(map(repr, allowed))}", repr(saturation))
-    if quasiparticles == "auto":
-        quasiparticles = "mattis-bardeen" if measured.hottest > 1.0 else "dilute"
+    laws = ("auto", *QUASIPARTICLES)
+    known = quasiparticles in laws
+    require(known, "quasiparticles", f"be one of {', '.join(map(repr, laws))}", repr(quasiparticles))
     gap = _wants_gap(measured, fixed)
     _check_rows(measured)
-    searcher = Searcher(measured, quasiparticles)
-    searcher.sigma = measured.errors(0.1, 1e-6)
     tell = say or (lambda line: None)
-    choice = choose(searcher, saturation, gap, fixed, size("n_starts", n_starts), tell)
+    searcher, choice = _chosen(
+        measured, quasiparticles, lambda s: choose(s, saturation, gap, fixed, size("n_starts", n_starts), tell)
+    )
     tell("profile likelihoods")
     best, profiles = _profiles(searcher, choice)
     fit, scale = scaled(
@@ -128,6 +131,26 @@ def _held(held: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in held.items()}
 
 
+def _chosen(
+    measured: Measured, quasiparticles: str, choose_form: Callable[[Searcher], Choice]
+) -> tuple[Searcher, Choice]:
+    """The form, by the law of quasiparticles that describes the data better; above 1 K no dilute one is tried."""
+    laws = [quasiparticles]
+    if quasiparticles == "auto":
+        laws = ["mattis-bardeen", "dilute"] if measured.hottest <= 1.0 else ["mattis-bardeen"]
+    found: list[tuple[float, Searcher, Choice]] = []
+    for law in laws:
+        searcher = Searcher(measured, law)
+        searcher.sigma = measured.errors(0.1, 1e-6)
+        choice = choose_form(searcher)
+        # error bars that were not given are those of each law's own scatter
+        found.append((choice.best.chi2 + 2 * float(np.sum(np.log(searcher.sigma))), searcher, choice))
+        if not choice.has_gap:
+            break
+    _, searcher, choice = min(found, key=lambda item: item[0])
+    return searcher, choice
+
+
 def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
     """Whether a term of quasiparticles is tried: where a row asks for it, or the caller does."""
     tc, amplitude = fixed.get("critical_temperature"), fixed.get("quasiparticle_amplitude")
@@ -144,12 +167,16 @@ def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
 def _bounded(fit: FitResult, profiles: dict[str, Profile], unit: float) -> FitResult:
     """Errors of half the 68 % interval where the linearised model knows none, but the profile likelihood does."""
     errors = dict(fit.stderr)
+    covariance = np.array(fit.covariance)
     for name, found in profiles.items():
         ends = found.crossing(unit, False), found.crossing(unit, True)
         if not math.isfinite(float(errors[name])) and None not in ends:
             low, high = (end for end in ends if end is not None)
-            errors[name] = jnp.asarray((high - low) / 2)
-    return dataclasses.replace(fit, stderr=errors)
+            at = fit.names.index(name)
+            # how it moves with the others is not in a profile
+            covariance[at], covariance[:, at] = np.nan, np.nan
+            errors[name], covariance[at, at] = jnp.asarray((high - low) / 2), ((high - low) / 2) ** 2
+    return dataclasses.replace(fit, stderr=errors, covariance=jnp.asarray(covariance))
 
 
 def _check_bars(m: Measured, choice: Choice) -> None:

@@ -1,23 +1,17 @@
 """ln Q and frequency shift of the rows of one measurement, with their derivatives by all parameters, many sets at once.
 
-A search asks for them a thousand times on a hundred rows, so the terms of closed form are NumPy's: nothing is compiled
-for data without quasiparticles. Those need integrals over the density of states, which JAX differentiates and compiles.
+A search asks for them a thousand times on a hundred rows, in less time than a program takes to be compiled: they are
+NumPy's. A test holds them beside `ResonatorLoss` and its automatic derivatives.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
-
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
-from ...models.resonator import BOLTZMANN, COLDEST, PLANCK, ResonatorLoss
+from ...models.resonator import BOLTZMANN, COLDEST, PLANCK
 from ...models.resonator.saturation import reduction_and_slopes
 from .measured import Measured
+from .thermal import dilute, mattis_bardeen, tls_shift
 
 NAMES = (
     "loss_tangent",
@@ -30,14 +24,6 @@ NAMES = (
     "shift_offset",
 )
 TANGENT, CRITICAL, THERMAL, EXPONENT, TC, AMPLITUDE, CONSTANT, OFFSET = range(8)
-BATCH, PAD = 8, 16
-
-# The program runs some hundred times on few temperatures: it is worth little optimisation.
-LIGHT = {
-    "xla_backend_optimization_level": 1,
-    "xla_llvm_disable_expensive_passes": True,
-    "xla_cpu_use_fusion_emitters": False,
-}
 
 
 class Prediction:
@@ -118,56 +104,10 @@ class Prediction:
 
     def tls_shift(self, temperature: np.ndarray) -> np.ndarray:
         """The shift that TLSs of F tan delta = 1 make at any temperatures (T,)."""
-        model = ResonatorLoss(frequency=self.frequency, loss_tangent=1.0)
-        parts = [np.asarray(model.tls_shift(part)) for part in _chunks(temperature, _size(self.cold))]
-        return np.concatenate([np.zeros(0), *parts])[: len(temperature)]
+        return tls_shift(self.frequency, self._reduced(temperature)[0])
 
     def hot(self, tc: np.ndarray, temperature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Loss and shift by quasiparticles of amplitude 1, (K, 2, T), and their slopes by Tc, at any temperatures."""
-        program, frequency, found = _program(self.quasiparticles), np.asarray(self.frequency), []
-        for part in _chunks(tc, BATCH):
-            rows = [np.stack(program(part, frequency, levels)) for levels in _chunks(temperature, _size(self.levels))]
-            found.append(np.concatenate(rows, axis=-1))
-        hot, by_tc = np.concatenate(found, axis=1)[:, : len(tc), :, : len(temperature)]
-        return hot, by_tc
-
-
-def _size(column: np.ndarray) -> int:
-    """The length to which columns are padded, so that a few more rows compile nothing anew."""
-    return max(-(-len(column) // PAD), 1) * PAD
-
-
-def _chunks(column: np.ndarray, size: int) -> list[np.ndarray]:
-    """Pieces of one size, the last one filled up with its last value."""
-    return [np.pad(column[at : at + size], (0, max(at + size - len(column), 0)), mode="edge")
-            for at in range(0, len(column), size)]  # fmt: skip
-
-
-@functools.cache
-def _program(quasiparticles: str) -> Callable[..., tuple[Array, Array]]:
-    """(Tc (K,), frequency, temperatures (L,)) -> loss and shift (K, 2, L) and their slopes, soon compiled."""
-
-    def one(tc: Array, frequency: Array, levels: Array) -> tuple[Array, Array]:
-        def hot(tc: Array) -> Array:
-            model = ResonatorLoss(
-                frequency=frequency,
-                loss_tangent=0.0,
-                critical_temperature=tc,
-                quasiparticle_amplitude=1.0,
-                quasiparticles=quasiparticles,
-            )
-            return jnp.stack([model.quasiparticle_loss(levels), model.quasiparticle_shift(levels)])
-
-        return jax.jvp(hot, (tc,), (jnp.ones_like(tc),))
-
-    function = jax.vmap(one, (0, None, None))
-    light, usual = jax.jit(function, compiler_options=LIGHT), jax.jit(function)
-
-    def program(*arguments: Any) -> tuple[Array, Array]:
-        try:
-            return light(*arguments)  # type: ignore[no-any-return]
-        except jax.errors.JaxRuntimeError:
-            # an XLA that does not know these options any more
-            return usual(*arguments)  # type: ignore[no-any-return]
-
-    return program
+        law = mattis_bardeen if self.quasiparticles == "mattis-bardeen" else dilute
+        loss, shift = law(self.frequency, tc, self._reduced(temperature)[0])
+        return np.stack([loss.value, shift.value], axis=1), np.stack([loss.slope, shift.slope], axis=1)

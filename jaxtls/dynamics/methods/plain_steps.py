@@ -14,7 +14,6 @@ from .. import intervals
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
 
-
 # Most output times.
 MOST_TIMES = 400
 

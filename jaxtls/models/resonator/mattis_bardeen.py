@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-_NODES = 32
-_RATIO = 1.7638769907  # Delta(0) / k Tc
-_NEAREST = 0.999  # T/Tc beyond which the gap counts as there: its slope has no end at Tc
+NODES = 32
+RATIO = 1.7638769907  # Delta(0) / k Tc
+NEAREST = 0.999  # T/Tc beyond which the gap counts as there: its slope has no end at Tc
 
 
 def gap_share(reduced: Array) -> Array:
@@ -30,17 +30,17 @@ def gap_share(reduced: Array) -> Array:
         >>> round(float(gap_share(jnp.array(0.5))), 4)
         0.9569
     """
-    t = jnp.clip(reduced, 0.02, _NEAREST)
+    t = jnp.clip(reduced, 0.02, NEAREST)
     # solved for y = Delta/kT by Newton; the last step alone is differentiated, which gives the implicit derivative
     fixed = jax.lax.stop_gradient(t)
-    start = _RATIO / fixed * jnp.tanh(1.74 * jnp.sqrt(1 / fixed - 1))
+    start = RATIO / fixed * jnp.tanh(1.74 * jnp.sqrt(1 / fixed - 1))
     y = jax.lax.fori_loop(0, 5, lambda _, y: jnp.maximum(_newton(y, fixed), 1e-3), start)
-    return _newton(jax.lax.stop_gradient(y), t) * t / _RATIO
+    return _newton(jax.lax.stop_gradient(y), t) * t / RATIO
 
 
 def _newton(y: Array, t: Array) -> Array:
     value, slope = jax.jvp(_logarithm, (y,), (jnp.ones_like(y),))
-    return y - (jnp.log(y * t / _RATIO) + value) / (1 / y + slope)
+    return y - (jnp.log(y * t / RATIO) + value) / (1 / y + slope)
 
 
 def _logarithm(y: Array) -> Array:
@@ -64,9 +64,9 @@ def conductivity(w: Array, gap: Array, temperature: Array) -> tuple[Array, Array
 
 def _trapezoid(dtype: jnp.dtype) -> tuple[np.ndarray, np.ndarray]:
     """Nodes on [0, 1] and weights of the trapezoidal rule."""
-    weights = np.full(_NODES + 1, 1 / _NODES)
+    weights = np.full(NODES + 1, 1 / NODES)
     weights[[0, -1]] /= 2
-    return np.linspace(0.0, 1.0, _NODES + 1).astype(dtype), weights.astype(dtype)
+    return np.linspace(0.0, 1.0, NODES + 1).astype(dtype), weights.astype(dtype)
 
 
 def _dissipative(w: Array, gap: Array, temperature: Array) -> Array:
@@ -80,7 +80,7 @@ def _dissipative(w: Array, gap: Array, temperature: Array) -> Array:
 
 
 def _reactive(w: Array, gap: Array, temperature: Array) -> Array:
-    angle = ((np.arange(_NODES) + 0.5) * np.pi / _NODES).astype(w.dtype)
+    angle = ((np.arange(NODES) + 0.5) * np.pi / NODES).astype(w.dtype)
     w, gap, temperature = w[..., None], gap[..., None], temperature[..., None]
     energy = gap - w / 2 * (1 - np.cos(angle))
     coherence = (energy**2 + gap**2 + w * energy) / jnp.sqrt((energy + gap) * (energy + w + gap))
