@@ -34,7 +34,7 @@ def kets(count: int, spins: int, times: int = 21) -> Program:
 
         dq.set_precision("double")
         zeeman, bonds = (np.asarray(jt.Lindbladian(term, []).hamiltonian(0.0)) for term in terms)
-        psi0, observed = dq.asqarray(start[:, None], problem.dims), dq.asqarray(sz, problem.dims)
+        psi0, observed = dq.asqarray(start[:, None].astype(complex), problem.dims), dq.asqarray(sz, problem.dims)
         method = dq.method.Tsit5(rtol=RTOL, atol=ATOL, max_steps=100_000)
 
         def many(numbers: Array) -> Array:

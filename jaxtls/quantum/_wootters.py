@@ -67,16 +67,17 @@ def _cholesky(rho: Array) -> Array:
     A loop rather than 4 unrolled steps, which fused into one kernel would recompute each other exponentially often.
     """
     index = _rows(np.arange(4), rho[0])
+    diagonal = jnp.stack([jnp.real(rho[i, i]) for i in range(4)])
 
-    def step(j, carry):
-        rest, l = carry
+    def step(j, rest):
         pivot = jnp.real(rest[j, j])
-        good = pivot > 4 * jnp.finfo(rho.dtype).eps * jnp.real(rho[j, j])
+        good = pivot > 4 * jnp.finfo(rho.dtype).eps * diagonal[j]
         column = rest[:, j] / jnp.sqrt(jnp.where(good, pivot, 1.0))
         column = jnp.where(good & (index >= j), column, 0.0)
-        return rest - column[:, None] * column[None].conj(), l.at[j].set(column)
+        # Of what is left a finished column is not read again: the factor's stands there.
+        return (rest - column[:, None] * column[None].conj()).at[:, j].set(column)
 
-    return jax.lax.fori_loop(0, 4, step, (rho, jnp.zeros_like(rho)))[1]
+    return jnp.swapaxes(jax.lax.fori_loop(0, 4, step, rho), 0, 1)
 
 
 def _shift(l: Array) -> Array:
