@@ -212,7 +212,7 @@ def _panels_of_loss(
     heading = sweep.title + ("\n(points data, lines fit)" if len(shown) == len(groups) else "\n(some of them)")
     ax.legend(title=heading, frameon=False, fontsize=8, title_fontsize=8, loc="best")
     rest.axhline(0, color=BLACK, lw=0.8)
-    rest.set_ylabel("residual in ln Q [%]")
+    rest.set_ylabel("residual in\nln Q [%]")
     rest.set_xlabel(sweep.label)
     _loss_panel(parts, sweep, q, curves[0][0], lines[0])
 
@@ -223,8 +223,11 @@ def _sparse_ticks(ax: Axes, values: np.ndarray) -> None:
 
     decades = np.log10(values.max() / values.min()) if values.min() > 0 else 9.0
     if decades < 1.0:
-        ax.yaxis.set_major_locator(MaxNLocator(5))
-        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value)))
+        # as many digits as tell one tick from the next
+        step = max(float(np.ptp(values)) / 5, 1e-12 * float(values.max()))
+        digits = max(2, 1 + int(np.ceil(np.log10(values.max() / step))))
+        ax.yaxis.set_major_locator(MaxNLocator(5, prune="lower"))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power(value, digits)))
         ax.yaxis.set_minor_locator(NullLocator())
     elif decades < 2.5:
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -246,7 +249,8 @@ def _loss_panel(parts: Axes, sweep: Sweep, q: np.ndarray, x: np.ndarray, loss: L
     if not sweep.is_thermal or _is_logarithmic(sweep.x):
         parts.set_xscale("symlog" if np.any(sweep.x <= 0) else "log")
     parts.set_yscale("log")
-    parts.set_ylim(1 / q[here].max() / 100, 3 / q[here].min())
+    lowest = min(1 / q[here].max() / 100, float(loss.tls.max()) / 3 or np.inf)
+    parts.set_ylim(max(lowest, 1e-4 / q[here].max()), 3 / q[here].min())
     parts.set_xlabel(sweep.label)
     parts.set_ylabel(r"loss $1/Q_i$")
     what = f"n = {sweep.labels[0]}" if sweep.is_thermal else sweep.labels[0]

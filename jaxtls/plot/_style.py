@@ -87,11 +87,11 @@ def ramp(count: int) -> list[Any]:
     return list(matplotlib.colormaps["viridis"](np.linspace(0.0, 0.85, count)))
 
 
-def power(value: float) -> str:
-    """A number as 1.4 or 1.4 x 10^6, for a legend."""
-    value = float(f"{value:.3g}")  # 999.99 is 1000
+def power(value: float, digits: int = 2) -> str:
+    """A number as 1.4 or 1.4 x 10^6, for a legend or an axis."""
+    value = float(f"{value:.{digits + 1}g}")  # 999.99 is 1000
     if value == 0 or 0.01 <= value < 1000:
-        return f"{value:.3g}"
-    value = float(f"{value:.2g}")
+        return f"{value:.{digits + 1}g}"
+    value = float(f"{value:.{digits}g}")
     exponent = int(np.floor(np.log10(value)))
-    return rf"${value / 10.0**exponent:.2g} \times 10^{{{exponent}}}$"
+    return rf"${value / 10.0**exponent:.{digits}g} \times 10^{{{exponent}}}$"

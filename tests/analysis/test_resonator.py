@@ -104,6 +104,19 @@ def test_aluminium_near_its_gap():
         assert float(found.model.critical_temperature) == pytest.approx(1.2, rel=0.01)
 
 
+def test_a_tangent_that_ran_to_zero_has_a_limit():
+    T, rng = np.linspace(0.05, 1.1, 16), np.random.default_rng(7)
+    truth = jt.ResonatorLoss(
+        frequency=F, loss_tangent=1e-9, critical_temperature=1.2, quasiparticle_amplitude=0.05, constant_loss=1e-6,
+        saturation="none", quasiparticles="mattis-bardeen",
+    )  # fmt: skip
+    q = np.asarray(truth.quality_factor(T, 10.0))
+    for _ in range(4):
+        noisy = q * np.exp(0.02 * rng.standard_normal(16))
+        found = analyse(noisy, 0.02 * q, n=np.full(16, 10.0), T=T)
+        assert found.verdict.word == "no TLS" and found.verdict.upper_limit < 4e-7, found.verdict
+
+
 def test_one_number_behind_loss_and_shift():
     T = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0])
     truth = jt.ResonatorLoss(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import jaxtls as jt
 from jaxtls import plot
 from jaxtls.plot import _states
 
@@ -180,3 +181,17 @@ def test_fit_report_shows_data_residuals_and_correlations():
 def test_faults_are_named(call, said):
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_ticks_of_a_narrow_range_differ():
+    n = np.geomspace(1.0, 10.0, 12)
+    for change in (3e-5, 3e-3, 0.3, 3.0):
+        q = 1e5 * (1 + change * np.linspace(0, 1, 12))
+        model = jt.ResonatorLoss(frequency=5e9, loss_tangent=4e-8, constant_loss=1e-5, saturation="standard")
+        fig = plot.resonator_fit(np.full(12, 0.02), n, q, None, model)
+        fig.canvas.draw()
+        ax = fig.axes[0]
+        low, high = ax.get_ylim()
+        inside = [i for i, y in enumerate(ax.yaxis.get_majorticklocs()) if low <= y <= high]
+        labels = [ax.yaxis.get_majorticklabels()[i].get_text() for i in inside]
+        assert len(labels) >= 2 and len(set(labels)) == len(labels), (change, labels)

@@ -25,6 +25,7 @@ from .starts import sees_gap
 from .verdict import Verdict, judge
 
 ABOVE_ZERO = ("critical_power", "photon_exponent", "critical_temperature")
+LEAST_TANGENT = 1e-13  # of which no resonator tells
 TOO_SMALL = 300.0  # how many error bars the best form may miss the data by
 
 
@@ -215,7 +216,8 @@ def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Pr
             value = float(best.values[NAMES.index(name)])
             if name in free and value > 0:
                 error = searcher.relative_error(choice.chosen, free, best, name) * math.sqrt(unit)
-                found[name] = profile(searcher, choice.chosen, free, best, name, error, unit)
+                begin = _off_zero(best) if name == "loss_tangent" else best
+                found[name] = profile(searcher, choice.chosen, free, begin, name, error, unit)
         better = [p.better for p in found.values() if p.better is not None]
         if not better:
             break
@@ -223,6 +225,13 @@ def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Pr
         best = min(searcher.run(choice.chosen, free, low.values[None]), key=lambda optimum: optimum.chi2)
         choice.forms[choice.chosen] = best
     return best, found
+
+
+def _off_zero(best: Optimum) -> Optimum:
+    """The optimum with an F that a profile can leave: one that ran to zero is too many decades away from a limit."""
+    values = best.values.copy()
+    values[0] = max(values[0], LEAST_TANGENT)
+    return dataclasses.replace(best, values=values)
 
 
 def _verdict(searcher: Searcher, choice: Choice, best: Optimum, profiles: dict[str, Profile]) -> Verdict:
