@@ -132,6 +132,10 @@ EVOLUTIONS = {
     "mesolve, a driven equation": Program(
         lambda x: jt.mesolve([SZ, (SX, lambda t: x * jnp.cos(t))], [SM], RHO, TS, [SZ]).expects, solver=True
     ),
+    "mesolve, a sampled drive": Program(
+        lambda x: jt.mesolve([SZ, jt.sampled(TS, x * np.array([0.0, 1.0, 0.5, 0.0]), SX)], [SM], RHO, TS, [SZ]).expects,
+        solver=True,
+    ),
     "sesolve": Program(lambda x: jt.sesolve(x * SX + SZ, np.array([1.0, 0.0]), TS, [SZ]).expects),
     "Faber": Program(lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, method=jt.Faber()).diagnostics),
     "trajectories": Program(

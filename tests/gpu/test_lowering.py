@@ -27,7 +27,7 @@ from .programs import PUBLIC, A, Program, oscillator
 # Where equinox keeps what EQX_ON_ERROR said.
 CHECKS = sys.modules[equinox.error_if.__module__]
 # What jaxlib brings for CUDA; a callback is a custom call, too, and none of these.
-ON_A_GPU = re.compile(r"cusolver_\w+|cublas\w*|cu_\w+|Sharding|shape_assertion|annotate_device_placement")
+ON_A_GPU = re.compile(r"cusolver_\w+|cusparse_\w+|cublas\w*|cu_\w+|Sharding|shape_assertion|annotate_device_placement")
 
 
 def lowered(function: Callable, arguments: tuple) -> str:
