@@ -98,8 +98,9 @@ def mesolve(
 
     Equations that do not depend on time take one matrix exponential up to 8 levels, beyond that an expansion of it
     (`dynamics.faber`) on the blocks between sectors and, outside jit and vmap or with a plan, on the window of levels
-    that the state fills. Matrices times functions of time take Magnus steps of all intervals at once up to 3 levels, else
-    Tsit5 on the same blocks and window, other functions of time diffrax. A ket without jump operators moves as a ket, as in `sesolve`. `.stats["method"]` says which.
+    that the state fills. Matrices times functions of time take Magnus steps of all intervals at once up to 3 levels,
+    else Tsit5 on the same blocks and window; other functions of time take diffrax. A ket without jump operators moves
+    as a ket, as in `sesolve`. `.stats["method"]` says which.
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
