@@ -26,6 +26,9 @@ DESCRIBE = {
     "omega": ("1/time", "frequency that all TLSs up would give the oscillator"),
 }
 
+# Share of a number below which its error is none.
+ROUNDING = 1e-14
+
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     """The table of time, x and, where given, x_error, x2, x2_error; one sentence (InputError) where it is not fit."""
@@ -79,8 +82,9 @@ def run(
     derived = {}
     for name, (function, unit, meaning) in wanted.items():
         value, stderr = propagate(function, f)
-        # what follows from numbers held alone has no error of this fit
-        derived[name] = Quantity(float(value), float(stderr) or None, unit, meaning)
+        # what follows from numbers held alone has no error of this fit, but for rounding
+        known = abs(stderr) > ROUNDING * abs(value)
+        derived[name] = Quantity(float(value), float(stderr) if known else None, unit, meaning)
     reduced = float(f.chi2) / max(int(f.dof), 1)
     if "x2" in table:
         notes = [f"The basis of the fit moves no point by more than {misfit:.1g} error bars (checked at the end)."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
 
 import equinox as eqx
 import jax
@@ -26,11 +26,17 @@ from .user_model import as_model
 
 Recorded = tuple[str, ...] | dict[str, Callable]
 Observables: TypeAlias = Mapping[str, Callable] | Iterable[str] | None
+if TYPE_CHECKING:
+    ModelLike: TypeAlias = eqx.Module
+    Tolerance: TypeAlias = float
+else:
+    # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
+    ModelLike = Tolerance = object
 Method: TypeAlias = Literal["auto"] | AbstractMethod | AbstractSolver
 
 
 def evolve(
-    model: eqx.Module,
+    model: ModelLike,
     y0: PyTree,
     ts: Numbers,
     *,
@@ -39,8 +45,8 @@ def evolve(
     method: Method = "auto",
     plan: Plan | None = None,
     solver: AbstractSolver | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
+    rtol: Tolerance = 1e-6,
+    atol: Tolerance = 1e-8,
     max_steps: int | None = None,
     max_step: float | None = None,
     adjoint: AbstractAdjoint | None = None,
@@ -123,8 +129,8 @@ class EvolveOptions(TypedDict, total=False):
     method: Method
     plan: Plan | None
     solver: AbstractSolver | None
-    rtol: float
-    atol: float
+    rtol: Tolerance
+    atol: Tolerance
     max_steps: int | None
     max_step: float | None
     adjoint: AbstractAdjoint | None
@@ -144,7 +150,7 @@ def known_options(options: EvolveOptions) -> EvolveOptions:
 
 
 def posed(
-    model: eqx.Module,
+    model: ModelLike,
     y0: PyTree,
     ts: Numbers,
     *,
@@ -152,8 +158,8 @@ def posed(
     save_states: bool = False,
     method: Method = "auto",
     plan: Plan | None = None,
-    rtol: float = 1e-6,
-    atol: float = 1e-8,
+    rtol: Tolerance = 1e-6,
+    atol: Tolerance = 1e-8,
     max_steps: int | None = None,
     max_step: float | None = None,
     discontinuities: Numbers | None = None,
@@ -228,7 +234,7 @@ def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Rec
     return any(any(isinstance(c, jax.core.Tracer) for c in jax.make_jaxpr(f)(y0).consts) for f in functions)
 
 
-def plan(model: eqx.Module, y0: PyTree, ts: Numbers, **options: Any) -> Plan:
+def plan(model: ModelLike, y0: PyTree, ts: Numbers, **options: Any) -> Plan:
     """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
 
     Arguments:

@@ -54,6 +54,9 @@ def ruled(
         numbers: pytree of arrays.
         apart: whether the lanes of a vmap run one after the other: on a CPU each then takes the steps that it needs,
             and its state stays in the cache.
+
+    Returns:
+        The same pair; derivatives pass through the records alone.
     """
     if apart:
         run = _one_by_one(run)

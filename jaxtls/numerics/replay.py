@@ -84,6 +84,9 @@ def replayed(loop: Loop, varied: PyTree, others: PyTree, start: PyTree, total: A
         start: arrays that can be differentiated.
         total: number of steps.
         known: the states, if they are, of a loop of `outputs` steps that gives one after each.
+
+    Returns:
+        A pytree as the state, with a leading axis of outputs.
     """
     if known is not None:
         return known

@@ -36,6 +36,9 @@ def series(apply: Map, varied: PyTree, others: PyTree, ratio: Array, weights: Ar
         weights: (K,) w_k.
         x: pytree of arrays.
         used: at most K; the same for all lanes of a vmap.
+
+    Returns:
+        y, of the structure of x.
     """
 
     def term(k: Array, carry: tuple) -> tuple:
