@@ -179,6 +179,8 @@ def posed(
     y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)) if numeric(leaf) else leaf, y0)
     warn_below_precision(rtol, y0)
     edges = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
+    alone = plan is None or (isinstance(method, str) and method == "auto")
+    require(alone, "method", "be left out where `plan` names it", repr(method))
     chosen = _chosen_method(whole, y0, ts, edges, method if plan is None else plan.method, of_diffrax)
     recorded = _chosen_observables(whole, observables)
     extras = (chosen, edges)

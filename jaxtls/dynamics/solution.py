@@ -17,7 +17,7 @@ REMEDIES = {
     "hierarchy": "weight of the last kept excitation level: raise n_modes",
     "time_error": "estimated error of the time steps: lower rtol",
     "smallest_eigenvalue": "the state has a negative eigenvalue: the equation is not completely positive",
-    "pattern_error": "an operator has elements where the plan's had none: plan at a point that has them all",
+    "pattern_error": "operator or state has elements where the plan's had none: plan at a point that has them all",
     "trace_error": "the trace drifted: lower rtol",
     "positivity_error": "the state left the quantum states: the equation is not of Lindblad form; see the model's docs",
     "hermiticity_error": "the state lost hermiticity: lower rtol, or check that y0 is Hermitian",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, finite, require
+from .._checks import concrete, finite, refused, require
 from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..numerics.products import HIGHEST
 from ..quantum import to_density_matrix
@@ -94,7 +94,9 @@ def correlation(
     options: EvolveOptions = {**tight, **known_options(evolve_options)}
     edges = known_edges(lindbladian, discontinuities, ts)
     sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
-    return sol.observables["expects"][1 if lead else 0 :, 0]
+    lacking = sol.diagnostics.get("pattern_error", 0.0) > sol.limits.get("pattern_error", np.inf)
+    found = refused(sol.observables["expects"], lacking, "The plan has no place for B rho: plan at that state.")
+    return found[1 if lead else 0 :, 0]
 
 
 def _state(rho: object, lindbladian: AbstractGenerator) -> Array:

@@ -187,11 +187,24 @@ def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
     for site, factor in factors.items():
         exists = isinstance(site, int | np.integer) and bool(0 <= site < len(sizes))
         require(exists, "factors", f"name subsystems 0 .. {len(sizes) - 1}", repr(site))
-        matrix = foreign.as_matrix(f"factors[{site}]", factor, sizes[site])
+        matrix = constant_matrix(f"factors[{site}]", factor, sizes[site])
         known = concrete(matrix)
         # Real operators stay real: a real Hamiltonian costs half as much.
         parts[site] = Diagonals.from_array(matrix if known is None or np.any(known.imag) else known.real)
     return Operator((Term(reduce(Diagonals.kron, parts)),), math.prod(sizes))
+
+
+def constant_matrix(name: str, value: object, n: int | None = None) -> Any:
+    """(n, n) of what may stand for an operator, which must not depend on time; NumPy's where its numbers are known.
+
+    Example:
+        >>> constant_matrix("a", [[[1, 0], [0, -1]], ([[0, 1], [1, 0]], 0.5)]).real.tolist()
+        [[1.0, 0.5], [0.5, -1.0]]
+    """
+    found = as_operator(name, value, n)
+    require(found.is_constant, name, "not depend on time", "an operator with an envelope or function")
+    parts = [term.dense(0.0) for term in found.terms]
+    return sum(parts[1:], parts[0]) if parts else np.zeros((found.n, found.n), complex)
 
 
 def as_operator(name: str, value: object, n: int | None = None) -> Operator:

@@ -14,13 +14,11 @@ from jaxtyping import Array, ArrayLike
 from .._checks import concrete, times
 from ..dynamics.evolve import evolve
 from ..dynamics.model import AbstractModel, VectorField
-from ..numerics.products import HIGHEST
+from ..dynamics.stepping import equally_spaced
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian
+from .methods.exponential import moved
 from .operators import OperatorLike
-
-# exp is squared at most this many times: |L| dt may be 1e9.
-SQUARINGS = 32
 
 
 class _Maps(AbstractModel):
@@ -37,8 +35,8 @@ class _Maps(AbstractModel):
     def generator(self, y0: Array) -> VectorField:
         if self.kets:
             assert isinstance(self.source, Lindbladian)
-            moved = self.source.ket_generator()
-            return lambda t, y, args=None: moved(t, y)
+            field = self.source.ket_generator()
+            return lambda t, y, args=None: field(t, y)
         n = self.source.n
         field = self.source.generator()
         columns = jax.vmap(lambda t, y: field(t, y.reshape(n, n), None).reshape(-1), in_axes=(None, 1), out_axes=1)
@@ -99,7 +97,8 @@ def propagator(
     maps = _maps(generator)
     moments = moments.astype(jnp.zeros((), maps.source.dtype).real.dtype)
     if maps.source.is_constant:
-        return _exponentials(maps, moments)
+        known = concrete(moments)
+        return _chained(maps, moments, None if known is None else equally_spaced(np.diff(known)))
     floor = 1e-5 if moments.dtype == jnp.float32 else 0.0
     edges = [edge.reshape(-1) for edge in maps.source.discontinuities]
     edges += [] if discontinuities is None else [jnp.asarray(discontinuities).reshape(-1)]
@@ -127,33 +126,9 @@ def _maps(generator: AbstractGenerator | OperatorLike) -> _Maps:
         raise ValueError(f"Argument `generator` must be a generator or a Hamiltonian. {error}") from error
 
 
-def _equal(ts: np.ndarray) -> bool:
-    """Whether known times are equally spaced, to rounding."""
-    return bool(np.ptp(np.diff(ts)) <= 8 * np.finfo(ts.dtype).eps * np.max(np.abs(ts)))
-
-
-def _exponentials(maps: _Maps, ts: Array) -> Array:
-    known = concrete(ts)
-    steps = None if known is None else np.diff(known)
-    uniform = (
-        known is not None
-        and steps is not None
-        and bool(np.ptp(steps) <= 8 * np.finfo(known.dtype).eps * np.max(np.abs(known)))
-    )
-    return _chained(maps, ts, uniform)
-
-
 @eqx.filter_jit
-def _chained(maps: _Maps, ts: Array, uniform: bool) -> Array:
+def _chained(maps: _Maps, ts: Array, uniform: bool | None) -> Array:
     """Products of the steps' exponentials."""
-    matrix = maps.matrix()
-    exponential = lambda h: jax.scipy.linalg.expm(h * matrix, max_squarings=SQUARINGS)
-    one = jnp.eye(maps.size, dtype=matrix.dtype)
-    fixed = exponential((ts[-1] - ts[0]) / (len(ts) - 1)) if uniform else None
-
-    def move(v: Array, h: Array) -> tuple[Array, Array]:
-        v = jnp.matmul(exponential(h) if fixed is None else fixed, v, precision=HIGHEST)
-        return v, v
-
-    _, later = jax.lax.scan(move, one, jnp.diff(ts))
+    one = jnp.eye(maps.size, dtype=maps.source.dtype)
+    later = moved(maps.matrix(), one, jnp.diff(ts), uniform)
     return jnp.concatenate([one[None], later])

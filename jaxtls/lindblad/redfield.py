@@ -15,7 +15,7 @@ from .._checks import concrete, in_transformation, is_traced, require
 from ..dynamics.model import VectorField
 from . import foreign
 from .generator import AbstractGenerator
-from .operators import Operator
+from .operators import Operator, constant_matrix
 from .secular import AbstractRelaxation, WholeRelaxation, secular_relaxation
 from .transitions import Numbers, frequencies, levels, product, weighted
 
@@ -126,13 +126,10 @@ class BlochRedfield(AbstractGenerator):
 
 def _hermitian(name: str, value: object, n: int | None = None) -> Numbers:
     """A constant Hermitian matrix, NumPy's where known."""
-    if isinstance(value, Operator):
-        moving = any(term.function is not None or term.envelope is not None for term in value.terms)
-        require(not moving, name, "not depend on time", "an operator with an envelope or function")
-        value = value(0.0)
     remedy = "Bloch-Redfield equations are built in the eigenbasis of a constant H."
-    require(not foreign.is_callable(value), name, "be a constant matrix", "a function of time", remedy)
-    matrix = foreign.as_matrix(name, value, n)
+    plain = isinstance(value, Operator) or not foreign.is_callable(value)
+    require(plain, name, "be a constant matrix", "a function of time", remedy)
+    matrix = constant_matrix(name, value, n)
     known = concrete(matrix)
     if known is not None:
         error, scale = np.max(np.abs(known - known.conj().T)), np.max(np.abs(known))

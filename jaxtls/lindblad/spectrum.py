@@ -15,7 +15,7 @@ from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
 from .generator import AbstractGenerator
-from .operators import OperatorLike, StateLike, TimesLike
+from .operators import OperatorLike, StateLike, TimesLike, constant_matrix
 from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import METHODS, require_constant
 
@@ -127,4 +127,4 @@ def _motion(resolvent: Resolvent, rho: Array) -> Array:
 
 
 def _operator(name: str, op: OperatorLike, n: int, dtype: jnp.dtype) -> Array:
-    return jnp.asarray(foreign.as_matrix(name, op, n)).astype(dtype)
+    return jnp.asarray(constant_matrix(name, op, n)).astype(dtype)

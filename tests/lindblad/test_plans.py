@@ -131,6 +131,41 @@ def test_what_a_plan_lacks_is_reported():
     assert any("pattern_error" in text for text in found.solution.concerns())
 
 
+PULSED = jt.modulated(lambda t: 1.0 + 0.1 * jnp.sin(t), A.T @ A) + 0.05 * A.T @ A.T @ A @ A
+
+
+@pytest.mark.parametrize("h", [STILL, PULSED], ids=["constant", "driven"])
+def test_a_state_without_a_place_in_the_plan_is_reported_or_planned_anew(h):
+    """A plan of one number state keeps one diagonal; coherences between two have no place in it."""
+    one, both = np.eye(N)[1], (np.eye(N)[0] + np.eye(N)[1]) / np.sqrt(2)
+    run = lambda state, **how: jt.mesolve(h, [A], state, TS, [A + A.T], rtol=1e-8, atol=1e-10, **how)
+    want = run(both).expects[0].real
+    plan = jt.plan(jt.Lindbladian(h, [A]), np.outer(one, one) + 0j, TS, rtol=1e-8, atol=1e-10)
+    assert_allclose(run(both, plan=plan).expects[0].real, want, atol=1e-6)  # eagerly another plan is made
+    found = eqx.filter_jit(lambda state: run(state, plan=plan))(jnp.asarray(np.outer(both, both) + 0j))
+    assert_allclose(float(found.diagnostics["pattern_error"]), 0.5, rtol=1e-12)
+    assert any("plan at a point that has them all" in text for text in found.solution.concerns())
+
+
+def test_a_correlation_by_a_plan_of_another_state_is_none():
+    law = jt.Lindbladian(STILL, [A], rates=[0.3])
+    rest = np.diag(0.5 ** np.arange(N)) + 0j
+    want = jt.correlation(law, rest, A.T, A, TS)
+    plan = jt.plan(law, rest, TS)
+    assert_allclose(jt.correlation(law, rest, A.T, A, TS, plan=plan), want, atol=1e-6)
+    assert np.all(np.isnan(jax.jit(lambda rho: jt.correlation(law, rho, A.T, A, TS, plan=plan))(rest)))
+    fit = jt.plan(law, A @ rest, TS)
+    assert_allclose(jax.jit(lambda rho: jt.correlation(law, rho, A.T, A, TS, plan=fit))(rest), want, atol=1e-6)
+
+
+def test_a_plan_of_another_dimension_or_beside_a_method_is_refused():
+    plan = jt.plan(jt.Lindbladian(STILL, [A]), VACUUM, TS)
+    with pytest.raises(ValueError, match="`plan` must be one for states of 10 levels"):
+        jt.mesolve(STILL[:10, :10], [A[:10, :10]], VACUUM[:10], TS, plan=plan)
+    with pytest.raises(ValueError, match="`method` must be left out"):
+        jt.mesolve(STILL, [A], VACUUM, TS, plan=plan, method=jt.Faber())
+
+
 def test_a_plan_of_a_spring_and_of_diffrax():
     spring = jt.EntropicSpring(omega=1.5, splitting=3.0, gamma=0.7, beta=0.4, n_spins=6)
     ts, y0 = jnp.linspace(0.0, 1.0, 4), spring.coherent_state(0.3)

@@ -23,6 +23,7 @@ from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
+from ...numerics.namespace import namespace
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian
 from ..rhs.blocked import BlockField
@@ -32,7 +33,7 @@ from ..storage.family import Skeleton
 from . import ket
 from .exponential import constant_only
 from .records import recorder
-from .structure import filled_by, structure
+from .structure import filled_by, of_size, structure
 
 TERMS_STEP = 16
 WIDEN = 1.7
@@ -140,6 +141,7 @@ class Faber(AbstractMethod):
         if isinstance(plan, KetPlan):
             return ket.by_expansion(problem, uniform, plan.bound)
         assert isinstance(plan, FaberPlan)
+        of_size(plan.form.n, problem.y0)
         with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
@@ -151,6 +153,9 @@ class Faber(AbstractMethod):
         """A larger window where population arrived at its edge, more terms where the last ones are not small."""
         if not isinstance(plan, FaberPlan) or plan.window is None:
             return None
+        if float(solution.diagnostics.get("pattern_error", 0.0)) > 0:
+            # A plan of something else.
+            return self._known(problem, 0, 1.0)
         coarse = not float(solution.diagnostics["time_error"]) <= problem.rtol
         leaks = plan.edge is not None and not float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol
         if not (leaks or coarse):
@@ -188,7 +193,7 @@ class Prepared(eqx.Module):
     start: ArrayLike
     weights: ArrayLike | None  # of the operators to record, where they are constant
     unit: ArrayLike  # of the trace
-    outside: ArrayLike  # what lies outside the plan's patterns
+    outside: ArrayLike | None  # what lies outside the plan's patterns, where that is not known to be nothing
     at_edge: PyTree
     ellipse: faber.Ellipse
 
@@ -201,7 +206,9 @@ def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan, ellipse: faber
     unit = form.operators(np.eye(form.n, dtype=rho.dtype)[None])[0]
     at_edge = None if plan.edge is None else form.marked(plan.edge)
     weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
-    outside = whole.outside(*plan.skeletons)
+    outside = namespace(rho).maximum(whole.outside(*plan.skeletons), form.left_out(rho))
+    known = concrete(outside)
+    outside = None if known is not None and known == 0 else outside
     return Prepared(field, form.pack(rho), weights, unit, outside, at_edge, ellipse)
 
 
@@ -288,7 +295,7 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
     if made.at_edge is not None:
         diagnostics["truncation"] = error[1]
         limits["truncation"] = problem.atol
-    if problem.traced and plan.window is not None:
+    if made.outside is not None and plan.window is not None:
         diagnostics["pattern_error"] = jax.lax.stop_gradient(jnp.asarray(made.outside))
         limits["pattern_error"] = problem.atol
     return as_solution(records, ts, stats, diagnostics, limits, finished)

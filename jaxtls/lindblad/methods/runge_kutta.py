@@ -24,7 +24,7 @@ from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from .records import recorder
-from .structure import filled_by, structure
+from .structure import filled_by, of_size, structure
 
 
 class BlocksPlan(AbstractPlan):
@@ -79,11 +79,19 @@ class RungeKutta(AbstractMethod):
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """One loop over all intervals."""
         assert isinstance(plan, BlocksPlan)
-        return _run(problem, plan)
+        if isinstance(plan.form, WholeKet):
+            return _run(problem, plan, None)
+        of_size(plan.form.n, problem.y0)
+        outside = _outside(problem, plan)
+        nothing = not problem.traced and float(outside) == 0
+        return _run(problem, plan, None if nothing else outside)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> BlocksPlan | None:
         """A larger window where population arrived at the edge of this one."""
         assert isinstance(plan, BlocksPlan)
+        if float(solution.diagnostics.get("pattern_error", 0.0)) > 0:
+            # A plan of something else.
+            return _planned(problem, 0)
         if plan.edge is None or float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol:
             return None
         assert plan.window is not None
@@ -100,6 +108,13 @@ def _law(problem: Problem) -> Lindbladian:
     assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
     assert isinstance(problem.model.law, Lindbladian)
     return problem.model.law
+
+
+@eqx.filter_jit
+def _outside(problem: Problem, plan: BlocksPlan) -> Array:
+    """What of the equation and the state the plan has no place for."""
+    found = jnp.maximum(_law(problem).outside(*plan.skeletons), plan.form.left_out(problem.y0))
+    return jax.lax.stop_gradient(found)
 
 
 def _planned(problem: Problem, window: int | None) -> BlocksPlan:
@@ -129,11 +144,10 @@ def _forms(
 
 
 @eqx.filter_jit
-def _run(problem: Problem, plan: BlocksPlan) -> Solution:
+def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
     ts, model = problem.ts, problem.model
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, plan, extra), eqx.is_array)
-    outside = jax.lax.stop_gradient(_law(problem).outside(*plan.skeletons))
 
     def make(numbers: PyTree) -> intervals.Task:
         return _task(*eqx.combine(numbers, rest))
@@ -150,7 +164,7 @@ def _run(problem: Problem, plan: BlocksPlan) -> Solution:
     }
     diagnostics = jax.lax.stop_gradient(worst(records["diagnostics"]))
     limits = {**model.diagnostic_limits, "truncation": problem.atol}
-    if problem.traced and plan.window is not None:
+    if outside is not None and plan.window is not None:
         diagnostics["pattern_error"] = jnp.asarray(outside)
         limits["pattern_error"] = problem.atol
     return as_solution(records, ts, stats, diagnostics, limits, finished)

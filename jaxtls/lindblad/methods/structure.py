@@ -7,7 +7,7 @@ import functools
 import numpy as np
 from jaxtyping import PyTree
 
-from ..._checks import is_traced
+from ..._checks import is_traced, require
 from ..rhs.blocked import BlockPlan
 from ..rhs.sectors import Blocks, blocks, distances
 from ..rhs.whole import WholeMatrix
@@ -26,6 +26,12 @@ MOST_ELEMENTS = 2**25
 def filled_by(rho: PyTree) -> Pattern:
     """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
     return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
+
+
+def of_size(n: int, state: PyTree) -> None:
+    """Refuse a plan of another dimension."""
+    levels = np.shape(state)[-1]
+    require(levels == n, "plan", f"be one for states of {levels} levels", f"one for {n}", "Make it anew: jt.plan.")
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:

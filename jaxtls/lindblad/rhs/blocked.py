@@ -122,6 +122,14 @@ class BlockPlan(eqx.Module):
         blocks = namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
         return namespace(rho, self.states).stack([blocks.real, blocks.imag], 2)
 
+    def left_out(self, rho: Any) -> Any:
+        """The largest element of a state that lies outside the blocks."""
+        rows, columns = self._rows_and_columns()
+        xp = namespace(rho, rows, columns)
+        places = rows * (self.n + 1) + columns
+        inside = added(((self.n + 1) ** 2,), (places.reshape(-1),), xp.ones(places.size)).reshape((self.n + 1,) * 2)
+        return xp.max(xp.where(inside[:-1, :-1] > 0, 0.0, xp.abs(rho)))
+
     def unpack(self, z: Array) -> Array:
         """z -> (n, n) complex."""
         rows, columns = self._rows_and_columns()

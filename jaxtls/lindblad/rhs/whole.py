@@ -31,6 +31,9 @@ class WholeMatrix(eqx.Module):
     def pack(self, rho: Any) -> Any:
         return rho
 
+    def left_out(self, rho: Any) -> float:
+        return 0.0
+
     def unpack(self, z: Array) -> Array:
         return z
 
