@@ -136,24 +136,26 @@ def _verdict(gain: float) -> tuple[str, str]:
 def _notes(table: Table, f: LikelihoodFit, aic: dict[str, float], chosen: str) -> list[str]:
     """What the record cannot say."""
     notes = []
-    away, error = propagate(lambda m: jnp.log(m.source.rates_down[0] / m.source.rates_up[0]), f)
-    equal = aic["equal rates"] - aic["one fluctuator"]
-    if not abs(float(away)) > 2 * float(error):
-        notes.append(
-            f"Unequal rates are not seen: ln(d/u) = {float(away):.2g} ± {float(error):.2g}, and one rate for both "
-            f"directions has an AIC {equal:+.2g} from two."
-        )
-    elif chosen == "one fluctuator":
-        notes.append(f"The rates differ by {abs(float(away) / float(error)):.2g} standard errors of ln(d/u).")
+    count, equal = len(f.model.source.amplitudes), aic["equal rates"] - aic["one fluctuator"]
+    for k in range(count):
+        away, error = map(float, propagate(lambda m, k=k: jnp.log(m.source.rates_down[k] / m.source.rates_up[k]), f))
+        of = f" of fluctuator [{k}]" if count > 1 else ""
+        if not abs(away) > 2 * error:
+            alike = "" if count > 1 else f", and one rate for both directions has an AIC {equal:+.2g} from two"
+            notes.append(f"Unequal rates{of} are not seen: ln(d/u) = {away:.2g} ± {error:.2g}{alike}.")
+        else:
+            notes.append(f"The rates{of} differ by {abs(away / error):.2g} standard errors of ln(d/u).")
     second = aic["one fluctuator"] - aic["two fluctuators"]
     if chosen == "one fluctuator":
         notes.append(
-            f"A second fluctuator is not called for (AIC {second:+.2g} in its favour, where 6 would be a sign). One "
-            "that is weaker than the noise of a reading, faster than the sampling or slower than the record would hide "
-            "in sigma or the offset."
+            f"A second fluctuator is not called for (AIC {second:+.2g} in its favour, where 6 would be a sign)."
         )
     else:
         notes.append("Which of two fluctuators is called the first is a matter of name: the likelihood is the same.")
+    notes.append(
+        "A further fluctuator that is weaker than the noise of a reading, faster than the sampling or slower than the "
+        "record would hide in sigma or the offset."
+    )
     step, span = float(np.median(np.diff(table["time"]))), float(table["time"][-1] - table["time"][0])
     rate = np.asarray(f.model.source.total_rates)
     if np.any(rate * step > 1):

@@ -29,6 +29,10 @@ class Noise(Protocol):
     def coherence(self, ts: ArrayLike, *, pulses: int = 0) -> Array: ...
 
 
+# Gaps so much longer than the median are pauses of a record.
+PAUSE = 20.0
+
+
 def _single(f: Noise) -> list[tuple[float, float]]:
     """Variance and total rate of fluctuators, slow ones first; of many some, evenly spread over the order."""
     variances, rates = np.asarray(f.variances), np.asarray(f.total_rates)
@@ -201,13 +205,14 @@ def telegraph_fit(
         3
     """
     t, y, levels = np.asarray(time), np.asarray(signal), np.asarray(expected)
-    step = float(np.median(np.diff(t)))
+    gaps = np.diff(t)
+    pauses = gaps > PAUSE * np.median(gaps)
+    step = float(np.mean(gaps[~pauses]))
     fig = figure(10.0, 6.4)
     space = fig.add_gridspec(2, 2, width_ratios=[1.0, 1.0])
     ax, counts, allan = fig.add_subplot(space[0, :]), fig.add_subplot(space[1, 0]), fig.add_subplot(space[1, 1])
     ax.plot(t, y, ".", ms=3, color="0.6", label="record")
-    breaks = np.diff(t, prepend=t[0]) > 5 * step
-    ax.plot(t, np.where(breaks, np.nan, levels), color=BLUE, lw=1.3, label="fit, without noise")
+    ax.plot(t, np.where(np.r_[False, pauses], np.nan, levels), color=BLUE, lw=1.3, label="fit, without noise")
     ax.set_xlim(t[0], t[-1])
     ax.set_xlabel("time")
     ax.set_ylabel("signal")
@@ -222,7 +227,8 @@ def telegraph_fit(
     counts.legend(frameon=False, fontsize=8)
     windows = step * np.unique(np.geomspace(1, max(2, len(y) // 6), 16).astype(int))
     fine = np.geomspace(windows[0], windows[-1], 100)
-    measured = windows, np.array([measured_allan(y, round(w / step)) for w in windows])
+    # Across pauses readings in a row are no window of one length.
+    measured = None if pauses.any() else (windows, np.array([measured_allan(y, round(w / step)) for w in windows]))
     allan_deviation(fine, fluctuators, measured=measured, sigma=sigma, step=step, ax=allan)
     for axes in (ax, counts, allan):
         tidy(axes)
