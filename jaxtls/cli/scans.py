@@ -44,6 +44,24 @@ class Scan:
         return found
 
 
+def unit_notes(frequencies: np.ndarray, populations: np.ndarray | None = None) -> list[str]:
+    """What looks like a slip of unit: qubits have 0.1 to 100 GHz, and no population is far above 1.
+
+    Example:
+        >>> unit_notes(np.array([5.1, 5.2])), unit_notes(np.array([5100.0]), np.array([0.2, 0.9]))
+        (['The frequencies lie at 5.15 MHz: if they are in GHz, give them in MHz.'], [])
+    """
+    notes, middle = [], abs(float(np.median(frequencies)))
+    unit = "GHz" if 0.1 < middle < 100 else "kHz" if 1e5 < middle < 1e8 else "Hz" if middle >= 1e8 else ""
+    if unit:
+        notes.append(f"The frequencies lie at {middle:.4g} MHz: if they are in {unit}, give them in MHz.")
+    if populations is not None and float(np.median(populations)) > 1.5:
+        notes.append(
+            f"Half of the populations are above {np.median(populations):.3g}: if they are percent, divide by 100."
+        )
+    return notes
+
+
 def misfit_notes(f: FitResult, has_errors: bool, without: str, misses: str, remedy: str) -> list[str]:
     """What the size of chi² says of the error bars; `without`, `misses` and `remedy` are the model's own words."""
     reduced = float(f.chi2) / max(int(f.dof), 1)

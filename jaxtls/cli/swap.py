@@ -17,7 +17,7 @@ from ..fitting import FitResult, Interval, Positive, Real, fit
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes
+from .scans import Scan, misfit_notes, unit_notes
 from .swap_search import next_tls, weakest_seen
 from .tables import InputError, Reading, Table, read_table
 
@@ -243,10 +243,14 @@ def _notes(table: Table, f: FitResult) -> list[str]:
             notes.append(f"TLS {k} lies outside the measured frequencies: its flank alone is seen.")
         if 4 * g * longest < 1:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
-    return notes + misfit_notes(
-        f,
-        ERROR in table,
-        "the scatter about the fit scales the errors",
-        "the model misses the data by more than their error bars",
-        " (a TLS that jumped between the scans would do this)",
+    return (
+        unit_notes(table[FREQUENCY], table[POPULATION])
+        + notes
+        + misfit_notes(
+            f,
+            ERROR in table,
+            "the scatter about the fit scales the errors",
+            "the model misses the data by more than their error bars",
+            " (a TLS that jumped between the scans would do this)",
+        )
     )

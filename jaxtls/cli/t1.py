@@ -18,7 +18,7 @@ from ..models.tls_bath import TLSBath
 from ..plot import rate_fit
 from .diffusion import Diffusion
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes
+from .scans import Scan, misfit_notes, unit_notes
 from .tables import InputError, Reading, Table, read_table
 
 if TYPE_CHECKING:
@@ -205,10 +205,14 @@ def _notes(table: Table, f: FitResult, d: Diffusion) -> list[str]:
     lost = np.asarray(f.stderr["centres"]) > np.ptp(table[FREQUENCY]) / 4
     if np.any(lost):
         notes.append(f"At {int(lost.sum())} times the TLS is not seen: the scan holds no dip there.")
-    return notes + misfit_notes(
-        f,
-        ERROR in table,
-        "ln T1 has unit weights, and the scatter scales the errors",
-        "one Lorentzian on a constant background misses the data",
-        ", and D may hold other TLSs",
+    return (
+        unit_notes(table[FREQUENCY])
+        + notes
+        + misfit_notes(
+            f,
+            ERROR in table,
+            "ln T1 has unit weights, and the scatter scales the errors",
+            "one Lorentzian on a constant background misses the data",
+            ", and D may hold other TLSs",
+        )
     )

@@ -10,6 +10,7 @@ import jaxtls as jt
 from jaxtls.__main__ import main
 from jaxtls.cli import swap, swap_search
 from jaxtls.cli.data import make_swap_map
+from jaxtls.cli.scans import unit_notes
 from jaxtls.cli.tables import InputError, Table
 
 
@@ -24,6 +25,15 @@ def test_chevron_of_a_lossless_tls_is_exact():
     bath = jt.TLSBath([0.0], [2 * np.pi * 0.3], 0.0)
     exact = bath.swap_map(2 * np.pi * detuning.ravel(), t)
     np.testing.assert_allclose(swap_search.chevron(detuning, t, 0.3, 0.0), exact, atol=1e-10)
+
+
+def test_slips_of_unit_are_noted():
+    assert unit_notes(np.array([4900.0, 5100.0]), np.array([0.1, 1.1])) == []
+    assert unit_notes(np.linspace(-0.05, 0.05, 5)) == []  # detunings about zero
+    for middle, unit in ((5.0, "GHz"), (5e6, "kHz"), (5e9, "Hz")):
+        (note,) = unit_notes(np.array([0.99, 1.01]) * middle)
+        assert f"in {unit}," in note
+    assert "percent" in unit_notes(np.array([5000.0]), np.array([40.0, 93.0]))[0]
 
 
 def test_weakest_coupling_that_is_seen():
