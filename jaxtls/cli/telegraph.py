@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import pathlib
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from .._progress import Progress
 from ..fitting import LikelihoodFit, propagate
+from ..models.fluctuators import TelegraphRecord
 from ..plot import telegraph_fit
 from .report import Quantity, Report
 from .tables import InputError, Reading, Table, read_table
@@ -133,12 +136,18 @@ def _verdict(gain: float) -> tuple[str, str]:
     )
 
 
+def _bias(k: int, model: TelegraphRecord) -> Array:
+    """ln(d/u) of a fluctuator."""
+    return jnp.log(model.source.rates_down[k] / model.source.rates_up[k])
+
+
 def _notes(table: Table, f: LikelihoodFit, aic: dict[str, float], chosen: str) -> list[str]:
     """What the record cannot say."""
     notes = []
     count, equal = len(f.model.source.amplitudes), aic["equal rates"] - aic["one fluctuator"]
     for k in range(count):
-        away, error = map(float, propagate(lambda m, k=k: jnp.log(m.source.rates_down[k] / m.source.rates_up[k]), f))
+        bias, spread = propagate(partial(_bias, k), f)
+        away, error = float(bias), float(spread)
         of = f" of fluctuator [{k}]" if count > 1 else ""
         if not abs(away) > 2 * error:
             alike = "" if count > 1 else f", and one rate for both directions has an AIC {equal:+.2g} from two"

@@ -131,7 +131,8 @@ def _own(model: PyTree, rho0: PyTree, info: bool) -> PyTree:
     """The state that a model finds itself."""
     found = model.steady_state() if isinstance(model, AbstractModel) else None
     wanted = "be an AbstractGenerator or offer steady_state() or lindbladian()"
-    require(found is not None, "model", wanted, type(model).__name__)
+    remedy = "Where it has a lindbladian() all the same, pass that."
+    require(found is not None, "model", wanted, type(model).__name__, remedy)
     require(not info, "info", "be False for a model with a steady_state of its own", info)
     require(rho0 is None, "rho0", "be left out for a model with a steady_state of its own", "a state")
     return found
