@@ -1,5 +1,6 @@
 """Jumps happen where something dissipates and nowhere else; records, sampling, initial states, times."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
+from jaxtls.lindblad.jumps.runge_kutta import Inside, extension
 
 SZ, SM, SX = np.diag([1.0, -1.0]), np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [1.0, 0.0]])
 UP, DOWN, EXCITED = np.array([1.0, 0.0]), np.array([0.0, 1.0]), np.diag([1.0, 0.0])
@@ -150,3 +152,15 @@ def test_forms_of_times_operators_and_numbers():
     moving = [jt.modulated(lambda t: jnp.cos(2 * t), SX), lambda t: t * np.eye(2), np.eye(2)]
     found = jt.trajectories(0 * SX, [], np.ones(2), ts, 2, KEY, moving)
     assert_allclose(found.mean, [np.cos(2 * ts), ts, np.ones(5)], atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [1e-3, 0.1, 0.37, 0.5, 0.999])
+def test_the_place_of_a_jump_in_a_step_is_exact(share):
+    """Where the polynomial of the hazard reaches a value that it has at a known place, by any curvature."""
+    value = lambda step, x: extension(step.gain, step.first, step.last, step.bend, jnp.asarray(x))
+    for first, last, gain in ((0.3, 1.1, 0.6), (0.0, 2.0, 0.7), (1.0, 1.0, 1.0), (2.0, 0.05, 0.8)):
+        rates = jnp.asarray([0.5, 0.6, 0.7, 0.8, last])
+        step = Inside(jnp.asarray(first), rates, jnp.asarray(gain), jnp.asarray(1.0))
+        step = eqx.tree_at(lambda x: x.bend, step, jnp.asarray(0.2))
+        wanted = value(step, share)
+        np.testing.assert_allclose(value(step, step.reached(wanted)), wanted, rtol=1e-9, atol=1e-11)

@@ -27,7 +27,7 @@ BEND = (
     701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423,
 )  # fmt: skip
 # Newton's steps towards a jump, each held in the bracket that the ones before it leave.
-LOCATING = 8
+LOCATING = 16
 # Stages that weigh in the result or in its error; the first of them is the end of the step before.
 SEEN = tuple(k for k in range(1, 7) if WEIGHTS[k] or ERROR[k])
 
@@ -108,5 +108,6 @@ class Inside(eqx.Module):
             here, rise = jax.jvp(value, (x,), (jnp.ones_like(x),))
             low, high = jnp.where(here < wanted, x, low), jnp.where(here < wanted, high, x)
             better = x - (here - wanted) / jnp.where(rise > 0, rise, 1.0)
-            x = jnp.where((rise > 0) & (better > low) & (better < high), better, (low + high) / 2)
+            # At the root the step is none, and stands on an end of the bracket.
+            x = jnp.where((rise > 0) & (better >= low) & (better <= high), better, (low + high) / 2)
         return x
