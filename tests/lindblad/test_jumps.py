@@ -154,7 +154,7 @@ def test_forms_of_times_operators_and_numbers():
     assert_allclose(found.mean, [np.cos(2 * ts), ts, np.ones(5)], atol=1e-6)
 
 
-@pytest.mark.parametrize("share", [1e-3, 0.1, 0.37, 0.5, 0.999])
+@pytest.mark.parametrize("share", [1e-9, 1e-3, 0.1, 0.37, 0.5, 0.999])
 def test_the_place_of_a_jump_in_a_step_is_exact(share):
     """Where the polynomial of the hazard reaches a value that it has at a known place, by any curvature."""
     value = lambda step, x: extension(step.gain, step.first, step.last, step.bend, jnp.asarray(x))

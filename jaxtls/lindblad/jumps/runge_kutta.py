@@ -27,7 +27,7 @@ BEND = (
     701980252875 / 199316789632, -1453857185 / 822651844, 69997945 / 29380423,
 )  # fmt: skip
 # Newton's steps towards a jump, each held in the bracket that the ones before it leave.
-LOCATING = 16
+LOCATING = 8
 # Stages that weigh in the result or in its error; the first of them is the end of the step before.
 SEEN = tuple(k for k in range(1, 7) if WEIGHTS[k] or ERROR[k])
 
@@ -100,9 +100,10 @@ class Inside(eqx.Module):
 
     def reached(self, wanted: Array) -> Array:
         """The share of the step after which the hazard has grown by `wanted`, which is less than its gain."""
-        safe = jnp.where(self.gain > 0, self.gain, 1.0)
         low, high = jnp.zeros_like(self.gain), jnp.ones_like(self.gain)
-        x = jnp.clip(wanted / safe, 0.0, 1.0)
+        # Where the parabola through both ends, with the slope of the first, is: also where the hazard starts flat.
+        root = self.first + jnp.sqrt(jnp.maximum(self.first**2 + 4 * (self.gain - self.first) * wanted, 0.0))
+        x = jnp.clip(2 * wanted / jnp.where(root > 0, root, 1.0), 0.0, 1.0)
         value = lambda x: extension(self.gain, self.first, self.last, self.bend, x)
         for _ in range(LOCATING):
             here, rise = jax.jvp(value, (x,), (jnp.ones_like(x),))
