@@ -78,14 +78,14 @@ def _title(row: Mapping) -> str:
 
 def table(documents: Iterable[Mapping]) -> str:
     """Markdown: every case that stands beside another library, the fastest variant of each."""
-    lines = [f"| | jaxtls | {' | '.join(PEERS)} |", "|---" * (len(PEERS) + 2) + "|"]
+    lines = [f"| | jaxtls | {' | '.join(PEERS)} | measured |", "|---" * (len(PEERS) + 3) + "|"]
     for document in documents:
         for case, members in _cases(document).items():
             ours = next((row for row in members if row["name"].startswith("jaxtls") and row["warm"]), None)
             peers = [_fastest(members, start) for start in PEERS.values()]
             if ours is not None and any(peers):
                 cells = [case, _cell(ours), *(_cell(row, ours) if row else "" for row in peers)]
-                lines.append(f"| {' | '.join(cells)} |")
+                lines.append(f"| {' | '.join(cells)} | {document['created'][:10]} |")
     return "\n".join(lines)
 
 
