@@ -11,13 +11,14 @@ Source: S. Blanes, F. Casas, J. Ros, SIAM J. Sci. Comput. 21, 711 (1999) (extrap
 from __future__ import annotations
 
 import abc
+import functools
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from ..numerics.namespace import namespace
 from .stepping import AbstractStepper
@@ -79,12 +80,27 @@ def cheapest_levels(durations: np.ndarray, rate: float, rtol: float) -> int:
     return min(costs, key=lambda k: (costs[k], k))
 
 
+def cheapest(durations: Array, rate: Array, rtol: float, most: int) -> tuple[Array, Array]:
+    """The same among 2 .. `most` inside a program, and the macro steps of each interval with it."""
+    numbers = np.arange(2, most + 1)
+    steps = jnp.stack([macro_steps(durations, rate, rtol, k) for k in numbers.tolist()])
+    best = jnp.argmin(jnp.sum(steps, axis=1) * jnp.asarray(numbers * (numbers + 1) // 2))
+    return best + 2, steps[best]
+
+
 class Extrapolation(AbstractStepper):
     """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error
-    estimate)."""
+    estimate).
+
+    Arguments:
+        splitting: the step of second order.
+        levels: the runs that are combined.
+        used: how many of them, levels 1 .. K; None: all. It may be traced: levels beyond cost nothing.
+    """
 
     splitting: AbstractSplitting
     levels: tuple[int, ...] = eqx.field(static=True)
+    used: Array | None = None
 
     def pack(self, y: PyTree) -> PyTree:
         return self.splitting.pack(y)
@@ -93,18 +109,23 @@ class Extrapolation(AbstractStepper):
         return self.splitting.unpack(z)
 
     def propagators(self, h: Array) -> PyTree:
-        return jax.vmap(self.splitting.propagators)(h / jnp.asarray(self.levels, h.dtype))
+        steps = h / jnp.asarray(self.levels, h.dtype)
+        if self.used is None:
+            return jax.vmap(self.splitting.propagators)(steps)
+        # Of levels beyond, nothing is made.
+        make = lambda h: self.splitting.propagators(h)
+        none = lambda h: jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(make, h))
+        return jax.lax.map(lambda x: jax.lax.cond(x[0] > 0, make, none, x[1]), (self.counts(), steps))
 
     def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
         # One scan over the Strang steps of all levels, so that the step is compiled once: (level, is its first step,
         # weight of the result in the sum, weight in the error estimate), the weights nonzero at a level's last step.
         dtype = jax.tree.leaves(z)[0].dtype
         last = np.cumsum(self.levels) - 1
-        ends = np.zeros((2, last[-1] + 1))
-        ends[:, last] = self._weights()
+        ends = jnp.zeros((2, last[-1] + 1), dtype).at[:, last].set(jnp.stack(self._weights(dtype)))
         starts = np.isin(np.arange(last[-1] + 1), np.r_[0, last[:-1] + 1])
         order = np.repeat(np.arange(len(self.levels)), self.levels)
-        plan = jax.tree.map(jnp.asarray, (order, starts, *ends.astype(dtype)))
+        plan = (jnp.asarray(order), jnp.asarray(starts), *ends)
 
         def one(carry: tuple, plan: tuple) -> tuple[tuple, None]:
             current, total, difference = carry
@@ -129,13 +150,84 @@ class Extrapolation(AbstractStepper):
             total = jax.tree.map(lambda t, c: t + weight * c, total, end)
             return (total, jax.tree.map(lambda d, c: d + change * c, difference, end)), None
 
-        dtype = jax.tree.leaves(z)[0].dtype
-        plan = (propagators, jnp.asarray(self.levels), *(jnp.asarray(w, dtype) for w in self._weights()))
+        plan = (propagators, self.counts(), *self._weights(jax.tree.leaves(z)[0].dtype))
         zero = jax.tree.map(jnp.zeros_like, z)
         (total, difference), _ = jax.lax.scan(level, (zero, zero), plan)
         return total, self.splitting.size(difference)
 
-    def _weights(self) -> tuple[np.ndarray, np.ndarray]:
+    def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
+        """The moved state alone, with a transpose of loops as long as the levels in use ask for."""
+        if self.used is None:
+            return self.step(z, propagators)[0]
+        weights = self._weights(jax.tree.leaves(z)[0].dtype)[0]
+        return _combined((self.splitting, z, propagators), self.counts(), weights)
+
+    def counts(self) -> Array:
+        """Strang steps of each level."""
+        counts = jnp.asarray(self.levels)
+        return counts if self.used is None else jnp.where(jnp.arange(len(self.levels)) < self.used, counts, 0)
+
+    def _weights(self, dtype: DTypeLike) -> tuple[Array, Array]:
         """Of each level's result in the sum, and in the difference to the sum without level 1."""
-        weights = richardson_weights(self.levels)
-        return weights, weights - np.concatenate([[0.0], richardson_weights(self.levels[1:])])
+        most = len(self.levels)
+        if self.used is None:
+            table = _table(self.levels)
+            return jnp.asarray(table[0], dtype), jnp.asarray(table[1], dtype)
+        tables = [np.pad(_table(self.levels[:k]), ((0, 0), (0, most - k))) for k in range(2, most + 1)]
+        sums, changes = jnp.asarray(np.array(tables), dtype)[self.used - 2]
+        return sums, changes
+
+
+def _table(levels: tuple[int, ...]) -> np.ndarray:
+    weights = richardson_weights(levels)
+    return np.stack([weights, weights - np.concatenate([[0.0], richardson_weights(levels[1:])])])
+
+
+@eqx.filter_custom_vjp
+def _combined(moving: tuple, counts: Array, weights: Array) -> PyTree:
+    """Weighted sum of the levels' results; `moving` is (splitting, state, propagators)."""
+    splitting, z, propagators = moving
+
+    def level(total: PyTree, plan: tuple) -> tuple[PyTree, None]:
+        count, weight, here = plan
+        end = jax.lax.fori_loop(0, count, lambda _, current: splitting.step(current, here), z)
+        return jax.tree.map(lambda t, c: t + weight * c, total, end), None
+
+    return jax.lax.scan(level, jax.tree.map(jnp.zeros_like, z), (counts, weights, propagators))[0]
+
+
+@_combined.def_fwd
+def _(perturbed: PyTree, moving: tuple, counts: Array, weights: Array) -> tuple[PyTree, None]:
+    return _combined(moving, counts, weights), None
+
+
+@_combined.def_bwd
+def _(_: None, ct: PyTree, perturbed: PyTree, moving: tuple, counts: Array, weights: Array) -> tuple:
+    splitting, z, propagators = moving
+    inexact, others = eqx.partition(splitting, eqx.is_inexact_array)
+    step = lambda inexact, here, z: eqx.combine(inexact, others).step(z, here)
+    zeros, add = functools.partial(jax.tree.map, jnp.zeros_like), functools.partial(jax.tree.map, jnp.add)
+    room = jax.tree.map(lambda x: jnp.zeros((counts.shape[0], *x.shape), x.dtype), z)
+
+    def level(total: tuple, plan: tuple) -> tuple[tuple, PyTree]:
+        count, weight, here = plan
+
+        def kept(i: Array, carry: tuple) -> tuple:
+            z, states = carry
+            return step(inexact, here, z), jax.tree.map(lambda held, x: held.at[i].set(x), states, z)
+
+        def back(i: Array, carry: tuple) -> tuple:
+            of_splitting, of_here, ct = carry
+            at = jax.tree.map(lambda held: held[count - 1 - i], states)
+            more_splitting, more_here, ct = jax.vjp(step, inexact, here, at)[1](ct)
+            return add(of_splitting, more_splitting), add(of_here, more_here), ct
+
+        _, states = jax.lax.fori_loop(0, count, kept, (z, room))
+        begun = zeros(inexact), zeros(here), jax.tree.map(lambda c: weight * c, ct)
+        of_splitting, of_here, of_z = jax.lax.fori_loop(0, count, back, begun)
+        return add(total, (of_splitting, of_z)), of_here
+
+    (of_splitting, of_z), of_propagators = jax.lax.scan(
+        level, (zeros(inexact), zeros(z)), (counts, weights, propagators)
+    )
+    return of_splitting, of_z, of_propagators

@@ -1,8 +1,10 @@
 """Orders of the splitting and its extrapolations, measured; the diffrax solver; weights."""
 
+import dataclasses
 import functools
 
 import diffrax
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -104,3 +106,42 @@ def test_error_estimate_bounds_the_error():
         )
         assert error < 10 * float(sol.diagnostics["time_error"])
         assert error < 10 * rtol
+
+
+def test_as_many_levels_as_cost_least_are_found_inside_a_program():
+    """Few where outputs are dense; the same numbers, steps and derivatives in either mode as with known numbers."""
+    spring = jt.EntropicSpring(omega=1.3, splitting=2.0, gamma=1.0, beta=0.5, n_spins=50, n_levels=16, n_modes=4)
+    y0 = spring.coherent_state(0.4)
+
+    def run(gamma, ts):
+        return jt.evolve(dataclasses.replace(spring, gamma=gamma), y0, ts, observables=["x2"])
+
+    for count, span in ((3, 2.0), (60, 1.0)):
+        ts = np.linspace(0.0, span, count)
+        known, inside = run(1.0, ts), eqx.filter_jit(lambda gamma: run(gamma, ts))(jnp.asarray(1.0))
+        assert int(inside.stats["steps"]) == int(known.stats["steps"])
+        np.testing.assert_allclose(inside.observables["x2"], known.observables["x2"], atol=3e-7)
+        last = lambda gamma, scale: run(gamma, ts).observables["x2"][-1] * scale[0] * scale[1] * scale[2]
+        at = 1.0, jnp.ones(3)
+        pulled, pushed = jax.grad(last, (0, 1))(*at), jax.jacfwd(last, (0, 1))(*at)
+        np.testing.assert_allclose(pulled[0], pushed[0], rtol=1e-9, atol=1e-12)
+        step = 1e-4
+        central = (last(1.0 + step, at[1]) - last(1.0 - step, at[1])) / (2 * step)
+        np.testing.assert_allclose(pulled[0], central, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("used", [2, 3, 4])
+def test_the_transpose_of_some_levels_is_that_of_a_run_with_these_alone(used):
+    spring = jt.EntropicSpring(omega=1.3, splitting=2.0, gamma=1.0, beta=0.5, n_spins=50, n_levels=8, n_modes=1)
+    y0, h = spring.coherent_state(0.4), jnp.asarray(0.3)
+
+    def moved(gamma, y, levels, used=None):
+        splitting = dataclasses.replace(spring, gamma=gamma).splitting_step(y0)
+        stepper = Extrapolation(splitting, levels, used)
+        z = stepper.reversible_step(stepper.pack(y), stepper.propagators(h))
+        return jnp.sum(jnp.abs(stepper.unpack(z)) ** 2)
+
+    some = jax.grad(lambda g, y: moved(g, y, (1, 2, 3, 4), jnp.asarray(used)), (0, 1))(1.0, y0)
+    alone = jax.grad(lambda g, y: moved(g, y, tuple(range(1, used + 1))), (0, 1))(1.0, y0)
+    for a, b in zip(some, alone):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-13)

@@ -12,13 +12,15 @@ from jaxtyping import Array, PyTree
 
 from ... import _progress
 from ..._checks import concrete, is_traced, require
+from ..._platform import platform
 from .. import extrapolation, stepping
 from ..model import AbstractModel
 from ..problem import Problem, as_solution, worst
 from ..solution import Solution
 from .base import AbstractMethod, AbstractPlan
 
-TRACED_LEVELS = 4
+# Levels of the extrapolation where numbers are traced: on a CPU as many as cost least, up to so many, else always four.
+MOST_TRACED, GPU_LEVELS = 6, 4
 MAX_MACRO_STEPS = 2**20
 # The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
 ESTIMATE_SLACK = 30.0
@@ -29,7 +31,7 @@ class SplittingPlan(AbstractPlan):
     """Sizes of the state, and how macro steps are made."""
 
     sizes: tuple[int, ...] = eqx.field(static=True)  # (n_coefficients, n_levels)
-    n_levels: int = eqx.field(static=True)  # of the extrapolation
+    n_levels: int = eqx.field(static=True)  # of the extrapolation; 0: as many as cost least, by the numbers of the run
     rate_factor: float = eqx.field(static=True)
     # Most macro steps in an interval, for traced runs; 0: as many as the numbers say.
     bound: int = eqx.field(static=True)
@@ -38,7 +40,8 @@ class SplittingPlan(AbstractPlan):
     def describe(self) -> str:
         """The sizes, the order and the macro steps."""
         steps = f"{sum(self.counts)} macro steps" if self.counts else "macro steps by the numbers"
-        return f"{self.sizes} coefficients and levels; order {2 * self.n_levels}; {steps}"
+        order = f"order {2 * self.n_levels}" if self.n_levels else f"order up to {2 * MOST_TRACED}"
+        return f"{self.sizes} coefficients and levels; {order}; {steps}"
 
 
 class Splitting(AbstractMethod):
@@ -86,7 +89,7 @@ class Splitting(AbstractMethod):
         sizes = (shape[0], shape[-1])
         durations = concrete(problem.ts)
         if durations is None or is_traced(problem) or problem.traced:
-            return SplittingPlan(sizes, TRACED_LEVELS, factor, problem.max_steps or 0)
+            return SplittingPlan(sizes, 0 if platform() == "cpu" else GPU_LEVELS, factor, problem.max_steps or 0)
         durations = np.diff(durations)
         rate = float(_rate(model.with_counts_as_data(y0))) * factor
         n_levels = extrapolation.cheapest_levels(durations, rate, problem.rtol)
@@ -140,10 +143,15 @@ def _rate(model: AbstractModel) -> Array:
 
 def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
     n_levels, _, uniform, _ = static
-    stepper = extrapolation.Extrapolation(problem.model.splitting_step(problem.y0), tuple(range(1, n_levels + 1)))
-    rate = jax.lax.stop_gradient(stepper.splitting.rate * rate_factor)
+    splitting = problem.model.splitting_step(problem.y0)
+    rate = jax.lax.stop_gradient(splitting.rate * rate_factor)
     durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
-    counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
+    if n_levels:
+        stepper = extrapolation.Extrapolation(splitting, tuple(range(1, n_levels + 1)))
+        counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
+    else:
+        used, counts = extrapolation.cheapest(durations, rate, problem.rtol, MOST_TRACED)
+        stepper = extrapolation.Extrapolation(splitting, tuple(range(1, MOST_TRACED + 1)), used)
     if uniform:
         counts = jnp.broadcast_to(counts[0], counts.shape)
     return stepping.March(stepper, problem.y0, problem.ts, counts, problem.recorder())
@@ -170,10 +178,10 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     else:
         # Functions of the user's may hold numbers that a rule would not see.
         records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
-    counts = march.counts
+    stepper, order = march.stepper, f"order {2 * n_levels}" if n_levels else f"order up to {2 * MOST_TRACED}"
     stats = {
-        "method": f"Strang splitting, order {2 * n_levels}",
-        "steps": jnp.sum(counts) * (n_levels * (n_levels + 1) // 2),
+        "method": f"Strang splitting, {order}",
+        "steps": jnp.sum(march.counts) * jnp.sum(stepper.counts()),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }
