@@ -118,10 +118,10 @@ def test_as_many_levels_as_cost_least_are_found_inside_a_program():
 
     for count, span in ((3, 2.0), (60, 1.0)):
         ts = np.linspace(0.0, span, count)
-        known, inside = run(1.0, ts), eqx.filter_jit(lambda gamma: run(gamma, ts))(jnp.asarray(1.0))
+        known, inside = run(1.0, ts), eqx.filter_jit(lambda gamma: run(gamma, ts))(jnp.asarray(1.0))  # noqa: B023
         assert int(inside.stats["steps"]) == int(known.stats["steps"])
         np.testing.assert_allclose(inside.observables["x2"], known.observables["x2"], atol=3e-7)
-        last = lambda gamma, scale: run(gamma, ts).observables["x2"][-1] * scale[0] * scale[1] * scale[2]
+        last = lambda gamma, scale: run(gamma, ts).observables["x2"][-1] * scale[0] * scale[1] * scale[2]  # noqa: B023
         at = 1.0, jnp.ones(3)
         pulled, pushed = jax.grad(last, (0, 1))(*at), jax.jacfwd(last, (0, 1))(*at)
         np.testing.assert_allclose(pulled[0], pushed[0], rtol=1e-9, atol=1e-12)
