@@ -84,7 +84,7 @@ def _jaxtls(problem: Problem, ts: Any, hamiltonian: Any, jumps: Any, **options: 
 def _work(problem: Problem, ts: Any, operators: tuple, **options: Any) -> dict[str, float]:
     observed = list(problem.observed.values())
     found = jt.mesolve(*operators, problem.rho0, ts, observed, save_states=False, **options)
-    return work.expansion(problem, found.stats)
+    return work.constant(problem, found.stats)
 
 
 def _both_forms(problem: Problem, terms: list[list[dict]], numbers: Any) -> dict[str, tuple]:

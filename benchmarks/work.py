@@ -46,6 +46,11 @@ def expansion(problem: Problem, stats: Mapping[str, Any]) -> Work:
     return products(problem, int(stats["steps"]) * int(stats["terms"]), int(stats["levels"]))
 
 
+def constant(problem: Problem, stats: Mapping[str, Any]) -> Work:
+    """What solved an equation that does not depend on time: an expansion, or one exponential of few levels."""
+    return expansion(problem, stats) if "terms" in stats else exponentials(problem.size, 1, int(stats["steps"]))
+
+
 def runge_kutta(problem: Problem, stats: Mapping[str, Any], stages: int, levels: int | None = None) -> Work:
     """An explicit method of some stages, rejected steps among its steps."""
     return products(problem, int(stats["steps"]) * stages, levels)

@@ -81,3 +81,11 @@ def test_flops_of_short_chains_are_those_of_their_solution_at_last():
     """2/3 n^6 for the dense equations of n^2 unknowns, beside the n^2 columns that four products make."""
     n, count = 40, 3
     assert work.fermions(n, count)["flops"] == pytest.approx(count * (2 / 3 * n**6 + 8 * n**5), rel=0.01)
+
+
+def test_an_equation_of_few_levels_is_counted_as_an_exponential():
+    """It has no terms to count."""
+    problem = engine.ising(2)
+    assert work.constant(problem, {"steps": 10}) == work.exponentials(4, 1, 10)
+    stats = {"steps": 10, "terms": 7, "levels": 4}
+    assert work.constant(problem, stats) == work.products(problem, 70)
