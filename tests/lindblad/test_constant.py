@@ -262,3 +262,22 @@ def test_a_small_correlation_inside_jit():
         jt.Lindbladian(np.zeros((2, 2)), [SM], rates=g[None]), np.diag([1.0, 0]), SM.T, SM, taus
     )
     assert_allclose(jax.jit(decay)(0.7), np.exp(-0.35 * taus), atol=1e-12)
+
+
+def test_many_output_times_ask_for_no_more_runs_than_few(monkeypatch):
+    """The estimate is the error's, not the sum of what each of two thousand steps may err by."""
+    n, runs = 12, []
+    b = np.diag(np.sqrt(np.arange(1.0, n)), 1)
+    hamiltonian = 0.1 * b.T @ b - 0.05 * b.T @ b.T @ b @ b + 0.4 * (b + b.T)
+    once = jt.Faber.run
+    monkeypatch.setattr(jt.Faber, "run", lambda *given: runs.append(0) or once(*given))
+
+    def solved(count):
+        runs.clear()
+        ts = np.linspace(0.0, 10.0, count)
+        found = jt.mesolve(hamiltonian, [b], np.eye(n)[0], ts, [b.T @ b], method=jt.Faber(), save_states=False)
+        return found.expects[0, -1].real, len(runs), float(found.diagnostics["time_error"])
+
+    few, many = solved(21), solved(2001)
+    assert many[1] == few[1] <= 2 and many[2] < 30 * 1e-6
+    assert_allclose(many[0], few[0], atol=1e-7)
