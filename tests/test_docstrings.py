@@ -109,3 +109,9 @@ def test_docstrings_that_explain_arguments_say_what_comes_back():
 def test_docstrings_begin_with_sentences():
     ends = (".", ":", "?", ")", "...")
     assert [place for place, _, text in _documented() if not text.split("\n\n")[0].rstrip().endswith(ends)] == []
+
+
+def test_docstrings_begin_with_words():
+    """Not with a shape, a unit or a formula in brackets, nor with a word or two."""
+    first = lambda text: text.split("\n\n")[0]
+    assert [place for place, _, text in _documented() if text[0] in "([{" or len(first(text).split()) < 3] == []

@@ -153,3 +153,16 @@ import sys
 assert "matplotlib" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_products_ask_for_full_precision_in_one_file():
+    """A GPU would round the operands of any other product in single precision."""
+    product = re.compile(r"jnp\.(matmul|einsum|tensordot|dot|vdot|inner)\(|precision=(HIGHEST|\"highest|jax)")
+    written = [path for path in ROOT.rglob("*.py") if product.search(path.read_text())]
+    assert [str(path.relative_to(ROOT)) for path in written] == ["numerics/products.py"]
+
+
+def test_no_method_looks_at_the_class_of_a_generator():
+    """`AbstractGenerator` has a hook for what it wants to know."""
+    looks = [path for path in ROOT.rglob("*.py") if re.search(r"isinstance\([^()]*\bLindbladian\b", path.read_text())]
+    assert sorted(str(path.relative_to(ROOT)) for path in looks) == ["lindblad/counting.py", "lindblad/lindbladian.py"]

@@ -63,17 +63,17 @@ class Span:
 
     @property
     def middle(self) -> float:
-        """[Hz]."""
+        """The middle of the measured frequencies [Hz]."""
         return float(self.frequencies[0] + self.frequencies[-1]) / 2
 
     @property
     def width(self) -> float:
-        """[Hz]."""
+        """The width of the measured frequencies [Hz]."""
         return float(self.frequencies[-1] - self.frequencies[0])
 
     @property
     def x(self) -> np.ndarray:
-        """(n,) in [-1/2, 1/2]."""
+        """The frequencies as places in the span, (n,) in [-1/2, 1/2]."""
         x = (self.frequencies - self.middle) / self.width
         even = np.linspace(-0.5, 0.5, len(x))
         # Even grids become one and the same, so that traces of a sweep share their compiled fit.
@@ -93,7 +93,7 @@ class Circle:
 
     @property
     def residuals(self) -> np.ndarray:
-        """(n,) complex, fitted less measured, in units of the trace."""
+        """What is fitted less what is measured, (n,) complex, in units of the trace."""
         return np.asarray(self.fit.residuals)
 
     @property
@@ -116,7 +116,7 @@ class Circle:
 
     @property
     def linewidth(self) -> float:
-        """In spans."""
+        """The whole linewidth in spans."""
         return self.internal + self.value("coupling")
 
     @property

@@ -35,7 +35,7 @@ def structure_of(circle: Circle) -> float:
 
 
 def spikes(circle: Circle) -> np.ndarray:
-    """(n,) which points stand alone, far from the circle: a glitch of the analyser. None where they are many."""
+    """Which points (n,) stand alone, far from the circle: a glitch of the analyser. None where they are many."""
     size = np.abs(circle.residuals)
     sigma = np.sqrt(np.median(size**2) / (2 * np.log(2)))
     sides = np.maximum(np.append(size[1:], 0.0), np.append(0.0, size[:-1]))

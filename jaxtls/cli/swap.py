@@ -49,7 +49,7 @@ class SwapMap(eqx.Module):
     offset: Array
 
     def populations(self, frequencies: Array, ts: Array) -> Array:
-        """(W, T) at qubit frequencies [MHz] and times [us]."""
+        """Populations (W, T) at qubit frequencies [MHz] and times [us]."""
         middle = jnp.mean(frequencies)  # taken off: 5000 MHz would cost digits
         bath = TLSBath(2 * math.pi * (self.frequencies - middle), 2 * math.pi * self.couplings, self.relaxation)
         return self.offset + self.contrast * bath.swap_map(2 * math.pi * (frequencies - middle), ts, self.loss)

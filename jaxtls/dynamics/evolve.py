@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypedDict, Unpack
 
 import equinox as eqx
 import jax
@@ -16,10 +17,9 @@ from jaxtyping import Array, ArrayLike, PyTree
 from .._checks import concrete, finite, in_transformation, is_traced, refused, require, size, times, tolerances
 from .._types import Numbers
 from .methods.base import AbstractMethod, AbstractPlan, march, search
-from .methods.diffrax import Diffrax, is_solver
-from .methods.splitting import Splitting
+from .methods.diffrax import Diffrax
 from .model import AbstractModel
-from .preference import preferred
+from .preference import Choice, preferred
 from .problem import Problem
 from .solution import Solution
 from .user_model import as_model
@@ -42,19 +42,8 @@ def evolve(
     *,
     observables: Observables = None,
     save_states: bool = False,
-    method: Method = "auto",
-    plan: Plan | None = None,
-    solver: AbstractSolver | None = None,
-    rtol: Tolerance = 1e-6,
-    atol: Tolerance = 1e-8,
-    max_steps: int | None = None,
-    max_step: float | None = None,
-    adjoint: AbstractAdjoint | None = None,
-    stepsize_controller: AbstractStepSizeController | None = None,
-    dt0: ArrayLike | None = None,
     discontinuities: Numbers | None = None,
-    progress: bool = False,
-    throw: bool | None = None,
+    **options: Unpack[EvolveOptions],
 ) -> Solution:
     """Move a model's state through the times `ts`, recording observables on the fly.
 
@@ -67,20 +56,20 @@ def evolve(
         observables: name -> function of the state, or names among the model's own; None records `model.observables`.
             Functions are compiled in: define them once, not anew for each call.
         save_states: keep the states, with a leading time axis.
-        method: "auto", `jt.Splitting()`, `jt.Faber()`, `jt.MatrixExponential()` or any diffrax solver. "auto" is the
-            model's splitting if it has one, the expansion or exponential of a constant generator, else Tsit5 (Dopri8
-            for rtol <= 1e-8); `.stats["method"]` says which.
+        discontinuities: (K,) times at which the vector field jumps: a step ends just before each, and the next starts
+            just after it. May be traced and differentiated.
+        method: "auto" (default), `jt.Splitting()`, `jt.Faber()`, `jt.MatrixExponential()` or any diffrax solver. "auto"
+            is the model's splitting if it has one, the expansion or exponential of a constant generator, else Tsit5
+            (Dopri8 for rtol <= 1e-8); `.stats["method"]` says which, `.stats["why"]` why.
         plan: sizes and steps found by `jt.plan` at a representative point, for runs inside jit, vmap and grad.
         solver: any diffrax solver; the older name of `method`.
-        rtol, atol: relative and absolute tolerance.
+        rtol, atol: relative and absolute tolerance, 1e-6 and 1e-8 by default.
         max_steps: most steps to take. None: as many as needed; where parameters or times are
             traced, 1024 macro steps of a splitting in each interval or 65536 steps of a diffrax solver.
         max_step: longest step of a solver that controls its steps [time], for pulses that it would step over.
         adjoint: a diffrax adjoint, for diffrax solvers. None serves both jax.grad and jax.jvp. For reverse mode alone
             on long runs, diffrax.RecursiveCheckpointAdjoint() is faster.
         stepsize_controller, dt0: handed to diffrax, for solvers without an error estimate.
-        discontinuities: (K,) times at which the vector field jumps: a step ends just before each, and the next starts
-            just after it. May be traced and differentiated.
         progress: show a tqdm bar.
         throw: raise when the solver does not finish. None: eager calls do, and inside jit and vmap what it found is NaN
             and `success` False, so that nothing waits for the host; True: also inside jit; False: never.
@@ -101,30 +90,14 @@ def evolve(
 
     Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.extrapolation`.
     """
-    problem, chosen, found = posed(
-        model,
-        y0,
-        ts,
-        observables=observables,
-        save_states=save_states,
-        method=method,
-        plan=plan,
-        rtol=rtol,
-        atol=atol,
-        max_steps=max_steps,
-        max_step=max_step,
-        discontinuities=discontinuities,
-        progress=progress,
-        solver=solver,
-        adjoint=adjoint,
-        stepsize_controller=stepsize_controller,
-        dt0=dt0,
-    )
-    return checked(march(chosen, problem, found), throw, problem.traced)
+    run = posed(model, y0, ts, known_options(options), observables, save_states, discontinuities)
+    found = march(run.choice.method, run.problem, run.settings)
+    told = dataclasses.replace(found, stats={**found.stats, "why": run.choice.why})
+    return checked(told, options.get("throw"), run.problem.traced)
 
 
 class EvolveOptions(TypedDict, total=False):
-    """What other entries hand on to `evolve`."""
+    """What every entry hands on to `evolve`, which explains it; what is left out has its default."""
 
     method: Method
     plan: Plan | None
@@ -140,6 +113,10 @@ class EvolveOptions(TypedDict, total=False):
     throw: bool | None
 
 
+# Options that a diffrax solver alone has.
+OF_DIFFRAX: tuple[Literal["adjoint", "stepsize_controller", "dt0"], ...] = ("adjoint", "stepsize_controller", "dt0")
+
+
 def known_options(options: EvolveOptions) -> EvolveOptions:
     """The options that an entry hands on; a misspelt one is named."""
     known = EvolveOptions.__annotations__
@@ -149,26 +126,28 @@ def known_options(options: EvolveOptions) -> EvolveOptions:
     return options
 
 
+class Posed(NamedTuple):
+    """A problem, checked; the method that will solve it, with its reason; and what a plan settled, if there is one."""
+
+    problem: Problem
+    choice: Choice
+    settings: AbstractPlan | None
+
+
 def posed(
     model: ModelLike,
     y0: PyTree,
     ts: Numbers,
-    *,
+    options: EvolveOptions,
     observables: Observables = None,
     save_states: bool = False,
-    method: Method = "auto",
-    plan: Plan | None = None,
-    rtol: Tolerance = 1e-6,
-    atol: Tolerance = 1e-8,
-    max_steps: int | None = None,
-    max_step: float | None = None,
     discontinuities: Numbers | None = None,
-    progress: bool = False,
-    **of_diffrax: object,
-) -> tuple[Problem, AbstractMethod, AbstractPlan | None]:
-    """The problem, checked; the method that will solve it; and the plan, if there is one."""
+) -> Posed:
+    """What is to be solved, and how."""
     ts = times("ts", ts)
+    rtol, atol = options.get("rtol", 1e-6), options.get("atol", 1e-8)
     tolerances(rtol, atol)
+    max_steps, max_step = options.get("max_steps"), options.get("max_step")
     max_steps = None if max_steps is None else size("max_steps", max_steps)
     good = max_step is None or (isinstance(max_step, int | float) and max_step > 0)
     require(good, "max_step", "be a positive Python number", repr(max_step))
@@ -179,11 +158,9 @@ def posed(
     y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)) if numeric(leaf) else leaf, y0)
     warn_below_precision(rtol, y0)
     edges = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
-    alone = plan is None or (isinstance(method, str) and method == "auto")
-    require(alone, "method", "be left out where `plan` names it", repr(method))
-    chosen = _chosen_method(whole, y0, ts, edges, method if plan is None else plan.method, of_diffrax)
+    method, why = _chosen_method(whole, y0, ts, edges, options)
     recorded = _chosen_observables(whole, observables)
-    extras = (chosen, edges)
+    extras = (method, edges)
     problem = Problem(
         whole,
         y0,
@@ -195,34 +172,40 @@ def posed(
         atol=float(atol),
         max_steps=max_steps,
         max_step=max_step,
-        progress=progress,
+        progress=options.get("progress", False),
         traced=is_traced(whole, y0, ts, extras) or _hides_tracers(whole, y0, ts, recorded),
     )
-    refusal = chosen.refusal(problem)
+    refusal = method.refusal(problem)
     if refusal is not None:
-        raise ValueError(f"Argument `method` must {refusal}, but got {chosen.name}.")
-    return problem, chosen, None if plan is None else plan.settings
+        raise ValueError(f"Argument `method` must {refusal}, but got {method.name}.")
+    plan = options.get("plan")
+    if plan is not None:
+        return Posed(problem, Choice(method, why), plan.settings)
+    return Posed(problem, Choice(method, why + method.remark(problem)), None)
 
 
-def _chosen_method(
-    model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, method: Method, of_diffrax: dict[str, Any]
-) -> AbstractMethod:
-    given = {name: value for name, value in of_diffrax.items() if value is not None}
-    solver = given.pop("solver", None)
+def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, options: EvolveOptions) -> Choice:
+    """The method that is asked for, else the one that the model prefers."""
+    method, solver, plan = options.get("method", "auto"), options.get("solver"), options.get("plan")
     auto = isinstance(method, str) and method == "auto"
-    require(auto or solver is None, "method", "be the only one where `solver` is given, too", repr(method))
-    if isinstance(method, AbstractMethod):
-        require(not given, next(iter(given), ""), "be left out where `method` names it all", "both")
-        return method
-    if not auto:
-        names = '"auto", jt.Splitting(), jt.Faber(), jt.MatrixExponential() or a diffrax solver'
-        require(is_solver(method), "method", f"be {names}", repr(method))
-        solver = method
-    if solver is None and not given:
+    require(auto or plan is None, "method", "be left out where `plan` names it", repr(method))
+    named = method if plan is None else plan.method
+    unnamed = isinstance(named, str) and named == "auto"
+    require(unnamed or solver is None, "method", "be the only one where `solver` is given, too", repr(named))
+    given = [name for name in OF_DIFFRAX if options.get(name) is not None]
+    if isinstance(named, AbstractMethod):
+        require(not given, given[0] if given else "", "be left out where `method` names it all", "both")
+        return Choice(named, "asked for by method=" if plan is None else f"named by plan=, there {plan.why}")
+    how = options.get("adjoint"), options.get("stepsize_controller"), options.get("dt0")
+    if isinstance(method, AbstractSolver):
+        return Choice(Diffrax(method, *how), "asked for by method=")
+    names = '"auto", jt.Splitting(), jt.Faber(), jt.MatrixExponential() or a diffrax solver'
+    require(auto, "method", f"be {names}", repr(method))
+    if solver is not None:
+        return Choice(Diffrax(solver, *how), "asked for by solver=")
+    if not given or (model.can_split and edges is None):
         return preferred(model, y0, ts, edges)
-    if solver is None and model.can_split and edges is None:
-        return Splitting()
-    return Diffrax(solver, **given)
+    return Choice(Diffrax(None, *how), f"because {' and '.join(f'{name}=' for name in given)} is for diffrax")
 
 
 def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Recorded) -> bool:
@@ -236,14 +219,23 @@ def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Rec
     return any(any(isinstance(c, jax.core.Tracer) for c in jax.make_jaxpr(f)(y0).consts) for f in functions)
 
 
-def plan(model: ModelLike, y0: PyTree, ts: Numbers, **options: Any) -> Plan:
+def plan(
+    model: ModelLike,
+    y0: PyTree,
+    ts: Numbers,
+    *,
+    observables: Observables = None,
+    save_states: bool = False,
+    discontinuities: Numbers | None = None,
+    **options: Unpack[EvolveOptions],
+) -> Plan:
     """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
 
     Arguments:
         model: a jaxtls model, any eqx.Module with `vector_field`, or a generator; with known numbers: take the stiffest
             or largest that will occur.
         y0, ts: state and times of that point.
-        **options: as in `evolve`: `method`, `rtol`, `atol`, `max_steps`, `discontinuities`, `observables`.
+        observables, save_states, discontinuities, **options: as in `evolve`.
 
     Returns:
         Plan: pass it as `plan=` to `evolve`, `mesolve`, `sesolve` or `correlation`; print it to see what was chosen.
@@ -262,11 +254,11 @@ def plan(model: ModelLike, y0: PyTree, ts: Numbers, **options: Any) -> Plan:
 
     Source: the idea is FFTW's (M. Frigo, S. G. Johnson, Proc. IEEE 93, 216 (2005)).
     """
-    problem, method, _ = posed(model, y0, ts, **options)
+    problem, (method, why), _ = posed(model, y0, ts, known_options(options), observables, save_states, discontinuities)
     if problem.traced:
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
     settings, solution = search(method, problem, None)
-    return Plan(method, method.settled(settings), str(solution.stats["method"]), shapes(problem.y0))
+    return Plan(method, method.settled(settings), str(solution.stats["method"]), why, shapes(problem.y0))
 
 
 def shapes(state: PyTree) -> tuple[tuple[int, ...], ...]:
@@ -281,16 +273,19 @@ class Plan(eqx.Module):
         method: the method that runs.
         settings: its sizes, terms and steps.
         chosen: the name of the method as `stats["method"]` gives it.
+        why: the reason for it, as `stats["why"]` gives it.
         moved: shapes of the state that it was found for: a ket's plan moves kets.
 
     Example:
         >>> jt.plan(jt.Lindbladian(jnp.zeros((2, 2)), []), jnp.eye(2) / 2, jnp.array([0.0, 1.0]))
-        Plan: matrix exponential; exponentials of 4 x 4 matrices
+        Plan: matrix exponential, because the equation is constant and has 2 levels (at most 8)
+          exponentials of 4 x 4 matrices
     """
 
     method: AbstractMethod
     settings: AbstractPlan
     chosen: str = eqx.field(static=True)
+    why: str = eqx.field(static=True)
     moved: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def moves(self, state: PyTree) -> bool:
@@ -298,7 +293,7 @@ class Plan(eqx.Module):
         return self.moved == shapes(state)
 
     def __repr__(self) -> str:
-        return f"Plan: {self.chosen}; {self.settings.describe()}"
+        return f"Plan: {self.chosen}, {self.why}\n  {self.settings.describe()}"
 
 
 def _state(y0: PyTree) -> PyTree:

@@ -75,7 +75,7 @@ def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
 
 
 def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float, unshared: int = 2**20) -> tuple[int, np.ndarray]:
-    """(terms, macro steps in each interval) with the fewest products of all; NumPy numbers only.
+    """The terms, and the macro steps in each interval, with the fewest products of all; NumPy numbers only.
 
     Beyond `unshared` intervals the tolerance is shared among them, so that errors do not add up.
     """

@@ -71,7 +71,7 @@ def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Ar
 def solved(
     make: Callable[[PyTree], Task], numbers: PyTree, *, rtol: float, atol: float, order: int = 5
 ) -> tuple[PyTree, Array, Array, Array]:
-    """(records at the outputs, steps in all, the time that was reached, whether it is the last)."""
+    """Records at the outputs, steps in all, the time that was reached, and whether it is the last."""
 
     def run(numbers: PyTree) -> tuple[PyTree, tuple]:
         records, pieces, reached = _searched(make(numbers), rtol, atol, order)
@@ -205,7 +205,7 @@ class _Walk(NamedTuple):
         )
 
     def reached(self, knots: Array) -> Array:
-        """The time."""
+        """The time that was reached."""
         last = knots.shape[0] - 1
         end = jnp.minimum(self.interval, last)
         return knots[end] + self.share * (knots[jnp.minimum(end + 1, last)] - knots[end])

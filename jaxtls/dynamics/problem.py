@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import equinox as eqx
 import jax
@@ -55,13 +56,33 @@ class Problem(eqx.Module):
 
 
 def as_solution(
-    records: dict, ts: Array, stats: dict, diagnostics: dict, limits: Mapping[str, float], success: Array
+    problem: Problem,
+    records: dict,
+    stats: dict,
+    finished: Array,
+    found: Mapping[str, Array] = MappingProxyType({}),
+    limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Solution:
-    """A `Solution` whose `success` also says that all that is recorded is finite."""
+    """What a method gives, assembled.
+
+    Arguments:
+        problem: as it was run, its model resized or not.
+        records: of all times, as `Problem.recorder` makes them.
+        stats: `method`, `steps` and what else was counted.
+        finished: whether the last time was reached.
+        found: diagnostics of the run as a whole, beside the worst of what was recorded at each time.
+        limits: of the diagnostics that the method alone can judge.
+
+    Returns:
+        Solution: its `success` also says that all that is recorded is finite.
+    """
     for leaf in jax.tree.leaves((records["observables"], records["states"])):
-        success = success & jnp.all(jnp.isfinite(leaf))
-    limits = {name: limit for name, limit in limits.items() if name in diagnostics}
-    return Solution(ts, records["observables"], records["states"], stats, diagnostics, success, limits)
+        finished = finished & jnp.all(jnp.isfinite(leaf))
+    diagnostics = jax.lax.stop_gradient({**worst(records["diagnostics"]), **found})
+    # What has no place may be as large as the error that is allowed.
+    known = {"truncation": problem.atol, "pattern_error": problem.atol, **problem.model.diagnostic_limits, **limits}
+    kept = {name: limit for name, limit in known.items() if name in diagnostics}
+    return Solution(problem.ts, records["observables"], records["states"], stats, diagnostics, finished, kept)
 
 
 def worst(diagnostics: Mapping[str, Array]) -> dict[str, Array]:

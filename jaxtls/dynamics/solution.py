@@ -31,7 +31,7 @@ class Solution(eqx.Module):
         ts: output times, (T,).
         observables: name -> array with a leading time axis.
         states: pytree with a leading time axis, or None unless `save_states`.
-        stats: `steps`, `method` and whatever the solver counts.
+        stats: `method`, `why` it was that one, `steps` and whatever else the method counts.
         diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`,
         ...).
         success: True where the solver reached the last time with finite numbers.
@@ -89,24 +89,30 @@ class Solution(eqx.Module):
 
     def __repr__(self) -> str:
         if is_traced(self.ts, self.observables, self.diagnostics, self.success):
-            return f"Solution(traced; {', '.join(self.observables)})"
+            return f"Solution({'; '.join(filter(None, ('traced', ', '.join(self.observables), self._told())))})"
         count = self.ts.shape[-1]
         batch = f"batch {self.ts.shape[:-1]}, " if self.ts.ndim > 1 else ""
         span = f"t = {float(np.min(self.ts)):g} .. {float(np.max(self.ts)):g}"
         lines = [f"Solution: {batch}{count} times, {span}; success {bool(np.all(np.asarray(self.success)))}"]
         lines.append("  observables  " + (" ".join(self.observables) or "none"))
+        lines.append(f"  method       {self._told()}")
         if self.precision == "single":
             lines.append('  precision    single; jax.config.update("jax_enable_x64", True) makes it double')
         if self.states is not None:
             shapes = [str(leaf.shape) for leaf in jax.tree.leaves(self.states)]
             memory = sum(leaf.nbytes for leaf in jax.tree.leaves(self.states)) / 2**20
             lines.append(f"  states       {' '.join(shapes)}, {memory:.1f} MiB")
-        lines.append("  stats        " + ", ".join(f"{k} {_short(v)}" for k, v in self.stats.items()))
+        counted = {name: value for name, value in self.stats.items() if name not in ("method", "why")}
+        lines.append("  stats        " + ", ".join(f"{k} {_short(v)}" for k, v in counted.items()))
         if self.diagnostics:
             parts = (f"{k} {_extreme(k, v):.1e}" for k, v in self.diagnostics.items())
             lines.append("  diagnostics  " + ", ".join(parts))
         lines += [f"  WARNING      {text}" for text in self.concerns()]
         return "\n".join(lines)
+
+    def _told(self) -> str:
+        """The method and the reason for it."""
+        return ", ".join(str(self.stats[name]) for name in ("method", "why") if name in self.stats)
 
 
 def _extreme(name: str, values: Array) -> float:

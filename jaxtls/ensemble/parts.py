@@ -100,7 +100,7 @@ class Plan:
 
     @property
     def whole(self) -> range:
-        """The realizations."""
+        """The realizations that this part has."""
         return self.cut.range(self.part or 0)
 
     def manifest(self, k: int | None) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from .transforms import AbstractTransform, Fixed, Positive
 
 @runtime_checkable
 class Named(Protocol):
-    """A NamedTuple."""
+    """What a NamedTuple is known by."""
 
     _fields: tuple[str, ...]
 

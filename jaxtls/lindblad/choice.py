@@ -1,15 +1,13 @@
-"""What "auto" stands for in quantum equations."""
+"""What "auto" stands for in quantum equations, and why."""
 
 from __future__ import annotations
 
 from jaxtyping import Array, PyTree
 
-from ..dynamics.methods.base import AbstractMethod
 from ..dynamics.methods.diffrax import Diffrax
-from ..dynamics.preference import preferred
+from ..dynamics.preference import Choice, preferred
 from .equation import MasterEquation
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
 from .methods.faber import Faber
 from .methods.magnus import LEVELS as FEW_LEVELS
 from .methods.magnus import Magnus, fits
@@ -22,23 +20,42 @@ MOST_TIMES = 400
 
 
 @preferred.register(MasterEquation)
-def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
-    if not model.law.is_constant or edges is not None:
-        few = model.law.n <= FEW_LEVELS and model.hermitian and fits(model.law)
-        return Magnus() if few else _of_time(model.law, ts)
-    if model.law.n <= LEVELS:
-        return MatrixExponential()
-    return Faber() if model.law.can_expand else Diffrax()
+def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> Choice:
+    law, n = model.law, model.law.n
+    if not law.is_constant or edges is not None:
+        if n <= FEW_LEVELS and model.hermitian and fits(law):
+            return Choice(Magnus(), f"because functions of time move {n} levels (at most {FEW_LEVELS})")
+        many = f"{n} levels are too many for Magnus steps (at most {FEW_LEVELS})"
+        return _of_time(law, ts, f" and {many}" if n > FEW_LEVELS else "")
+    if n <= LEVELS:
+        return Choice(MatrixExponential(), _few("levels", n, LEVELS))
+    many = f"{n} levels are too many for a matrix exponential (at most {LEVELS})"
+    if law.has_operators:
+        return Choice(Faber(), f"because the equation is constant and {many}")
+    return Choice(Diffrax(), f"because {many} and nothing bounds the spectrum of this generator for an expansion")
 
 
 @preferred.register(SchroedingerEquation)
-def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -> AbstractMethod:
-    if not model.law.is_constant or edges is not None:
-        return _of_time(model.law, ts)
-    return MatrixExponential() if model.law.n <= KET_LEVELS else Faber()
+def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -> Choice:
+    law, n = model.law, model.law.n
+    if not law.is_constant or edges is not None:
+        return _of_time(law, ts, "")
+    if n <= KET_LEVELS:
+        return Choice(MatrixExponential(), _few("levels of a ket", n, KET_LEVELS))
+    many = f"the {n} levels of a ket are too many for a matrix exponential (at most {KET_LEVELS})"
+    return Choice(Faber(), f"because the equation is constant and {many}")
 
 
-def _of_time(law: AbstractGenerator, ts: Array) -> AbstractMethod:
+def _few(what: str, n: int, most: int) -> str:
+    return f"because the equation is constant and has {n} {what} (at most {most})"
+
+
+def _of_time(law: AbstractGenerator, ts: Array, beside: str) -> Choice:
+    """Tsit5 of either kind; `beside` says what stands against fewer, longer steps."""
+    if not law.is_sum:
+        return Choice(Diffrax(), "because the equation is not a sum of matrices times functions of time")
     # Steps that end at each of many output times would cost more than an interpolation between longer ones.
-    few = len(ts) <= MOST_TIMES
-    return RungeKutta() if isinstance(law, Lindbladian) and law.is_sum and few else Diffrax()
+    if len(ts) > MOST_TIMES:
+        return Choice(Diffrax(), f"because {len(ts)} output times (more than {MOST_TIMES}) are read off longer steps")
+    moves = "steps must end at the discontinuities" if law.is_constant else "coefficients are functions of time"
+    return Choice(RungeKutta(), f"because {moves}{beside}")

@@ -10,7 +10,7 @@ from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, refused, require
 from ..dynamics.evolve import EvolveOptions, evolve, known_options
-from ..numerics.products import HIGHEST
+from ..numerics.products import matmul
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
@@ -73,9 +73,9 @@ def correlation(
     require(good, "lindbladian", "be a generator", type(lindbladian).__name__)
     assert isinstance(lindbladian, AbstractGenerator)
     rho, (a, b) = _state(rho, lindbladian), _operators(lindbladian.n, a=a, b=b)
-    start = jnp.matmul(b, rho, precision=HIGHEST)
+    start = matmul(b, rho)
     if c is not None:
-        start = jnp.matmul(start, *_operators(lindbladian.n, c=c), precision=HIGHEST)
+        start = matmul(start, *_operators(lindbladian.n, c=c))
     delays = finite("taus", taus)
     require(delays.ndim == 1 and delays.shape[0] >= 1, "taus", "be one-dimensional", f"shape {delays.shape}")
     known = concrete(delays)

@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import finite, is_traced, refused, require
-from ..numerics.products import HIGHEST
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import matmul, tensordot
 from .lindbladian import Lindbladian
 from .resolvent.linear import Kind, Resolvent, kind_of
 from .steady import SEVERAL, steady_state
@@ -106,11 +107,10 @@ def several_counts(lindbladian: Lindbladian, weights: Array) -> CountingStatisti
 @eqx.filter_jit
 def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) -> tuple[Array, Array]:
     rates, operators = model.jump_channels(0.0)
-    product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
-    moved = product(product(operators, rho), operators.conj().mT)
+    moved = matmul(matmul(operators, rho), operators.conj().mT)
     # Tr J x = Tr Q x.
-    lost = product(operators.conj().mT, operators)
-    weighted = lambda powers, what: jnp.tensordot((powers * rates).astype(rho.dtype), what, 1)
+    lost = matmul(operators.conj().mT, operators)
+    weighted = lambda powers, what: tensordot((powers * rates).astype(rho.dtype), what, 1)
     q = weighted(weights, lost)
     trace = lambda a, b: jnp.sum(a * b.mT, axis=(-2, -1)).real
     current, second = trace(q, rho), trace(weighted(weights**2, lost), rho)
@@ -140,8 +140,7 @@ def _dense_solve(matrix: Array, rhs: Array) -> Array:
 def _dense_rest(model: Lindbladian) -> tuple[Array, Array]:
     """The steady state, and the smallest singular value of M over m."""
     matrix, scale = _dense_matrix(model)
-    rho = _dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype))
-    rho = (rho + rho.conj().T) / 2
+    rho = hermitian_part(_dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype)))
     # One after the other: under vmap on a CPU of few cores two decompositions at once may wait for each other for ever.
     after = jax.lax.stop_gradient(matrix + 0.0 * jnp.sum(rho))
     isolation = jnp.linalg.svd(after, compute_uv=False)[-1] / scale

@@ -15,7 +15,7 @@ from ..dynamics.model import AbstractModel, VectorField
 from ..dynamics.user_model import as_model
 from .foreign import as_state
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
+from .lindbladian import operators_of
 from .measured import Measured
 from .schroedinger import SchroedingerEquation, ket_equation
 
@@ -40,7 +40,7 @@ class MasterEquation(AbstractModel):
         return {"expects": lambda rho: self.operators(0.0, rho)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """Tr(O(t) rho)."""
+        """The expectation values Tr(O(t) rho)."""
         return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
@@ -76,10 +76,15 @@ def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) 
     return MasterEquation(law, operators, jnp.asarray(rho.trace()), hermitian), rho
 
 
+def equation_of(
+    law: AbstractGenerator, state: PyTree, operators: Measured, may_stay: bool = True
+) -> tuple[MasterEquation | SchroedingerEquation, PyTree]:
+    """The equation and the state that it moves: a ket that nothing makes jump stays one, where it may."""
+    if may_stay and state.ndim == 1 and not law.has_jumps:
+        return ket_equation(operators_of(law), state, operators)
+    return master_equation(law, state, operators)
+
+
 @as_model.register(AbstractGenerator)
 def _(model: AbstractGenerator, y0: PyTree) -> tuple[MasterEquation | SchroedingerEquation, PyTree]:
-    state, nothing = as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n)
-    # A ket that nothing makes jump stays one.
-    if isinstance(model, Lindbladian) and state.ndim == 1 and not model.has_jumps:
-        return ket_equation(model, state, nothing)
-    return master_equation(model, state, nothing)
+    return equation_of(model, as_state("y0", y0, model.n), Measured.read("exp_ops", [], model.n))

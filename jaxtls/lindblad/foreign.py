@@ -33,7 +33,7 @@ class Interpolation(Protocol):
         """The number at a time."""
 
     def derivative(self, t: ArrayLike) -> Array:
-        """Its slope."""
+        """Its slope at a time."""
 
 
 @runtime_checkable

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import require
 from ..dynamics.model import AbstractModel, VectorField
+from ..numerics.products import matmul
 from .foreign import as_matrix
 
 # Of a generator as a matrix.
 MOST_BYTES = 2**31
+# Vectors of random signs that probe a generator for the motion between its jumps.
+PROBES = 4
 
 
 class AbstractGenerator(AbstractModel):
@@ -66,7 +70,7 @@ class AbstractGenerator(AbstractModel):
         return self.generator()(t, jnp.asarray(as_matrix("y", y, self.n)), args)
 
     def apply(self, rho: ArrayLike, t: ArrayLike = 0.0) -> Array:
-        """L(t) rho."""
+        """The image L(t) rho of a matrix."""
         return self.vector_field(t, rho)
 
     def matrix(self, t: ArrayLike = 0.0) -> Array:
@@ -80,13 +84,45 @@ class AbstractGenerator(AbstractModel):
             f"{self.n} ({size / 2**30:.3g} GiB)",
             remedy,
         )
+        return self.whole(t)
+
+    def whole(self, t: ArrayLike = 0.0) -> Array:
+        """`matrix`, of any size; to be overridden where the elements are known."""
         basis = jnp.eye(self.n**2, dtype=self.dtype).reshape(-1, self.n, self.n)
         field = self.generator()
         return jax.vmap(lambda y: field(t, y, None).reshape(-1))(basis).T
 
+    def effective(self, t: ArrayLike = 0.0) -> Array:
+        """A of the part A y + y A† of L(t), the motion between jumps, (n, n); here by probing, up to an estimate.
+
+        sum_j <k| L(|i><j|) |j> = n A_ki + (Tr A)* delta_ki + what jumps leave behind; the sum by random signs.
+        """
+        n, field, one = self.n, self.generator(), jnp.eye(self.n, dtype=self.dtype)
+        signs = jnp.asarray(np.random.default_rng(0).choice([-1.0, 1.0], (PROBES, n)), one.dtype)
+        seen = lambda v: jax.lax.map(lambda ket: matmul(field(t, jnp.outer(ket, v), None), v), one)
+        found = jnp.mean(jax.vmap(seen)(signs), 0).T / n
+        return found - 0.5 * jnp.trace(found).conj() / n * one
+
+    # --- what a method may make use of --------------------------------------------------------------------------------
+
     @property
-    def can_expand(self) -> bool:
-        """Whether `Faber` knows its structure and a bound on its spectrum."""
+    def has_operators(self) -> bool:
+        """Whether it is given by operators whose patterns and bounds can be looked at, as a `Lindbladian` is."""
+        return False
+
+    @property
+    def has_jumps(self) -> bool:
+        """Whether anything but a Hamiltonian moves states; where nothing does, kets stay kets."""
+        return True
+
+    @property
+    def is_sum(self) -> bool:
+        """Whether all its terms are known matrices times numbers or functions of time."""
+        return False
+
+    @property
+    def is_modulated(self) -> bool:
+        """Whether a known matrix is multiplied by a function of time."""
         return False
 
     @property

@@ -14,7 +14,8 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, is_traced, real, require
 from .._types import Numbers
-from ..numerics.products import HIGHEST
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import einsum, matmul, tensordot
 from . import foreign
 from .generator import AbstractGenerator
 from .measured import listed
@@ -186,8 +187,23 @@ class Lindbladian(AbstractGenerator):
             return None
 
     @property
-    def can_expand(self) -> bool:
+    def has_operators(self) -> bool:
         return True
+
+    def effective(self, t: ArrayLike = 0.0) -> Array:
+        """-i H - (1/2) sum_k r_k L_k† L_k at time t, (n, n)."""
+        return self.ket_generator()(t, jnp.eye(self.n, dtype=self.dtype))
+
+    def whole(self, t: ArrayLike = 0.0) -> Array:
+        """L(t) on vec(rho), each element written once."""
+        n, one, between = self.n, jnp.eye(self.n, dtype=self.dtype), self.effective(t)
+        outer = lambda a, b: (a[:, None, :, None] * b[None, :, None, :]).reshape(n * n, n * n)
+        total = outer(between, one) + outer(one, between.conj())
+        if not self.has_jumps:
+            return total
+        rates, jumps = self.jump_channels(t)
+        gains = einsum("c,cik,cjl->ijkl", rates.astype(jumps.dtype), jumps, jumps.conj())
+        return total + gains.reshape(n * n, n * n)
 
     def patterned(self, terms: Skeleton, jumps: Skeleton) -> Lindbladian:
         """The same operators in the storage of a plan; what lies outside its patterns is left out."""
@@ -219,7 +235,7 @@ class Lindbladian(AbstractGenerator):
         """The dense Hamiltonian at time t, (n, n)."""
         c = self.coefficients(t)
         weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
-        matrix = jnp.tensordot(weights, self.terms.dense(), 1, precision=HIGHEST)
+        matrix = tensordot(weights, self.terms.dense(), 1)
         return matrix + self._summed(self.functions, t)
 
     def jump_channels(self, t: ArrayLike) -> tuple[Array, Array]:
@@ -243,7 +259,7 @@ class Lindbladian(AbstractGenerator):
             else:
                 both, left, jumps = fixed
             if hermitian:
-                y = (y + y.conj().T) / 2
+                y = hermitian_part(y)
                 half = left(y) + jumps(y) / 2
                 if self.functions or self.jump_functions:
                     half = half + self._functional(t, y) / 2
@@ -260,10 +276,10 @@ class Lindbladian(AbstractGenerator):
         def field(t: ArrayLike, psi: Array) -> Array:
             d = parts.ket(self.coefficients(t))(psi)
             if self.functions:
-                d = d - 1j * jnp.matmul(self._summed(self.functions, t), psi, precision=HIGHEST)
+                d = d - 1j * matmul(self._summed(self.functions, t), psi)
             for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
                 op = self._evaluated(f, t)
-                lost = jnp.matmul(op.conj().T, jnp.matmul(op, psi, precision=HIGHEST), precision=HIGHEST)
+                lost = matmul(op.conj().T, matmul(op, psi))
                 d = d - 0.5 * rate * lost
             return d
 
@@ -290,11 +306,11 @@ class Lindbladian(AbstractGenerator):
         gain = jnp.zeros_like(y)
         for rate, f in zip(self.rates[self.jumps.count :], self.jump_functions):
             op = self._evaluated(f, t)
-            loss = loss + rate * jnp.matmul(op.conj().T, op, precision=HIGHEST)
-            moved = jnp.matmul(op, y, precision=HIGHEST)
-            gain = gain + rate * jnp.matmul(moved, op.conj().T, precision=HIGHEST)
+            loss = loss + rate * matmul(op.conj().T, op)
+            moved = matmul(op, y)
+            gain = gain + rate * matmul(moved, op.conj().T)
         a = -1j * h - loss / 2
-        return jnp.matmul(a, y, precision=HIGHEST) + jnp.matmul(y, a.conj().T, precision=HIGHEST) + gain
+        return matmul(a, y) + matmul(y, a.conj().T) + gain
 
     def _evaluated(self, f: Callable, t: ArrayLike) -> Array:
         return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
@@ -302,6 +318,12 @@ class Lindbladian(AbstractGenerator):
     def _summed(self, functions: tuple[Callable, ...], t: ArrayLike) -> Array:
         empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
         return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
+
+
+def operators_of(generator: AbstractGenerator) -> Lindbladian:
+    """A generator that `has_operators`, with them: where a method that has been found to fit goes on to use them."""
+    assert isinstance(generator, Lindbladian)
+    return generator
 
 
 @eqx.filter_jit

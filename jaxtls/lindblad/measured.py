@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
-from ..numerics.products import HIGHEST, applied, few, total
+from ..numerics.products import applied, einsum, few, total
 from . import foreign
 from .operators import Operator, as_operator
 from .storage.diagonals import Diagonals
@@ -81,18 +81,18 @@ class Measured(eqx.Module):
         return eqx.tree_at(lambda m: m.matrices, self, self.matrices.astype(dtype))
 
     def __call__(self, t: ArrayLike, state: Array) -> Array:
-        """(K,) values at time t in a density matrix (n, n) or a ket (n,), which is not normalised."""
+        """The values (K,) at time t in a density matrix (n, n) or a ket (n,), which is not normalised."""
         if state.ndim == 1:
             ket = state
 
             def expect(matrices: Array) -> Array:
                 if few(self.n):
                     return jax.vmap(lambda op: total(ket.conj() * applied(op, ket)))(matrices)
-                return jnp.einsum("i,kij,j->k", ket.conj(), matrices, ket, precision=HIGHEST)
+                return einsum("i,kij,j->k", ket.conj(), matrices, ket)
         else:
 
             def expect(matrices: Array) -> Array:
-                return jnp.einsum("kij,ji->k", matrices, state, precision=HIGHEST)
+                return einsum("kij,ji->k", matrices, state)
 
         return jnp.asarray(self._summed(t, expect))
 

@@ -15,14 +15,14 @@ from .._types import Numbers
 from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
-from .equation import MasterEquation, master_equation
+from .equation import MasterEquation, equation_of
 from .foreign import as_state
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
+from .lindbladian import Lindbladian, operators_of
 from .measured import Measured, listed
 from .moments import at_outputs, output_times, whole_run
 from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
-from .schroedinger import SchroedingerEquation, ket_equation
+from .schroedinger import SchroedingerEquation
 
 # Share of |H| beyond which its anti-Hermitian part is no rounding.
 HALF_DRIVE = 1e-6
@@ -56,7 +56,7 @@ class MasterSolution(eqx.Module):
 
     @property
     def stats(self) -> dict[str, PyTree]:
-        """`method`, `steps`, `layout`; for an expansion also its `terms` and the `levels` that were kept."""
+        """`method`, `why`, `steps`, `layout`; for an expansion also its `terms` and the `levels` that were kept."""
         return self.solution.stats
 
     @property
@@ -100,7 +100,7 @@ def mesolve(
     (`dynamics.faber`) on the blocks between sectors and, outside jit and vmap or with a plan, on the window of levels
     that the state fills. Matrices times functions of time take Magnus steps of all intervals at once up to 3 levels,
     else Tsit5 on the same blocks and window; other functions of time take diffrax. A ket without jump operators moves
-    as a ket, as in `sesolve`. `.stats["method"]` says which.
+    as a ket, as in `sesolve`. `.stats["method"]` says which, `.stats["why"]` why.
 
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
@@ -138,12 +138,7 @@ def mesolve(
     operators = Measured.read("exp_ops", exp_ops, law.n)
     state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
     plan = evolve_options.get("plan")
-    may_stay = state.ndim == 1 and (plan is None or plan.moves(state))
-    equation: MasterEquation | SchroedingerEquation
-    if may_stay and isinstance(law, Lindbladian) and not law.has_jumps:
-        equation, begin = ket_equation(law, state, operators)
-    else:
-        equation, begin = master_equation(law, state, operators)
+    equation, begin = equation_of(law, state, operators, plan is None or plan.moves(state))
     sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)
     sol = at_outputs(sol, start)
     if isinstance(equation, SchroedingerEquation):
@@ -169,7 +164,7 @@ def recorded(
 
 
 def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
-    """(K, T) expectation values."""
+    """The expectation values that were recorded, (K, T)."""
     return sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), dtype)
 
 
@@ -213,9 +208,8 @@ def as_lindbladian(
 ) -> Lindbladian:
     """A `Lindbladian` as it is, or one made from its parts."""
     found = as_generator(hamiltonian, jump_ops, rates, layout, ts)
-    require(isinstance(found, Lindbladian), "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
-    assert isinstance(found, Lindbladian)
-    return found
+    require(found.has_operators, "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
+    return operators_of(found)
 
 
 def known_edges(law: AbstractGenerator, discontinuities: Numbers | None, ts: Array) -> Array | None:
@@ -238,7 +232,7 @@ def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
 
 
 def stack_operators(name: str, ops: OperatorsLike, n: int) -> Array:
-    """(K, n, n) dense operators that do not depend on time."""
+    """Dense operators that do not depend on time, (K, n, n)."""
     found = Measured.read(name, ops, n)
     require(found.is_constant, name, "not depend on time here", "an operator that does")
     return jnp.asarray(found.at(0.0))

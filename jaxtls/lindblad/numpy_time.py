@@ -43,7 +43,7 @@ class NumpyTime(np.lib.mixins.NDArrayOperatorsMixin):
         return NumpyTime(jnp.imag(self.value))
 
     def conj(self) -> NumpyTime:
-        """The conjugate."""
+        """The complex conjugate of it."""
         return NumpyTime(jnp.conj(self.value))
 
     conjugate = conj

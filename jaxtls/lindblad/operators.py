@@ -195,7 +195,7 @@ def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
 
 
 def constant_matrix(name: str, value: object, n: int | None = None) -> Any:
-    """(n, n) of what may stand for an operator, which must not depend on time; NumPy's where its numbers are known.
+    """The matrix (n, n) of what may stand for an operator, which must not depend on time; NumPy's where it is known.
 
     Example:
         >>> constant_matrix("a", [[[1, 0], [0, -1]], ([[0, 1], [1, 0]], 0.5)]).real.tolist()

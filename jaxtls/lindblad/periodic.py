@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size
-from ..numerics.products import HIGHEST
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import matmul
 from .generator import AbstractGenerator
 from .propagator import propagator
 
@@ -80,8 +81,8 @@ def periodic_steady_state(
     known_to = 0.0 if generator.is_constant else 10 * rtol
     several = ~(isolation > max(known_to, 100 * generator.n * float(jnp.finfo(start.dtype).eps)))
     start = refused(start, several, SEVERAL)
-    states = jnp.matmul(maps[:-1], start, precision=HIGHEST).reshape(count, generator.n, generator.n)
-    return (states + states.conj().mT) / 2
+    states = matmul(maps[:-1], start).reshape(count, generator.n, generator.n)
+    return hermitian_part(states)
 
 
 @eqx.filter_jit

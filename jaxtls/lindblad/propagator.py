@@ -16,7 +16,7 @@ from ..dynamics.evolve import evolve
 from ..dynamics.model import AbstractModel, VectorField
 from ..dynamics.stepping import equally_spaced
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
+from .lindbladian import Lindbladian, operators_of
 from .methods.exponential import moved
 from .operators import OperatorLike
 
@@ -34,8 +34,7 @@ class _Maps(AbstractModel):
 
     def generator(self, y0: Array) -> VectorField:
         if self.kets:
-            assert isinstance(self.source, Lindbladian)
-            field = self.source.ket_generator()
+            field = operators_of(self.source).ket_generator()
             return lambda t, y, args=None: field(t, y)
         n = self.source.n
         field = self.source.generator()

@@ -51,7 +51,7 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
 def fewest_steps(
     moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None, samples: int = SAMPLES
 ) -> Array:
-    """(N,) steps below which a solver could step over what `moving` does inside an interval between two knots.
+    """Steps (N,) below which a solver could step over what `moving` does inside an interval between two knots.
 
     A share q of the interval, (sum d)^2 / (S sum d^2) of the differences d between S samples, is where a coefficient
     changes: .8 to 1 for what is smooth there, little where a pulse is.

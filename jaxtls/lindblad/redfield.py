@@ -13,11 +13,13 @@ from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, in_transformation, is_traced, require
 from ..dynamics.model import VectorField
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import matmul
 from . import foreign
 from .generator import AbstractGenerator
 from .operators import Operator, constant_matrix
 from .secular import AbstractRelaxation, WholeRelaxation, secular_relaxation
-from .transitions import Numbers, frequencies, levels, product, weighted
+from .transitions import Numbers, frequencies, levels, weighted
 
 # Up to this many frequencies a function is called with plain floats, before it is asked for arrays.
 FLOATS = 64
@@ -83,14 +85,14 @@ class BlochRedfield(AbstractGenerator):
         dtype = jnp.result_type(h.dtype, *(a.dtype for a, _ in baths))
         known = concrete(h)
         vectors, blocks = levels(jnp.asarray(h, dtype)) if known is None else _known_levels(known.astype(dtype))
-        turned = [product(product(vectors.conj().T, jnp.asarray(a, dtype)), vectors) for a, _ in baths]
+        turned = [matmul(matmul(vectors.conj().T, jnp.asarray(a, dtype)), vectors) for a, _ in baths]
         parts = [_weighted(k, s, blocks, a, known is not None) / 2 for k, ((_, s), a) in enumerate(zip(baths, turned))]
         empty = jnp.zeros((0, self.n, self.n), dtype)
         stack = lambda found: jnp.stack([jnp.asarray(m, dtype) for m in found]) if found else empty
         self.hamiltonian, self.operators = jnp.asarray(h, dtype), stack([a for a, _ in baths])
         self.cutoff = None if cutoff is None else jnp.asarray(cutoff)
         if cutoff is None:
-            back = product(product(vectors, stack(parts)), vectors.conj().T)
+            back = matmul(matmul(vectors, stack(parts)), vectors.conj().T)
             self.relaxation = WholeRelaxation(self.operators, back)
         else:
             energies = np.diagonal(blocks).real if known is not None else jnp.diagonal(blocks).real
@@ -105,14 +107,14 @@ class BlochRedfield(AbstractGenerator):
         """t, rho, args -> L rho for any (n, n) matrix."""
 
         def field(t: ArrayLike, rho: Array, args: None = None) -> Array:
-            turn = product(self.hamiltonian, rho) - product(rho, self.hamiltonian)
+            turn = matmul(self.hamiltonian, rho) - matmul(rho, self.hamiltonian)
             return -1j * turn + self.relaxation(rho)
 
         return field
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
         """`smallest_eigenvalue` of a Hermitian state, which a positive one has not below 0; not differentiated."""
-        fixed = jax.lax.stop_gradient((rho + rho.conj().T) / 2)
+        fixed = jax.lax.stop_gradient(hermitian_part(rho))
         return {"smallest_eigenvalue": jnp.linalg.eigvalsh(fixed)[0]}
 
     @property
@@ -135,7 +137,7 @@ def _hermitian(name: str, value: object, n: int | None = None) -> Numbers:
         error, scale = np.max(np.abs(known - known.conj().T)), np.max(np.abs(known))
         good = error <= np.sqrt(np.finfo(known.dtype).eps) * scale
         require(bool(good), name, "be Hermitian", f"a matrix with |M - M†| = {error:.1e}")
-        matrix = (known + known.conj().T) / 2
+        matrix = hermitian_part(known)
     return matrix
 
 

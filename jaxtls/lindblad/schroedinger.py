@@ -27,7 +27,7 @@ class SchroedingerEquation(AbstractModel):
         return {"expects": lambda psi: self.operators(0.0, psi)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """<psi|O(t)|psi>."""
+        """O(t)|psi>.|The expectation values <psi|O(t)|psi>.|O(t)|psi>."""
         return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:

@@ -19,7 +19,8 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, require
-from .transitions import Numbers, frequencies, product, rounding
+from ..numerics.products import einsum, matmul
+from .transitions import Numbers, frequencies, rounding
 
 # Most elements of G that are kept, 1 GiB in double precision.
 MAX_ELEMENTS = 2**26
@@ -40,8 +41,8 @@ class WholeRelaxation(AbstractRelaxation):
     products: Array
 
     def __call__(self, rho: Array) -> Array:
-        inner = product(self.products, rho) - product(rho, self.products.conj().mT)
-        return jnp.sum(product(inner, self.operators) - product(self.operators, inner), 0)
+        inner = matmul(self.products, rho) - matmul(rho, self.products.conj().mT)
+        return jnp.sum(matmul(inner, self.operators) - matmul(self.operators, inner), 0)
 
 
 class SecularRelaxation(AbstractRelaxation):
@@ -54,14 +55,14 @@ class SecularRelaxation(AbstractRelaxation):
     columns: Array | None
 
     def __call__(self, rho: Array) -> Array:
-        turned = product(product(self.vectors.conj().T, rho), self.vectors)
-        left, right = product(self.loss, turned), product(turned, self.loss.conj().T)
+        turned = matmul(matmul(self.vectors.conj().T, rho), self.vectors)
+        left, right = matmul(self.loss, turned), matmul(turned, self.loss.conj().T)
         if self.rows is None or self.columns is None:
-            gain = jnp.einsum("abcd,cd->ab", self.gains, turned)
+            gain = einsum("abcd,cd->ab", self.gains, turned)
         else:
             flat = turned.reshape(-1)
             gain = jnp.zeros_like(flat).at[self.rows].add(self.gains * flat[self.columns]).reshape(turned.shape)
-        return product(product(self.vectors, gain - left - right), self.vectors.conj().T)
+        return matmul(matmul(self.vectors, gain - left - right), self.vectors.conj().T)
 
 
 def secular_relaxation(
@@ -69,7 +70,7 @@ def secular_relaxation(
 ) -> SecularRelaxation:
     """From A and X (K, n, n) in the eigenbasis; `cutoff` is an absolute difference of frequencies."""
     n = energies.shape[0]
-    loss = jnp.sum(product(operators, products), 0)
+    loss = jnp.sum(matmul(operators, products), 0)
     known = concrete(energies), concrete(cutoff)
     if known[0] is not None and known[1] is not None:
         kept = _kept_pairs(np.asarray(known[0]), float(known[1]))

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._checks import concrete, finite, require
-from ..numerics.products import HIGHEST
+from ..numerics.products import matmul
 from ..quantum import dag, to_density_matrix
 from ..quantum._arrays import trace_product
 from . import foreign
@@ -90,7 +90,7 @@ def spectrum(
 @jax.jit
 def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Array) -> Array:
     """int_0^inf (<A(tau) B> - <A><B>) e^{-i omega tau} dtau."""
-    start = jnp.matmul(b, rho, precision=HIGHEST)
+    start = matmul(b, rho)
     start = start - jnp.trace(start) * rho
     floor = float(jnp.finfo(start.dtype).eps) ** 0.5
     # Plain corrections, no minimal residual: what only A or only B sees of an undamped coherence stays out of Tr(A X).

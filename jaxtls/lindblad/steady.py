@@ -8,19 +8,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import is_traced, require
+from .._checks import concrete, is_traced, refused, require
 from .._platform import platform
 from ..dynamics.model import AbstractModel
+from ..numerics.hermitian import from_unknowns, hermitian_part, on_unknowns, unknowns
 from ..quantum import to_density_matrix
 from . import foreign
 from .generator import AbstractGenerator
-from .lindbladian import Lindbladian
+from .lindbladian import operators_of
 from .operators import StateLike
-from .resolvent import assembly, sparse
+from .resolvent import sparse
 from .resolvent.host import at_rest
 from .resolvent.linear import ITERATIONS, KEPT, Kind, Resolvent, Solve, dense_kind, kind_of, smallest
 from .resolvent.refinement import minimal_residuals
-from .resolvent.unknowns import in_real_numbers, pack, unpack
 from .resting import SEVERAL, UNCONVERGED, describe
 
 METHODS = ("auto", "direct", "iterative")
@@ -140,16 +140,10 @@ def _own(model: PyTree, rho0: PyTree, info: bool) -> PyTree:
 
 def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: bool | None) -> Array:
     """The state, if it may be trusted."""
-    if is_traced(rho):
-        if not throw:
-            return jnp.where(found.unique & found.converged, rho, jnp.nan)
-        rho = eqx.error_if(rho, ~found.unique, SEVERAL)
-        return eqx.error_if(rho, ~found.converged, UNCONVERGED)
-    if not bool(np.all(np.asarray(found.unique))):
-        raise ValueError(f"{SEVERAL}{describe(model)}")
-    if not bool(np.all(np.asarray(found.converged))):
-        raise RuntimeError(UNCONVERGED)
-    return rho
+    known = concrete(found.unique)
+    several = SEVERAL if known is None or np.all(known) else f"{SEVERAL}{describe(jax.lax.stop_gradient(model))}"
+    rho = refused(rho, ~found.unique, several, throw)
+    return refused(rho, ~found.converged, UNCONVERGED, throw, RuntimeError)
 
 
 def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
@@ -159,7 +153,7 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
         return _judged(model, None, kind)
     matrix, scale = _matrix(model)
     x, isolation = at_rest(np.asarray(matrix), model.n, float(scale))
-    rho = unpack(jnp.asarray(x), model.n, hermitian=True).astype(model.dtype)
+    rho = from_unknowns(jnp.asarray(x), hermitian=True).astype(model.dtype)
     rho = rho / jnp.trace(rho).real
     residual, known, unique, converged = _trust(model, rho, jnp.asarray(isolation), kind)
     return rho, SteadyInfo(residual, known, unique, converged, method=kind.name)
@@ -167,8 +161,8 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
 
 @eqx.filter_jit
 def _matrix(model: AbstractGenerator) -> tuple[Array, Array]:
-    """-L on the real numbers of a Hermitian matrix, and the scale."""
-    return in_real_numbers(-assembly.whole(model), model.n), Resolvent.build(model, dense_kind(model.n)).scale
+    """-L on the packed elements of a Hermitian matrix, and the scale."""
+    return on_unknowns(-model.whole(), model.n), Resolvent.build(model, dense_kind(model.n)).scale
 
 
 @eqx.filter_jit
@@ -199,15 +193,14 @@ def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
     rhs = (scale / model.n * jnp.eye(model.n)).astype(dtype)
     floor = FLOOR * float(jnp.finfo(dtype).eps) if kind.order is not None else 0.0
     inverses = resolvent.approximate(0.0, floor)
-    rho = resolvent.solve(rhs, inverses=inverses)
-    rho = (rho + rho.conj().T) / 2
+    rho = hermitian_part(resolvent.solve(rhs, inverses=inverses))
     rho = rho / jnp.trace(rho).real
     if kind.is_exact and kind.order is not None:
         real = jnp.finfo(dtype).dtype if resolvent.hermitian else dtype
         return rho, smallest(inverses, model.n**2, scale, real)
     still = eqx.tree_at(lambda r: r.model, resolvent, jax.lax.stop_gradient(model))
-    if isinstance(still.model, Lindbladian) and kind.name == "sparse":
-        return rho, sparse.smallest(still.model, scale) / scale
+    if kind.name == "sparse":
+        return rho, sparse.smallest(operators_of(still.model), scale) / scale
     return rho, _met(still, inverses[0])
 
 
@@ -217,7 +210,7 @@ def _met(resolvent: Resolvent, inverse: Solve) -> Array:
     noise = rng.normal(size=(n, n)) / n + np.diag(rng.normal(size=n))
     noise = noise + noise.T
     noise -= np.eye(n) * np.trace(noise) / n
-    rhs = pack(jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale, resolvent.hermitian)
+    rhs = unknowns(jnp.asarray(noise, resolvent.model.dtype) * resolvent.scale, resolvent.hermitian)
     apply = resolvent.on_unknowns()
     found, shrunk = minimal_residuals(apply, inverse, rhs, 1e-5, ITERATIONS, KEPT)
     met = jnp.linalg.norm(apply(found) - rhs) < 1e-3 * jnp.linalg.norm(rhs)
@@ -234,6 +227,5 @@ def _reached(model: AbstractGenerator, rho0: Array, kind: Kind) -> tuple[Array, 
         found = resolvent.solve(s * rho, s, inverses=inverses)
         return found / jnp.trace(found).real, None
 
-    rho, _ = jax.lax.scan(apply, (rho0 + rho0.conj().T) / 2, None, length=APPLICATIONS)
-    rho = (rho + rho.conj().T) / 2
+    rho = hermitian_part(jax.lax.scan(apply, hermitian_part(rho0), None, length=APPLICATIONS)[0])
     return rho / jnp.trace(rho).real, jnp.asarray(jnp.inf)

@@ -24,7 +24,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..numerics.products import HIGHEST
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import matmul
 
 # A real function of one frequency.
 Spectrum = Callable[[Array], Array]
@@ -32,11 +33,6 @@ Spectrum = Callable[[Array], Array]
 ORDERS = 2
 # Known numbers stay NumPy's, inside jit too.
 Numbers = Array | np.ndarray
-
-
-def product(a: Numbers, b: Numbers) -> Array:
-    """a b, in full precision."""
-    return jnp.matmul(a, b, precision=HIGHEST)
 
 
 def rounding(energies: Numbers) -> Array:
@@ -73,9 +69,8 @@ def _levels_jvp(order: int, primals: tuple[Array], tangents: tuple[Array]) -> tu
     if order + 1 == ORDERS:
         parted = jnp.any(equal & ~jnp.eye(len(equal), dtype=bool))
         vectors, blocks = once(vectors, parted), once(blocks, parted)
-    moved = product(product(vectors.conj().T, tangents[0]), vectors)
-    moved = (moved + moved.conj().T) / 2
-    return found, (product(vectors, _turn(equal, blocks, moved)), jnp.where(equal, moved, 0.0))
+    moved = hermitian_part(matmul(matmul(vectors.conj().T, tangents[0]), vectors))
+    return found, (matmul(vectors, _turn(equal, blocks, moved)), jnp.where(equal, moved, 0.0))
 
 
 def _equal(blocks: Array) -> Array:
@@ -88,7 +83,7 @@ def _turn(equal: Array, blocks: Array, moved: Array) -> Array:
     inverse = jnp.where(equal, 0.0, 1 / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
     beside = blocks - jnp.diag(jnp.diagonal(blocks))
     turn = inverse * moved
-    return inverse * (moved + product(beside, turn) - product(turn, beside))
+    return inverse * (moved + matmul(beside, turn) - matmul(turn, beside))
 
 
 @jax.custom_jvp
@@ -112,7 +107,7 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
         return jnp.asarray(spectrum(w)).reshape(())
 
     equal = _equal(blocks)
-    centres = (equal / jnp.sum(equal, 1, keepdims=True)) @ jnp.diagonal(blocks).real
+    centres = matmul(equal / jnp.sum(equal, 1, keepdims=True), jnp.diagonal(blocks).real)
     return _weighted(eqx.filter_closure_convert(number, now), centres, blocks - jnp.diag(centres), matrix)
 
 
@@ -137,5 +132,5 @@ def _series(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) ->
     released, total = frequencies(centres), jnp.zeros_like(matrix)
     for order in range(ORDERS + 1):
         total = total + sampled(spectrum, released) * matrix / math.factorial(order)
-        spectrum, matrix = jax.grad(spectrum), product(matrix, inside) - product(inside, matrix)
+        spectrum, matrix = jax.grad(spectrum), matmul(matrix, inside) - matmul(inside, matrix)
     return total

@@ -15,7 +15,7 @@ def roots(n_levels: int, dtype: DTypeLike) -> Array:
 
 
 def from_left(rho: Array, lower: Array | float, raise_: Array | float) -> Array:
-    """(lower a + raise_ a^dagger) rho, for rho of shape (..., n, m)."""
+    """The product (lower a + raise_ a^dagger) rho, for rho of shape (..., n, m)."""
     n = rho.shape[-2]
     r = roots(n, rho.real.dtype)[:, None]
     zero = jnp.zeros_like(rho[..., :1, :])

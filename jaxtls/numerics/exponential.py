@@ -11,7 +11,6 @@ Source: C. Moler, C. Van Loan, SIAM Rev. 45, 3 (2003), method 3; M. S. Paterson,
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .products import HIGHEST
+from .products import matmul
 
 # |A|^17/17! is below 3e-15 for |A| <= 1.
 ORDER = 16
@@ -41,10 +40,10 @@ def expm1(matrix: Array) -> Array:
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
     scaled = matrix * jnp.exp2(-squarings.astype(matrix.real.dtype))
-    small = taylor(scaled, functools.partial(jnp.matmul, precision=HIGHEST), jnp.eye(len(matrix), dtype=matrix.dtype))
+    small = taylor(scaled, matmul, jnp.eye(len(matrix), dtype=matrix.dtype))
 
     def square(e: Array, k: Array) -> tuple[Array, None]:
-        return jnp.where(k < squarings, 2 * e + jnp.matmul(e, e, precision=HIGHEST), e), None
+        return jnp.where(k < squarings, 2 * e + matmul(e, e), e), None
 
     def group(e: Array, start: Array) -> tuple[Array, None]:
         run = lambda e: jax.lax.scan(square, e, start + jnp.arange(GROUP))[0]

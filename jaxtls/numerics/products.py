@@ -7,7 +7,7 @@ import operator
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from .._platform import platform
 
@@ -17,9 +17,19 @@ HIGHEST = jax.lax.Precision.HIGHEST
 FEW = 4
 
 
-def matmul(a: Array, b: Array) -> Array:
+def matmul(a: ArrayLike, b: ArrayLike) -> Array:
     """a @ b; devices would else round single precision to fewer bits."""
     return jnp.matmul(a, b, precision=HIGHEST)
+
+
+def einsum(subscripts: str, *operands: ArrayLike) -> Array:
+    """Einstein's sum of the operands."""
+    return jnp.einsum(subscripts, *operands, precision=HIGHEST)
+
+
+def tensordot(a: ArrayLike, b: ArrayLike, axes: int | tuple[tuple[int, ...], tuple[int, ...]]) -> Array:
+    """The sum over axes that two arrays share."""
+    return jnp.tensordot(a, b, axes, precision=HIGHEST)
 
 
 def few(n: int) -> bool:

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from .perturbed import arrays_of, divided
+from .products import tensordot
 
 # Numbers that A is made of, x -> A x.
 Map = Callable[[PyTree, PyTree, PyTree], PyTree]
@@ -93,7 +94,7 @@ def _backwards(apply: Map, residual: tuple, ct: PyTree) -> tuple:
     slopes = None
     if moving_weights is not None:
         pairs = zip(jax.tree.leaves(ct), jax.tree.leaves(held))
-        slopes = sum((jnp.tensordot(h, c, c.ndim) for c, h in pairs), jnp.zeros((), weights.dtype))
+        slopes = sum((tensordot(h, c, c.ndim) for c, h in pairs), jnp.zeros((), weights.dtype))
         slopes = slopes.at[used - 1].set(_dot(ct, apply, whole(moving), others, held, ratio, used))
     return found, None, None, slopes, first, None
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from .._platform import platform
+from .products import tensordot
 
 C = (0.161, 0.327, 0.9, 0.9800255409045097, 1.0, 1.0)
 A = (
@@ -46,7 +47,7 @@ LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
 
 
 def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """(y at the end, slope there, error) from y and its slope `first`; `times(c)` is the time of a stage at c.
+    """State at the end, slope there and error, from y and its slope `first`; `times(c)` is the time of a stage at c.
 
     Stages are turns of a loop: written out, a CPU's compiler puts one stage into the next, and each shifted copy of a
     state computes all stages before it anew. On a GPU that is cheap, and turns are not.
@@ -132,7 +133,7 @@ def _as_steps(y: PyTree, weights: np.ndarray) -> np.ndarray:
 
 
 def _combined(weights: Array | np.ndarray, slopes: Array) -> Array:
-    return jnp.tensordot(jnp.asarray(weights, slopes.dtype), slopes, 1, precision="highest")
+    return tensordot(jnp.asarray(weights, slopes.dtype), slopes, 1)
 
 
 def size(error: PyTree, before: PyTree, after: PyTree, rtol: float, atol: float) -> Array:

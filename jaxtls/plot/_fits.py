@@ -35,11 +35,11 @@ class Estimated(Protocol):
 
     @property
     def stderr(self) -> Mapping[str, ArrayLike]:
-        """Of the parameters."""
+        """Standard errors of the parameters."""
 
     @property
     def correlation(self) -> ArrayLike:
-        """The matrix."""
+        """The matrix of correlations."""
 
 
 @runtime_checkable
@@ -52,7 +52,7 @@ class Fitted(Estimated, Protocol):
 
     @property
     def chi2(self) -> SupportsFloat:
-        """Not reduced."""
+        """The sum of squares, not reduced."""
 
     @property
     def dof(self) -> int:

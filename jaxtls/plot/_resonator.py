@@ -163,7 +163,7 @@ class Loss:
 
     @property
     def whole(self) -> np.ndarray:
-        """Their sum."""
+        """The sum of all three."""
         return self.tls + self.quasiparticles + self.constant
 
 

@@ -21,11 +21,11 @@ class Recorded(Protocol):
 
     @property
     def ts(self) -> ArrayLike:
-        """(T,) times."""
+        """The times, (T,)."""
 
     @property
     def observables(self) -> Mapping[str, ArrayLike]:
-        """Name -> (T,) or more."""
+        """Each name -> its values, (T,) or more."""
 
 
 @runtime_checkable
@@ -34,7 +34,7 @@ class Averaged(Protocol):
 
     @property
     def mean(self) -> PyTree:
-        """The average."""
+        """The average of all."""
 
     @property
     def sem(self) -> PyTree:

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..numerics.products import HIGHEST
+from ..numerics.hermitian import hermitian_part
+from ..numerics.products import matmul
 from ._arrays import trace_product
 
 
 def _sandwich(v: Array, m: Array, w: Array) -> Array:
-    return jnp.matmul(jnp.matmul(v, m, precision=HIGHEST), w, precision=HIGHEST)
+    return matmul(matmul(v, m), w)
 
 
 def _dag(a: Array) -> Array:
@@ -23,7 +24,7 @@ def _dag(a: Array) -> Array:
 
 
 def _compose(v: Array, values: Array) -> Array:
-    return jnp.matmul(v * values[..., None, :], _dag(v), precision=HIGHEST)
+    return matmul(v * values[..., None, :], _dag(v))
 
 
 def _clipped(values: Array) -> tuple[Array, Array]:
@@ -52,7 +53,7 @@ def _log_hermitian_jvp(primals, tangents):
     small = x < jnp.finfo(x.dtype).eps
     differences = jnp.where(small, 1.0, jnp.log1p(x) / jnp.where(small, 1.0, x)) / b
     differences = jnp.where(above[..., :, None] | above[..., None, :], differences, 0.0)
-    inner = _sandwich(_dag(v), (drho + _dag(drho)) / 2, v)
+    inner = _sandwich(_dag(v), hermitian_part(drho), v)
     return log_hermitian(rho), _sandwich(v, differences * inner, _dag(v))
 
 
@@ -99,7 +100,7 @@ def _factor(rho: Array) -> Array:
 @jax.custom_jvp
 def root_fidelity(rho: Array, sigma: Array) -> Array:
     """Tr sqrt(sqrt(rho) sigma sqrt(rho)) = ||A†B||_1 with rho = A A†, sigma = B B†; (..., n, n) each -> (...)."""
-    overlap = jnp.matmul(_dag(_factor(rho)), _factor(sigma), precision=HIGHEST)
+    overlap = matmul(_dag(_factor(rho)), _factor(sigma))
     return jnp.sum(jnp.linalg.svd(overlap, compute_uv=False), axis=-1)
 
 
@@ -107,11 +108,11 @@ def root_fidelity(rho: Array, sigma: Array) -> Array:
 def _root_fidelity_jvp(primals, tangents):
     (rho, sigma), (drho, dsigma) = primals, tangents
     a, b = _factor(rho), _factor(sigma)
-    u, s, wh = jnp.linalg.svd(jnp.matmul(_dag(a), b, precision=HIGHEST))
+    u, s, wh = jnp.linalg.svd(matmul(_dag(a), b))
     # A†B = U S W†: the derivatives are A U S^-1 U† A† / 2 for sigma and B W S^-1 W† B† / 2 for rho.
     kept = s > s.shape[-1] * jnp.finfo(s.dtype).eps * s[..., :1]
     half_inverse = jnp.where(kept, 0.5 / jnp.where(kept, s, 1.0), 0.0)
-    k_sigma = _compose(jnp.matmul(a, u, precision=HIGHEST), half_inverse)
-    k_rho = _compose(jnp.matmul(b, _dag(wh), precision=HIGHEST), half_inverse)
+    k_sigma = _compose(matmul(a, u), half_inverse)
+    k_rho = _compose(matmul(b, _dag(wh)), half_inverse)
     slope = jnp.real(trace_product(k_rho, drho) + trace_product(k_sigma, dsigma))
     return jnp.sum(s, axis=-1), slope

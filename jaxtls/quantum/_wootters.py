@@ -36,7 +36,7 @@ def _rows(values: np.ndarray | Array, like: Array) -> Array:
 
 
 def _flip(columns: Array) -> Array:
-    """(sy ⊗ sy) applied to columns (n, 4, ...)."""
+    """Columns (n, 4, ...) with sy ⊗ sy applied."""
     return columns[:, ::-1] * _rows(_FLIP, columns[0]).astype(columns.dtype)
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Inexact, Shaped
 
 from .._checks import require, size
 from .._types import Numbers
-from ..numerics.products import HIGHEST
+from ..numerics.products import einsum, matmul
 from . import _spectral
 from ._arrays import density_matrix, state, subsystems, trace_product
 from .foreign import Foreign
@@ -144,11 +144,11 @@ def fidelity(
     (a, a_ket), (b, b_ket) = state("rho", rho), state("sigma", sigma)
     a, b = _same_dimension(a, b)
     if a_ket and b_ket:
-        overlap = jnp.vdot(a, b, precision=HIGHEST)
+        overlap = matmul(a.conj(), b)
         return jnp.real(overlap) ** 2 + jnp.imag(overlap) ** 2
     if a_ket or b_ket:
         psi, matrix = (a, b) if a_ket else (b, a)
-        return jnp.real(jnp.einsum("i,...ij,j->...", psi.conj(), matrix, psi, precision=HIGHEST))
+        return jnp.real(einsum("i,...ij,j->...", psi.conj(), matrix, psi))
     return _fidelity(a, b)
 
 
@@ -196,7 +196,7 @@ def _partial_trace(array: Array, is_ket: bool, sizes: tuple[int, ...], kept: tup
     n_gone = array.shape[-1] // n_kept
     if is_ket:
         m = array.reshape(sizes).transpose(*kept, *gone).reshape(n_kept, n_gone)
-        return jnp.matmul(m, m.conj().T, precision=HIGHEST)
+        return matmul(m, m.conj().T)
     batch = array.shape[:-2]
     b, d = len(batch), len(sizes)
     order = [*kept, *gone]

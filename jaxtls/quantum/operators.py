@@ -15,7 +15,7 @@ from jaxtyping import Array, ArrayLike, Complex, Inexact, Shaped
 
 from .._checks import positive, require, size
 from .._types import Numbers
-from ..numerics.products import HIGHEST
+from ..numerics.products import einsum
 from ._arrays import inexact, square, state, trace_product
 from .foreign import Foreign
 
@@ -273,5 +273,5 @@ def expect(
 @partial(jax.jit, static_argnums=2)
 def _expect(operator: Array, array: Array, is_ket: bool) -> Array:
     if is_ket:
-        return jnp.einsum("...i,...ij,...j->...", array.conj(), operator, array, precision=HIGHEST)
+        return einsum("...i,...ij,...j->...", array.conj(), operator, array)
     return trace_product(operator, array)

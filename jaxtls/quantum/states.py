@@ -11,7 +11,7 @@ from jaxtyping import Array, Complex, Inexact, Shaped
 
 from .._checks import concrete, positive, require, size
 from .._types import Numbers
-from ..numerics.products import HIGHEST
+from ..numerics.products import einsum, matmul
 from ._arrays import as_complex, inexact, state
 from .dvr import hermite_dvr
 from .foreign import Foreign
@@ -197,5 +197,5 @@ def _rotate(rho: Numbers | Foreign, ket: bool | None, to_nodes: bool) -> Array:
     matrix = hermite_dvr(array.shape[-1])[1]
     v = jnp.asarray(matrix if to_nodes else matrix.T, jnp.finfo(array.dtype).dtype).astype(array.dtype)
     if is_ket:
-        return jnp.einsum("ij,...j->...i", v, array, precision=HIGHEST)
-    return jnp.matmul(jnp.matmul(v, array, precision=HIGHEST), v.T, precision=HIGHEST)
+        return einsum("ij,...j->...i", v, array)
+    return matmul(matmul(v, array), v.T)

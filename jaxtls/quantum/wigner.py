@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Shaped
 
 from .._checks import real, require
 from .._types import Numbers
-from ..numerics.products import HIGHEST
+from ..numerics.products import matmul
 from ._arrays import as_complex, state
 from .dvr import hermite_dvr
 from .foreign import Foreign
@@ -89,13 +89,13 @@ def _on_grid(array: Array, x: Array, p: Array, is_ket: bool) -> Array:
         """<x-y|rho|x+y> on the nodes, (..., n)."""
         left, right = hermite_functions(n, at - y), hermite_functions(n, at + y)
         if is_ket:
-            return jnp.matmul(left, array, precision=HIGHEST) * jnp.matmul(right, array.conj(), precision=HIGHEST)
-        return jnp.sum(jnp.matmul(left, array, precision=HIGHEST) * right, axis=-1)
+            return matmul(left, array) * matmul(right, array.conj())
+        return jnp.sum(matmul(left, array) * right, axis=-1)
 
     # A few rows of the grid at a time: memory stays flat, the products stay large.
     elements = jnp.moveaxis(jax.lax.map(matrix_elements, x, batch_size=8), 0, -2) * weights
     phases = np.array([1, 1j, -1, -1j])[np.arange(2 * n - 1) % 4]
     kernel = jnp.asarray(transform * phases, elements.dtype)
     # ∫ phi_k(sqrt(2) y) exp(2ipy) dy = sqrt(pi) i^k phi_k(sqrt(2) p).
-    waves = jnp.matmul(kernel, hermite_functions(2 * n - 1, 2**0.5 * p).T, precision=HIGHEST)
-    return jnp.real(jnp.matmul(elements, waves, precision=HIGHEST))
+    waves = matmul(kernel, hermite_functions(2 * n - 1, 2**0.5 * p).T)
+    return jnp.real(matmul(elements, waves))

@@ -106,7 +106,7 @@ def _decays(bath: TLSBath, total: float, few: np.ndarray) -> dict[str, np.ndarra
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """(a) T1 with some TLSs over T1 with all; (b) the decay of the first realization."""
+    """Panel (a): T1 with some TLSs over T1 with all; (b): the decay of the first realization."""
     fig = plot.figure(10.0, 4.2)
     left, right = fig.subplots(1, 2)
     styles = (

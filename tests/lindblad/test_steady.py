@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 import jaxtls as jt
 from jaxtls.lindblad.resolvent import assembly, levels, linear, sparse
 from jaxtls.lindblad.resolvent.elimination import Elimination
-from jaxtls.lindblad.resolvent.unknowns import in_real_numbers, pack, unpack
+from jaxtls.numerics.hermitian import from_unknowns, on_unknowns, unknowns
 
 from .oracle import kerr, null_state, random_problem, superoperator
 
@@ -162,15 +162,15 @@ def test_elimination_against_the_whole_matrix(n, hermitian):
     order = levels.order(sparse.Structure.of(lindbladian), hermitian)
     assert (order.count > 1) == (n > 3)
     s = 0.2 if hermitian else 0.2 + 0.7j
-    factors = Elimination.of(assembly.from_lindbladian(lindbladian, sparse.Structure.of(lindbladian), order, 1.0, s))
+    factors = Elimination.of(assembly.from_operators(lindbladian, sparse.Structure.of(lindbladian), order, 1.0, s))
     matrix = s * np.eye(n * n) - superoperator(h, jumps, rates)
     populations = np.arange(n) * (n + 1)
     matrix[np.ix_(populations, populations)] += 1 / n
     rhs = np.random.default_rng(0).normal(size=(n, n)) + 1j * np.random.default_rng(1).normal(size=(n, n))
     rhs = rhs + rhs.conj().T if hermitian else rhs
-    x = order.gathered(factors.solve(order.spread(pack(jnp.asarray(rhs), hermitian))))
-    assert_allclose(unpack(x, n, hermitian), np.linalg.solve(matrix, rhs.reshape(-1)).reshape(n, n), atol=1e-11)
-    transposed = in_real_numbers(jnp.asarray(matrix), n).T if hermitian else matrix.T
+    x = order.gathered(factors.solve(order.spread(unknowns(jnp.asarray(rhs), hermitian))))
+    assert_allclose(from_unknowns(x, hermitian), np.linalg.solve(matrix, rhs.reshape(-1)).reshape(n, n), atol=1e-11)
+    transposed = on_unknowns(jnp.asarray(matrix), n).T if hermitian else matrix.T
     b = np.random.default_rng(2).normal(size=n * n) * (1 if hermitian else 1j)
     x = order.gathered(factors.solve(order.spread(jnp.asarray(b)), transposed=True))
     assert_allclose(transposed @ x, b, atol=1e-11)

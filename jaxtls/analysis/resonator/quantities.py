@@ -84,7 +84,7 @@ def _critical(
 
 @functools.cache
 def _half_power(form: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]]:
-    """(law (3,), temperatures (L,), frequency) -> log10 n_c (L,) and its derivatives (L, 3)."""
+    """From law (3,), temperatures (L,), frequency: log10 n_c (L,) and its derivatives (L, 3)."""
 
     def one(law: Array, temperature: Array, frequency: Array) -> Array:
         seen = jnp.tanh(PLANCK / (2 * BOLTZMANN) * frequency / temperature)

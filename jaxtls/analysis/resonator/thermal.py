@@ -110,7 +110,7 @@ def _gap(tc: np.ndarray, temperature: np.ndarray) -> Slope:
 
 
 def _coherence(w: float, gap: Slope, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(E^2 + D^2 + w E) / sqrt((E + D) (E + w + D)) and its slope by the gap D, with which E moves."""
+    """The factor (E^2 + D^2 + w E) / sqrt((E + D) (E + w + D)) and its slope by the gap D, with which E moves."""
     d = gap.value[..., None]
     one, other = energy + d, energy + w + d
     found = (energy**2 + d**2 + w * energy) / np.sqrt(one * other)
@@ -118,7 +118,7 @@ def _coherence(w: float, gap: Slope, energy: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _dissipative(w: float, gap: Slope, temperature: np.ndarray) -> Slope:
-    """sigma_1."""
+    """The dissipative part sigma_1."""
     longest = np.arcsinh(np.sqrt(40 * temperature / w))
     weights = np.r_[0.5, np.ones(NODES - 1), 0.5] / NODES
     above = w * np.sinh(longest[:, None] * np.linspace(0.0, 1.0, NODES + 1)) ** 2

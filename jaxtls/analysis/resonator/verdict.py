@@ -27,7 +27,7 @@ def judge(
     share: float | None,
     is_whole: bool = True,
 ) -> Verdict:
-    """The verdict.
+    """What is said of a measured loss.
 
     Arguments:
         rise: chi2 of F = 0 less the least chi2, in units of max(1, chi2/dof).

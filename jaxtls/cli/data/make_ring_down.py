@@ -28,7 +28,7 @@ NANOSECOND = 1e-9
 
 
 class Junction(eqx.Module):
-    """(phi, dphi/dt) of the RCSJ model without bias, time in ns."""
+    """The RCSJ model without bias, moving (phi, dphi/dt) with time in ns."""
 
     stiffness: float
     rate: float

@@ -35,6 +35,10 @@ class AbstractMethod(eqx.Module):
         """Why the method cannot solve the problem: what it wants, as the end of "must ..."; None if it can."""
         return None
 
+    def remark(self, problem: Problem) -> str:
+        """What else of a problem settles how it runs, to be added to the reason for the method; nothing by default."""
+        return ""
+
     @abc.abstractmethod
     def plan(self, problem: Problem) -> AbstractPlan:
         """A first plan: from numbers where they are known, else from structure alone."""

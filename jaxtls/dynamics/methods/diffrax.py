@@ -16,7 +16,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 from ... import _progress
 from ..._checks import is_traced
 from ..model import AbstractModel
-from ..problem import Problem, as_solution, worst
+from ..problem import Problem, as_solution
 from ..solution import Solution
 from . import plain_steps
 from .base import AbstractMethod, AbstractPlan
@@ -24,6 +24,8 @@ from .base import AbstractMethod, AbstractPlan
 # One adjoint does not serve both jax.grad and jax.jvp except DirectAdjoint, whose bounded loop grows with max_steps.
 TRACED_MAX_STEPS = 16**4
 MAX_STEPS = 2**20
+# The relative tolerance from which on eight orders pay.
+FINE = 1e-8
 # For runs that nobody differentiates.
 QUICKEST_TO_COMPILE = diffrax.ForwardMode()
 
@@ -33,11 +35,6 @@ Solver = diffrax.AbstractSolver
 Time = int | float | Array | np.ndarray
 Adjoint = diffrax.AbstractAdjoint
 StepSizeController = diffrax.AbstractStepSizeController
-
-
-def is_solver(value: PyTree) -> bool:
-    """Whether a value is a diffrax solver."""
-    return isinstance(value, diffrax.AbstractSolver)
 
 
 def as_real(tree: PyTree) -> PyTree:
@@ -53,7 +50,7 @@ def from_real(tree: PyTree, like: PyTree) -> PyTree:
 
 def default_solver(rtol: float) -> diffrax.AbstractSolver:
     """Tsit5, or Dopri8 where eight orders pay."""
-    return diffrax.Tsit5() if rtol > 1e-8 else diffrax.Dopri8()
+    return diffrax.Tsit5() if rtol > FINE else diffrax.Dopri8()
 
 
 def integrate(
@@ -273,6 +270,10 @@ class Diffrax(AbstractMethod):
         """The class of the solver."""
         return type(self.solver or diffrax.Tsit5()).__name__
 
+    def remark(self, problem: Problem) -> str:
+        """Why the order is eight, where that is not the user's choice."""
+        return f"; of order 8, as rtol <= {FINE:g}" if self.solver is None and problem.rtol <= FINE else ""
+
     def plan(self, problem: Problem) -> StepPlan:
         """The window that the model proposes, where only its own observables are wanted and numbers are known."""
         known = not is_traced(problem) and not problem.traced
@@ -294,7 +295,7 @@ class Diffrax(AbstractMethod):
             model, y0 = model.resized(y0, (plan.levels,))
         adjoint = self.adjoint
         untouched = (self.solver, adjoint, self.stepsize_controller, self.dt0) == (None,) * 4
-        if untouched and plan.levels is None and problem.rtol > 1e-8 and plain_steps.fits(problem):
+        if untouched and plan.levels is None and problem.rtol > FINE and plain_steps.fits(problem):
             return plain_steps.run(problem)
         if adjoint is None and not problem.traced and not model.closes_over and problem.named:
             # Nothing of the user's runs inside, so nothing can be differentiated.
@@ -335,4 +336,4 @@ def _run(method: Diffrax, problem: Problem, plan: StepPlan) -> Solution:
     stats = {"method": type(solver).__name__, **stats}
     if plan.levels is not None:
         stats["n_levels"] = plan.levels
-    return as_solution(records, problem.ts, stats, worst(records["diagnostics"]), model.diagnostic_limits, success)
+    return as_solution(problem, records, stats, success)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
 from .. import intervals
-from ..problem import Problem, as_solution, worst
+from ..problem import Problem, as_solution
 from ..solution import Solution
 
 # Most output times.
@@ -30,7 +30,7 @@ def fits(problem: Problem) -> bool:
 
 @eqx.filter_jit
 def run(problem: Problem) -> Solution:
-    """All outputs."""
+    """Moves the state through all output times."""
     numbers, rest = eqx.partition(problem, eqx.is_array)
 
     def make(numbers: PyTree) -> intervals.Task:
@@ -48,5 +48,4 @@ def run(problem: Problem) -> Solution:
     records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
     finished = done if problem.max_steps is None else done & (steps <= problem.max_steps)
     stats = {"method": "Tsit5", "steps": steps, "reached": reached}
-    limits = problem.model.diagnostic_limits
-    return as_solution(records, problem.ts, stats, worst(records["diagnostics"]), limits, finished)
+    return as_solution(problem, records, stats, finished)

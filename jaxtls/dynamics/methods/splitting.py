@@ -15,7 +15,7 @@ from ..._checks import concrete, is_traced, require
 from ..._platform import platform
 from .. import extrapolation, stepping
 from ..model import AbstractModel
-from ..problem import Problem, as_solution, worst
+from ..problem import Problem, as_solution
 from ..solution import Solution
 from .base import AbstractMethod, AbstractPlan
 
@@ -56,7 +56,7 @@ class Splitting(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """Strang splitting."""
+        """The words "Strang splitting"."""
         return "Strang splitting"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -185,6 +185,5 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }
-    diagnostics = worst(records["diagnostics"]) | {"time_error": error}
-    limits = {**model.diagnostic_limits, "time_error": ESTIMATE_SLACK * problem.rtol}
-    return as_solution(records, ts, stats, diagnostics, limits, finished)
+    limits = {"time_error": ESTIMATE_SLACK * problem.rtol}
+    return as_solution(problem, records, stats, finished, {"time_error": error}, limits)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._platform import platform
+from ...numerics.products import tensordot
 from .initial import Start
 from .lane import Lane, Motion, Problem
 
@@ -81,7 +82,7 @@ def averages(
     success = jnp.all(flat.finished) & jnp.all(flat.jumps <= width if width else True)
     broken = jnp.min(flat.broken)
     if rest is not None:
-        mean = share * mean + jnp.tensordot(start.weights - weights, rest.values, 1)
+        mean = share * mean + tensordot(start.weights - weights, rest.values, 1)
         sem = jnp.where(share > 0, share * sem, 0)
         success, broken = (
             success & jnp.all(rest.finished | (start.weights == 0)),

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST, few, total
+from ...numerics.products import einsum, few, matmul, total
 from ..lindbladian import Lindbladian
 
 
@@ -38,7 +38,7 @@ class Loss(eqx.Module):
         if len(np.unique(places, axis=0)) == len(places):
             squares = jnp.sum(jnp.abs(dense) ** 2, 1)
             # A product of the two would be rounded, and a channel that is closed must give 0 exactly: it does.
-            return cls(model, rates @ squares if constant else squares, None, constant)
+            return cls(model, matmul(rates, squares) if constant else squares, None, constant)
         if not constant:
             return cls(model, None, dense, constant)
         rows = (jnp.sqrt(rates)[:, None, None] * dense).reshape(-1, model.n)
@@ -50,21 +50,21 @@ class Loss(eqx.Module):
         return len(self.model.order) == 0
 
     def __call__(self, times: Array, states: Array) -> Array:
-        """(S,) rates at the times (S,) in the kets (S, n)."""
+        """The rates (S,) at the times (S,) in the kets (S, n)."""
         found = jnp.zeros(times.shape, times.dtype)
         if self.is_empty:
             return found
         chances = states.real**2 + states.imag**2
         if self.constant and self.squares is not None and not few(self.model.n):
             # One pass over the kets for both sums.
-            found, norm = (chances @ jnp.stack([self.squares, jnp.ones_like(self.squares)], 1)).T
+            found, norm = matmul(chances, jnp.stack([self.squares, jnp.ones_like(self.squares)], 1)).T
             return found / jnp.where(norm > 0, norm, 1.0)
         norm = total(chances)
         if self.constant:
             if self.squares is not None:
                 found = total(chances * self.squares)
             elif self.rows is not None:
-                found = jnp.sum(jnp.abs(jnp.matmul(states, self.rows.T, precision=HIGHEST)) ** 2, 1)
+                found = jnp.sum(jnp.abs(matmul(states, self.rows.T)) ** 2, 1)
         else:
             found = jax.vmap(self._moving)(times, states)
         return found / jnp.where(norm > 0, norm, 1.0)
@@ -73,7 +73,7 @@ class Loss(eqx.Module):
         weights, operators = self.model.jump_channels(t)
         if self.squares is not None:
             # The operators that are no functions of time are not made: their squares are known.
-            each, functions = self.squares @ jnp.abs(psi) ** 2, operators[self.squares.shape[0] :]
+            each, functions = matmul(self.squares, jnp.abs(psi) ** 2), operators[self.squares.shape[0] :]
         elif self.rows is not None:
             each, functions = _lengths(self.rows, psi), operators[self.rows.shape[0] :]
         else:
@@ -82,5 +82,5 @@ class Loss(eqx.Module):
 
 
 def _lengths(operators: Array, psi: Array) -> Array:
-    """(K,) |L_k psi|^2."""
-    return jnp.sum(jnp.abs(jnp.einsum("kij,j->ki", operators, psi, precision=HIGHEST)) ** 2, 1)
+    """The squares |L_k psi|^2, (K,)."""
+    return jnp.sum(jnp.abs(einsum("kij,j->ki", operators, psi)) ** 2, 1)

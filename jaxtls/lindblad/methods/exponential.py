@@ -10,16 +10,19 @@ import equinox as eqx
 import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array
 
-from ...dynamics.problem import Problem, as_solution, worst
+from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ...dynamics.stepping import EQUAL
 from ...numerics.exponential import expm1
+from ...numerics.hermitian import from_unknowns, unknowns
 from ...numerics.products import matmul
 from ..equation import MasterEquation
 from ..schroedinger import SchroedingerEquation
+
+# Rounding in the exponent that is worth a warning.
+ROUNDING = 1e-5
 
 
 def constant_only(problem: Problem) -> str | None:
@@ -36,20 +39,15 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     model, ts = problem.model, problem.ts
     assert isinstance(model, MasterEquation)
     n, rho = model.law.n, problem.y0
-    known = hermitian_basis(n) if model.hermitian else np.eye(n * n, dtype=complex).reshape(-1, n, n)
-    basis = jnp.asarray(known, rho.dtype)
-    field = model.generator(rho)
-    images = jax.vmap(lambda b: field(0.0, b, None))(basis)
-    generator = coordinates(basis, images, model.hermitian).T
-    start = coordinates(basis, rho[None], model.hermitian)[0]
+    start, field = unknowns(rho, model.hermitian), model.generator(rho)
+    image = lambda v: unknowns(field(0.0, from_unknowns(v, model.hermitian), None), model.hermitian)
+    generator = jax.vmap(image)(jnp.eye(n * n, dtype=start.dtype)).T
     found = jnp.concatenate([start[None], moved(generator, start, jnp.diff(ts), uniform)])
-    states = jnp.tensordot(found, basis, 1, precision="highest")
+    states = from_unknowns(found, model.hermitian)
     records = jax.vmap(problem.recorder())(ts, states)
     rounding = jnp.finfo(ts.dtype).eps * (1 + (ts[-1] - ts[0]) * jnp.linalg.norm(generator))
     stats = {"method": "matrix exponential", "steps": ts.shape[0] - 1, "levels": n, "layout": "dense"}
-    diagnostics = {**worst(records["diagnostics"]), "time_error": rounding}
-    limits = {**model.diagnostic_limits, "time_error": 1e-5}
-    return as_solution(records, ts, stats, jax.lax.stop_gradient(diagnostics), limits, jnp.array(True))
+    return as_solution(problem, records, stats, jnp.array(True), {"time_error": rounding}, {"time_error": ROUNDING})
 
 
 def moved(generator: Array, start: Array, durations: Array, uniform: bool | None) -> Array:
@@ -69,19 +67,3 @@ def moved(generator: Array, start: Array, durations: Array, uniform: bool | None
         equal = eqxi.unvmap_all(jnp.max(still) - jnp.min(still) <= EQUAL * jnp.max(still))
         return jax.lax.cond(equal, shared, each, None)
     return shared(None) if uniform else each(None)
-
-
-def hermitian_basis(n: int) -> np.ndarray:
-    """(n^2, n, n): matrices of which every Hermitian one is a real combination, orthogonal, of norm 1."""
-    found = np.zeros((n, n, n, n), complex)
-    for i, j in np.ndindex(n, n):
-        unit = np.zeros((n, n), complex)
-        unit[i, j] = 1 if i <= j else 1j
-        found[i, j] = (unit + unit.conj().T) / (2 if i == j else np.sqrt(2))
-    return found.reshape(-1, n, n)
-
-
-def coordinates(basis: Array, matrices: Array, hermitian: bool) -> Array:
-    """(K, n, n) -> (K, n^2), real where matrices and basis are Hermitian."""
-    found = jnp.einsum("aij,kij->ka", basis.conj(), matrices, precision="highest")
-    return found.real if hermitian else found

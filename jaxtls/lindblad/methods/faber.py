@@ -25,7 +25,7 @@ from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ...numerics.namespace import namespace
 from ..equation import MasterEquation
-from ..lindbladian import Lindbladian
+from ..lindbladian import Lindbladian, operators_of
 from ..rhs.blocked import BlockField
 from ..rhs.bounds import spectral_ellipse
 from ..schroedinger import SchroedingerEquation
@@ -87,13 +87,13 @@ class Faber(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """Faber expansion."""
+        """The words "Faber expansion"."""
         return "Faber expansion"
 
     def refusal(self, problem: Problem) -> str | None:
         """It wants a constant Lindbladian."""
         found = constant_only(problem)
-        if found is None and isinstance(problem.model, MasterEquation) and not problem.model.law.can_expand:
+        if found is None and isinstance(problem.model, MasterEquation) and not problem.model.law.has_operators:
             return "be jt.MatrixExponential() or a diffrax solver for this generator: an expansion wants a Lindbladian"
         return found
 
@@ -173,8 +173,8 @@ class Faber(AbstractMethod):
 
 
 def _lindbladian(model: AbstractModel) -> Lindbladian:
-    assert isinstance(model, MasterEquation) and isinstance(model.law, Lindbladian)
-    return model.law
+    assert isinstance(model, MasterEquation)
+    return operators_of(model.law)
 
 
 def _known(leaf: PyTree) -> PyTree:
@@ -290,12 +290,9 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         "levels": plan.levels,
         "layout": form.layout,
     }
-    diagnostics = {k: jnp.max(v) for k, v in records["diagnostics"].items()} | {"time_error": error[0]}
-    limits = {"trace_error": 1e-5, "hermiticity_error": 1e-5, "time_error": 10 * problem.rtol}
+    found = {"time_error": error[0]}
     if made.at_edge is not None:
-        diagnostics["truncation"] = error[1]
-        limits["truncation"] = problem.atol
+        found["truncation"] = error[1]
     if made.outside is not None and plan.window is not None:
-        diagnostics["pattern_error"] = jax.lax.stop_gradient(jnp.asarray(made.outside))
-        limits["pattern_error"] = problem.atol
-    return as_solution(records, ts, stats, diagnostics, limits, finished)
+        found["pattern_error"] = jnp.asarray(made.outside)
+    return as_solution(problem, records, stats, finished, found, {"time_error": 10 * problem.rtol})

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ...dynamics import faber, stepping
-from ...dynamics.problem import Problem, as_solution, worst
+from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ..lindbladian import Lindbladian
 from ..schroedinger import SchroedingerEquation
-from .exponential import moved
+from .exponential import ROUNDING, moved
 
 # Hamiltonians up to this size are diagonalised for their spread; of larger ones Gershgorin's circles are taken.
 DIAGONALISED = 256
@@ -30,9 +30,7 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     records = jax.vmap(problem.recorder())(ts, states)
     rounding = jnp.finfo(ts.dtype).eps * (1 + (ts[-1] - ts[0]) * jnp.linalg.norm(matrix))
     stats = {"method": "matrix exponential", "steps": ts.shape[0] - 1, "levels": model.law.n, "layout": "dense"}
-    diagnostics = jax.lax.stop_gradient({**worst(records["diagnostics"]), "time_error": rounding})
-    limits = {**model.diagnostic_limits, "time_error": 1e-5}
-    return as_solution(records, ts, stats, diagnostics, limits, jnp.array(True))
+    return as_solution(problem, records, stats, jnp.array(True), {"time_error": rounding}, {"time_error": ROUNDING})
 
 
 @eqx.filter_jit
@@ -72,9 +70,8 @@ def by_expansion(problem: Problem, uniform: bool | None, bound: int) -> Solution
         "levels": model.law.n,
         "layout": model.law.layout,
     }
-    diagnostics = {**worst(records["diagnostics"]), "time_error": error[0]}
-    limits = {**model.diagnostic_limits, "time_error": 10 * problem.rtol}
-    return as_solution(records, ts, stats, diagnostics, limits, finished)
+    limits = {"time_error": 10 * problem.rtol}
+    return as_solution(problem, records, stats, finished, {"time_error": error[0]}, limits)
 
 
 def _model(problem: Problem) -> SchroedingerEquation:

@@ -16,17 +16,18 @@ from jaxtyping import Array, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
-from ...dynamics.problem import Problem, as_solution, worst
+from ...dynamics.problem import Problem, as_solution
 from ...dynamics.rule import Kind, ruled
 from ...dynamics.solution import Solution
 from ...numerics import magnus
+from ...numerics.hermitian import from_unknowns, unknowns
+from ...numerics.products import tensordot
 from ...numerics.replay import Loop, replayed
 from ..equation import MasterEquation
 from ..generator import AbstractGenerator
-from ..lindbladian import Lindbladian
+from ..lindbladian import Lindbladian, operators_of
 from ..pulses import fewest_steps
 from ..rhs.moving import groups_of
-from .exponential import coordinates, hermitian_basis
 
 # Most levels of the method "auto".
 LEVELS = 3
@@ -63,7 +64,7 @@ class Magnus(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """Magnus steps, all intervals at once."""
+        """The words "Magnus steps, all intervals at once"."""
         return "Magnus steps, all intervals at once"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -78,18 +79,18 @@ class Magnus(AbstractMethod):
         return SidePlan(_law(problem).n)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """All intervals."""
+        """Moves all intervals side by side."""
         return _run(problem, self.name)
 
 
 def fits(law: AbstractGenerator) -> bool:
     """Whether all terms are matrices, some of them times functions of time."""
-    return isinstance(law, Lindbladian) and law.is_sum and law.is_modulated
+    return law.is_sum and law.is_modulated
 
 
 def _law(problem: Problem) -> Lindbladian:
-    assert isinstance(problem.model, MasterEquation) and isinstance(problem.model.law, Lindbladian)
-    return problem.model.law
+    assert isinstance(problem.model, MasterEquation)
+    return operators_of(problem.model.law)
 
 
 class Side(eqx.Module):
@@ -112,7 +113,6 @@ class Walk(eqx.Module):
 
 @eqx.filter_jit
 def _run(problem: Problem, name: str) -> Solution:
-    ts, model = problem.ts, problem.model
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, extra), eqx.is_array)
 
@@ -137,8 +137,7 @@ def _run(problem: Problem, name: str) -> Solution:
     if problem.max_steps is not None:
         finished = finished & (steps <= problem.max_steps)
     stats = {"method": name, "steps": steps, "levels": _law(problem).n, "layout": "dense", "reached": reached}
-    diagnostics = jax.lax.stop_gradient(worst(records["diagnostics"]))
-    return as_solution(records, ts, stats, diagnostics, model.diagnostic_limits, finished)
+    return as_solution(problem, records, stats, finished)
 
 
 def _side(problem: Problem, extra: tuple[Array, ...]) -> tuple[Side, Array]:
@@ -147,7 +146,7 @@ def _side(problem: Problem, extra: tuple[Array, ...]) -> tuple[Side, Array]:
     groups = groups_of(law)
     units = np.zeros((len(groups), 1 + len(law.envelopes) + len(law.jump_envelopes)), complex)
     units[np.arange(len(groups)), [g.index for g in groups]] = [1j if g.imaginary else 1 for g in groups]
-    parts, basis = law.parts(), jnp.asarray(hermitian_basis(law.n), rho.dtype)
+    parts, basis = law.parts(), from_unknowns(jnp.eye(law.n**2, dtype=rho.real.dtype), True)
 
     def image(c: Array, b: Array) -> Array:
         half = parts.left(c)(b) + parts.jumps(c)(b) / 2
@@ -156,7 +155,7 @@ def _side(problem: Problem, extra: tuple[Array, ...]) -> tuple[Side, Array]:
     matrices = []
     for c in jnp.asarray(units, rho.dtype):
         images = jax.vmap(lambda b, c=c: image(c, b))(basis)
-        matrices.append(coordinates(basis, images, True).T)
+        matrices.append(unknowns(images, True).T)
     return Side(law, jnp.stack(matrices), knots, fewest_steps(law.moving, knots, problem.max_step, SAMPLES)), places
 
 
@@ -181,12 +180,12 @@ def _batch(side: Side, walk: Walk, rtol: float, atol: float) -> Walk:
     # Strictly inside: a pulse that begins at a knot is met behind it.
     times = low + share * span + magnus.POINTS[:, None] * h
     found = jax.lax.optimization_barrier(_coefficients(side.law, times))
-    summed = lambda c: jnp.tensordot(side.matrices, c, ((0,), (0,)), precision="highest")
+    summed = lambda c: tensordot(side.matrices, c, ((0,), (0,)))
     w, error = magnus.exponent([summed(found[:, k]) for k in magnus.CHOSEN], h)
     moved = magnus.product(magnus.exponential(w), walk.propagators)
     error, found, length = jax.lax.stop_gradient((error, found, h))
     # The exponent is of order 6, its error far below the difference from one of order 4.
-    error = SHARE * jnp.abs(error) + jnp.abs(summed(length * jnp.tensordot(magnus.BEYOND, found, ((0,), (1,)))))
+    error = SHARE * jnp.abs(error) + jnp.abs(summed(length * tensordot(magnus.BEYOND, found, ((0,), (1,)))))
     size = jnp.sqrt(jnp.sum(error**2, (0, 1))) / (rtol + atol)
     done = jax.lax.stop_gradient(_are_done(walk, span))
     good = (size <= 1.0) & ~done
@@ -250,8 +249,5 @@ def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
 
 
 def _records(problem: Problem, side: Side, places: Array, propagators: Array) -> PyTree:
-    basis = jnp.asarray(hermitian_basis(_law(problem).n), problem.y0.dtype)
-    start = coordinates(basis, problem.y0[None], True)[0]
-    found = magnus.chained(propagators, start)[places]
-    states = jnp.tensordot(found, basis, 1, precision="highest")
-    return jax.vmap(problem.recorder())(problem.ts, states)
+    found = magnus.chained(propagators, unknowns(problem.y0, True))[places]
+    return jax.vmap(problem.recorder())(problem.ts, from_unknowns(found, True))

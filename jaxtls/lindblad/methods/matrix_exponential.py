@@ -45,7 +45,7 @@ class MatrixExponential(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """Matrix exponential."""
+        """The words "matrix exponential"."""
         return "matrix exponential"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -59,7 +59,7 @@ class MatrixExponential(AbstractMethod):
         return ExponentialPlan(problem.model.law.n, None if known is None else equally_spaced(np.diff(known)))
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """All times."""
+        """The state at all times, one product after the other."""
         assert isinstance(plan, ExponentialPlan)
         known = concrete(problem.ts)
         uniform = None if known is None else equally_spaced(np.diff(known))

@@ -8,6 +8,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics.problem import Problem
 from ...dynamics.stepping import Recorder
+from ...numerics.products import tensordot
 from ..equation import MasterEquation
 
 
@@ -32,7 +33,7 @@ def recorder(form: PyTree, weights: ArrayLike | None, unit: ArrayLike, problem: 
         if not problem.observables:
             return {}
         found = form.operators(model.operators.at(t)) if weights is None else jnp.asarray(weights)
-        return {"expects": jnp.tensordot(found, z, z.ndim)}
+        return {"expects": tensordot(found, z, z.ndim)}
 
     def record(t: ArrayLike, z: Array) -> dict:
         found = {"trace_error": jnp.abs(jnp.sum(unit * z) - model.trace)}

@@ -13,10 +13,10 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
-from ...dynamics.problem import Problem, as_solution, worst
+from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
 from ..equation import MasterEquation
-from ..lindbladian import Lindbladian
+from ..lindbladian import Lindbladian, operators_of
 from ..pulses import fewest_steps
 from ..rhs.blocked import BlockPlan
 from ..rhs.moving import Group, MovingField, filled_arrays, groups_of, with_parts
@@ -57,14 +57,13 @@ class RungeKutta(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """Tsit5 on blocks."""
+        """The words "Tsit5 on blocks"."""
         return "Tsit5 on blocks"
 
     def refusal(self, problem: Problem) -> str | None:
         """It wants matrices times functions of time."""
         model = problem.model
-        known = isinstance(model, MasterEquation | SchroedingerEquation) and isinstance(model.law, Lindbladian)
-        if known and _law(problem).is_sum:
+        if isinstance(model, MasterEquation | SchroedingerEquation) and model.law.is_sum:
             return None
         return "be a diffrax solver where operators are functions of time themselves"
 
@@ -106,8 +105,7 @@ class WholeKet(eqx.Module):
 
 def _law(problem: Problem) -> Lindbladian:
     assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
-    assert isinstance(problem.model.law, Lindbladian)
-    return problem.model.law
+    return operators_of(problem.model.law)
 
 
 @eqx.filter_jit
@@ -145,7 +143,6 @@ def _forms(
 
 @eqx.filter_jit
 def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
-    ts, model = problem.ts, problem.model
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, plan, extra), eqx.is_array)
 
@@ -162,12 +159,8 @@ def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
         "layout": plan.form.layout,
         "reached": reached,
     }
-    diagnostics = jax.lax.stop_gradient(worst(records["diagnostics"]))
-    limits = {**model.diagnostic_limits, "truncation": problem.atol}
-    if outside is not None and plan.window is not None:
-        diagnostics["pattern_error"] = jnp.asarray(outside)
-        limits["pattern_error"] = problem.atol
-    return as_solution(records, ts, stats, diagnostics, limits, finished)
+    lacking = {} if outside is None or plan.window is None else {"pattern_error": jnp.asarray(outside)}
+    return as_solution(problem, records, stats, finished, lacking)
 
 
 def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> intervals.Task:

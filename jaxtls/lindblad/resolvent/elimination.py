@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 
 LEAF = 30
 
@@ -38,8 +38,8 @@ class Elimination(eqx.Module):
 
         def step(carried: Array, entry: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             left, own, right = entry
-            found = inverse(own - _product(left, carried))
-            return _product(found, right), found
+            found = inverse(own - matmul(left, carried))
+            return matmul(found, right), found
 
         _, inverses = jax.lax.scan(step, jnp.zeros_like(diagonal[0]), (before, diagonal, after))
         return cls(inverses, before, after)
@@ -49,7 +49,7 @@ class Elimination(eqx.Module):
         flip = lambda x: jnp.swapaxes(x, 1, 2)
         inverses = flip(self.inverses) if transposed else self.inverses
         if b.shape[0] == 1:
-            return _product(inverses[0], b[0])[None]
+            return matmul(inverses[0], b[0])[None]
         before, after = self.before, self.after
         if transposed:
             # Row k of the transpose holds after_{k-1}^T before its diagonal and before_{k+1}^T behind it.
@@ -57,12 +57,12 @@ class Elimination(eqx.Module):
 
         def down(last: Array, entry: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             found, left, own = entry
-            rest = own - _product(left, last)
-            return _product(found, rest), rest
+            rest = own - matmul(left, last)
+            return matmul(found, rest), rest
 
         def up(following: Array, entry: tuple[Array, Array, Array]) -> tuple[Array, Array]:
             found, right, rest = entry
-            x = _product(found, rest - _product(right, following))
+            x = matmul(found, rest - matmul(right, following))
             return x, x
 
         _, rest = jax.lax.scan(down, jnp.zeros_like(b[0]), (inverses, before, b))
@@ -86,8 +86,8 @@ def inverse(matrix: Array) -> Array:
         column = jax.lax.dynamic_slice(a, (0, start), (size, leaf))
         row = jax.lax.dynamic_slice(a, (start, 0), (leaf, size))
         pivot = _small(jax.lax.dynamic_slice(column, (start, 0), (leaf, leaf)))
-        row = jax.lax.dynamic_update_slice(_product(pivot, row), pivot, (0, start))
-        rest = jax.lax.dynamic_update_slice(a, jnp.zeros_like(column), (0, start)) - _product(column, row)
+        row = jax.lax.dynamic_update_slice(matmul(pivot, row), pivot, (0, start))
+        rest = jax.lax.dynamic_update_slice(a, jnp.zeros_like(column), (0, start)) - matmul(column, row)
         return jax.lax.dynamic_update_slice(rest, row, (start, 0))
 
     return jax.lax.fori_loop(0, size // leaf, replace, matrix)
@@ -96,7 +96,3 @@ def inverse(matrix: Array) -> Array:
 def _small(matrix: Array) -> Array:
     factors = jax.scipy.linalg.lu_factor(matrix)
     return jax.scipy.linalg.lu_solve(factors, jnp.eye(matrix.shape[0], dtype=matrix.dtype))
-
-
-def _product(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=HIGHEST)

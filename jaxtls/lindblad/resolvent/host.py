@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 
-from .unknowns import trace_of
-
 REFINEMENTS = 2
 
 
 def at_rest(matrix: np.ndarray, n: int, scale: float) -> tuple[np.ndarray, float]:
-    """The n^2 real unknowns of rho from the matrix of -L on them; and the smallest singular value of M over `scale`."""
+    """The packed elements of rho from the matrix of -L on them; and the smallest singular value of M over `scale`."""
     # In double precision whatever the model's, as the sparse factors are.
-    weights, matrix = trace_of(n), np.asarray(matrix, float)
+    weights, matrix = np.eye(n).reshape(-1), np.asarray(matrix, float)
     system = matrix + scale / n * np.outer(weights, weights)
     factors = scipy.linalg.lu_factor(system, check_finite=False)
     solve = lambda b, trans=0: scipy.linalg.lu_solve(factors, b, trans=trans, check_finite=False)

@@ -19,9 +19,9 @@ import scipy.sparse as sp
 from jaxtyping import Array
 from scipy.sparse.csgraph import connected_components
 
+from ...numerics.hermitian import mirrored
 from .elimination import leaf_of
 from .sparse import Structure
-from .unknowns import places
 
 # A step of the elimination costs as much as this many multiplications, whatever its size.
 STEP = 2e5
@@ -52,8 +52,9 @@ class Order:
 
     def __init__(self, n: int, hermitian: bool, block: np.ndarray, count: int):
         self.n, self.hermitian, self.count, self.block = n, hermitian, count, block
-        # Both parts of an element, and elements that stand near each other, share a leaf.
-        near = _element_of(n) if hermitian else np.arange(n * n)
+        # An element and its mirror image, and elements that stand near each other, share a leaf.
+        near = np.arange(n * n)
+        near = np.minimum(near, mirrored(n)) if hermitian else near
         order = np.lexsort((near, block))
         sizes = np.bincount(block, minlength=count)
         leaf = leaf_of(int(np.max(sizes)))
@@ -68,7 +69,7 @@ class Order:
         return _work(self.count, self.width)
 
     def spread(self, v: Array) -> Array:
-        """(n^2,) into blocks, (K, P)."""
+        """The unknowns (n^2,) in their blocks, (K, P)."""
         return jnp.zeros(self.count * self.width, v.dtype).at[self.slot].set(v).reshape(self.count, self.width)
 
     def gathered(self, blocks: Array) -> Array:
@@ -137,16 +138,7 @@ def order(structure: Structure, hermitian: bool) -> Order:
     found = entries(structure)
     ones = np.ones(len(found.rows), np.int8)
     graph = sp.csr_array((ones, (found.rows, found.columns)), shape=(n * n, n * n)).astype(bool)
-    distance = _distances(graph + graph.T, np.arange(n) * (n + 1))
-    if hermitian:
-        real, imaginary, _ = places(n)
-        kept = np.tril_indices(n)
-        level = np.empty(n * n, int)
-        level[real[kept]] = distance.reshape(n, n)[kept]
-        strict = np.tril_indices(n, -1)
-        level[imaginary[strict]] = distance.reshape(n, n)[strict]
-    else:
-        level = distance
+    level = _distances(graph + graph.T, np.arange(n) * (n + 1), mirrored(n))
     sizes = np.bincount(level)[::-1]
     merged = min((_merged(sizes, int(limit)) for limit in _limits(sizes)), key=lambda found: found[0])
     block = merged[1][len(sizes) - 1 - level]
@@ -159,29 +151,21 @@ def one_block(n: int, hermitian: bool) -> Order:
     return Order(n, hermitian, np.zeros(n * n, int), 1)
 
 
-def _distances(graph: sp.csr_array, start: np.ndarray) -> np.ndarray:
-    """Edges from the nearest node of `start`, in parts that hold none from one of their own."""
+def _distances(graph: sp.csr_array, start: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    """Edges from the nearest node of `start`, in parts that hold none from one of their own and its mirror image."""
     count, label = connected_components(graph, directed=False)
     has = np.zeros(count, bool)
     has[label[start]] = True
     _, first = np.unique(label, return_index=True)
     front = np.zeros(graph.shape[0], bool)
     front[start] = True
-    front[first[~has]] = True
+    # A Hermitian matrix couples an element with what couples to its mirror image: both have one distance.
+    front[first[~has]] = front[mirror[first[~has]]] = True
     steps, found, length = graph.astype(np.int32), np.where(front, 0, -1), 0
     while np.any(front):
         length += 1
         front = (steps @ front.astype(np.int32) > 0) & (found < 0)
         found[front] = length
-    return found
-
-
-def _element_of(n: int) -> np.ndarray:
-    """The element (flat, row <= column) of each real unknown."""
-    real, imaginary, _ = places(n)
-    found = np.empty(n * n, int)
-    for part, where in ((imaginary, np.triu_indices(n, 1)), (real, np.triu_indices(n))):
-        found[part[where]] = where[0] * n + where[1]
     return found
 
 

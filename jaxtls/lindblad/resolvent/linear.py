@@ -22,13 +22,13 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import in_transformation, is_traced
 from ..._platform import platform
+from ...numerics.hermitian import from_unknowns, unknowns
 from ..generator import AbstractGenerator
-from ..lindbladian import Lindbladian
+from ..lindbladian import operators_of
 from . import assembly, levels, sparse
-from .between import BetweenJumps, effective
+from .between import BetweenJumps
 from .elimination import Elimination
 from .refinement import minimal_residuals
-from .unknowns import pack, unpack
 
 # Multiplications up to which elimination is chosen before SciPy's sparse factors, and up to which at all.
 FEW, MANY = 5e7, 2e9
@@ -78,7 +78,7 @@ class Resolvent(eqx.Module):
 
     @classmethod
     def build(cls, model: AbstractGenerator, kind: Kind, trace: float = 1.0) -> Resolvent:
-        a = effective(jax.lax.stop_gradient(model))
+        a = jax.lax.stop_gradient(model).effective()
         scale = 2 * jnp.sqrt(jnp.mean(jnp.sum(jnp.abs(a) ** 2, 0)))
         return cls(model, jnp.where(scale > 0, scale, 1.0), kind, trace)
 
@@ -88,14 +88,14 @@ class Resolvent(eqx.Module):
         return self.kind.order is not None and self.kind.order.hermitian
 
     def apply(self, x: Array, s: ArrayLike = 0.0) -> Array:
-        """M x."""
+        """The image M x of a matrix."""
         n = self.model.n
         moved = self.model.generator(hermitian=self.hermitian)(0.0, x, None)
         return s * x - moved + self.trace * self.scale * jnp.trace(x) * jnp.eye(n, dtype=x.dtype) / n
 
     def on_unknowns(self, s: ArrayLike = 0.0) -> Solve:
         """`apply` on the vector of unknowns."""
-        return lambda v: pack(self.apply(unpack(v, self.model.n, self.hermitian), s), self.hermitian)
+        return lambda v: unknowns(self.apply(from_unknowns(v, self.hermitian), s), self.hermitian)
 
     def approximate(self, s: ArrayLike, floor: float) -> tuple[Solve, Solve]:
         """Approximate inverses of M and of its transpose, on vectors of unknowns; `floor` over the scale."""
@@ -104,29 +104,29 @@ class Resolvent(eqx.Module):
         shifted = s + floor * self.scale
         if order is not None:
             trace = self.trace * self.scale
-            if isinstance(still, Lindbladian):
-                structure = self.kind.structure or sparse.Structure.of(still)
-                blocks = assembly.from_lindbladian(still, structure, order, trace, shifted)
+            if order.count == 1:
+                blocks = assembly.from_matrix(still.whole(), order, trace, shifted)
             else:
-                blocks = assembly.from_matrix(assembly.whole(still), order, trace, shifted)
+                law = operators_of(still)
+                structure = self.kind.structure or sparse.Structure.of(law)
+                blocks = assembly.from_operators(law, structure, order, trace, shifted)
             factors = Elimination.of(blocks)
             by = lambda flag: lambda v: order.gathered(factors.solve(order.spread(v), transposed=flag))
-            if self.kind.structure is None or not isinstance(still, Lindbladian):
+            if self.kind.structure is None:
                 return by(False), by(True)
-            fits, (other, other_transposed) = self.kind.structure.holds(still), self._between_jumps(s)
+            fits, (other, other_transposed) = self.kind.structure.holds(operators_of(still)), self._between_jumps(s)
             either = lambda first, second: lambda v: jax.lax.cond(fits, first, second, v)
             return either(by(False), other), either(by(True), other_transposed)
-        if self.kind.name == "sparse" and isinstance(still, Lindbladian):
-            solve = lambda flag: (
-                lambda v: sparse.solve(still, self.trace * self.scale, shifted, v.reshape(n, n), flag).reshape(-1)
-            )
+        if self.kind.name == "sparse":
+            law, trace = operators_of(still), self.trace * self.scale
+            solve = lambda flag: lambda v: sparse.solve(law, trace, shifted, v.reshape(n, n), flag).reshape(-1)
             return solve(False), solve(True)
         return self._between_jumps(s)
 
     def _between_jumps(self, s: ArrayLike) -> tuple[Solve, Solve]:
         """The motion between jumps as an approximate inverse, and its transpose."""
-        between, n = BetweenJumps.of(effective(jax.lax.stop_gradient(self.model))), self.model.n
-        forward = lambda v: pack(between.solve(unpack(v, n, self.hermitian), s), self.hermitian)
+        between = BetweenJumps.of(jax.lax.stop_gradient(self.model).effective())
+        forward = lambda v: unknowns(between.solve(from_unknowns(v, self.hermitian), s), self.hermitian)
         return forward, lambda v: jax.linear_transpose(forward, v)(v)[0]
 
     def solve(
@@ -156,23 +156,24 @@ class Resolvent(eqx.Module):
 
             return solved
 
-        b = pack(rhs, self.hermitian)
+        b = unknowns(rhs, self.hermitian)
         x = jax.lax.custom_linear_solve(self.on_unknowns(s), b, by(forward), by(transposed))
-        return unpack(x, self.model.n, self.hermitian)
+        return from_unknowns(x, self.hermitian)
 
 
 def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
     """What solves the equation for a method "direct", "iterative" or "auto"."""
     if method == "iterative":
         return Kind("iterative")
-    if not isinstance(model, Lindbladian):
+    if not model.has_operators:
         few = model.n <= MATRIX_LEVELS or method == "direct"
         return _blocks(levels.one_block(model.n, hermitian)) if few else Kind("iterative")
-    structure = sparse.Structure.of(model)
+    law = operators_of(model)
+    structure = sparse.Structure.of(law)
     order = levels.order(structure, hermitian)
     if order.work <= FEW * (1 if hermitian else 0.25):
         return _blocks(order)
-    if method == "auto" and is_traced(model.terms.values) and (guess := structure.banded()) is not None:
+    if method == "auto" and is_traced(law.terms.values) and (guess := structure.banded()) is not None:
         return Kind("banded", levels.order(guess, hermitian), guess)
     found = _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
     if platform() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):

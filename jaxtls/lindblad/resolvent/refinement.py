@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...numerics.products import matmul
+
 # Reorthogonalised once: without it the directions lose their angles after some ten steps.
 PASSES = 2
 # Step, x, residual, what the next direction comes from, directions, images, whether there are new ones,
@@ -43,14 +45,14 @@ def minimal_residuals(
         image = apply(direction)
         before = jnp.linalg.norm(image)
         for _ in range(PASSES):
-            shares = images.conj() @ image
-            direction, image = direction - shares @ directions, image - shares @ images
+            shares = matmul(images.conj(), image)
+            direction, image = direction - matmul(shares, directions), image - matmul(shares, images)
         size = jnp.linalg.norm(image)
         shrunk = jnp.minimum(shrunk, size / jnp.linalg.norm(direction))
         # What the kept directions already span leads nowhere: all that can be reached is.
         new = size > least * before
         direction, image = (jnp.where(new, part / size, 0) for part in (direction, image))
-        share = jnp.vdot(image, rest)
+        share = matmul(image.conj(), rest)
         slot = k % kept
         # Where the residual hardly moves its own direction would come again: the last image leads on, as in GMRES.
         moved = jnp.abs(share) > STANDS * jnp.linalg.norm(rest)

@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ...numerics.namespace import namespace
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 from ..lindbladian import Lindbladian
 from ..storage.diagonals import added
 from ..storage.family import Family, Skeleton
@@ -117,7 +117,7 @@ class BlockPlan(eqx.Module):
         return kind if count == 1 else f"{kind}, {count} blocks of {self.states.shape[1]} levels"
 
     def pack(self, rho: Any) -> Any:
-        """(n, n) complex -> z; what lies outside the blocks is left out."""
+        """From (n, n) complex to z; what lies outside the blocks is left out."""
         rows, columns = self._rows_and_columns()
         blocks = namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
         return namespace(rho, self.states).stack([blocks.real, blocks.imag], 2)
@@ -144,7 +144,7 @@ class BlockPlan(eqx.Module):
         return jnp.stack(parts, 2)
 
     def operators(self, ops: Any) -> Any:
-        """(K, n, n) -> weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
+        """From (K, n, n) to weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
         rows, columns = self._rows_and_columns()
         blocks = namespace(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
         return namespace(ops, self.states).stack([blocks, 1j * blocks], 3)
@@ -155,7 +155,7 @@ class BlockPlan(eqx.Module):
         return jnp.where(same[:, None], jnp.diagonal(z[:, :, 0], axis1=1, axis2=2), 0.0)
 
     def marked(self, states: Any) -> Any:
-        """(n,) booleans as weights of `populations`."""
+        """Booleans (n,) as weights of `populations`."""
         return namespace(self.states, states).where(self.states < 0, False, states[self.states])[self.pairs[:, 0]]
 
     def conjugated(self, z: Array) -> Array:
@@ -307,8 +307,8 @@ class BlockField(eqx.Module):
         count, m = z.shape[:2]
         flat = z.reshape(count, m, 2 * m)
         real, imag = self.dense
-        found = _turned(jnp.matmul(imag, flat, precision=HIGHEST).reshape(z.shape))
-        return found if real is None else found + jnp.matmul(real, flat, precision=HIGHEST).reshape(z.shape)
+        found = _turned(matmul(imag, flat).reshape(z.shape))
+        return found if real is None else found + matmul(real, flat).reshape(z.shape)
 
 
 def _turned(z: Array) -> Array:

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import einsum, matmul, tensordot
 from ...quantum import dag
 from ..storage.diagonals import rolled
 from ..storage.family import Family
@@ -62,27 +62,27 @@ class DenseParts(AbstractParts):
         effective = jnp.zeros((n_groups, *operators.shape[1:]), operators.dtype)
         effective = effective.at[: terms.count].add(-1j * terms.dense())
         if jumps.count:
-            loss = jnp.einsum("kji,kjl->kil", operators.conj(), operators, precision=HIGHEST)
+            loss = einsum("kji,kjl->kil", operators.conj(), operators)
             effective = effective.at[np.asarray(groups)].add(-0.5 * rates[:, None, None] * loss)
         return cls(effective, operators, rates, groups)
 
     def matrix(self, c: Array | None) -> Array:
-        return self.effective[0] if c is None else jnp.tensordot(c, self.effective, 1, precision=HIGHEST)
+        return self.effective[0] if c is None else tensordot(c, self.effective, 1)
 
     def left(self, c: Array | None) -> Callable[[Array], Array]:
         matrix = self.matrix(c)
-        return lambda y: jnp.matmul(matrix, y, precision=HIGHEST)
+        return lambda y: matmul(matrix, y)
 
     def ket(self, c: Array | None) -> Callable[[Array], Array]:
         if c is None:
             return self.left(c)
         # Group by group: in a batch of different times the matrices stay shared.
-        return lambda y: jnp.tensordot(c, jnp.matmul(self.effective, y, precision=HIGHEST), 1, precision=HIGHEST)
+        return lambda y: tensordot(c, matmul(self.effective, y), 1)
 
     def both(self, c: Array | None) -> Callable[[Array], Array]:
         matrix = self.matrix(c)
         mirror = dag(matrix)
-        return lambda y: jnp.matmul(matrix, y, precision=HIGHEST) + jnp.matmul(y, mirror, precision=HIGHEST)
+        return lambda y: matmul(matrix, y) + matmul(y, mirror)
 
     def jumps(self, c: Array | None) -> Callable[[Array], Array]:
         count, n, _ = self.operators.shape
@@ -93,8 +93,8 @@ class DenseParts(AbstractParts):
         mirror = (weights[:, None, None] * self.operators.conj()).astype(self.operators.dtype)
 
         def apply(y: Array) -> Array:
-            moved = jnp.matmul(rows, y, precision=HIGHEST).reshape(count, n, n)
-            return jnp.einsum("kij,klj->il", moved, mirror, precision=HIGHEST)
+            moved = matmul(rows, y).reshape(count, n, n)
+            return einsum("kij,klj->il", moved, mirror)
 
         return apply
 

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import einsum, matmul
 from ..lindbladian import Lindbladian
 
 
@@ -54,7 +54,7 @@ class WholeMatrix(eqx.Module):
 
 
 class WholeField(eqx.Module):
-    """(L - centre) / scale on (n, 2, n), once its constants are made."""
+    """The map (L - centre) / scale on (n, 2, n), once its constants are made."""
 
     model: Lindbladian
     centre: Any
@@ -65,7 +65,7 @@ class WholeField(eqx.Module):
         model = jax.tree.map(jnp.asarray, self.model)
         rates = model.rates[: model.jumps.count] / self.scale
         operators = model.jumps.dense()
-        loss = jnp.einsum("k,kji,kjl->il", rates, operators.conj(), operators, precision=HIGHEST)
+        loss = einsum("k,kji,kjl->il", rates, operators.conj(), operators)
         shift = self.centre / self.scale / 2 * np.eye(model.n)
         effective = -1j * model.hamiltonian(0.0) / self.scale - 0.5 * loss - shift
         left = jnp.stack([effective.real, effective.imag])
@@ -89,7 +89,7 @@ class DenseField(eqx.Module):
 
     def _left(self, z: Array) -> Array:
         n = z.shape[0]
-        found = jnp.matmul(self.effective.reshape(2 * n, n), z.reshape(n, 2 * n), precision=HIGHEST)
+        found = matmul(self.effective.reshape(2 * n, n), z.reshape(n, 2 * n))
         found = found.reshape(2, n, 2, n)
         return found[0] + _turned(found[1])
 
@@ -98,7 +98,7 @@ class DenseField(eqx.Module):
         if count == 0:
             return jnp.zeros_like(z)
         rows = self.operators.transpose(2, 0, 1, 3).reshape(n, count * parts, n)
-        moved = jnp.matmul(rows.reshape(-1, n), z.reshape(n, 2 * n), precision=HIGHEST)
+        moved = matmul(rows.reshape(-1, n), z.reshape(n, 2 * n))
         moved = moved.reshape(n, count, parts, 2, n).transpose(0, 3, 1, 2, 4)  # row, part of z, jump, part of L, column
         if parts == 2:
             # (Lr + i Li) z
@@ -108,7 +108,7 @@ class DenseField(eqx.Module):
         mirror = self.rates[:, None, None, None] * self.operators  # k, part, l, j
         mirror = mirror.transpose(1, 0, 3, 2).reshape(parts, count * n, n)
         flat = moved.reshape(2 * n, count * n)
-        found = [jnp.matmul(flat, part, precision=HIGHEST).reshape(n, 2, n) for part in mirror]
+        found = [matmul(flat, part).reshape(n, 2, n) for part in mirror]
         # times (Lr - i Li)^T
         return found[0] if parts == 1 else found[0] - _turned(found[1])
 

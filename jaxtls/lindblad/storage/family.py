@@ -93,7 +93,7 @@ class Family(eqx.Module):
         return self.offsets is None
 
     def dense(self) -> Any:
-        """(count, n, n)."""
+        """The operators as dense matrices, (count, n, n)."""
         if self.offsets is None:
             return self.values
         return densified(self.values, self.offsets, np.asarray(self.owners, int), self.count)

@@ -20,6 +20,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, require
 from ..._types import Numbers
+from ...numerics.products import matmul
 from ...quantum.states import coherent_state
 from .parameters import AbstractDampedOscillator
 from .squeezing import Squeezing
@@ -46,7 +47,7 @@ def lowered(c: Array, by: int) -> Array:
 
 
 def raised(c: Array, by: int) -> Array:
-    """(a^dagger)^by c, on the levels kept."""
+    """The amplitudes of (a^dagger)^by c, on the levels kept."""
     return jnp.asarray(_roots(c.shape[0], by), c.real.dtype) * jnp.pad(c[: c.shape[0] - by], (by, 0))
 
 
@@ -90,8 +91,8 @@ class _Moments(NamedTuple):
 
 
 def _moments(c: Array) -> _Moments:
-    first = jnp.vdot(c, lowered(c, 1))
-    second = jnp.vdot(c, lowered(c, 2))
+    first = matmul(c.conj(), lowered(c, 1))
+    second = matmul(c.conj(), lowered(c, 2))
     weight = jnp.abs(c) ** 2
     n_half = jnp.sum(weight * (np.arange(c.shape[0]) + 0.5))
     root2 = np.sqrt(2.0)
@@ -138,7 +139,7 @@ def instantaneous(y: FockState, fixed: bool) -> Array:
     log_cosh = jnp.logaddexp(width, -width) - np.log(2.0)
     squeezed = Squeezing(log_cosh, jnp.zeros_like(width), jnp.tanh(width))
     matrix = block(squeezed, y.amplitudes.shape[0], False)
-    return jnp.matmul(matrix.astype(y.amplitudes.dtype), y.amplitudes)
+    return matmul(matrix.astype(y.amplitudes.dtype), y.amplitudes)
 
 
 # --- initial states --------------------------------------------------------------------------------------------------

@@ -184,7 +184,7 @@ class GaussianOscillator(AbstractModel):
 
 @jax.jit
 def propagator(omega: Array, damping: Array, t: Array) -> tuple[Array, Array, Array, Array]:
-    """(xx, xv, vx, vv) of the classical motion, without overflow at any damping."""
+    """Elements xx, xv, vx, vv of the classical motion, without overflow at any damping."""
     even, odd, _ = damped_flow(omega, damping, t)
     fade = jnp.exp(growth_less_decay(omega, damping, t))
     return fade * (even + damping * odd), fade * odd, -fade * omega**2 * odd, fade * (even - damping * odd)

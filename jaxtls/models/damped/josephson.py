@@ -154,7 +154,7 @@ class AbstractJosephsonQubit(eqx.Module):
         return self.josephson_energy * (constant + self._ladder(expansion, t, n))
 
     def transition_frequency(self, t: ArrayLike = 0.0, n: Numbers = 0) -> Array:
-        """(E_(n+1) - E_n)/hbar [rad/s], without the rounding of the offset.
+        """Frequencies (E_(n+1) - E_n)/hbar [rad/s], without the rounding of the offset.
 
         Example:
             >>> qubit = jt.PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=9e-7,

@@ -21,6 +21,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, is_traced, positive, require, size
 from ..._types import FunctionOfTime, Numbers
+from ...numerics.products import matmul
 from ...quantum.hermite import hermite_functions
 from . import fock
 from .fock import FockState
@@ -354,7 +355,7 @@ class DampedOscillator(AbstractDampedOscillator):
         shrunk = 0.0 if self.basis == "fixed" else y.contraction
         per_length = jnp.sqrt(self.mass * self.omega / self.hbar) * jnp.exp(jnp.asarray(shrunk))
         functions = hermite_functions(y.amplitudes.shape[0], per_length * finite("x", x))
-        return jnp.sqrt(per_length) * jnp.matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
+        return jnp.sqrt(per_length) * matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
 
     def vector_field(self, t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
         """d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""

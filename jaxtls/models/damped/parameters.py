@@ -28,7 +28,7 @@ class AbstractDampedOscillator(AbstractModel):
     # --- parameters --------------------------------------------------------------------------------------------------
 
     def damping_at(self, t: ArrayLike) -> Array:
-        """alpha(t)."""
+        """The damping alpha(t) at a time."""
         return self.damping(t) if callable(self.damping) else self.damping
 
     def force_at(self, t: ArrayLike) -> Array | None:

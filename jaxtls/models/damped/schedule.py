@@ -75,5 +75,5 @@ class Contraction(eqx.Module):
     damping: Any
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """alpha(t)."""
+        """The slope alpha(t) of the contraction."""
         return jnp.asarray(self.damping(t), y.dtype)

@@ -119,7 +119,7 @@ class SqueezingFlow(eqx.Module):
     damping: Any
 
     def initial_state(self) -> SqueezingState:
-        """No squeezing."""
+        """The pair without squeezing."""
         zero = jnp.zeros((), jnp.result_type(self.omega.dtype, jnp.complex64))
         return SqueezingState(zero, zero, zero.real)
 

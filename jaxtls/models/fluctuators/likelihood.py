@@ -18,6 +18,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from ...numerics.products import matmul
+
 MOST_JOINT = 16  # fluctuators whose joint states are still followed: 65536 states
 _NEVER = -1e30  # ln 0: finite, so that differences and derivatives are
 # Numbers of a block of steps (times joint states) that reverse mode keeps; of others only their last state.
@@ -115,7 +117,7 @@ def posterior(
     e = normal_log_density(signal[:, None] - offset - xi[None, :], sigma[:, None])
     p = jax.grad(log_likelihood_of_emissions, argnums=3)(up, down, jnp.diff(ts), e)
     sign = jnp.stack([levels(jnp.eye(up.size, dtype=xi.dtype)[k]) for k in range(up.size)], axis=1)
-    return p @ sign
+    return matmul(p, sign)
 
 
 def normal_log_density(deviation: Array, sigma: Array) -> Array:

@@ -7,6 +7,7 @@ import jax
 from jaxtyping import Array, ArrayLike, Float
 
 from ... import _checks
+from ...numerics.products import matmul
 from .model import Fluctuators, Numbers
 
 
@@ -50,10 +51,10 @@ class TelegraphRecord(eqx.Module):
     def expected_signal(self, ts: Numbers, signal: Numbers) -> Float[Array, " T"]:
         """offset + <xi(t_i)> given the whole record: the signal without its read-out noise."""
         states = self.source.posterior_mean(ts, signal, self.sigma, self.offset)
-        return self.offset + states @ self.source.amplitudes
+        return self.offset + matmul(states, self.source.amplitudes)
 
     def sample(self, key: Array, ts: Numbers) -> Float[Array, " T"]:
         """A record drawn at times ts (T,) [unit of the signal]."""
         states, noise = jax.random.split(key)
-        xi = self.source.sample(states, ts) @ self.source.amplitudes
+        xi = matmul(self.source.sample(states, ts), self.source.amplitudes)
         return self.offset + xi + self.sigma * jax.random.normal(noise, xi.shape, xi.dtype)

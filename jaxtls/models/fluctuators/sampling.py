@@ -36,7 +36,7 @@ def _sign(condition: Array) -> Array:
 def bath_rates(
     key: Array, n: int, slowest: Array, fastest: Array, max_energy_over_temperature: Array
 ) -> tuple[Array, Array]:
-    """(up, down), n each: total rates log-uniform, energies uniform, up/down = e^(-E/T)."""
+    """Rates up and down, n each: total rates log-uniform, energies uniform, up/down = e^(-E/T)."""
     rates, energies = jax.random.split(key)
     dtype = jnp.result_type(float)
     rate = slowest * (fastest / slowest) ** jax.random.uniform(rates, (n,), dtype)

@@ -50,7 +50,7 @@ def allan_variance(variance: Array, rate: Array, taus: Array) -> Array:
 
 
 def allan_function(x: Array) -> Array:
-    """(2x - 3 + 4 e^-x - e^-2x)/x² for x >= 0: 2x/3 at small x, where the closed form cancels, 2/x at large x."""
+    """The function (2x - 3 + 4 e^-x - e^-2x)/x² at x >= 0: 2x/3 at small x, where this cancels, 2/x at large x."""
     small = x < 0.5
     near = jnp.where(small, x, 0.0)
     series = jnp.full_like(near, _ALLAN[-1])

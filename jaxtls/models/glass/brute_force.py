@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ...lindblad import Lindbladian, local
-from ...numerics.products import HIGHEST
+from ...numerics.products import einsum, matmul
 
 MAX_STATE = 10
 # |+><-| towards the ground state S0 = +1, which is the first of a TLS's two.
@@ -46,7 +46,7 @@ def hamiltonian(frequencies: Array, couplings: Array, flip_flop: Array | None, p
     n = frequencies.shape[0]
     s = 1.0 - 2.0 * ((jnp.arange(2**n) >> jnp.arange(n - 1, -1, -1)[:, None]) & 1)  # (N, 2^N)
     s = s.astype(frequencies.dtype)
-    energy = -frequencies @ s / 2 + jnp.einsum("ia,ij,ja->a", s, couplings, s, precision=HIGHEST)
+    energy = -matmul(frequencies, s) / 2 + einsum("ia,ij,ja->a", s, couplings, s)
     h = jnp.diag(energy + 0j)
     raising = jnp.zeros((2, 2), h.dtype).at[0, 1].set(2.0)  # S+ = 2 |+><-|
     for strength, second in ((flip_flop, raising.T), (pair_flip, raising)):

@@ -35,7 +35,7 @@ def mean_half_system_entropy(sites: Sites, shifts: Array, ts: Array, orders: Arr
 
 
 def site_entropies(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """(T, N)."""
+    """The entropy of each TLS, (T, N)."""
     return von_neumann_entropy(site_matrices(sites, shifts, ts))
 
 

@@ -122,7 +122,7 @@ def _decay_jvp(primals, tangents):
 
 
 def mean_decay(z: Array, decayed: Array) -> Array:
-    """(1 - e^-z)/z for complex z, the mean of e^-zu over u in (0, 1), from e^-z: 1 at z = 0, smooth there."""
+    """The mean (1 - e^-z)/z of e^-zu over u in (0, 1), for complex z, from e^-z: 1 at z = 0, smooth there."""
     small = jnp.maximum(jnp.abs(z.real), jnp.abs(z.imag)) < _RADIUS
     series = _polynomial(_SERIES, jnp.where(small, z, 0.0))
     return jnp.where(small, series, (1 - decayed) / jnp.where(small, 1.0, z))

@@ -187,7 +187,7 @@ class TLSGlass(eqx.Module):
 
     @property
     def n_tls(self) -> int:
-        """N."""
+        """The number of TLSs."""
         return self.frequencies.shape[-1]
 
     @property

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 from .exponentials import decay
 from .pairs import lone_sites
 from .relaxation import Sites, kept, traced_out
@@ -29,7 +29,7 @@ def subsystem_matrix(sites: Sites, shifts: Array, t: Array, order: Array, k: int
     """rho of the sites order[:k], the others order[k:] traced out: (2^k, 2^k), first site slowest, ++...+ first."""
     inside, outside = sites.take(order[:k]), sites.take(order[k:])
     d = jnp.asarray(_differences(k), shifts.dtype)  # (3^k, k)
-    phi = jnp.matmul(d, shifts[order[:k]][:, order], precision=HIGHEST)  # (3^k, N)
+    phi = matmul(d, shifts[order[:k]][:, order])  # (3^k, N)
     ts = t[None]
 
     rate, amplitude, w = traced_out(outside.along(1, 2), phi[:, k:], t)

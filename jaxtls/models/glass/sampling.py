@@ -19,6 +19,7 @@ from jaxtyping import Array, DTypeLike
 
 from ..._checks import concrete, positive, real, require, size
 from ..._types import Numbers
+from ...numerics.products import tensordot
 from .. import _thermal
 from .._constants import ELECTRONVOLT, HBAR
 
@@ -93,10 +94,10 @@ def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
     material = potential**2 * (_DENSITY / s["density"])
     strength = _COUPLING * material / width * (s["compression"] * _SPACING / s["spacing"]) ** 3
     bias = energy / frequencies
-    couplings = -strength * jnp.tensordot(speeds**-2, dipoles, 1) * jnp.outer(bias, bias) / distance**3
+    couplings = -strength * tensordot(speeds**-2, dipoles, 1) * jnp.outer(bias, bias) / distance**3
 
     chi2 = _flat(jax.random.normal, keys[4], 2, n) ** 2
-    rates = _RATE * material * width**2 * delta**2 * frequencies * jnp.tensordot(speeds**-5, chi2, 1)
+    rates = _RATE * material * width**2 * delta**2 * frequencies * tensordot(speeds**-5, chi2, 1)
     return Disorder(frequencies, couplings, rates, positions, box)
 
 

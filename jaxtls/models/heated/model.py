@@ -252,7 +252,7 @@ class TLSHeatedOscillator(AbstractModel):
         return self.coupling**2 * spectrum(-self.omega_0), self.coupling**2 * spectrum(self.omega_0)
 
     def heating_rate(self, method: str = "slaved", n: Numbers = 0.0) -> Array:
-        """d<n>/dt.
+        """The rate d<n>/dt at which quanta arrive.
 
         Arguments:
             method: "slaved", 2 Gamma of Eq. 41; or "second-order", from `transition_rates`.

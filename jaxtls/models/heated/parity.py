@@ -88,7 +88,7 @@ def places(n_levels: int) -> np.ndarray:
 
 @jax.jit
 def pack(rho: Array) -> Array:
-    """(2, n, 2, n) density matrix, TLS first, as (2, 2, n, n) real numbers."""
+    """A density matrix (2, n, 2, n), TLS first, as (2, 2, n, n) real numbers."""
     n = rho.shape[1]
     tls, level = places(n), np.arange(n)
     real = hermitian.pack(rho)

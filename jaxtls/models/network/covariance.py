@@ -24,8 +24,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...numerics.hermitian import pack, unpack
-from ...numerics.products import HIGHEST
+from ...numerics.hermitian import hermitian_part, pack, unpack
+from ...numerics.products import matmul
 from .linear import solve_probed
 from .populations import mixing
 from .rates import davies_rate, degenerate, eigh
@@ -54,10 +54,6 @@ class Modes(NamedTuple):
     up: Array
 
 
-def _product(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=HIGHEST)
-
-
 @eqx.filter_jit
 def global_modes(hopping: Array, rates: Array, betas: Array) -> Modes:
     """The modes of h and the Davies rates of every bath at their energies."""
@@ -77,9 +73,9 @@ def global_fermions(hopping: Array, noise: Array, reference: Array, modes: Modes
 
     def total(rate: Array) -> Array:
         """sum_i rate_i(E) phi_i nu phi_i mu among equal energies, back on sites."""
-        half = _product((rate * phi).T, phi)
+        half = matmul((rate * phi).T, phi)
         grouped = jnp.where(modes.equal, (half + half.T) / 2, 0.0)
-        return _product(_product(phi, grouped), phi.T)
+        return matmul(matmul(phi, grouped), phi.T)
 
     damping, gain = total(modes.down + modes.up), total(modes.up)
     return Fermions(hopping, damping, noise, gain - damping * (reference[None, :] + reference[:, None]) / 2)
@@ -90,9 +86,9 @@ def linear_field(fermions: Fermions) -> Callable[[Array], Array]:
     loss = fermions.damping + jnp.diag(jnp.sum(fermions.noise, axis=1))
 
     def apply(m: Array) -> Array:
-        turn = _product(fermions.hopping, m.T) - _product(m.T, fermions.hopping)
-        decay = (_product(loss, m) + _product(m, loss)) / 2
-        return turn - decay + jnp.diag(_product(fermions.noise, jnp.diagonal(m)))
+        turn = matmul(fermions.hopping, m.T) - matmul(m.T, fermions.hopping)
+        decay = (matmul(loss, m) + matmul(m, loss)) / 2
+        return turn - decay + jnp.diag(matmul(fermions.noise, jnp.diagonal(m)))
 
     return apply
 
@@ -130,8 +126,8 @@ def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
     generator = 1j * hopping - damping / 2
     shift = jnp.max(jnp.sum(jnp.abs(generator), axis=1))
     inverse = jnp.linalg.inv(generator - shift * unit)
-    step = _product(generator + shift * unit, inverse)
-    total = -2 * shift * _product(_product(inverse, unpack(right)), inverse.conj().T)
+    step = matmul(generator + shift * unit, inverse)
+    total = -2 * shift * matmul(matmul(inverse, unpack(right)), inverse.conj().T)
 
     def unfinished(carry: tuple) -> Array:
         _, power, count = carry
@@ -139,18 +135,18 @@ def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
 
     def double(carry: tuple) -> tuple:
         x, power, count = carry
-        return x + _product(_product(power, x), power.conj().T), _product(power, power), count + 1
+        return x + matmul(matmul(power, x), power.conj().T), matmul(power, power), count + 1
 
     found, _, _ = jax.lax.while_loop(unfinished, double, (total, step, jnp.array(0)))
-    return pack((found + found.conj().T) / 2)
+    return pack(hermitian_part(found))
 
 
 @eqx.filter_jit
 def global_currents(modes: Modes, covariance: Array) -> Array:
     """Tr(H L_i rho) of each bath, (N,), from Re G on sites."""
     phi = modes.amplitudes
-    grouped = jnp.where(modes.equal, _product(_product(phi.T, covariance), phi), 0.0)
-    flow = modes.up * phi - (modes.down + modes.up) * _product(phi, grouped)
+    grouped = jnp.where(modes.equal, matmul(matmul(phi.T, covariance), phi), 0.0)
+    flow = modes.up * phi - (modes.down + modes.up) * matmul(phi, grouped)
     return jnp.sum(modes.energies * phi * flow, axis=1)
 
 

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 from . import sectors
 from .linear import solve_probed
 from .rates import davies_rate, degenerate, eigh
@@ -35,10 +35,6 @@ class Levels(NamedTuple):
     betas: Array
 
 
-def _product(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=HIGHEST)
-
-
 @eqx.filter_jit
 def levels(n: int, frequencies: Array, coherent: Array, rates: Array, betas: Array) -> Levels:
     """Diagonalise H number by number."""
@@ -52,13 +48,13 @@ def levels(n: int, frequencies: Array, coherent: Array, rates: Array, betas: Arr
         energies = energies.at[states].set(e)
         vectors = vectors.at[np.ix_(states, states)].set(v)
     flipped = [vectors[np.arange(2**n) ^ (1 << (n - 1 - i))] for i in range(n)]
-    flips = jnp.stack([_product(vectors.T, v) for v in flipped])
+    flips = jnp.stack([matmul(vectors.T, v) for v in flipped])
     return Levels(energies, vectors, flips, rates, betas)
 
 
 def _hamiltonian(n: int, frequencies: Array, coherent: Array) -> Array:
     excited = sectors.bits(n)
-    h = jnp.diag(jnp.asarray(excited, frequencies.dtype) @ frequencies)
+    h = jnp.diag(matmul(jnp.asarray(excited, frequencies.dtype), frequencies))
     for i in range(n):
         for k in range(i + 1, n):
             s = np.nonzero(excited[:, i] != excited[:, k])[0]
@@ -76,7 +72,7 @@ def crosses_numbers(n: int, found: Levels) -> Array:
 
 @eqx.filter_jit
 def degenerate_pairs(n: int, found: Levels) -> Array:
-    """(2^N, 2^N) booleans: different levels of one number and equal energy."""
+    """Which levels (2^N, 2^N) are different, of one number and of equal energy."""
     count = sectors.bits(n).sum(axis=1)
     same = (count[:, None] == count[None, :]) & ~np.eye(2**n, dtype=bool)
     return degenerate(found.energies, found.energies) & same
@@ -98,7 +94,7 @@ def generator(found: Levels, a: Any, b: Any) -> Array:
         jump = (
             davies_rate(rate, beta, (first + second) / 2) * flip[a[:, None], a[None, :]] * flip[b[:, None], b[None, :]]
         )
-        loss = _product(flip.T, davies_rate(rate, beta, released) * flip)
+        loss = matmul(flip.T, davies_rate(rate, beta, released) * flip)
         loss = equal * (loss + loss.T) / 2
         left, right = loss[a[:, None], a[None, :]] * here_b, loss[b[:, None], b[None, :]] * here_a
         return jnp.where(together, jump, 0.0) - (left + right) / 2
@@ -119,7 +115,7 @@ def site_generator(n: int, found: Levels) -> Array:
     """The baths' part on packed density matrices of the site basis, (C(2N, N), C(2N, N))."""
     a, b = sectors.pairs(n)
     rotation = found.vectors[a[:, None], a[None, :]] * found.vectors[b[:, None], b[None, :]]
-    return _product(_product(rotation, generator(found, a, b)), rotation.T)
+    return matmul(matmul(rotation, generator(found, a, b)), rotation.T)
 
 
 @eqx.filter_jit
@@ -134,7 +130,7 @@ def steady_matrix(n: int, found: Levels, a: Any, b: Any) -> tuple[Array, Array]:
     right = jnp.zeros(len(a), matrix.dtype).at[0].set(scale)
     elements, condition = solve_probed(matrix.at[0].set(trace), right)
     full = jnp.zeros_like(found.vectors).at[a, b].set(elements)
-    return _product(_product(found.vectors, full), found.vectors.T)[sectors.pairs(n)], condition
+    return matmul(matmul(found.vectors, full), found.vectors.T)[sectors.pairs(n)], condition
 
 
 @eqx.filter_jit
@@ -143,13 +139,13 @@ def currents(n: int, found: Levels, packed: Array) -> Array:
     full = sectors.matrix(n, packed)
     real = (full + full.T) / 2
     energies = found.energies
-    rho = _product(_product(found.vectors.T, real), found.vectors)
+    rho = matmul(matmul(found.vectors.T, real), found.vectors)
     rho = jnp.where(degenerate(energies, energies), rho, 0.0)
     released = energies[None, :] - energies[:, None]
 
     def one(bath: tuple[Array, Array, Array]) -> Array:
         flip, rate, beta = bath
         weights = davies_rate(rate, beta, released) * released * flip
-        return -jnp.sum(_product(flip.T, weights) * rho)
+        return -jnp.sum(matmul(flip.T, weights) * rho)
 
     return jax.lax.map(one, (found.flips, found.rates, found.betas))

@@ -20,7 +20,7 @@ class Structure(NamedTuple):
 
     @property
     def edges(self) -> np.ndarray:
-        """(N, N) booleans: whatever couples two sites."""
+        """Which pairs (N, N) anything couples."""
         joined = self.coherent | self.incoherent
         for i, j, k in self.triples:
             joined[[i, j, j, k], [j, i, k, j]] = True
@@ -83,5 +83,5 @@ def checked_edges(n: int, edges: Iterable[tuple[int, int]] | None) -> tuple[tupl
 
 
 def mask_of(n: int, edges: Iterable[tuple[int, int]] | None) -> np.ndarray:
-    """(N, N) booleans of the pairs that may be coupled."""
+    """Which pairs (N, N) may be coupled."""
     return ~np.eye(n, dtype=bool) if edges is None else _adjacency(n, edges)

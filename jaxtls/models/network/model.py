@@ -200,7 +200,7 @@ class ThermalNetwork(AbstractNetwork):
     # --- what a state says -------------------------------------------------------------------------------------------
 
     def populations(self, state: NetworkState) -> Array:
-        """<n_i>, (N,)."""
+        """The populations <n_i>, (N,)."""
         return state.reference + self._population_excess(state)
 
     def _population_excess(self, state: NetworkState) -> Array:

@@ -10,6 +10,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import refused
 from ...dynamics.model import VectorField
+from ...numerics.products import matmul
 from . import covariance, populations, sectors
 from .parameters import AbstractNetwork
 from .states import CovarianceState, DensityState, NetworkState, PopulationState
@@ -22,7 +23,7 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         matrix = populations.relaxation(model.relaxation_rates, model.noise)
         away = model.relaxation_rates * (model.thermal_populations - y0.reference)
         pull = away + populations.mixing(model.noise, y0.reference)
-        change = lambda excess: pull - matrix @ excess
+        change = lambda excess: pull - matmul(matrix, excess)
     elif isinstance(y0, CovarianceState):
         fermions = model.fermions(y0.reference)
         field, drive = covariance.linear_field(fermions), covariance.drive(fermions, y0.reference)
@@ -34,7 +35,7 @@ def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
         entries, extra = sectors.table(model.n_tls, y0.kept), model.bath_generator()
         numbers, start = sectors.values(entries, model.sector_parameters()), model.packed(y0) - y0.excess
         local = lambda m: sectors.apply(entries, numbers, m)
-        change = lambda excess: local(start + excess) + (0.0 if extra is None else extra @ (start + excess))
+        change = lambda excess: local(start + excess) + (0.0 if extra is None else matmul(extra, start + excess))
 
     def vector_field(
         t: ArrayLike, y: PopulationState | CovarianceState | DensityState, args: PyTree = None

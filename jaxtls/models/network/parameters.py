@@ -37,7 +37,7 @@ class AbstractNetwork(AbstractModel):
 
     @property
     def n_tls(self) -> int:
-        """N."""
+        """The number of sites."""
         return self.frequencies.shape[-1]
 
     @property
@@ -60,7 +60,7 @@ class AbstractNetwork(AbstractModel):
         return jnp.where(mask, declared, 0.0)
 
     def symmetric(self, couplings: Array | None) -> Array:
-        """(N, N) couplings, zeros for None; traced ones are symmetrised, and refused off the declared edges."""
+        """Couplings (N, N), zeros for None; traced ones are symmetrised, and refused off the declared edges."""
         n = self.n_tls
         if couplings is None:
             return jnp.zeros((n, n), self.frequencies.dtype)

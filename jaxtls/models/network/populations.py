@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 from .linear import solve_probed
 
 
@@ -54,10 +54,9 @@ def connected_correlations(g: Array, noise: Array, populations: Array) -> tuple[
     """
     matrix = relaxation(g, noise)
     off = 1.0 - jnp.eye(len(g), dtype=matrix.dtype)
-    product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
 
     def operator(c: Array) -> Array:
-        half = product(matrix, c)
+        half = matmul(matrix, c)
         return off * (half + half.T) - 2 * noise * c
 
     source = -noise * (populations[:, None] - populations[None, :]) ** 2
@@ -71,10 +70,9 @@ def connected_correlations(g: Array, noise: Array, populations: Array) -> tuple[
 
 def _free_particles(matrix: Array, off: Array) -> Callable[[Array], Array]:
     rates, modes = jnp.linalg.eigh(matrix)
-    product = lambda a, b: jnp.matmul(a, b, precision=HIGHEST)
 
     def apply(c: Array) -> Array:
-        inner = product(product(modes.T, c), modes) / (rates[:, None] + rates[None, :])
-        return off * product(product(modes, inner), modes.T)
+        inner = matmul(matmul(modes.T, c), modes) / (rates[:, None] + rates[None, :])
+        return off * matmul(matmul(modes, inner), modes.T)
 
     return apply

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import matmul
+
 
 @jax.jit
 def boltzmann(beta: Array, energy: Array) -> Array:
@@ -54,7 +56,7 @@ def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
 
 @jax.jit
 def degenerate(energies: Array, others: Array) -> Array:
-    """(len(energies), len(others)) booleans: equal within what the precision of an eigenvalue can tell."""
+    """Which energies equal which others within what the precision of an eigenvalue can tell."""
     scale = jnp.maximum(jnp.max(jnp.abs(energies)), jnp.max(jnp.abs(others)))
     tolerance = 2e6 * jnp.finfo(energies.dtype).eps if energies.dtype.itemsize > 4 else 2e-5
     return jnp.abs(energies[:, None] - others[None, :]) <= tolerance * scale
@@ -74,8 +76,8 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
 @eigh.defjvp
 def _eigh_jvp(primals: tuple, tangents: tuple) -> tuple:
     energies, vectors = eigh(primals[0])
-    change = vectors.T @ (tangents[0] + tangents[0].T) @ vectors / 2
+    change = matmul(matmul(vectors.T, tangents[0] + tangents[0].T), vectors) / 2
     equal = degenerate(energies, energies)
     gap = jnp.where(equal, 1.0, energies[None, :] - energies[:, None])
     rotation = jnp.where(equal, 0.0, change / gap)
-    return (energies, vectors), (jnp.diagonal(change), vectors @ rotation)
+    return (energies, vectors), (jnp.diagonal(change), matmul(vectors, rotation))

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import matmul
 from .linear import solve_probed
 
 # The sites of coherent couplings, in pairs or in threes (i, j, k) of a_i a_j^dagger a_k.
@@ -73,7 +74,7 @@ def dimension(n: int) -> int:
 
 
 def bits(n: int) -> np.ndarray:
-    """(2^N, N): 1 where the site is excited; first site slowest."""
+    """The states (2^N, N): 1 where the site is excited; first site slowest."""
     return (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1)[None, :]) & 1
 
 
@@ -211,7 +212,7 @@ def steady_excess(n: int, kept: Kept, parameters: Parameters, extra: Array | Non
         couplings = parameters._replace(loss=none, gain=none)
     source = apply(entries, values(entries, couplings), start)
     if extra is not None:
-        source = source + jnp.matmul(extra, start)
+        source = source + matmul(extra, start)
     # Trace 0 takes the place of one equation, which the others imply.
     scale = jnp.max(jnp.abs(generator))
     trace = jnp.zeros(entries.size, generator.dtype).at[entries.diagonal].set(scale)
@@ -229,7 +230,7 @@ def site_populations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     """<n_i> of a packed state, or of an excess, (N,)."""
     a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
-    return jnp.asarray(bits(n)[a[here]].T, packed.dtype) @ packed[here]
+    return matmul(jnp.asarray(bits(n)[a[here]].T, packed.dtype), packed[here])
 
 
 @eqx.filter_jit
@@ -238,7 +239,7 @@ def site_correlations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
     a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[here]], packed.dtype)
-    return (excited * packed[here][:, None]).T @ excited
+    return matmul((excited * packed[here][:, None]).T, excited)
 
 
 @eqx.filter_jit

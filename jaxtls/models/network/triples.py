@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import matmul
+
 Triples = tuple[tuple[int, int, int], ...]
 
 
@@ -18,7 +20,7 @@ def of_sites(n: int, triples: Triples, values: Array) -> Array:
     where = np.zeros((n, len(triples)))
     for column, sites in enumerate(triples):
         where[list(sites), column] = 1.0
-    return jnp.asarray(where, values.dtype) @ values
+    return matmul(jnp.asarray(where, values.dtype), values)
 
 
 def dephasing(noise: Array, triples: Triples) -> Array:

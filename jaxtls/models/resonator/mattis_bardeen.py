@@ -51,7 +51,7 @@ def _logarithm(y: Array) -> Array:
 
 
 def conductivity(w: Array, gap: Array, temperature: Array) -> tuple[Array, Array]:
-    """(s1, s2) at w = hf/k, gap/k and temperature, all in K and broadcast; needs w < 2 gap.
+    """Both parts s1, s2 at w = hf/k, gap/k and temperature, all in K and broadcast; needs w < 2 gap.
 
     Example:
         >>> s1, s2 = conductivity(jnp.array(0.24), jnp.array(2.1), jnp.array(0.3))

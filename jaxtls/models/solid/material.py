@@ -227,7 +227,7 @@ class TunnellingSolid(eqx.Module):
         return _entropic_ratio(b, self._entropic_strength(polarization))
 
     def _entropic_strength(self, polarization: str) -> Array:
-        """(2/pi^2) Pbar gamma^2/(rho v^2)."""
+        """The number (2/pi^2) Pbar gamma^2/(rho v^2)."""
         return 2 / np.pi**2 * self.tunnelling_strength(polarization)
 
     # --- acoustics ---------------------------------------------------------------------------------------------------

@@ -212,5 +212,5 @@ def _sinc(x: Array) -> Array:
 
 
 def _cosc(x: Array) -> Array:
-    """(1 - cos x)/x = sin(x/2) sinc(x/2)."""
+    """The function (1 - cos x)/x = sin(x/2) sinc(x/2)."""
     return jnp.sin(x / 2) * _sinc(x / 2)

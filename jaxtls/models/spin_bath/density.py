@@ -94,7 +94,7 @@ class DiscreteSpectralDensity(eqx.Module):
 
     @property
     def weights(self) -> Array:
-        """(g_i D_i/wt_i)^2, the area of each line of J, (N,)."""
+        """The area (g_i D_i/wt_i)^2 of each line of J, (N,)."""
         return (self.couplings * self.tunnellings / self.splittings) ** 2
 
     def static_correlation(self, temperature: Numbers) -> Array:

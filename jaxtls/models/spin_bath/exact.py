@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from ..._checks import concrete, real, refused, require, times
 from ..._types import Numbers
+from ...numerics.products import matmul
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
 from .model import SpinBathOscillator
@@ -84,7 +85,7 @@ def _exact(model: SpinBathOscillator, y0: Array, ts: Array, n_modes: int) -> tup
     first = u[0]
     cos, sin = jnp.cos(f * t), jnp.sin(f * t)
     # Row 0 of cos(Omega t), sin(Omega t)/Omega, and their time derivatives, on all coordinates.
-    rows = [(first * part) @ u.T for part in (cos, sin / f, -f * sin, cos)]
+    rows = [matmul(first * part, u.T) for part in (cos, sin / f, -f * sin, cos)]
     (a, b, da, db), root = rows, jnp.sqrt(mass)
     x, p = y0[0], y0[1]
     mean_x, mean_p = a[:, 0] * x + b[:, 0] * p / mass, mass * da[:, 0] * x + db[:, 0] * p
@@ -103,8 +104,8 @@ def _exact(model: SpinBathOscillator, y0: Array, ts: Array, n_modes: int) -> tup
     pp = second(da, db, da, db, vq, vp) * mass + 2 * da[:, 0] * db[:, 0] * cov * mass
     xp = second(a, b, da, db, vq, vp) + (a[:, 0] * db[:, 0] + b[:, 0] * da[:, 0]) * cov
     # A static part of the force (C_0) acts like a random constant push: <x> moves by the response to a unit force.
-    push = (first * (1 - cos) / f**2) @ first / root
-    speed = (first * sin / f) @ first * root
+    push = matmul(first * (1 - cos) / f**2, first) / root
+    speed = matmul(first * sin / f, first) * root
     xx, pp, xp = xx + static * push**2 / mass, pp + static * speed**2 / mass, xp + static * push * speed / mass
     moments = [mean_x, mean_p, xx + mean_x**2, pp + mean_p**2, 2 * (xp + mean_x * mean_p)]
     return jnp.stack(moments, 1), stable

@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 from ..._checks import require
 from ..._types import Numbers
 from ...dynamics.model import AbstractModel
+from ...numerics.hermitian import hermitian_part
 from ...quantum import coherent_state, thermal_state, wigner
 from .._ladder import from_left, from_right, ladder_means
 from .parameters import AbstractSpinBath
@@ -90,7 +91,7 @@ class SpinBathFock(AbstractModel):
     @property
     def optional_observables(self) -> dict[str, Callable]:
         """Recorded when asked for: smallest_eigenvalue (Eq. 23 is not of Lindblad form)."""
-        return {"smallest_eigenvalue": lambda rho: jnp.linalg.eigvalsh((rho + rho.conj().T) / 2)[0]}
+        return {"smallest_eigenvalue": lambda rho: jnp.linalg.eigvalsh(hermitian_part(rho))[0]}
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
         """trace_error, hermiticity_error, truncation (population of the last four levels)."""
@@ -99,7 +100,7 @@ class SpinBathFock(AbstractModel):
             "trace_error": jnp.abs(jnp.sum(population) - 1),
             "hermiticity_error": jnp.max(jnp.abs(rho - rho.conj().T)),
             "truncation": jnp.sum(jnp.abs(population[-4:])),
-            "positivity_error": jnp.maximum(0.0, -jnp.linalg.eigvalsh((rho + rho.conj().T) / 2)[0]),
+            "positivity_error": jnp.maximum(0.0, -jnp.linalg.eigvalsh(hermitian_part(rho))[0]),
         }
 
     @property

@@ -18,7 +18,7 @@ def effective_stiffness(omega_0: Array, softening: Array, omega: Array, b: Array
 
 @partial(jax.jit, static_argnames="classes")
 def entropic_stiffness(omega: Array, b: Array, beta: Array, classes: int) -> Array:
-    """omega_S^2."""
+    """The entropic stiffness omega_S^2."""
     p = jax.nn.sigmoid(-beta * b)
     return jnp.sum(jnp.broadcast_to(omega**2 * beta * b * p * (1 - p), (classes,)))
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ...numerics.products import matmul
 from ...quantum.dvr import hermite_dvr
 from .pairs import Pair
 from .parameters import AbstractSpring
@@ -50,10 +51,10 @@ def hierarchy_generator(spring: AbstractSpring, y0: Array) -> Callable[[Any, Arr
     v = jnp.asarray(transform, spring.omega.dtype)
 
     def vector_field(t: ArrayLike, y: Array, args: PyTree) -> Array:
-        z = v @ y @ v.T
+        z = matmul(matmul(v, y), v.T)
         dz = diagonal * z
         dz = dz.at[targets].add(couplings * z[sources])
-        return phases * y + v.T @ dz @ v
+        return phases * y + matmul(matmul(v.T, dz), v)
 
     return vector_field
 

@@ -19,6 +19,7 @@ from jaxtyping import Array
 
 from ..._checks import amplitude, finite, require, size
 from ..._types import Numbers
+from ...numerics.products import matmul
 from .._thermal import bose
 from .parameters import AbstractSpring
 
@@ -132,7 +133,7 @@ def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Arr
     def at(t: Array) -> Array:
         # c_0 alone is wanted, and alone is not zero at the start.
         flows = (_exponential(t * generator)[:: n_modes + 1, :: n_modes + 1] for generator in (first, second))
-        return jnp.concatenate([flow @ start for flow, start in zip(flows, (start_1, start_2))])
+        return jnp.concatenate([matmul(flow, start) for flow, start in zip(flows, (start_1, start_2))])
 
     x, p, x2, xp, p2 = (values.reshape(ts.shape) for values in jax.lax.map(at, ts.reshape(-1)).T)
     return Moments(x=x, p=p, x2=x2, p2=p2, xp=xp)
@@ -199,10 +200,10 @@ def _exponential(generator: Array) -> Array:
     small = generator / 2.0**SQUARINGS
 
     def taylor(u: Array, order: Array) -> tuple[Array, None]:
-        return (small + small @ u) / order, None
+        return (small + matmul(small, u)) / order, None
 
     def square(u: Array, _: None) -> tuple[Array, None]:
-        return 2 * u + u @ u, None
+        return 2 * u + matmul(u, u), None
 
     u, _ = jax.lax.scan(taylor, jnp.zeros_like(small), jnp.arange(TAYLOR, 0, -1, dtype=small.dtype))
     u, _ = jax.lax.scan(square, u, None, length=SQUARINGS)

@@ -11,6 +11,7 @@ import numpy as np
 from jax.scipy.special import gammaln, xlogy
 from jaxtyping import Array
 
+from ...numerics.products import einsum, tensordot
 from .._counts import Count
 from .parameters import AbstractSpring
 
@@ -33,7 +34,7 @@ def lowering_squared(rho: Array) -> Array:
 
 
 def number(rho: Array) -> Array:
-    """<a^dagger a>."""
+    """The mean number <a^dagger a>."""
     return jnp.sum(np.arange(rho.shape[-1]) * jnp.diagonal(rho).real)
 
 
@@ -70,7 +71,7 @@ def spin_entropy(spring: AbstractSpring, y: Array) -> Array:
     summed as (1 + f) log(1 + f) - f, which keeps its digits at N = 10^6.
     """
     exponents = spring.exponents(y.shape[0])
-    traces = jnp.einsum("mii->m", y).real
+    traces = einsum("mii->m", y).real
     classes = [
         _binomial_grid(n, p, int(exponents[:, c].max()))
         for c, (n, p) in enumerate(zip(spring.spin_counts, spring.class_polarizations))
@@ -79,7 +80,7 @@ def spin_entropy(spring: AbstractSpring, y: Array) -> Array:
     tensor = jnp.zeros([psi.shape[0] for _, psi in classes], traces.dtype).at[tuple(exponents.T)].set(traces)
     weights = jnp.ones(())
     for weight, psi in classes:
-        tensor = jnp.tensordot(tensor, psi, axes=(0, 0))
+        tensor = tensordot(tensor, psi, ((0,), (0,)))
         weights = weights[..., None] * weight
     f = tensor - traces[0]
     ratio = jnp.where(1 + f > 0, f, 0.0)  # round-off and truncation, where the weight has long vanished

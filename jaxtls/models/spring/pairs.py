@@ -19,15 +19,15 @@ class Pair(NamedTuple):
     im: Array
 
     def plus(self, other: Pair) -> Pair:
-        """The sum."""
+        """The sum of two."""
         return Pair(self.re + other.re, self.im + other.im)
 
     def minus(self, other: Pair) -> Pair:
-        """The difference."""
+        """The difference of two."""
         return Pair(self.re - other.re, self.im - other.im)
 
     def times(self, other: Pair) -> Pair:
-        """The product."""
+        """The product of two."""
         return Pair(self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re)
 
     def scaled(self, factor: Array | float) -> Pair:
@@ -35,7 +35,7 @@ class Pair(NamedTuple):
         return Pair(self.re * factor, self.im * factor)
 
     def over(self, other: Pair) -> Pair:
-        """The quotient."""
+        """The quotient of two."""
         norm = other.re**2 + other.im**2
         return Pair(
             (self.re * other.re + self.im * other.im) / norm,
@@ -43,7 +43,7 @@ class Pair(NamedTuple):
         )
 
     def exp(self) -> Pair:
-        """The exponential."""
+        """The exponential of it."""
         size = jnp.exp(self.re)
         return Pair(size * jnp.cos(self.im), size * jnp.sin(self.im))
 

@@ -59,12 +59,12 @@ class AbstractSpring(AbstractModel):
 
     @property
     def class_omegas(self) -> Array:
-        """omega_c, (C,)."""
+        """The frequency omega_c of each class, (C,)."""
         return self._per_class(self.omega)
 
     @property
     def class_splittings(self) -> Array:
-        """B_c, (C,)."""
+        """The splitting B_c of each class, (C,)."""
         return self._per_class(self.splitting)
 
     @property
@@ -82,7 +82,7 @@ class AbstractSpring(AbstractModel):
 
     @property
     def effective_stiffness(self) -> Array:
-        """omega_eff^2."""
+        """The effective stiffness omega_eff^2."""
         springs = (self.omega, self.splitting, self.beta)
         return frequencies.effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
 
@@ -98,7 +98,7 @@ class AbstractSpring(AbstractModel):
 
     @property
     def entropic_stiffness(self) -> Array:
-        """omega_S^2."""
+        """The entropic stiffness omega_S^2."""
         return frequencies.entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
 
     @property

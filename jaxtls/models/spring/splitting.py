@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from ...dynamics.extrapolation import AbstractSplitting
 from ...numerics import hermitian
-from ...numerics.products import HIGHEST
+from ...numerics.products import matmul
 from ...quantum.dvr import hermite_dvr, parity_dvr
 from .hierarchy import IndexSet, SpinGenerator, symmetric_power_flow
 from .pairs import Pair
@@ -141,11 +141,11 @@ def _phase(z: Blocks, zt: Blocks, cos: Array, sin: Array) -> Blocks:
 
 
 def _transform(z: Blocks, v: Array) -> Blocks:
-    """(V K V^T)^T, by products from the right alone: they need no copy, in a batch of springs neither."""
+    """The product (V K V^T)^T, from the right alone: that needs no copy, in a batch of springs neither."""
 
     def times(k: Array, v: Array) -> Array:
         m, i, j = k.shape
-        return jnp.matmul(k.reshape(m * i, j), v.T, precision=HIGHEST).reshape(m, i, j)
+        return matmul(k.reshape(m * i, j), v.T).reshape(m, i, j)
 
     return _blocks(z, lambda a, b: times(jnp.swapaxes(times(z[b][a], v[a]), -1, -2), v[b]))
 

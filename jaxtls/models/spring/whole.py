@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from ...numerics import hermitian
+from ...numerics.products import matmul
 from .hierarchy import IndexSet
 from .pairs import Pair
 from .splitting import SpringSplitting, sector_dvr
@@ -27,16 +29,14 @@ class WholeSplitting(SpringSplitting):
 
     def pack(self, y: PyTree) -> PyTree:
         """K = Re c + Im c, levels by parity."""
-        k = self._padded(y.real + y.imag)
+        k = self._padded(hermitian.pack(y))
         order = self._order()
         return k[:, order][:, :, order]
 
     def unpack(self, z: PyTree) -> PyTree:
-        """c."""
+        """The coefficients c of K."""
         back = np.argsort(self._order())[: self.n_levels]
-        k = z[:, back][:, :, back]
-        kt = k.swapaxes(-1, -2)
-        return (k + kt) / 2 + 0.5j * (k - kt)
+        return hermitian.unpack(z[:, back][:, :, back])
 
     def propagators(self, h: Array) -> tuple:
         """Phases (S h, S h) and the spins' flows (L, L, h, h)."""
@@ -89,17 +89,17 @@ class WholeSplitting(SpringSplitting):
 
 
 def _changed(k: Array, v: Array) -> Array:
-    """(V K V^T)^T, by products from the right alone."""
+    """The product (V K V^T)^T, from the right alone."""
     m, i, j = k.shape
 
     def times(k: Array) -> Array:
-        return jnp.matmul(k.reshape(m * i, j), v.T, precision=jax.lax.Precision.HIGHEST).reshape(m, i, j)
+        return matmul(k.reshape(m * i, j), v.T).reshape(m, i, j)
 
     return times(times(k).swapaxes(-1, -2))
 
 
 def _flow(z: Array, zt: Array, flow: Pair, sectors: int) -> Array:
-    """(..., L, S h, S h) through E[k, m](x, x'), the same in each block."""
+    """Arrays (..., L, S h, S h) through E[k, m](x, x'), the same in each block."""
     h = flow.re.shape[-1]
     apart = lambda a: a.reshape(*a.shape[:-2], sectors, h, sectors, h)
     x, xt = apart(z), apart(zt)

@@ -39,7 +39,7 @@ def probability(name: str, value: Numbers, shape: tuple[int, ...] = ()) -> Array
 
 
 def qubit_frequencies(name: str, value: Numbers) -> Array:
-    """() or (W,) finite angular frequencies."""
+    """Finite angular frequencies, () or (W,)."""
     checked = finite(name, value)
     require(checked.ndim <= 1, name, "be a number or have shape (W,)", f"shape {checked.shape}")
     return checked
@@ -51,7 +51,7 @@ def instants(name: str, value: Numbers) -> Array:
 
 
 def ascending(name: str, value: Numbers) -> Array:
-    """(T,) times in ascending order, equal ones included."""
+    """Times (T,) in ascending order, equal ones included."""
     checked = finite(name, value)
     require(checked.ndim == 1 and checked.size > 0, name, "have shape (T,), T >= 1", f"shape {checked.shape}")
     known = concrete(checked)

@@ -28,6 +28,7 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._checks import is_traced
+from ...numerics.products import matmul
 from .chunks import SUMS
 
 Policy = Callable[..., bool] | None  # of jax.checkpoint
@@ -138,7 +139,7 @@ def invert(
         re, im = transform(s.real, s.imag + centre)
         here = window == fixed.of_time[:, None]
         power = jnp.where(here, (s + 1j * centre) * ts[:, None], 0.0)
-        terms = jnp.where(here, jnp.exp(power), 0.0) @ (weight * jax.lax.complex(re, im))
+        terms = matmul(jnp.where(here, jnp.exp(power), 0.0), weight * jax.lax.complex(re, im))
         return terms.real if folded else terms
 
     total = fixed.ends[-1]

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.products import einsum, matmul
 from .chunks import at_once, over_tls
 
 ELEMENTS = 2**7  # of an array of TLSs times frequencies times states, for each TLS of a chunk
@@ -67,10 +68,10 @@ def averaged(
 
     def term(rows: tuple[Array, ...]) -> Array:
         f, g, width, shift, u, d = rows
-        moved = f[:, None] + shift @ table.T
+        moved = f[:, None] + matmul(shift, table.T)
         likely = u / (u + d)
         weights = jnp.prod(jnp.where(table > 0, likely[:, None], 1 - likely[:, None]), axis=-1)
-        return jnp.einsum("js,jsw->w", weights, exchange(g[:, None, None], width[:, None, None], w - moved[..., None]))
+        return einsum("js,jsw->w", weights, exchange(g[:, None, None], width[:, None, None], w - moved[..., None]))
 
     rows = frequencies, couplings, widths, shifts, up, down
     return over_tls(term, rows, (0.0, 0.0, 1.0, 0.0, 1.0, 1.0), chunk_for(w.size * len(table)))
@@ -98,7 +99,7 @@ def autocovariance(
 
     def term(rows: tuple[Array, ...]) -> Array:
         f, g, width, shift, u, d = rows
-        moved = f[:, None] + shift @ jnp.asarray(table, shift.dtype).T
+        moved = f[:, None] + matmul(shift, jnp.asarray(table, shift.dtype).T)
         total = u + d
         likely = u / total
         c = exchange(g[:, None, None], width[:, None, None], w - moved[..., None])
@@ -109,8 +110,8 @@ def autocovariance(
             c = jnp.stack([mean, difference], axis=2)
         both = likely * (d / total)
         weights = jnp.prod(jnp.where(members > 0, both[:, None], 1.0), axis=-1)[:, 1:]
-        decay = jnp.exp(-(total @ members.T)[:, 1:, None] * jnp.abs(taus))
-        return jnp.einsum("ja,jaw,jat->wt", weights, c.reshape(-1, 2**count, w.size)[:, 1:] ** 2, decay)
+        decay = jnp.exp(-matmul(total, members.T)[:, 1:, None] * jnp.abs(taus))
+        return einsum("ja,jaw,jat->wt", weights, c.reshape(-1, 2**count, w.size)[:, 1:] ** 2, decay)
 
     rows = frequencies, couplings, widths, shifts, up, down
     return over_tls(term, rows, (0.0, 0.0, 1.0, 0.0, 1.0, 1.0), chunk_for((w.size + taus.size) * len(table)))
