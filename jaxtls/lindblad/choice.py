@@ -22,13 +22,13 @@ MOST_TIMES = 400
 @preferred.register(MasterEquation)
 def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> Choice:
     law, n = model.law, model.law.n
-    if not law.is_constant or edges is not None:
+    if not law.is_constant:
         if n <= FEW_LEVELS and model.hermitian and fits(law):
             return Choice(Magnus(), f"because functions of time move {n} levels (at most {FEW_LEVELS})")
         many = f"{n} levels are too many for Magnus steps (at most {FEW_LEVELS})"
         return _of_time(law, ts, f" and {many}" if n > FEW_LEVELS else "")
     if n <= LEVELS:
-        return Choice(MatrixExponential(), _few("levels", n, LEVELS))
+        return Choice(MatrixExponential(), f"because the equation is constant and has {n} levels (at most {LEVELS})")
     many = f"{n} levels are too many for a matrix exponential (at most {LEVELS})"
     if law.has_operators:
         return Choice(Faber(), f"because the equation is constant and {many}")
@@ -38,16 +38,13 @@ def _(model: MasterEquation, y0: PyTree, ts: Array, edges: Array | None) -> Choi
 @preferred.register(SchroedingerEquation)
 def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -> Choice:
     law, n = model.law, model.law.n
-    if not law.is_constant or edges is not None:
+    if not law.is_constant:
         return _of_time(law, ts, "")
     if n <= KET_LEVELS:
-        return Choice(MatrixExponential(), _few("levels of a ket", n, KET_LEVELS))
+        few = f"the ket has {n} levels (at most {KET_LEVELS})"
+        return Choice(MatrixExponential(), f"because the equation is constant and {few}")
     many = f"the {n} levels of a ket are too many for a matrix exponential (at most {KET_LEVELS})"
     return Choice(Faber(), f"because the equation is constant and {many}")
-
-
-def _few(what: str, n: int, most: int) -> str:
-    return f"because the equation is constant and has {n} {what} (at most {most})"
 
 
 def _of_time(law: AbstractGenerator, ts: Array, beside: str) -> Choice:
@@ -57,5 +54,4 @@ def _of_time(law: AbstractGenerator, ts: Array, beside: str) -> Choice:
     # Steps that end at each of many output times would cost more than an interpolation between longer ones.
     if len(ts) > MOST_TIMES:
         return Choice(Diffrax(), f"because {len(ts)} output times (more than {MOST_TIMES}) are read off longer steps")
-    moves = "steps must end at the discontinuities" if law.is_constant else "coefficients are functions of time"
-    return Choice(RungeKutta(), f"because {moves}{beside}")
+    return Choice(RungeKutta(), f"because coefficients are functions of time{beside}")

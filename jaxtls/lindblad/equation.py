@@ -70,9 +70,9 @@ def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) 
     rho = rho.astype(jnp.result_type(rho.dtype, law.dtype))
     known = concrete(rho)
     require(known is None or bool(np.all(np.isfinite(known))), "rho0", "be finite", state)
-    # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with.
+    # A matrix that is not Hermitian (half of a correlation function) has no mirror to save work with; a ket's is.
     close = lambda known: np.all(np.abs(known - known.conj().T) <= HERMITIAN * np.max(np.abs(known)))
-    hermitian = known is not None and bool(close(known))
+    hermitian = state.ndim == 1 or (known is not None and bool(close(known)))
     return MasterEquation(law, operators, jnp.asarray(rho.trace()), hermitian), rho
 
 

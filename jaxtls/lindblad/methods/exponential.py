@@ -29,7 +29,8 @@ def constant_only(problem: Problem) -> str | None:
     """Why a method for constant generators cannot solve a problem."""
     if not isinstance(problem.model, MasterEquation | SchroedingerEquation):
         return "be one that fits: this one wants a generator of density matrices or a Hamiltonian"
-    if not problem.model.law.is_constant or problem.discontinuities is not None:
+    # Where nothing depends on time, nothing jumps at discontinuities either.
+    if not problem.model.law.is_constant:
         return "be a diffrax solver where the equation depends on time"
     return None
 
