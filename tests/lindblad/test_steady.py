@@ -154,10 +154,16 @@ def test_a_second_steady_state_without_populations_is_refused(monkeypatch):
 # --- elimination ----------------------------------------------------------------------------------------------------
 
 
+def two_photons(n):
+    """Coherences between even and odd levels couple to their mirror images, and to no population."""
+    a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
+    return 0.3 * a.T @ a + 0.2 * (a @ a + a.T @ a.T), [a, a.T], np.array([1.0, 0.3])
+
+
 @pytest.mark.parametrize("hermitian", [True, False])
-@pytest.mark.parametrize("n", [3, 12, 20])
-def test_elimination_against_the_whole_matrix(n, hermitian):
-    h, jumps, rates = kerr(n)
+@pytest.mark.parametrize(("equation", "n"), [(kerr, 3), (kerr, 12), (kerr, 20), (two_photons, 14)])
+def test_elimination_against_the_whole_matrix(equation, n, hermitian):
+    h, jumps, rates = equation(n)
     lindbladian = jt.Lindbladian(h, jumps, rates)
     order = levels.order(sparse.Structure.of(lindbladian), hermitian)
     assert (order.count > 1) == (n > 3)
