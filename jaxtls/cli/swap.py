@@ -17,7 +17,7 @@ from ..fitting import FitResult, Interval, Positive, Real, fit
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes, unit_notes
+from .scans import Scan, misfit_notes, swap_unit_notes, unit_notes
 from .swap_search import next_tls, weakest_seen
 from .tables import InputError, Reading, Table, read_table
 
@@ -113,7 +113,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
     best = fits[chosen]
     word, sentence = _verdict(table, best, chosen, aic, most)
     return Report(
-        title=f"swap spectroscopy: {chosen} TLS{'' if chosen == 1 else 's'} beside a qubit",
+        title=f"swap spectroscopy: {_words(chosen)} beside a qubit",
         model="swap",
         fit=best,
         describe={f"{name}[{k}]": value for name, value in DESCRIBE.items() for k in range(chosen)} | DESCRIBE,
@@ -204,11 +204,23 @@ def _derived(f: FitResult) -> dict[str, Quantity]:
         g, error = float(model.couplings[k]), float(f.stderr["couplings"][k])
         meaning = "pi/2g: the qubit's quantum is in the TLS"
         derived[f"swap time {k}"] = Quantity(1 / (4 * g), error / (4 * g**2), "us", meaning)
-        loss, bad = float(model.relaxation[k]), float(f.stderr["relaxation"][k])
-        derived[f"T1 of TLS {k}"] = Quantity(1 / loss, bad / loss**2, "us", "inverse of its loss")
-    loss, bad = float(model.loss), float(f.stderr["loss"])
-    derived["T1 of the qubit"] = Quantity(1 / loss, bad / loss**2, "us", "without the TLSs above")
-    return derived
+        derived |= _lifetime(f"T1 of TLS {k}", model.relaxation[k], f.stderr["relaxation"][k], "inverse of its loss")
+    words = "without the TLSs above" if _count(model) else "inverse of its loss"
+    return derived | _lifetime("T1 of the qubit", model.loss, f.stderr["loss"], words)
+
+
+def _lifetime(name: str, rate: Array, stderr: Array, meaning: str) -> dict[str, Quantity]:
+    """1/rate [us] with its error; where the rate may as well be 0, what it is above."""
+    loss, error = float(rate), float(stderr)
+    if error > loss / 2 and math.isfinite(error):
+        return {
+            f"{name}, 95 % above": Quantity(1 / (loss + 1.645 * error), None, "us", f"{meaning}; too long to be seen")
+        }
+    return {name: Quantity(1 / loss, error / loss**2, "us", meaning)}
+
+
+def _words(count: int) -> str:
+    return "no TLS seen" if count == 0 else f"{count} TLS{'' if count == 1 else 's'}"
 
 
 def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> tuple[str, str]:
@@ -217,14 +229,19 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
     weakest = weakest_seen(
         table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
     )
-    unseen = f"A further TLS in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
+    further = "A further TLS" if count else "A TLS"
+    unseen = (
+        f"{further} in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
+        if math.isfinite(weakest)
+        else f"{further} of any coupling would go unseen in this map."
+    )
     if count == 0:
         return "no TLS", f"no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
     more = ""
     if count == most:
         more = f" More may be there: {most} were looked for (--max-tls)."
     gain = aic[count - 1] - aic[count]
-    word = f"{count} TLS{'' if count == 1 else 's'}"
+    word = _words(count)
     return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
 
 
@@ -245,6 +262,7 @@ def _notes(table: Table, f: FitResult) -> list[str]:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
     return (
         unit_notes(table[FREQUENCY], table[POPULATION])
+        + swap_unit_notes(table[FREQUENCY], table[TIME])
         + notes
         + misfit_notes(
             f,

@@ -6,6 +6,7 @@ that is a cell's last line. Colours are Okabe and Ito's, told apart with any col
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,6 +69,37 @@ def tidy(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="0.9", lw=0.6)
     ax.set_axisbelow(True)
+
+
+def key_above(ax: Axes, columns: int = 0) -> None:
+    """A legend above the axes, at the right, where no data are; in one row by default.
+
+    Example:
+        >>> ax = figure().subplots()
+        >>> _ = ax.plot([0, 1], label="line")
+        >>> key_above(ax)
+        >>> len(ax.get_legend().get_texts())
+        1
+    """
+    count = len(ax.get_legend_handles_labels()[0])
+    looks = {"frameon": False, "fontsize": 8, "handlelength": 1.4, "columnspacing": 1.0, "borderaxespad": 0.2}
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns or max(count, 1), **looks)
+
+
+def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
+    """Letters (a), (b), ... above panels and small print of one size, as in a figure of a paper, 7 in wide.
+
+    Example:
+        >>> axes = figure().subplots(1, 2)
+        >>> panels(axes)
+        >>> axes[1].get_title(loc="left")
+        '(b)'
+    """
+    for letter, ax in zip("abcdefgh", axes):
+        ax.set_title(f"({letter})", loc="left", fontsize=size + 1)
+        ax.tick_params(labelsize=size)
+        ax.xaxis.label.set_size(size)
+        ax.yaxis.label.set_size(size)
 
 
 def cycle(count: int) -> list[str]:
