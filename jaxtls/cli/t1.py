@@ -69,7 +69,7 @@ def run(table: Table, *, progress: Progress | None = None) -> Report:
     progress = progress or Progress(quiet=True)
     times, which = np.unique(table[TIME], return_inverse=True)
     progress.stage("look for a TLS")
-    scans = Scans.of(table[FREQUENCY], which, table[T1], table.get(ERROR))
+    scans = Scans.of(table[FREQUENCY], which, table[T1], table.columns.get(ERROR))
     gain = scans.gain()
     progress.done(f"2 ln L higher by {gain:.3g}")
     inputs = {"scans": len(times), "span [h]": float(np.ptp(times))}

@@ -132,17 +132,17 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], gain: float, common: d
     # AIC counts three more parameters of one fluctuator
     bounds = amplitudes_seen(table["time"], float(model.sigma), rates, SIGN + 6)
     derived = {
-        f"amplitude seen at {rate:.3g}": Quantity(
-            float(bound),
+        f"amplitude at {rate:.2g}": Quantity(
+            float(f"{bound:.2g}"),
             None if math.isfinite(bound) else math.inf,
             "signal",
-            f"that nine of ten such records show, where the total rate is {rate:.3g} 1/time",
+            "of a fluctuator of this total rate that nine of ten such records show",
         )
         for rate, bound in zip(rates, bounds, strict=True)
     }
     most = float(np.max(bounds))
     hidden = (
-        f"Nine of ten such records would show levels {most:.3g} or more about their middle that switch at a total rate "
+        f"Nine of ten such records would show levels {most:.2g} or more above and below their middle that switch at a total rate "
         f"between {rates[0]:.3g} and {rates[-1]:.3g}, as often up as down; weaker, slower, faster or rarer ones hide."
         if math.isfinite(most)
         else "Not even levels ten times the noise from their middle would be seen at all rates tried: see below."

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from ._style import BLACK, BLUE, VERMILION, figure, key_above, new_axes, panels, ramp, tidy
+from ._style import BLACK, BLUE, VERMILION, few_decades, figure, key_above, new_axes, panels, ramp, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +51,7 @@ def allan_deviation(
     step: float = 1.0,
     labels: tuple[str, str] = ("averaging time", "Allan deviation"),
     rate_unit: str = "",
+    whole_label: str = "sum",
     ax: Axes | None = None,
 ) -> Axes:
     r"""Allan deviation of fluctuators, with the hump of each one of them, and that of white read-out noise.
@@ -63,6 +64,7 @@ def allan_deviation(
         step: time between readings.
         labels: of both axes, with units.
         rate_unit: of Gamma in the legend.
+        whole_label: what the legend calls all of it together.
         ax: axes to draw into; a new figure by default.
 
     Returns:
@@ -89,7 +91,7 @@ def allan_deviation(
     if sigma:
         ax.loglog(tau, np.sqrt(white), color="0.6", lw=1.1, ls=":", label="white noise")
     whole = np.sqrt(np.asarray(fluctuators.allan_variance(tau)) + white)
-    ax.loglog(tau, whole, color=BLACK, lw=1.8, label="sum" if measured is None else "fit")
+    ax.loglog(tau, whole, color=BLACK, lw=1.8, label=whole_label)
     low, high = whole.min(), whole.max()
     if measured is not None:
         windows, seen = (np.asarray(part) for part in measured)
@@ -225,9 +227,16 @@ def telegraph_fit(
     _histogram(counts, y, levels, sigma, labels[1])
     windows, measured = _allan_points(t, y)
     fine = np.geomspace(windows[0], windows[-1], 100)
-    step, names = windows[0], _allan_labels(labels)
     allan_deviation(
-        fine, fluctuators, measured=measured, sigma=sigma, step=step, labels=names, rate_unit=rate_unit, ax=allan
+        fine,
+        fluctuators,
+        measured=(windows, measured),
+        sigma=sigma,
+        step=windows[0],
+        labels=_allan_labels(labels),
+        rate_unit=rate_unit,
+        whole_label="fit",
+        ax=allan,
     )
     _finish(fig, (ax, counts, allan), title)
     return fig
@@ -278,15 +287,13 @@ def white_record(
     _histogram(counts, y, np.full(1, mean), sigma, labels[1])
     windows, measured = _allan_points(t, y)
     allan.loglog(windows, sigma * np.sqrt(windows[0] / windows), color=BLACK, lw=1.8, label="white noise")
-    if measured is not None:
-        draws = np.random.default_rng(0)
-        sizes = np.round(windows / windows[0]).astype(int)
-        drawn = [[measured_allan(row, n) for n in sizes] for row in (draws.normal(size=len(y)) for _ in range(100))]
-        low, high = sigma * np.quantile(drawn, [0.05, 0.95], axis=0)
-        allan.fill_between(windows, low, high, color="0.85", lw=0, label="90 % of such records")
-        allan.loglog(*measured, "o", ms=3.5, color=VERMILION, label="record")
+    draws, sizes = np.random.default_rng(0), np.round(windows / windows[0]).astype(int)
+    drawn = [[measured_allan([row], n) for n in sizes] for row in (draws.normal(size=len(y)) for _ in range(100))]
+    low, high = sigma * np.quantile(drawn, [0.05, 0.95], axis=0)
+    allan.fill_between(windows, low, high, color="0.85", lw=0, label="90 % of such records")
+    allan.loglog(windows, measured, "o", ms=3.5, color=VERMILION, label="record")
     allan.set(xlabel=_allan_labels(labels)[0], ylabel=_allan_labels(labels)[1])
-    key_above(allan, columns=1)
+    allan.legend(frameon=False, fontsize=7, loc="lower left", handlelength=1.4, borderaxespad=0.2)
     seen = np.asarray(amplitudes, float)
     bound.loglog(np.asarray(rates), np.where(np.isfinite(seen), seen, np.nan), "o-", ms=3.5, color=VERMILION)
     bound.axhline(sigma, color="0.5", ls=":", lw=1.2, label="noise of a reading")
@@ -321,13 +328,12 @@ def _histogram(ax: Axes, y: np.ndarray, levels: np.ndarray, sigma: float, label:
     key_above(ax)
 
 
-def _allan_points(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    """Averaging times, and the record's deviations at them: None across pauses, where a window has no one length."""
+def _allan_points(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Averaging times, and the record's deviations at them; no window reaches across a pause."""
     step, after = _step(t)
-    sizes = np.unique(np.geomspace(1, max(2, len(y) // 6), 16).astype(int))
-    if after.any():
-        return step * sizes, None
-    return step * sizes, (step * sizes, np.array([measured_allan(y, n) for n in sizes]))
+    parts = np.split(y, np.flatnonzero(after))
+    sizes = np.unique(np.geomspace(1, max(2, max(map(len, parts)) // 6), 16).astype(int))
+    return step * sizes, np.array([measured_allan(parts, n) for n in sizes])
 
 
 def _allan_labels(labels: tuple[str, str]) -> tuple[str, str]:
@@ -339,13 +345,18 @@ def _finish(fig: Figure, axes: Sequence[Axes], title: str) -> None:
     key_above(axes[0])
     for ax in axes:
         tidy(ax)
+        if ax.get_yscale() == "log":
+            few_decades(ax)
     panels(axes)
     if title:
         fig.suptitle(title, fontsize=9)
 
 
-def measured_allan(signal: np.ndarray, readings: int) -> float:
-    """Allan deviation of a record at windows of so many readings, from windows that overlap."""
-    sums = np.concatenate([[0.0], np.cumsum(signal - np.mean(signal))])
-    means = (sums[readings:] - sums[:-readings]) / readings
-    return float(np.sqrt(0.5 * np.mean((means[readings:] - means[:-readings]) ** 2)))
+def measured_allan(parts: Sequence[np.ndarray], readings: int) -> float:
+    """Allan deviation of an even record in parts, at windows of so many readings that overlap."""
+    squares = []
+    for part in parts:
+        sums = np.concatenate([[0.0], np.cumsum(part - np.mean(part))])
+        means = (sums[readings:] - sums[:-readings]) / readings
+        squares.append((means[readings:] - means[:-readings]) ** 2)
+    return float(np.sqrt(0.5 * np.mean(np.concatenate(squares))))

@@ -97,9 +97,30 @@ def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
     """
     for letter, ax in zip("abcdefgh", axes):
         ax.set_title(f"({letter})", loc="left", fontsize=size + 1)
-        ax.tick_params(labelsize=size)
+    # colour bars as well
+    for ax in axes[0].figure.axes:
+        ax.tick_params(which="both", labelsize=size)
         ax.xaxis.label.set_size(size)
         ax.yaxis.label.set_size(size)
+
+
+def few_decades(ax: Axes) -> None:
+    """Plain numbers 1, 2, 5 at a logarithmic y axis of less than two decades, where powers of ten would be one or none.
+
+    Example:
+        >>> ax = figure().subplots()
+        >>> _ = ax.loglog([1.0, 10.0], [0.3, 4.0])
+        >>> few_decades(ax)
+        >>> [ax.yaxis.get_major_formatter()(value) for value in (0.5, 2.0)]
+        ['0.5', '2']
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = ax.get_ylim()
+    if high < 100 * low and low > 1e-4 and high < 1e5:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def cycle(count: int) -> list[str]:

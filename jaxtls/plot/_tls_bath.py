@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from .._checks import require
-from ._style import BLUE, VERMILION, figure, key_above, new_axes, panels, tidy
+from ._style import BLUE, VERMILION, figure, new_axes, panels, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,8 @@ def swap_map(
         frequencies: (W,) ascending.
         ts: (T,) ascending.
         populations: (W, T), as `TLSBath.swap_map` gives it; what is not finite is left white.
-        fitted: (W, T) of a fit, drawn as lines at a quarter, half and three quarters of its range.
+        fitted: (W, T) of a fit, or at more points, evenly spread over the same ranges; drawn as lines at a quarter,
+            half and three quarters of its range.
         tls: frequencies of TLSs, marked above.
         labels: of both axes, with units.
         value_label: of the colours.
@@ -104,10 +105,13 @@ def swap_map(
     ax.grid(False)
     _colours(ax, f, t, np.ma.masked_invalid(z), labels, value_label, cmap="viridis")
     if fitted is not None:
-        _, _, curve = _grid(frequencies, ts, np.asarray(fitted).T, "fitted")
+        curve = np.asarray(fitted, float).T
+        finer = curve.ndim == 2 and curve.shape[0] >= t.size and curve.shape[1] >= f.size
+        require(finer, "fitted", f"be at {f.size} frequencies and {t.size} times, or at more", f"shape {curve.T.shape}")
+        places = [x if n == x.size else np.linspace(x[0], x[-1], n) for x, n in zip((f, t), curve.shape[::-1])]
         levels = curve.min() + np.array([0.25, 0.5, 0.75]) * np.ptp(curve)
         if np.ptp(curve) > 0:
-            ax.contour(f, t, curve, levels=levels, colors="white", linewidths=0.8)
+            ax.contour(*places, curve, levels=levels, colors="white", linewidths=0.8)
     for place in np.ravel(np.asarray(tls)):
         ax.plot(place, 1.02, "v", color=VERMILION, ms=7, transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xlim(f[0], f[-1])
@@ -130,7 +134,8 @@ def swap_fit(
 
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
-        populations, fitted, residuals: (W, T); NaN where nothing was measured.
+        populations, residuals: (W, T); NaN where nothing was measured.
+        fitted: as of `swap_map`.
         tls: fitted TLS frequencies.
         labels: of both axes.
         title: above the picture.
@@ -149,6 +154,7 @@ def swap_fit(
     swap_map(frequencies, ts, populations, fitted=fitted, tls=tls, labels=labels, ax=left)
     f, t, z = _grid(frequencies, ts, np.asarray(residuals).T, "residuals")
     _residuals(right, f, t, z, labels[0])
+    right.set_xlim(left.get_xlim())
     panels((left, right))
     if title:
         fig.suptitle(title, fontsize=9)
@@ -209,7 +215,6 @@ def rate_fit(
         _moves(right, t, centres, covariance, diffusion)
     right.set_xlabel(f"apart in {labels[1]}")
     right.set_ylabel("moved by  [MHz]")
-    right.set_ylim(0, None)
     tidy(right)
     panels((left, right))
     if title:
@@ -270,7 +275,9 @@ def _moves(ax: Axes, t: np.ndarray, centres: np.ndarray, covariance: np.ndarray,
     ax.plot(apart, np.sqrt(4 * diffusion**2 * apart + noise), color=VERMILION, lw=1.5, label="diffusion and fit errors")
     ax.plot(apart, np.sqrt(noise), color="0.5", ls=":", lw=1.2, label="fit errors alone")
     ax.plot(apart, _moved(centres[None, :], len(shifts))[0], "o", ms=3, color=BLUE, label="record, root mean square")
-    key_above(ax, columns=2)
+    top = max(float(np.max(high)), *(float(line.get_ydata().max()) for line in ax.lines))
+    ax.set_ylim(0, 1.55 * top)  # the legend's room
+    ax.legend(frameon=False, fontsize=7, loc="upper left", handlelength=1.5, borderaxespad=0.2)
 
 
 def move_band(t: np.ndarray, covariance: np.ndarray, diffusion: float) -> np.ndarray:
