@@ -106,7 +106,7 @@ def picture(table: Table, report: Report) -> Figure:
     model = report.fit.model
     title = f"{table.name}: {report.title}"
     if report.verdict == NONE:
-        bounds = [report.derived[name].value for name in report.derived]
+        bounds = np.array([quantity.value for quantity in report.derived.values()])
         rates = rates_to_try(table)
         return white_record(
             table["time"], table["signal"], float(model.offset), float(model.sigma), rates, bounds, title=title
@@ -142,8 +142,9 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], gain: float, common: d
     }
     most = float(np.max(bounds))
     hidden = (
-        f"Nine of ten such records would show levels {most:.2g} or more above and below their middle that switch at a total rate "
-        f"between {rates[0]:.3g} and {rates[-1]:.3g}, as often up as down; weaker, slower, faster or rarer ones hide."
+        f"Nine of ten such records would show levels {most:.2g} or more above and below their middle that switch, as "
+        f"often up as down, at a total rate from {rates[0]:.3g} to {rates[-1]:.3g}; weaker, slower, faster or rarer "
+        "ones hide."
         if math.isfinite(most)
         else "Not even levels ten times the noise from their middle would be seen at all rates tried: see below."
     )

@@ -272,7 +272,7 @@ def white_record(
 
     Example:
         >>> y = np.random.default_rng(0).normal(size=200)
-        >>> fig = white_record(np.arange(200.0), y, 0.0, 1.0, [0.05, 1.0], [0.7, 1.2])
+        >>> fig = white_record(np.arange(200.0), y, 0.0, 1.0, np.array([0.05, 1.0]), np.array([0.7, 1.2]))
         >>> len(fig.axes)
         4
     """
@@ -287,7 +287,7 @@ def white_record(
     _histogram(counts, y, np.full(1, mean), sigma, labels[1])
     windows, measured = _allan_points(t, y)
     allan.loglog(windows, sigma * np.sqrt(windows[0] / windows), color=BLACK, lw=1.8, label="white noise")
-    draws, sizes = np.random.default_rng(0), np.round(windows / windows[0]).astype(int)
+    draws, sizes = np.random.default_rng(0), np.round(windows / windows[0]).astype(int).tolist()
     drawn = [[measured_allan([row], n) for n in sizes] for row in (draws.normal(size=len(y)) for _ in range(100))]
     low, high = sigma * np.quantile(drawn, [0.05, 0.95], axis=0)
     allan.fill_between(windows, low, high, color="0.85", lw=0, label="90 % of such records")
@@ -333,7 +333,7 @@ def _allan_points(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     step, after = _step(t)
     parts = np.split(y, np.flatnonzero(after))
     sizes = np.unique(np.geomspace(1, max(2, max(map(len, parts)) // 6), 16).astype(int))
-    return step * sizes, np.array([measured_allan(parts, n) for n in sizes])
+    return step * sizes, np.array([measured_allan(parts, n) for n in sizes.tolist()])
 
 
 def _allan_labels(labels: tuple[str, str]) -> tuple[str, str]:
