@@ -111,9 +111,9 @@ def picture(table: Table, report: Report) -> Figure:
     here, covariance = _places(f)
     seen = _seen(table, f)
     d = report.derived.get("D")
-    said = (
-        "" if d is None else f": D = {d.mathtext()}" if d.stderr else f": D < {report.upper_limit:.2g} {d.unit} (95 %)"
-    )
+    said = "" if d is None else f": D = {d.mathtext()}"
+    if report.verdict == STILL and d is not None:
+        said = f": D < {report.upper_limit:.2g} {d.unit} (95 %)"
     return rate_fit(
         scan.second,
         scan.first,
@@ -151,10 +151,8 @@ def _derived(f: FitResult, d: Diffusion | None) -> dict[str, Quantity]:
     found = {}
     if d is not None:
         error = d.stderr if math.isfinite(d.stderr) else None
-        found["D"] = Quantity(
-            d.value, error, "MHz/sqrt(h)", "spectral diffusion, sigma = 2 D sqrt(t); most likely value"
-        )
-        found["D, 95 % below"] = Quantity(d.upper, None, "MHz/sqrt(h)", "from the likelihood of D")
+        found["D"] = Quantity(d.value, error, "MHz/sqrt(h)", "spectral diffusion, sigma = 2 D sqrt(t)")
+        found["D, 95 % below"] = Quantity(float(f"{d.upper:.3g}"), None, "MHz/sqrt(h)", "from the likelihood of D")
     return found | {
         "shortest T1": Quantity(1 / (peak + float(f.model.background)), None, "us", "on resonance with the TLS"),
         "longest T1": Quantity(1 / float(f.model.background), None, "us", "far from it"),
@@ -216,7 +214,7 @@ def _verdict(d: Diffusion | None) -> tuple[str, str]:
             f"the TLS moves, D = {value}. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign); {bound}."
         )
         return "diffusion", sentence
-    return "no diffusion", f"no diffusion seen, {bound}. D > 0 raises 2 ln L by {d.gain:.2g} (4 would be a sign)."
+    return STILL, f"no diffusion seen, {bound}. D > 0 raises 2 ln L by {d.gain:.2g} (4 would be a sign)."
 
 
 def _unit_notes(table: Table) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 GAIN = 10.0  # of 2 ln L, to believe in a TLS
 DEPTHS = np.geomspace(0.02, 50.0, 16)
 WIDTHS = 6
-TABLES, HALVINGS = 20, 7  # drawn to find the depth that is seen
+TABLES, HALVINGS = 40, 7  # drawn to find the depth that is seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,9 +72,12 @@ class Scans:
         dips = lorentzian(self.frequencies - middles[:, self.scan], width)
         noise = self.errors * draws.normal(size=dips.shape)
 
+        def gain(y: np.ndarray, depth: float) -> float:
+            like = Scans.of(self.frequencies, self.scan, np.exp(-y), self.errors * np.exp(-y))
+            return like._gain(y, depth, width)
+
         def shown(depth: float) -> bool:
-            gains = [self._gain(y, depth, width) for y in np.log1p(depth * dips) + noise]
-            return bool(np.quantile(gains, 0.1) > GAIN)
+            return bool(np.quantile([gain(y, depth) for y in np.log1p(depth * dips) + noise], 0.1) > GAIN)
 
         if not shown(math.exp(high)):
             return math.inf
@@ -99,8 +102,9 @@ class Scans:
         none = -0.5 * float(np.sum(share * (y - mean) ** 2))
         even = np.full(len(places), 1 / len(places))
         still = tuple(part[:, 1:].sum(axis=0, keepdims=True) for part in (square, linear, weight))
-        moving = _log_likelihood((square, linear, weight), np.r_[0.5, even / 2], mean)
-        return 2 * (max(moving, _log_likelihood(still, even, mean)) - none)
+        tried = ((square, linear, weight), np.r_[0.5, even / 2]), (still, even)
+        bases = mean, float(np.quantile(y, 0.1))  # a strong TLS raises the mean far above the base
+        return 2 * (max(_log_likelihood(*form, base) for form in tried for base in bases) - none)
 
 
 def lorentzian(detuning: np.ndarray, width: float) -> np.ndarray:

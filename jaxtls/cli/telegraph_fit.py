@@ -18,7 +18,8 @@ from ..fitting import Interval, LikelihoodFit, Positive, Real, fit_likelihood
 from ..models.fluctuators import Fluctuators, TelegraphRecord
 from .tables import Table
 
-NOISE, MIXED, EQUAL, ONE, TWO = (
+NOISE, MIXED, ATOL = 0.01  # standard errors: rates beyond the sampling run away for ever
+EQUAL, ONE, TWO = (
     "noise only",
     "levels without memory",
     "equal rates",
@@ -74,7 +75,7 @@ def fit_variants(table: Table, fluctuators: str, n_starts: int, progress: Progre
 
     def add(name: str, log_likelihood: Callable[[Any], Array], start: Any, free: dict[str, Any], n: int = 1) -> Any:
         progress.stage(f"{name}, {len(table)} readings")
-        found[name] = fit_likelihood(log_likelihood, start, free=free, n_starts=n)
+        found[name] = fit_likelihood(log_likelihood, start, free=free, n_starts=n, atol=ATOL)
         progress.done(f"ln L {float(found[name].log_likelihood):.6g}")
         return found[name].model
 

@@ -97,11 +97,11 @@ def allan_deviation(
         windows, seen = (np.asarray(part) for part in measured)
         ax.loglog(windows, seen, "o", ms=4, color=VERMILION, label="record")
         low, high = min(low, seen[seen > 0].min(initial=low)), max(high, seen.max())
-    ax.set_ylim(low / 4, high * 1.6)
+    ax.set_ylim(low / 6, high * 1.6)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     if len(parts) <= 6:
-        ax.legend(frameon=False, fontsize=8)
+        ax.legend(frameon=False, fontsize=7 if measured is not None else 8)
     return ax
 
 
@@ -318,8 +318,9 @@ def _record(ax: Axes, t: np.ndarray, y: np.ndarray, labels: tuple[str, str]) -> 
 
 def _histogram(ax: Axes, y: np.ndarray, levels: np.ndarray, sigma: float, label: str) -> None:
     """Readings, and the density that a fit gives them: normal about its level at each time."""
-    ax.hist(y, bins=40, color="0.8", label="record")
-    grid, width = np.linspace(y.min(), y.max(), 300), (y.max() - y.min()) / 40
+    bins = int(np.clip(np.sqrt(len(y)), 10, 40))
+    ax.hist(y, bins=bins, color="0.8", label="record")
+    grid, width = np.linspace(y.min(), y.max(), 300), np.ptp(y) / bins
     # of long records some levels, evenly through their order
     some = levels if len(levels) <= 2000 else np.quantile(levels, (np.arange(2000) + 0.5) / 2000)
     near = np.mean(np.exp(-0.5 * ((grid[:, None] - some) / sigma) ** 2), axis=1)

@@ -6,7 +6,9 @@ that is a cell's last line. Colours are Okabe and Ito's, told apart with any col
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -46,7 +48,15 @@ def figure(width: float = 7.0, height: float = 4.5) -> Figure:
         raise ImportError("Pictures need matplotlib: pip install 'jaxtls[plot]'.") from error
     fig = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
     FigureCanvasAgg(fig)
+    # IPython draws a Figure by itself only where pyplot was imported
+    setattr(fig, "_repr_png_", partial(_png, fig))  # noqa: B010
     return fig
+
+
+def _png(fig: Figure) -> bytes:
+    kept = io.BytesIO()
+    fig.savefig(kept, format="png")
+    return kept.getvalue()
 
 
 def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:

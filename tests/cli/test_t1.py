@@ -90,8 +90,8 @@ def test_the_tls_that_is_seen_first():
             np.mean([scans_of(table_of(row, r, 0.1, 50 + k)).gain() > t1.GAIN for k, row in enumerate(places)])
             for r in (depth, depth / 3)
         )
-        assert seen >= 0.8 and weak <= 0.5, (depth, seen, weak)
-    assert np.isinf(scans_of(table_of(np.full(8, 5020.0), 0.0, 20.0, 0)).depth_seen(2.0))
+        assert seen >= 0.75 and weak <= 0.5, (depth, seen, weak)
+    assert np.isinf(scans_of(table_of(np.full(8, 5020.0), 0.0, 20.0, 0), errors=False).depth_seen(2.0))
 
 
 def test_scans_without_a_tls_say_so():
