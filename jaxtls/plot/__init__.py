@@ -27,6 +27,7 @@ from ._style import PALETTE as PALETTE
 from ._style import PURPLE as PURPLE
 from ._style import SKY as SKY
 from ._style import VERMILION as VERMILION
+from ._style import few_decades as few_decades
 from ._style import figure as figure
 from ._style import ramp as ramp
 from ._style import tidy as tidy
