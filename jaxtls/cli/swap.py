@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
 from typing import TYPE_CHECKING, Unpack
@@ -89,7 +90,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         A Report.
     """
     progress = progress or Progress(quiet=True)
-    fits = [_fit(table, _empty(table), progress)]
+    fits = [_without(table, progress)]
     aic = [_aic(table, fits[0])]
     for count in range(1, most + 1):
         progress.stage(f"look for TLS {count}")
@@ -150,6 +151,18 @@ def _empty(table: Table) -> SwapMap:
     return SwapMap(middle, jnp.zeros(1), jnp.ones(1), loss, height, ground)
 
 
+def _without(table: Table, progress: Progress) -> FitResult:
+    """The fit without a TLS; with the offset at 0 where nothing happens that tells it from the contrast."""
+    f = _fit(table, _empty(table), progress)
+    if float(f.stderr["contrast"]) < float(f.values["contrast"]) / 3:
+        return f
+    height, least = float(np.mean(table[POPULATION])), 0.01 / float(table[TIME].max())
+    still = dataclasses.replace(
+        _empty(table), loss=jnp.asarray(least), contrast=jnp.asarray(height), offset=jnp.zeros(())
+    )
+    return _fit(table, still, progress, offset=False)
+
+
 def _count(model: SwapMap) -> int:
     return int(np.count_nonzero(np.asarray(model.couplings)))
 
@@ -164,7 +177,7 @@ def _with_one_more(table: Table, model: SwapMap) -> SwapMap:
     return SwapMap(places, couplings, losses, model.loss, model.contrast, model.offset)
 
 
-def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
+def _fit(table: Table, start: SwapMap, progress: Progress, offset: bool = True) -> FitResult:
     scan, count = Scan.of(table, FREQUENCY, TIME), _count(start)
     progress.stage(f"fit {count} TLSs to {len(table)} points")
     w, times = jnp.asarray(scan.first), jnp.asarray(scan.second)
@@ -175,7 +188,7 @@ def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
     # A TLS outside the map is seen by the flank of its chevron alone.
     low, high = float(scan.first[0]), float(scan.first[-1])
     margin = 0.25 * (high - low)
-    transforms = {"loss": Positive(), "contrast": Positive(), "offset": Real()}
+    transforms = {"loss": Positive(), "contrast": Positive()} | ({"offset": Real()} if offset else {})
     if count:
         reach = Interval(low - margin, high + margin)
         transforms = {"frequencies": reach, "couplings": Positive(), "relaxation": Positive(), **transforms}
@@ -238,7 +251,10 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
         else f"{further} of any coupling would go unseen in this map."
     )
     if count == 0:
-        return "no TLS", f"no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
+        return (
+            "no TLS",
+            f"no TLS. One changes the AIC by {aic[1] - aic[0]:+.3g}, where {-GAIN:g} is asked for. {unseen}",
+        )
     more = ""
     if count == most:
         more = f" More may be there: {most} were looked for (--max-tls)."
@@ -256,6 +272,8 @@ def _notes(table: Table, f: FitResult) -> list[str]:
         f"Two TLSs closer than {1 / longest:.2g} MHz (one over the longest time) look like one, g² = g_1² + g_2². The "
         "sign of g does not show, and loss and dephasing of a TLS are not told apart."
     )
+    if "offset" not in f.values:
+        notes.append("The offset is held at 0: the populations do not change enough to tell it from the contrast.")
     for k in range(_count(model)):
         place, g = float(model.frequencies[k]), float(model.couplings[k])
         if not frequencies[0] <= place <= frequencies[-1]:
