@@ -133,9 +133,11 @@ def picture(table: Table, report: Report) -> Figure:
     scan, model = Scan.of(table, FREQUENCY, TIME), report.fit.model
     data = scan.filled(table[POPULATION])
     left = scan.filled((table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit))
-    # at more points than were measured: contours of a coarse map have corners
-    fine = (jnp.linspace(axis[0], axis[-1], 3 * len(axis)) for axis in (scan.first, scan.second))
-    fitted = np.asarray(model.populations(*fine))
+    fitted = None
+    if _count(model):
+        # at more points than were measured: contours of a coarse map have corners
+        fine = (jnp.linspace(axis[0], axis[-1], 3 * len(axis)) for axis in (scan.first, scan.second))
+        fitted = np.asarray(model.populations(*fine))
     tls = np.asarray(model.frequencies)[: _count(model)]
     return swap_fit(scan.first, scan.second, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
 

@@ -105,9 +105,8 @@ def picture(table: Table, report: Report) -> Figure:
     if report.verdict == NO_TLS:
         share = table[ERROR] / table[T1] if ERROR in table else np.full(len(table), _scatter(f))
         left = scan.filled((np.asarray(f.predicted) - np.log(table[T1])) / share)
-        return flat_rates(
-            scan.second, scan.first, rates, left, title=f"{table.name}: {report.derived['T1'].mathtext()}"
-        )
+        title = f"{table.name}: no TLS seen, T1 = {report.derived['T1'].mathtext()}"
+        return flat_rates(scan.second, scan.first, rates, left, title=title)
     here, covariance = _places(f)
     seen = _seen(table, f)
     d = report.derived.get("D")
@@ -185,7 +184,7 @@ def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], so
         title=f"T1 over frequency and time: no TLS seen in {inputs['scans']} scans",
         model="t1",
         fit=f,
-        describe={"background": DESCRIBE["background"]},
+        describe={"background": ("1/us", "relaxation rate of all scans and frequencies")},
         source=source,
         derived=derived,
         inputs=inputs,

@@ -123,7 +123,7 @@ def swap_fit(
     frequencies: ArrayLike,
     ts: ArrayLike,
     populations: ArrayLike,
-    fitted: ArrayLike,
+    fitted: ArrayLike | None,
     residuals: ArrayLike,
     *,
     tls: ArrayLike | Sequence[float] = (),
