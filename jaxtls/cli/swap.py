@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._progress import Progress
-from ..fitting import FitResult, Interval, Positive, Real, fit
+from ..fitting import AbstractTransform, FitResult, Interval, Positive, Real, fit
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
@@ -190,7 +190,9 @@ def _fit(table: Table, start: SwapMap, progress: Progress, offset: bool = True) 
     # A TLS outside the map is seen by the flank of its chevron alone.
     low, high = float(scan.first[0]), float(scan.first[-1])
     margin = 0.25 * (high - low)
-    transforms = {"loss": Positive(), "contrast": Positive()} | ({"offset": Real()} if offset else {})
+    transforms: dict[str, AbstractTransform] = {"loss": Positive(), "contrast": Positive()}
+    if offset:
+        transforms["offset"] = Real()
     if count:
         reach = Interval(low - margin, high + margin)
         transforms = {"frequencies": reach, "couplings": Positive(), "relaxation": Positive(), **transforms}

@@ -102,9 +102,9 @@ class Scans:
         none = -0.5 * float(np.sum(share * (y - mean) ** 2))
         even = np.full(len(places), 1 / len(places))
         still = tuple(part[:, 1:].sum(axis=0, keepdims=True) for part in (square, linear, weight))
-        tried = ((square, linear, weight), np.r_[0.5, even / 2]), (still, even)
+        tried = [((square, linear, weight), np.r_[0.5, even / 2]), (still, even)]
         bases = mean, float(np.quantile(y, 0.1))  # a strong TLS raises the mean far above the base
-        return 2 * (max(_log_likelihood(*form, base) for form in tried for base in bases) - none)
+        return 2 * (max(_log_likelihood(chi2, prior, base) for chi2, prior in tried for base in bases) - none)
 
 
 def lorentzian(detuning: np.ndarray, width: float) -> np.ndarray:

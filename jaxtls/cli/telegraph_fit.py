@@ -18,14 +18,9 @@ from ..fitting import Interval, LikelihoodFit, Positive, Real, fit_likelihood
 from ..models.fluctuators import Fluctuators, TelegraphRecord
 from .tables import Table
 
-NOISE, MIXED, ATOL = 0.01  # standard errors: rates beyond the sampling run away for ever
-EQUAL, ONE, TWO = (
-    "noise only",
-    "levels without memory",
-    "equal rates",
-    "one fluctuator",
-    "two fluctuators",
-)
+ATOL = 0.01  # standard errors: rates beyond the sampling run away for ever
+NOISE, MIXED = "noise only", "levels without memory"
+EQUAL, ONE, TWO = "equal rates", "one fluctuator", "two fluctuators"
 
 
 class Readings(eqx.Module):

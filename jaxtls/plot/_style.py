@@ -110,8 +110,8 @@ def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
     # colour bars as well
     for ax in axes[0].figure.axes:
         ax.tick_params(which="both", labelsize=size)
-        ax.xaxis.label.set_size(size)
-        ax.yaxis.label.set_size(size)
+        ax.xaxis.label.set_fontsize(size)
+        ax.yaxis.label.set_fontsize(size)
 
 
 def few_decades(ax: Axes) -> None:

@@ -271,12 +271,12 @@ def _moves(ax: Axes, t: np.ndarray, centres: np.ndarray, covariance: np.ndarray,
     low, high = move_band(t, covariance, diffusion)
     own = np.diag(covariance)
     noise = np.array([np.mean(own[k:] + own[:-k] - 2 * np.diag(covariance, k)) for k in shifts])
+    moved = _moved(centres[None, :], len(shifts))[0]
     ax.fill_between(apart, low, high, color=VERMILION, alpha=0.15, lw=0, label="90 % of such records")
     ax.plot(apart, np.sqrt(4 * diffusion**2 * apart + noise), color=VERMILION, lw=1.5, label="diffusion and fit errors")
     ax.plot(apart, np.sqrt(noise), color="0.5", ls=":", lw=1.2, label="fit errors alone")
-    ax.plot(apart, _moved(centres[None, :], len(shifts))[0], "o", ms=3, color=BLUE, label="record, root mean square")
-    top = max(float(np.max(high)), *(float(line.get_ydata().max()) for line in ax.lines))
-    ax.set_ylim(0, 1.55 * top)  # the legend's room
+    ax.plot(apart, moved, "o", ms=3, color=BLUE, label="record, root mean square")
+    ax.set_ylim(0, 1.55 * max(np.max(high), np.max(moved)))  # the legend's room
     ax.legend(frameon=False, fontsize=7, loc="upper left", handlelength=1.5, borderaxespad=0.2)
 
 
