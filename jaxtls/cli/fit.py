@@ -31,7 +31,8 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
         epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, "
-        "its coupling and width, and a background; D of its diffusion is derived. It has no options of its own.",
+        "its coupling and width, and a background; D of its diffusion is derived. Where no TLS is seen it says which "
+        "one would have been. It has no options of its own.",
         formatter_class=Help,
     )
     fit.add_argument(
@@ -115,9 +116,16 @@ def _add_resonator(fit: argparse.ArgumentParser) -> None:
 
 
 def _add_defects(fit: argparse.ArgumentParser) -> None:
-    telegraph = fit.add_argument_group("telegraph: columns time, signal; a reading of T1, frequency or parity each row")
+    telegraph = fit.add_argument_group(
+        "telegraph: columns time, signal; a reading of T1, frequency or parity each row; rates are in 1 over the unit "
+        "of the column time, whatever that is"
+    )
     telegraph.add_argument(
-        "--fluctuators", choices=["auto", "1", "2"], default="auto", help="how many; auto compares them"
+        "--fluctuators",
+        choices=["auto", "1", "2"],
+        default="auto",
+        help="1 fits one; 2 fits two, from where one ends; auto takes two where these lower the AIC by more than 6. "
+        "None is reported where readings without memory do as well",
     )
     swap = fit.add_argument_group(
         "swap: columns frequency_MHz, time_us, population, optional population_error; frees each TLS's frequency, "

@@ -38,6 +38,7 @@ class Report:
         verdict: a word that answers the question a reader came with, where there is one.
         verdict_text: its sentence.
         upper_limit: a limit where the verdict comes with one.
+        listed: fields of many numbers, of which the text gives one line.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Report:
     verdict: str = ""
     verdict_text: str = ""
     upper_limit: float | None = None
+    listed: tuple[str, ...] = ()
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
@@ -97,7 +99,7 @@ class Report:
             lines += [*_table(self.comparison), ""]
         if self.verdict_text:
             lines += [f"verdict: {self.verdict_text}", ""]
-        lines += ["fitted", *_quantities(self.parameters()), "", "derived", *_quantities(self.derived), ""]
+        lines += ["fitted", *self._fitted(), "", "derived", *_quantities(self.derived), ""]
         lines.append(_judged(fit))
         state = "converged" if bool(fit.success) else "NOT CONVERGED"
         lines.append(f"{state}: {fit.message}" if fit.message else state)
@@ -105,6 +107,23 @@ class Report:
         if self.notes:
             lines += ["", "notes", *(line for note in self.notes for line in _indent(note))]
         return "\n".join(lines) + "\n"
+
+    def _fitted(self) -> list[str]:
+        """Lines on the free parameters, the long lists last and short."""
+        parameters = self.parameters()
+        lists = {name: [k for k in parameters if k.partition("[")[0] == name] for name in self.listed}
+        long = {name for members in lists.values() for name in members}
+        lines = _quantities({name: quantity for name, quantity in parameters.items() if name not in long})
+        for name, members in lists.items():
+            values = [parameters[k].value for k in members]
+            errors = [e for k in members if (e := parameters[k].stderr) is not None and math.isfinite(e)]
+            unit = parameters[members[0]].unit
+            known = f"errors {min(errors):.2g} to {max(errors):.2g} {unit}" if errors else "none determined"
+            lines.append(
+                f"  {name}: {len(members)} values from {min(values):.6g} to {max(values):.6g} {unit}, {known}; "
+                "report.json has them all"
+            )
+        return lines
 
     def to_dict(self) -> dict[str, Any]:
         """The report as plain Python numbers, lists and strings."""

@@ -62,6 +62,49 @@ def unit_notes(frequencies: np.ndarray, populations: np.ndarray | None = None) -
     return notes
 
 
+def swap_unit_notes(frequencies: np.ndarray, times: np.ndarray) -> list[str]:
+    """What looks like a slip of unit between the axes of a swap map.
+
+    A chevron has fringes 1/t wide in frequency: at the longest time they should be neither far below the spacing of
+    the frequencies nor far above their range. Beside that no qubit swaps for more than its T1, of which 1 ms is much.
+
+    Example:
+        >>> f, t = np.linspace(5000.0, 5040.0, 41), np.linspace(0.0, 2.0, 21)
+        >>> swap_unit_notes(f, t), swap_unit_notes(f, 1000 * t)
+        ([], ['The longest swap time is 2000 us: if the times are in ns, give them in us.'])
+    """
+    places, longest = np.unique(frequencies), float(np.max(times))
+    fringe = 1 / longest
+    if longest > 1000 or fringe < float(np.median(np.diff(places))) / 50:
+        return [f"The longest swap time is {longest:.4g} us: if the times are in ns, give them in us."]
+    if fringe > 10 * float(np.ptp(places)):
+        return [f"The longest swap time is {longest:.4g} us: if the times are in ms or s, give them in us."]
+    return []
+
+
+def t1_unit_notes(hours: np.ndarray, t1: np.ndarray) -> list[str]:
+    """What looks like a slip of unit in scans of T1: of their times, and of T1 itself.
+
+    A scan of a few dozen T1 takes minutes, and diffusion moves a TLS by MHz in an hour: nobody waits half a day between
+    most scans, nor is a value of T1 had in a millisecond. T1 of a qubit is between 0.1 us and 5 ms.
+
+    Example:
+        >>> hours = np.repeat([0.0, 0.2, 0.4], 5)
+        >>> t1_unit_notes(hours, np.full(15, 30.0)), t1_unit_notes(3600 * hours, np.full(15, 30.0))
+        ([], ['The scans lie 720 h apart: if their times are in s or min, give them in h.'])
+    """
+    notes, (times, rows) = [], np.unique(hours, return_counts=True)
+    apart, middle = float(np.median(np.diff(times))), float(np.median(t1))
+    if apart > 12:
+        notes.append(f"The scans lie {apart:.4g} h apart: if their times are in s or min, give them in h.")
+    elif 3600 * apart < 1e-3 * float(np.median(rows)):
+        notes.append(f"The scans lie {3600 * apart:.2g} s apart, too short for them: time_h is in hours.")
+    unit = "ns" if middle > 5000 else "ms or s" if middle < 0.1 else ""
+    if unit:
+        notes.append(f"T1 is {middle:.3g} us at the median: if it is in {unit}, give it in us.")
+    return notes
+
+
 def misfit_notes(f: FitResult, has_errors: bool, without: str, misses: str, remedy: str) -> list[str]:
     """What the size of chi² says of the error bars; `without`, `misses` and `remedy` are the model's own words."""
     reduced = float(f.chi2) / max(int(f.dof), 1)

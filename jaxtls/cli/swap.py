@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
 from typing import TYPE_CHECKING, Unpack
@@ -13,11 +14,11 @@ import numpy as np
 from jaxtyping import Array
 
 from .._progress import Progress
-from ..fitting import FitResult, Interval, Positive, Real, fit
+from ..fitting import AbstractTransform, FitResult, Interval, Positive, Real, fit
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes, unit_notes
+from .scans import Scan, misfit_notes, swap_unit_notes, unit_notes
 from .swap_search import next_tls, weakest_seen
 from .tables import InputError, Reading, Table, read_table
 
@@ -89,7 +90,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         A Report.
     """
     progress = progress or Progress(quiet=True)
-    fits = [_fit(table, _empty(table), progress)]
+    fits = [_without(table, progress)]
     aic = [_aic(table, fits[0])]
     for count in range(1, most + 1):
         progress.stage(f"look for TLS {count}")
@@ -113,7 +114,7 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
     best = fits[chosen]
     word, sentence = _verdict(table, best, chosen, aic, most)
     return Report(
-        title=f"swap spectroscopy: {chosen} TLS{'' if chosen == 1 else 's'} beside a qubit",
+        title=f"swap spectroscopy: {_words(chosen)} beside a qubit",
         model="swap",
         fit=best,
         describe={f"{name}[{k}]": value for name, value in DESCRIBE.items() for k in range(chosen)} | DESCRIBE,
@@ -132,7 +133,11 @@ def picture(table: Table, report: Report) -> Figure:
     scan, model = Scan.of(table, FREQUENCY, TIME), report.fit.model
     data = scan.filled(table[POPULATION])
     left = scan.filled((table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit))
-    fitted = np.asarray(model.populations(jnp.asarray(scan.first), jnp.asarray(scan.second)))
+    fitted = None
+    if _count(model):
+        # at more points than were measured: contours of a coarse map have corners
+        fine = (jnp.linspace(axis[0], axis[-1], 3 * len(axis)) for axis in (scan.first, scan.second))
+        fitted = np.asarray(model.populations(*fine))
     tls = np.asarray(model.frequencies)[: _count(model)]
     return swap_fit(scan.first, scan.second, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
 
@@ -146,6 +151,18 @@ def _empty(table: Table) -> SwapMap:
     contrast = max(float(np.quantile(early, 0.9)) - offset, 0.1)
     loss, height, ground = (jnp.asarray(x) for x in (0.1 / span, contrast, offset))
     return SwapMap(middle, jnp.zeros(1), jnp.ones(1), loss, height, ground)
+
+
+def _without(table: Table, progress: Progress) -> FitResult:
+    """The fit without a TLS; with the offset at 0 where nothing happens that tells it from the contrast."""
+    f = _fit(table, _empty(table), progress)
+    if float(f.stderr["contrast"]) < float(f.values["contrast"]) / 3:
+        return f
+    height, least = float(np.mean(table[POPULATION])), 0.01 / float(table[TIME].max())
+    still = dataclasses.replace(
+        _empty(table), loss=jnp.asarray(least), contrast=jnp.asarray(height), offset=jnp.zeros(())
+    )
+    return _fit(table, still, progress, offset=False)
 
 
 def _count(model: SwapMap) -> int:
@@ -162,7 +179,7 @@ def _with_one_more(table: Table, model: SwapMap) -> SwapMap:
     return SwapMap(places, couplings, losses, model.loss, model.contrast, model.offset)
 
 
-def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
+def _fit(table: Table, start: SwapMap, progress: Progress, offset: bool = True) -> FitResult:
     scan, count = Scan.of(table, FREQUENCY, TIME), _count(start)
     progress.stage(f"fit {count} TLSs to {len(table)} points")
     w, times = jnp.asarray(scan.first), jnp.asarray(scan.second)
@@ -173,7 +190,9 @@ def _fit(table: Table, start: SwapMap, progress: Progress) -> FitResult:
     # A TLS outside the map is seen by the flank of its chevron alone.
     low, high = float(scan.first[0]), float(scan.first[-1])
     margin = 0.25 * (high - low)
-    transforms = {"loss": Positive(), "contrast": Positive(), "offset": Real()}
+    transforms: dict[str, AbstractTransform] = {"loss": Positive(), "contrast": Positive()}
+    if offset:
+        transforms["offset"] = Real()
     if count:
         reach = Interval(low - margin, high + margin)
         transforms = {"frequencies": reach, "couplings": Positive(), "relaxation": Positive(), **transforms}
@@ -204,11 +223,23 @@ def _derived(f: FitResult) -> dict[str, Quantity]:
         g, error = float(model.couplings[k]), float(f.stderr["couplings"][k])
         meaning = "pi/2g: the qubit's quantum is in the TLS"
         derived[f"swap time {k}"] = Quantity(1 / (4 * g), error / (4 * g**2), "us", meaning)
-        loss, bad = float(model.relaxation[k]), float(f.stderr["relaxation"][k])
-        derived[f"T1 of TLS {k}"] = Quantity(1 / loss, bad / loss**2, "us", "inverse of its loss")
-    loss, bad = float(model.loss), float(f.stderr["loss"])
-    derived["T1 of the qubit"] = Quantity(1 / loss, bad / loss**2, "us", "without the TLSs above")
-    return derived
+        derived |= _lifetime(f"T1 of TLS {k}", model.relaxation[k], f.stderr["relaxation"][k], "inverse of its loss")
+    words = "without the TLSs above" if _count(model) else "inverse of its loss"
+    return derived | _lifetime("T1 of the qubit", model.loss, f.stderr["loss"], words)
+
+
+def _lifetime(name: str, rate: Array, stderr: Array, meaning: str) -> dict[str, Quantity]:
+    """1/rate [us] with its error; where the rate may as well be 0, what it is above."""
+    loss, error = float(rate), float(stderr)
+    if error > loss / 2 and math.isfinite(error):
+        return {
+            f"{name}, 95 % above": Quantity(1 / (loss + 1.645 * error), None, "us", f"{meaning}; too long to be seen")
+        }
+    return {name: Quantity(1 / loss, error / loss**2, "us", meaning)}
+
+
+def _words(count: int) -> str:
+    return "no TLS seen" if count == 0 else f"{count} TLS{'' if count == 1 else 's'}"
 
 
 def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> tuple[str, str]:
@@ -217,14 +248,22 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
     weakest = weakest_seen(
         table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
     )
-    unseen = f"A further TLS in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
+    further = "A further TLS" if count else "A TLS"
+    unseen = (
+        f"{further} in the middle of the map of g/2pi below {weakest:.2g} MHz would go unseen."
+        if math.isfinite(weakest)
+        else f"{further} of any coupling would go unseen in this map."
+    )
     if count == 0:
-        return "no TLS", f"no TLS. One TLS lowers the AIC by {aic[0] - aic[1]:.3g} (asked for: {GAIN:g}). {unseen}"
+        return (
+            "no TLS",
+            f"no TLS. One changes the AIC by {aic[1] - aic[0]:+.3g}, where {-GAIN:g} is asked for. {unseen}",
+        )
     more = ""
     if count == most:
         more = f" More may be there: {most} were looked for (--max-tls)."
     gain = aic[count - 1] - aic[count]
-    word = f"{count} TLS{'' if count == 1 else 's'}"
+    word = _words(count)
     return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
 
 
@@ -237,6 +276,8 @@ def _notes(table: Table, f: FitResult) -> list[str]:
         f"Two TLSs closer than {1 / longest:.2g} MHz (one over the longest time) look like one, g² = g_1² + g_2². The "
         "sign of g does not show, and loss and dephasing of a TLS are not told apart."
     )
+    if "offset" not in f.values:
+        notes.append("The offset is held at 0: the populations do not change enough to tell it from the contrast.")
     for k in range(_count(model)):
         place, g = float(model.frequencies[k]), float(model.couplings[k])
         if not frequencies[0] <= place <= frequencies[-1]:
@@ -245,6 +286,7 @@ def _notes(table: Table, f: FitResult) -> list[str]:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
     return (
         unit_notes(table[FREQUENCY], table[POPULATION])
+        + swap_unit_notes(table[FREQUENCY], table[TIME])
         + notes
         + misfit_notes(
             f,

@@ -1,21 +1,50 @@
-"""The fits behind `--model telegraph`: no fluctuator, one with equal rates, one, two."""
+"""The fits behind `--model telegraph`: no fluctuator, levels without memory, one with equal rates, one, two."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.scipy.stats import norm
 from jaxtyping import Array
 
 from .._progress import Progress
-from ..fitting import LikelihoodFit, Positive, Real, fit_likelihood
+from ..fitting import Interval, LikelihoodFit, Positive, Real, fit_likelihood
 from ..models.fluctuators import Fluctuators, TelegraphRecord
 from .tables import Table
 
-VARIANTS = ("equal rates", "one fluctuator", "two fluctuators")
+ATOL = 0.01  # standard errors: rates beyond the sampling run away for ever
+NOISE, MIXED = "noise only", "levels without memory"
+EQUAL, ONE, TWO = "equal rates", "one fluctuator", "two fluctuators"
+
+
+class Readings(eqx.Module):
+    """Independent normal readings."""
+
+    offset: Array
+    sigma: Array
+
+    def log_likelihood(self, signal: Array) -> Array:
+        return jnp.sum(norm.logpdf(signal, self.offset, self.sigma))
+
+
+class Mixture(eqx.Module):
+    """Independent readings of two levels: a fluctuator that forgets between readings, or a tail of the noise."""
+
+    amplitude: Array
+    share: Array
+    offset: Array
+    sigma: Array
+
+    def log_likelihood(self, signal: Array) -> Array:
+        upper = jnp.log(self.share) + norm.logpdf(signal, self.offset + self.amplitude, self.sigma)
+        lower = jnp.log1p(-self.share) + norm.logpdf(signal, self.offset - self.amplitude, self.sigma)
+        return jnp.sum(jnp.logaddexp(upper, lower))
 
 
 class EqualRates(eqx.Module):
@@ -31,48 +60,64 @@ class EqualRates(eqx.Module):
         return TelegraphRecord(Fluctuators(self.amplitude[None], rate, rate), self.offset, self.sigma)
 
 
-def noise_only(table: Table) -> float:
-    """AIC of independent normal readings."""
-    n, spread = len(table), float(np.std(table["signal"]))
-    return n * (2 * math.log(spread) + math.log(2 * math.pi) + 1) + 4
+def fit_variants(table: Table, fluctuators: str, n_starts: int, progress: Progress) -> dict[str, LikelihoodFit]:
+    """A fit of each form that the choice "1", "2" or "auto" asks for, by name.
 
+    "auto" leaves two fluctuators out where one does not pay for its parameters.
+    """
+    y = jnp.asarray(table["signal"])
+    found: dict[str, LikelihoodFit] = {}
 
-def fit_variants(table: Table, n_starts: int, progress: Progress) -> dict[str, LikelihoodFit]:
-    """A fit of each of `VARIANTS`."""
-    ts, y = jnp.asarray(table["time"]), jnp.asarray(table["signal"])
+    def add(name: str, log_likelihood: Callable[[Any], Array], start: Any, free: dict[str, Any], n: int = 1) -> Any:
+        progress.stage(f"{name}, {len(table)} readings")
+        found[name] = fit_likelihood(log_likelihood, start, free=free, n_starts=n, atol=ATOL)
+        progress.done(f"ln L {float(found[name].log_likelihood):.6g}")
+        return found[name].model
+
     spread = float(np.std(table["signal"]))
-    level = Real(width=spread)
-    start = first_guess(table)
-
-    progress.stage(f"one rate, {len(table)} readings")
-    rate = start.source.total_rates[0] / 2
-    equal = fit_likelihood(
-        lambda m: m.build().log_likelihood(ts, y),
-        EqualRates(start.source.amplitudes[0], rate, start.offset, start.sigma),
-        free={"amplitude": Positive(decades=1.0), "rate": Positive(), "offset": level, "sigma": Positive(decades=1.0)},
-        n_starts=n_starts,
+    height, width, level = Positive(decades=1.0), Positive(decades=1.0), Real(width=spread)
+    around = {"offset": level, "sigma": width}
+    mean = float(np.mean(table["signal"]))
+    add(NOISE, lambda m: m.log_likelihood(y), Readings(jnp.asarray(mean), jnp.asarray(spread)), around)
+    add(
+        MIXED,
+        lambda m: m.log_likelihood(y),
+        _mixture(table),
+        {"amplitude": height, "share": Interval(0, 1), **around},
+        2,
     )
-    progress.done(f"ln L {float(equal.log_likelihood):.6g}")
 
-    free = {
-        "source.amplitudes": Positive(decades=1.0),
-        "source.rates_up": Positive(),
-        "source.rates_down": Positive(),
-        "offset": level,
-        "sigma": Positive(decades=1.0),
-    }
-    log_likelihood = lambda m: m.log_likelihood(ts, y)
-    progress.stage("one fluctuator")
-    one = fit_likelihood(log_likelihood, equal.model.build(), free=free, n_starts=n_starts)
-    progress.done(f"ln L {float(one.log_likelihood):.6g}")
+    exact = _exact(table)
+    guess = first_guess(table)
+    equal = EqualRates(guess.source.amplitudes[0], guess.source.total_rates[0] / 2, guess.offset, guess.sigma)
+    free = {"amplitude": height, "rate": Positive(), **around}
+    equal = add(EQUAL, lambda m: exact(m.build()), equal, free, n_starts)
+    free = {"source.amplitudes": height, "source.rates_up": Positive(), "source.rates_down": Positive(), **around}
+    one = add(ONE, exact, equal.build(), free, n_starts)
+    if fluctuators == "2" or (fluctuators == "auto" and found[ONE].aic < found[NOISE].aic):
+        add(TWO, exact, _with_another(one), free, n_starts)
+    return found
 
-    progress.stage("two fluctuators")
-    known = one.model.source
-    second = jnp.append(known.amplitudes, 0.3 * known.amplitudes), jnp.append(known.rates_up, 4 * known.rates_up)
-    source = Fluctuators(*second, jnp.append(known.rates_down, 4 * known.rates_down))
-    two = fit_likelihood(log_likelihood, dataclasses.replace(one.model, source=source), free=free, n_starts=n_starts)
-    progress.done(f"ln L {float(two.log_likelihood):.6g}")
-    return dict(zip(VARIANTS, (equal, one, two), strict=True))
+
+def _exact(table: Table) -> Callable[[TelegraphRecord], Array]:
+    ts, y = jnp.asarray(table["time"]), jnp.asarray(table["signal"])
+    return lambda m: m.log_likelihood(ts, y)
+
+
+def _mixture(table: Table) -> Mixture:
+    """Two levels from the spread and the skewness: for normal readings one is where the mean is."""
+    y = table["signal"]
+    spread, skew = float(np.std(y)), float(np.mean((y - y.mean()) ** 3)) / float(np.std(y)) ** 3
+    values = (0.8 * spread, 0.15 if skew > 0 else 0.85, y.mean(), 0.7 * spread)
+    return Mixture(*(jnp.asarray(float(value)) for value in values))
+
+
+def _with_another(one: TelegraphRecord) -> TelegraphRecord:
+    """A second fluctuator, weaker and faster than the first."""
+    known = one.source
+    parts = ((known.amplitudes, 0.3), (known.rates_up, 4.0), (known.rates_down, 4.0))
+    source = Fluctuators(*(jnp.append(values, factor * values) for values, factor in parts))
+    return dataclasses.replace(one, source=source)
 
 
 def first_guess(table: Table) -> TelegraphRecord:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from ._style import BLACK, BLUE, VERMILION, figure, new_axes, ramp, tidy
+from ._style import BLACK, BLUE, VERMILION, few_decades, figure, key_above, new_axes, panels, ramp, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -50,6 +50,8 @@ def allan_deviation(
     sigma: float = 0.0,
     step: float = 1.0,
     labels: tuple[str, str] = ("averaging time", "Allan deviation"),
+    rate_unit: str = "",
+    whole_label: str = "sum",
     ax: Axes | None = None,
 ) -> Axes:
     r"""Allan deviation of fluctuators, with the hump of each one of them, and that of white read-out noise.
@@ -61,6 +63,8 @@ def allan_deviation(
         sigma: standard deviation of one reading; its Allan deviation is sigma sqrt(step/tau).
         step: time between readings.
         labels: of both axes, with units.
+        rate_unit: of Gamma in the legend.
+        whole_label: what the legend calls all of it together.
         ax: axes to draw into; a new figure by default.
 
     Returns:
@@ -81,18 +85,23 @@ def allan_deviation(
         hump = variance * (2 - (3 - 4 * np.exp(-x) + np.exp(-2 * x)) / x) / x
         small = x < 1e-3
         hump = np.where(small, variance * (2 * x / 3 - x**2 / 2), hump)
-        ax.loglog(tau, np.sqrt(hump), color=colour, lw=1.1, ls="--", label=rf"$\Gamma$ = {rate:.3g}")
+        ax.loglog(
+            tau, np.sqrt(hump), color=colour, lw=1.1, ls="--", label=rf"$\Gamma$ = {rate:.3g} {rate_unit}".rstrip()
+        )
     if sigma:
         ax.loglog(tau, np.sqrt(white), color="0.6", lw=1.1, ls=":", label="white noise")
     whole = np.sqrt(np.asarray(fluctuators.allan_variance(tau)) + white)
-    ax.loglog(tau, whole, color=BLACK, lw=1.8, label="all")
+    ax.loglog(tau, whole, color=BLACK, lw=1.8, label=whole_label)
+    low, high = whole.min(), whole.max()
     if measured is not None:
-        ax.loglog(*(np.asarray(part) for part in measured), "o", ms=4, color=VERMILION, label="record")
-    ax.set_ylim(whole.min() / 10, whole.max() * 2)
+        windows, seen = (np.asarray(part) for part in measured)
+        ax.loglog(windows, seen, "o", ms=4, color=VERMILION, label="record")
+        low, high = min(low, seen[seen > 0].min(initial=low)), max(high, seen.max())
+    ax.set_ylim(low / 6, high * 1.6)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     if len(parts) <= 6:
-        ax.legend(frameon=False, fontsize=8)
+        ax.legend(frameon=False, fontsize=7 if measured is not None else 8)
     return ax
 
 
@@ -182,6 +191,8 @@ def telegraph_fit(
     fluctuators: Noise,
     sigma: float,
     *,
+    labels: tuple[str, str] = ("time", "signal"),
+    rate_unit: str = "1/time",
     title: str = "",
 ) -> Figure:
     """A record with the levels that its fit finds behind the noise, its readings' histogram, and its Allan deviation.
@@ -192,53 +203,161 @@ def telegraph_fit(
         expected: (T,) of the fit, without read-out noise (`TelegraphRecord.expected_signal`).
         fluctuators: the fitted `Fluctuators`.
         sigma: standard deviation of one reading.
+        labels: of time and signal, with units in brackets.
+        rate_unit: of the rates in the legend.
         title: above the picture.
 
     Returns:
-        A figure of three panels.
+        A figure of three panels, (a), (b) and (c), 7 in wide.
 
     Example:
         >>> f = jt.Fluctuators(np.ones(1), 0.1 * np.ones(1), 0.1 * np.ones(1))
         >>> ts = np.arange(100.0)
         >>> xi = np.asarray(f.sample(jax.random.key(0), ts))[:, 0]
-        >>> len(telegraph_fit(ts, xi, xi, f, 0.1).axes)
+        >>> len(telegraph_fit(ts, xi, xi, f, 0.1, labels=("time  [s]", "T1  [us]"), rate_unit="1/s").axes)
         3
     """
     t, y, levels = np.asarray(time), np.asarray(signal), np.asarray(expected)
-    gaps = np.diff(t)
-    pauses = gaps > PAUSE * np.median(gaps)
-    step = float(np.mean(gaps[~pauses]))
-    fig = figure(10.0, 6.4)
-    space = fig.add_gridspec(2, 2, width_ratios=[1.0, 1.0])
+    _, after = _step(t)
+    fig = figure(7.0, 5.0)
+    space = fig.add_gridspec(2, 2)
     ax, counts, allan = fig.add_subplot(space[0, :]), fig.add_subplot(space[1, 0]), fig.add_subplot(space[1, 1])
-    ax.plot(t, y, ".", ms=3, color="0.6", label="record")
-    ax.plot(t, np.where(np.r_[False, pauses], np.nan, levels), color=BLUE, lw=1.3, label="fit, without noise")
-    ax.set_xlim(t[0], t[-1])
-    ax.set_xlabel("time")
-    ax.set_ylabel("signal")
-    ax.legend(frameon=False, fontsize=8, loc="upper right", ncols=2, markerscale=3)
-    counts.hist(y, bins=40, color="0.8", label="record")
-    grid = np.linspace(y.min(), y.max(), 300)
-    width = (y.max() - y.min()) / 40
-    density = np.mean(np.exp(-0.5 * ((grid[:, None] - levels) / sigma) ** 2), axis=1) / (sigma * np.sqrt(2 * np.pi))
-    counts.plot(grid, len(y) * width * density, color=BLUE, lw=1.6, label="fit")
-    counts.set_xlabel("signal")
-    counts.set_ylabel("readings")
-    counts.legend(frameon=False, fontsize=8)
-    windows = step * np.unique(np.geomspace(1, max(2, len(y) // 6), 16).astype(int))
+    _record(ax, t, y, labels)
+    ax.plot(t, np.where(after, np.nan, levels), color=BLUE, lw=1.3, label="fit, without noise")
+    _histogram(counts, y, levels, sigma, labels[1])
+    windows, measured = _allan_points(t, y)
     fine = np.geomspace(windows[0], windows[-1], 100)
-    # Across pauses readings in a row are no window of one length.
-    measured = None if pauses.any() else (windows, np.array([measured_allan(y, round(w / step)) for w in windows]))
-    allan_deviation(fine, fluctuators, measured=measured, sigma=sigma, step=step, ax=allan)
-    for axes in (ax, counts, allan):
-        tidy(axes)
-    if title:
-        fig.suptitle(title, fontsize=11)
+    allan_deviation(
+        fine,
+        fluctuators,
+        measured=(windows, measured),
+        sigma=sigma,
+        step=windows[0],
+        labels=_allan_labels(labels),
+        rate_unit=rate_unit,
+        whole_label="fit",
+        ax=allan,
+    )
+    _finish(fig, (ax, counts, allan), title)
     return fig
 
 
-def measured_allan(signal: np.ndarray, readings: int) -> float:
-    """Allan deviation of a record at windows of so many readings, from windows that overlap."""
-    sums = np.concatenate([[0.0], np.cumsum(signal - np.mean(signal))])
-    means = (sums[readings:] - sums[:-readings]) / readings
-    return float(np.sqrt(0.5 * np.mean((means[readings:] - means[:-readings]) ** 2)))
+def white_record(
+    time: ArrayLike,
+    signal: ArrayLike,
+    mean: float,
+    sigma: float,
+    rates: ArrayLike,
+    amplitudes: ArrayLike,
+    *,
+    labels: tuple[str, str] = ("time", "signal"),
+    rate_unit: str = "1/time",
+    title: str = "",
+) -> Figure:
+    """A record in which no fluctuator is seen: its readings, their Allan deviation, and what would have been seen.
+
+    Arguments:
+        time: (T,).
+        signal: (T,).
+        mean: of the readings.
+        sigma: their standard deviation.
+        rates: (R,) total rates.
+        amplitudes: (R,) least amplitude that would have been seen at each; not finite where none would.
+        labels: of time and signal, with units in brackets.
+        rate_unit: of the rates.
+        title: above the picture.
+
+    Returns:
+        A figure of four panels, 7 in wide.
+
+    Example:
+        >>> y = np.random.default_rng(0).normal(size=200)
+        >>> fig = white_record(np.arange(200.0), y, 0.0, 1.0, np.array([0.05, 1.0]), np.array([0.7, 1.2]))
+        >>> len(fig.axes)
+        4
+    """
+    t, y = np.asarray(time), np.asarray(signal)
+    fig = figure(7.0, 5.0)
+    space = fig.add_gridspec(2, 3)
+    ax, *below = fig.add_subplot(space[0, :]), *(fig.add_subplot(space[1, k]) for k in range(3))
+    counts, allan, bound = below
+    _record(ax, t, y, labels)
+    ax.axhline(mean, color=BLUE, lw=1.3, label="mean")
+    ax.axhspan(mean - sigma, mean + sigma, color=BLUE, alpha=0.12, lw=0, label="± one standard deviation")
+    _histogram(counts, y, np.full(1, mean), sigma, labels[1])
+    windows, measured = _allan_points(t, y)
+    allan.loglog(windows, sigma * np.sqrt(windows[0] / windows), color=BLACK, lw=1.8, label="white noise")
+    draws, sizes = np.random.default_rng(0), np.round(windows / windows[0]).astype(int).tolist()
+    drawn = [[measured_allan([row], n) for n in sizes] for row in (draws.normal(size=len(y)) for _ in range(100))]
+    low, high = sigma * np.quantile(drawn, [0.05, 0.95], axis=0)
+    allan.fill_between(windows, low, high, color="0.85", lw=0, label="90 % of such records")
+    allan.loglog(windows, measured, "o", ms=3.5, color=VERMILION, label="record")
+    allan.set(xlabel=_allan_labels(labels)[0], ylabel=_allan_labels(labels)[1])
+    allan.legend(frameon=False, fontsize=7, loc="lower left", handlelength=1.4, borderaxespad=0.2)
+    seen = np.asarray(amplitudes, float)
+    bound.loglog(np.asarray(rates), np.where(np.isfinite(seen), seen, np.nan), "o-", ms=3.5, color=VERMILION)
+    bound.axhline(sigma, color="0.5", ls=":", lw=1.2, label="noise of a reading")
+    bound.set(xlabel=f"total rate  [{rate_unit}]", ylabel="amplitude that would be seen")
+    key_above(bound)
+    _finish(fig, (ax, *below), title)
+    return fig
+
+
+def _step(t: np.ndarray) -> tuple[float, np.ndarray]:
+    """The time between readings, and which readings (T,) come after a pause."""
+    gaps = np.diff(t)
+    pauses = gaps > PAUSE * np.median(gaps)
+    return float(np.mean(gaps[~pauses])), np.r_[False, pauses]
+
+
+def _record(ax: Axes, t: np.ndarray, y: np.ndarray, labels: tuple[str, str]) -> None:
+    ax.plot(t, y, ".", ms=3, color="0.6", label="record")
+    ax.set_xlim(t[0], t[-1])
+    ax.set(xlabel=labels[0], ylabel=labels[1])
+
+
+def _histogram(ax: Axes, y: np.ndarray, levels: np.ndarray, sigma: float, label: str) -> None:
+    """Readings, and the density that a fit gives them: normal about its level at each time."""
+    bins = int(np.clip(np.sqrt(len(y)), 10, 40))
+    ax.hist(y, bins=bins, color="0.8", label="record")
+    grid, width = np.linspace(y.min(), y.max(), 300), np.ptp(y) / bins
+    # of long records some levels, evenly through their order
+    some = levels if len(levels) <= 2000 else np.quantile(levels, (np.arange(2000) + 0.5) / 2000)
+    near = np.mean(np.exp(-0.5 * ((grid[:, None] - some) / sigma) ** 2), axis=1)
+    ax.plot(grid, len(y) * width * near / (sigma * np.sqrt(2 * np.pi)), color=BLUE, lw=1.6, label="fit")
+    ax.set(xlabel=label, ylabel="readings")
+    key_above(ax)
+
+
+def _allan_points(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Averaging times, and the record's deviations at them; no window reaches across a pause."""
+    step, after = _step(t)
+    parts = np.split(y, np.flatnonzero(after))
+    sizes = np.unique(np.geomspace(1, max(2, max(map(len, parts)) // 6), 16).astype(int))
+    return step * sizes, np.array([measured_allan(parts, n) for n in sizes.tolist()])
+
+
+def _allan_labels(labels: tuple[str, str]) -> tuple[str, str]:
+    _, bracket, unit = labels[1].partition("[")
+    return f"averaging {labels[0]}", f"Allan deviation  {bracket}{unit}".rstrip()
+
+
+def _finish(fig: Figure, axes: Sequence[Axes], title: str) -> None:
+    key_above(axes[0])
+    for ax in axes:
+        tidy(ax)
+        if ax.get_yscale() == "log":
+            few_decades(ax)
+    panels(axes)
+    if title:
+        fig.suptitle(title, fontsize=9)
+
+
+def measured_allan(parts: Sequence[np.ndarray], readings: int) -> float:
+    """Allan deviation of an even record in parts, at windows of so many readings that overlap."""
+    squares = []
+    for part in parts:
+        sums = np.concatenate([[0.0], np.cumsum(part - np.mean(part))])
+        means = (sums[readings:] - sums[:-readings]) / readings
+        squares.append((means[readings:] - means[:-readings]) ** 2)
+    return float(np.sqrt(0.5 * np.mean(np.concatenate(squares))))

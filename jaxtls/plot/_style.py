@@ -6,6 +6,9 @@ that is a cell's last line. Colours are Okabe and Ito's, told apart with any col
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +48,15 @@ def figure(width: float = 7.0, height: float = 4.5) -> Figure:
         raise ImportError("Pictures need matplotlib: pip install 'jaxtls[plot]'.") from error
     fig = Figure(figsize=(width, height), dpi=160, layout="constrained", facecolor="white")
     FigureCanvasAgg(fig)
+    # IPython draws a Figure by itself only where pyplot was imported
+    setattr(fig, "_repr_png_", partial(_png, fig))  # noqa: B010
     return fig
+
+
+def _png(fig: Figure) -> bytes:
+    kept = io.BytesIO()
+    fig.savefig(kept, format="png")
+    return kept.getvalue()
 
 
 def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
@@ -68,6 +79,58 @@ def tidy(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
     ax.grid(True, color="0.9", lw=0.6)
     ax.set_axisbelow(True)
+
+
+def key_above(ax: Axes, columns: int = 0) -> None:
+    """A legend above the axes, at the right, where no data are; in one row by default.
+
+    Example:
+        >>> ax = figure().subplots()
+        >>> _ = ax.plot([0, 1], label="line")
+        >>> key_above(ax)
+        >>> len(ax.get_legend().get_texts())
+        1
+    """
+    count = len(ax.get_legend_handles_labels()[0])
+    looks = {"frameon": False, "fontsize": 8, "handlelength": 1.4, "columnspacing": 1.0, "borderaxespad": 0.2}
+    ax.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns or max(count, 1), **looks)
+
+
+def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
+    """Letters (a), (b), ... above panels and small print of one size, as in a figure of a paper, 7 in wide.
+
+    Example:
+        >>> axes = figure().subplots(1, 2)
+        >>> panels(axes)
+        >>> axes[1].get_title(loc="left")
+        '(b)'
+    """
+    for letter, ax in zip("abcdefgh", axes):
+        ax.set_title(f"({letter})", loc="left", fontsize=size + 1)
+    # colour bars as well
+    for ax in axes[0].figure.axes:
+        ax.tick_params(which="both", labelsize=size)
+        ax.xaxis.label.set_fontsize(size)
+        ax.yaxis.label.set_fontsize(size)
+
+
+def few_decades(ax: Axes) -> None:
+    """Plain numbers 1, 2, 5 at a logarithmic y axis of less than two decades, where powers of ten would be one or none.
+
+    Example:
+        >>> ax = figure().subplots()
+        >>> _ = ax.loglog([1.0, 10.0], [0.3, 4.0])
+        >>> few_decades(ax)
+        >>> [ax.yaxis.get_major_formatter()(value) for value in (0.5, 2.0)]
+        ['0.5', '2']
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = ax.get_ylim()
+    if high < 100 * low and low > 1e-4 and high < 1e5:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.yaxis.set_minor_formatter(NullFormatter())
 
 
 def cycle(count: int) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from .._checks import require
-from ._style import BLUE, VERMILION, figure, new_axes, tidy
+from ._style import BLUE, VERMILION, figure, new_axes, panels, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +80,8 @@ def swap_map(
         frequencies: (W,) ascending.
         ts: (T,) ascending.
         populations: (W, T), as `TLSBath.swap_map` gives it; what is not finite is left white.
-        fitted: (W, T) of a fit, drawn as lines at a quarter, half and three quarters of its range.
+        fitted: (W, T) of a fit, or at more points, evenly spread over the same ranges; drawn as lines at a quarter,
+            half and three quarters of its range.
         tls: frequencies of TLSs, marked above.
         labels: of both axes, with units.
         value_label: of the colours.
@@ -104,10 +105,13 @@ def swap_map(
     ax.grid(False)
     _colours(ax, f, t, np.ma.masked_invalid(z), labels, value_label, cmap="viridis")
     if fitted is not None:
-        _, _, curve = _grid(frequencies, ts, np.asarray(fitted).T, "fitted")
+        curve = np.asarray(fitted, float).T
+        finer = curve.ndim == 2 and curve.shape[0] >= t.size and curve.shape[1] >= f.size
+        require(finer, "fitted", f"be at {f.size} frequencies and {t.size} times, or at more", f"shape {curve.T.shape}")
+        places = [x if n == x.size else np.linspace(x[0], x[-1], n) for x, n in zip((f, t), curve.shape[::-1])]
         levels = curve.min() + np.array([0.25, 0.5, 0.75]) * np.ptp(curve)
         if np.ptp(curve) > 0:
-            ax.contour(f, t, curve, levels=levels, colors="white", linewidths=0.8)
+            ax.contour(*places, curve, levels=levels, colors="white", linewidths=0.8)
     for place in np.ravel(np.asarray(tls)):
         ax.plot(place, 1.02, "v", color=VERMILION, ms=7, transform=ax.get_xaxis_transform(), clip_on=False)
     ax.set_xlim(f[0], f[-1])
@@ -119,7 +123,7 @@ def swap_fit(
     frequencies: ArrayLike,
     ts: ArrayLike,
     populations: ArrayLike,
-    fitted: ArrayLike,
+    fitted: ArrayLike | None,
     residuals: ArrayLike,
     *,
     tls: ArrayLike | Sequence[float] = (),
@@ -130,7 +134,8 @@ def swap_fit(
 
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
-        populations, fitted, residuals: (W, T); NaN where nothing was measured.
+        populations, residuals: (W, T); NaN where nothing was measured.
+        fitted: as of `swap_map`.
         tls: fitted TLS frequencies.
         labels: of both axes.
         title: above the picture.
@@ -144,15 +149,15 @@ def swap_fit(
         >>> len(swap_fit(w, ts, p, p, 0 * p, tls=[5.0]).axes)
         4
     """
-    fig = figure(10.5, 4.4)
+    fig = figure(7.0, 3.3)
     left, right = fig.subplots(1, 2, sharey=True)
     swap_map(frequencies, ts, populations, fitted=fitted, tls=tls, labels=labels, ax=left)
-    left.set_title("data (colours) and fit (lines)", fontsize=10, pad=14)
     f, t, z = _grid(frequencies, ts, np.asarray(residuals).T, "residuals")
-    _colours(right, f, t, np.ma.masked_invalid(z), (labels[0], ""), "residual / error", cmap="RdBu_r", vmin=-4, vmax=4)
-    right.set_title("what the fit leaves", fontsize=10, pad=14)
+    _residuals(right, f, t, z, labels[0])
+    right.set_xlim(left.get_xlim())
+    panels((left, right))
     if title:
-        fig.suptitle(title, fontsize=11)
+        fig.suptitle(title, fontsize=9)
     return fig
 
 
@@ -172,44 +177,128 @@ def rate_fit(
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
         rates: (T, W); NaN where nothing was measured.
-        centres, centre_errors: fitted frequency of the TLS at each time, (T,).
+        centres: fitted frequency of the TLS at each time, (T,).
+        centre_errors: their standard errors (T,), or their covariance (T, T). Times with an error that is not finite,
+            at which the TLS was not seen, are left out.
         diffusion: D of sigma = 2 D sqrt(t).
         labels: of both axes.
         title: above the picture.
 
     Returns:
-        A figure of two panels and a colour bar.
+        A figure of two panels and a colour bar. The shade of the second holds, at each time between, 90 % of records
+        that diffuse by D and are measured with these errors.
+
+    Raises:
+        ValueError: for axes that do not ascend, or errors of another shape.
 
     Example:
-        >>> f, t = np.linspace(0.0, 3.0, 4), np.arange(3.0)
-        >>> places = np.array([1.0, 1.5, 1.2])
-        >>> fig = rate_fit(f, t, np.ones((3, 4)), places, 0.1 * np.ones(3), diffusion=0.2)
+        >>> f, t = np.linspace(0.0, 3.0, 4), np.arange(4.0)
+        >>> places = np.array([1.0, 1.5, 1.2, 1.4])
+        >>> fig = rate_fit(f, t, np.ones((4, 4)), places, 0.1 * np.ones(4), diffusion=0.2)
         >>> len(fig.axes)
         3
     """
-    t, centres = np.asarray(ts), np.asarray(centres)
-    fig = figure(10.5, 4.4)
+    t, centres, errors = np.asarray(ts), np.asarray(centres), np.asarray(centre_errors)
+    count = len(t)
+    fits = errors.shape in ((count,), (count, count))
+    require(fits, "centre_errors", f"have shape {(count,)} or {(count, count)}", f"shape {errors.shape}")
+    covariance = np.diag(errors**2) if errors.ndim == 1 else errors
+    known = np.isfinite(np.diag(covariance))
+    t, centres = t[known], centres[known]
+    covariance = covariance[np.ix_(known, known)]
+    fig = figure(7.0, 3.3)
     left, right = fig.subplots(1, 2)
     rate_waterfall(frequencies, ts, rates, labels=labels, rate_label=r"$1/T_1$  [1/us]", ax=left)
-    left.errorbar(centres, t, xerr=centre_errors, fmt="o-", ms=3, lw=0.8, color="white", mec=BLUE, ecolor=BLUE)
-    lags = [(t[k:] - t[:-k], centres[k:] - centres[:-k]) for k in range(1, max(2, len(t) // 2))]
-    apart = np.array([np.mean(lag) for lag, _ in lags])
-    moved = np.array([np.sqrt(np.mean(step**2)) for _, step in lags])
-    right.plot(apart, moved, "o", ms=4, color=BLUE, label="root mean square of the moves")
-    noise = float(np.sqrt(2 * np.mean(np.square(np.asarray(centre_errors)))))
-    curve = np.linspace(0, apart.max() * 1.05, 200)
-    right.plot(curve, np.hypot(2 * diffusion * np.sqrt(curve), noise), color=VERMILION, label="diffusion and fit error")
-    low, high = np.hypot(_records(t, diffusion, len(lags)), noise)
-    right.fill_between(apart, low, high, color=VERMILION, alpha=0.15, lw=0, label="90 % of such records")
-    right.axhline(noise, color="0.6", ls=":", lw=1.2, label="fit error alone")
+    bars = np.sqrt(np.diag(covariance))
+    left.errorbar(centres, t, xerr=bars, fmt="o-", ms=2.5, lw=0.8, color="white", mec=BLUE, ecolor=BLUE)
+    if len(t) > 1:
+        _moves(right, t, centres, covariance, diffusion)
     right.set_xlabel(f"apart in {labels[1]}")
     right.set_ylabel("moved by  [MHz]")
-    right.set_ylim(0, None)
-    right.legend(frameon=False, fontsize=8)
     tidy(right)
+    panels((left, right))
     if title:
-        fig.suptitle(title, fontsize=11)
+        fig.suptitle(title, fontsize=9)
     return fig
+
+
+def flat_rates(
+    frequencies: ArrayLike,
+    ts: ArrayLike,
+    rates: ArrayLike,
+    residuals: ArrayLike,
+    *,
+    labels: tuple[str, str] = ("qubit frequency  [MHz]", "time  [h]"),
+    title: str = "",
+) -> Figure:
+    """Scans of T1 without a TLS: Gamma_1(f, t), and how far each is from the mean in units of its error.
+
+    Arguments:
+        frequencies, ts: (W,) and (T,) ascending.
+        rates, residuals: (T, W); NaN where nothing was measured.
+        labels: of both axes.
+        title: above the picture.
+
+    Returns:
+        A figure of two panels and their colour bars.
+
+    Example:
+        >>> f, t = np.linspace(0.0, 3.0, 4), np.arange(3.0)
+        >>> len(flat_rates(f, t, np.ones((3, 4)), np.zeros((3, 4))).axes)
+        4
+    """
+    fig = figure(7.0, 3.3)
+    left, right = fig.subplots(1, 2, sharey=True)
+    rate_waterfall(frequencies, ts, rates, labels=labels, rate_label=r"$1/T_1$  [1/us]", log=False, ax=left)
+    f, t, z = _grid(frequencies, ts, residuals, "residuals")
+    _residuals(right, f, t, z, labels[0])
+    panels((left, right))
+    if title:
+        fig.suptitle(title, fontsize=9)
+    return fig
+
+
+def _residuals(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, label: str) -> None:
+    """What a fit leaves (T, W), in units of the errors."""
+    ax.grid(False)
+    _colours(ax, x, y, np.ma.masked_invalid(values), (label, ""), "residual / error", cmap="RdBu_r", vmin=-4, vmax=4)
+
+
+def _moves(ax: Axes, t: np.ndarray, centres: np.ndarray, covariance: np.ndarray, diffusion: float) -> None:
+    """Root mean square moves against the time between, those expected, and where records of that kind scatter."""
+    shifts = range(1, max(2, len(t) // 2))
+    apart = np.array([np.mean(t[k:] - t[:-k]) for k in shifts])
+    low, high = move_band(t, covariance, diffusion)
+    own = np.diag(covariance)
+    noise = np.array([np.mean(own[k:] + own[:-k] - 2 * np.diag(covariance, k)) for k in shifts])
+    moved = _moved(centres[None, :], len(shifts))[0]
+    ax.fill_between(apart, low, high, color=VERMILION, alpha=0.15, lw=0, label="90 % of such records")
+    ax.plot(apart, np.sqrt(4 * diffusion**2 * apart + noise), color=VERMILION, lw=1.5, label="diffusion and fit errors")
+    ax.plot(apart, np.sqrt(noise), color="0.5", ls=":", lw=1.2, label="fit errors alone")
+    ax.plot(apart, moved, "o", ms=3, color=BLUE, label="record, root mean square")
+    ax.set_ylim(0, 1.55 * max(np.max(high), np.max(moved)))  # the legend's room
+    ax.legend(frameon=False, fontsize=7, loc="upper left", handlelength=1.5, borderaxespad=0.2)
+
+
+def move_band(t: np.ndarray, covariance: np.ndarray, diffusion: float) -> np.ndarray:
+    """5 % and 95 % of root mean square moves 1, 2, ... times apart in records like this one, (2, max(1, T//2 - 1)).
+
+    A record diffuses by sigma = 2 D sqrt(t) and is measured with the errors' covariance (T, T): neighbouring moves
+    share an error, and few of the long ones are independent.
+    """
+    draws, count = np.random.default_rng(0), 2000
+    steps = draws.normal(size=(count, len(t) - 1)) * 2 * diffusion * np.sqrt(np.diff(t))
+    paths = np.concatenate([np.zeros((count, 1)), np.cumsum(steps, axis=1)], axis=1)
+    # symmetric root: a covariance may be singular
+    size, axes = np.linalg.eigh((covariance + covariance.T) / 2)
+    seen = paths + draws.normal(size=paths.shape) @ (axes * np.sqrt(np.clip(size, 0.0, None))).T
+    return np.quantile(_moved(seen, max(1, len(t) // 2 - 1)), [0.05, 0.95], axis=0)
+
+
+def _moved(paths: np.ndarray, shifts: int) -> np.ndarray:
+    """Root mean square moves of records (N, T) over 1, 2, ... times, (N, shifts)."""
+    found = [np.sqrt(np.mean((paths[:, k:] - paths[:, :-k]) ** 2, axis=1)) for k in range(1, shifts + 1)]
+    return np.stack(found, axis=1)
 
 
 def _colours(
@@ -220,14 +309,6 @@ def _colours(
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
     ax.figure.colorbar(picture, ax=ax).set_label(label)
-
-
-def _records(t: np.ndarray, diffusion: float, lags: int) -> np.ndarray:
-    """5 % and 95 % of the root mean square moves of random records at these times, for each lag, (2, lags)."""
-    steps = np.random.default_rng(0).normal(size=(1000, len(t) - 1)) * 2 * diffusion * np.sqrt(np.diff(t))
-    paths = np.concatenate([np.zeros((1000, 1)), np.cumsum(steps, axis=1)], axis=1)
-    moves = [np.sqrt(np.mean((paths[:, k:] - paths[:, :-k]) ** 2, axis=1)) for k in range(1, lags + 1)]
-    return np.quantile(np.array(moves), [0.05, 0.95], axis=1)
 
 
 def _grid(xs: ArrayLike, ys: ArrayLike, values: ArrayLike, name: str) -> tuple[Any, Any, Any]:

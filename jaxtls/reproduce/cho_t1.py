@@ -11,7 +11,7 @@ Measured in four realizations of the disorder:
 - The 200 TLSs with the largest share of the rate, strong and near, give T1 to 5 to 14 %, 2000 to 1 %: T1 saturates near
   200 if "most strongly coupled" counts the detuning, which the abstract does not say.
 - With all, Solomon equations and golden rule agree to 0.2 % of the population: no TLS keeps its energy for long.
-- The exact amplitude of the 200 leaves their Solomon equations by less than 1 % of the population.
+- The exact amplitude of the 200 leaves their Solomon equations by 1.4 % of the population at most, at 6 us.
 - T1 is 48 to 124 us from one qubit to the next; omega F tan delta of the same map gives 59 us.
 """
 
@@ -106,7 +106,9 @@ def _decays(bath: TLSBath, total: float, few: np.ndarray) -> dict[str, np.ndarra
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """Panel (a): T1 with some TLSs over T1 with all; (b): the decay of the first realization."""
+    """Panel (a): T1 with some TLSs over T1 with all, realizations and their median; (b): how decays of the first one
+    differ.
+    """
     fig = plot.figure(10.0, 4.2)
     left, right = fig.subplots(1, 2)
     styles = (
@@ -124,14 +126,14 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
     left.set_ylabel(r"$T_1$ with these / $T_1$ with all")
     left.set_title("(a)", loc="left", fontsize=10)
     left.legend(frameon=False, fontsize=8)
-    t = data["t"]
-    right.plot(t, data["golden_all"], color="0.5", ls="--", label=r"golden rule, all $10^6$")
-    right.plot(t, data["solomon_all"], color=plot.BLUE, lw=2, label=r"Solomon, all $10^6$")
-    right.plot(t, data["solomon_200"], color=plot.ORANGE, lw=1.4, label="Solomon, 200")
-    right.plot(t, data["exact_200"], color=plot.VERMILION, lw=1.4, label="exact amplitude, 200")
+    t, golden = data["t"], data["golden_all"]
+    right.axhline(0.0, color="0.5", ls="--", label=r"golden rule, all $10^6$")
+    right.plot(t, data["solomon_all"] - golden, color=plot.BLUE, lw=2, label=r"Solomon, all $10^6$")
+    right.plot(t, data["solomon_200"] - golden, color=plot.ORANGE, lw=1.8, label="Solomon, 200")
+    right.plot(t, data["exact_200"] - golden, color=plot.VERMILION, lw=1.8, label="exact amplitude, 200")
     right.set_xlabel("time  [us]")
-    right.set_ylabel("excited population")
-    right.set_ylim(0, 1.02)
+    right.set_ylabel("excited population less that of the golden rule")
+    right.set_xlim(0, t[-1])
     right.set_title("(b)", loc="left", fontsize=10)
     right.legend(frameon=False, fontsize=8)
     for ax in (left, right):

@@ -10,7 +10,7 @@ import jaxtls as jt
 from jaxtls.__main__ import main
 from jaxtls.cli import swap, swap_search
 from jaxtls.cli.data import make_swap_map
-from jaxtls.cli.scans import unit_notes
+from jaxtls.cli.scans import swap_unit_notes, unit_notes
 from jaxtls.cli.tables import InputError, Table
 
 
@@ -36,6 +36,18 @@ def test_slips_of_unit_are_noted():
     assert "percent" in unit_notes(np.array([5000.0]), np.array([40.0, 93.0]))[0]
 
 
+def test_slips_of_unit_in_time_are_noted():
+    """Chevrons tie both axes: the bundled map is fine, in ns or in s it is not, and neither is a coarse legal one."""
+    table = swap.read(swap.BUNDLED)
+    f, t = table["frequency_MHz"], table["time_us"]
+    assert swap_unit_notes(f, t) == []
+    assert swap_unit_notes(np.linspace(4000.0, 5000.0, 501), np.linspace(0.0, 10.0, 41)) == []
+    assert swap_unit_notes(np.linspace(5000.0, 5001.0, 11), np.linspace(0.0, 0.3, 11)) == []
+    for factor, words in ((1e3, "in ns,"), (1e-3, "in ms or s,"), (1e-6, "in ms or s,")):
+        (note,) = swap_unit_notes(f, factor * t)
+        assert words in note
+
+
 def test_weakest_coupling_that_is_seen():
     """Its chevron lowers chi² by the gain asked for; half as strong does not."""
     f, t = np.repeat(np.linspace(0, 4, 9), 11), np.tile(np.linspace(0, 2, 11), 9)
@@ -55,8 +67,21 @@ def empty_map(noise=0.03):
 @pytest.mark.slow
 def test_a_map_without_tls_says_so():
     report = swap.run(empty_map())
-    assert report.verdict == "no TLS" and "would go unseen" in report.verdict_text
+    assert report.verdict == "no TLS" and "would go unseen" in report.verdict_text and "no TLS seen" in report.title
+    assert " inf" not in report.text() and "NOT" not in report.text()
+    swap.picture(empty_map(), report).canvas.draw()
     assert abs(report.fit.values["loss"] - 0.1) < 4 * report.fit.stderr["loss"]
+
+
+@pytest.mark.slow
+def test_a_map_in_which_nothing_happens():
+    """No TLS and no loss: the qubit's T1 gets a bound, and nothing is infinite."""
+    table = empty_map()
+    table.columns["population"][:] = 0.9 + 0.03 * np.random.default_rng(2).normal(size=len(table))
+    report = swap.run(table)
+    assert report.verdict == "no TLS" and "T1 of the qubit, 95 % above" in report.derived
+    assert " inf" not in report.text() and report.derived["T1 of the qubit, 95 % above"].value > 10
+    swap.picture(table, report).canvas.draw()
 
 
 @pytest.mark.slow

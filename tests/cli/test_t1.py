@@ -9,7 +9,9 @@ from jaxtls.__main__ import main
 from jaxtls.cli import t1
 from jaxtls.cli.data import make_t1_scan
 from jaxtls.cli.diffusion import Diffusion
-from jaxtls.cli.tables import InputError
+from jaxtls.cli.scans import t1_unit_notes
+from jaxtls.cli.t1_search import Scans
+from jaxtls.cli.tables import InputError, Table
 
 
 def test_bundled_scans_are_what_the_script_makes():
@@ -55,6 +57,75 @@ def test_bundled_scans_end_to_end(tmp_path, capsys):
     d = report["derived"]["D"]
     assert abs(d["value"] - make_t1_scan.DIFFUSION) < 3 * d["stderr"] and d["stderr"] < 0.2 * d["value"]
     assert 0.85 < report["chi2"] / report["dof"] < 1.2
+
+
+def table_of(centres, depth, noise, seed, width=2.0):
+    """Scans over 40 MHz and 3 h of a TLS at these places; T1 is 50 us far from it."""
+    rng, f = np.random.default_rng(seed), np.linspace(5000.0, 5040.0, 21)
+    rate = 0.02 * (1 + depth / (1 + ((f - np.asarray(centres)[:, None]) / width) ** 2))
+    t1 = np.exp(noise * rng.standard_normal(rate.shape)) / rate
+    count = len(centres)
+    columns = {"time_h": np.repeat(np.linspace(0.0, 3.0, count), 21), "frequency_MHz": np.tile(f, count)}
+    return Table("scans.csv", "0" * 64, columns | {"T1_us": t1.ravel(), "T1_error_us": noise / rate.ravel()})
+
+
+def scans_of(table, errors=True):
+    _, which = np.unique(table["time_h"], return_inverse=True)
+    return Scans.of(table["frequency_MHz"], which, table["T1_us"], table["T1_error_us"] if errors else None)
+
+
+def test_noise_is_no_tls():
+    """Of 60 tables without a TLS none gains what is asked for, although each scan has a place of its own."""
+    for errors in (True, False):
+        gains = [scans_of(table_of(np.full(8, 5020.0), 0.0, 0.1, seed), errors).gain() for seed in range(30)]
+        assert max(gains) < t1.GAIN and min(gains) > -3.0
+
+
+def test_the_tls_that_is_seen_first():
+    """At the depth stated nine of ten tables show it, moving or at rest; at a third few do."""
+    depth = scans_of(table_of(np.full(8, 5020.0), 0.0, 0.1, 0)).depth_seen(2.0)
+    moving = np.random.default_rng(1).uniform(5005.0, 5035.0, (20, 8))
+    for places in (moving, np.full((20, 8), 5020.0)):
+        seen, weak = (
+            np.mean([scans_of(table_of(row, r, 0.1, 50 + k)).gain() > t1.GAIN for k, row in enumerate(places)])
+            for r in (depth, depth / 3)
+        )
+        assert seen >= 0.75 and weak <= 0.5, (depth, seen, weak)
+    assert np.isinf(scans_of(table_of(np.full(8, 5020.0), 0.0, 20.0, 0), errors=False).depth_seen(2.0))
+
+
+def test_scans_without_a_tls_say_so():
+    table = table_of(np.full(8, 5020.0), 0.0, 0.1, 3)
+    report = t1.run(table)
+    text = report.text()
+    assert report.verdict == "no TLS" and "no TLS seen" in report.title and " inf" not in text and "NOT" not in text
+    assert abs(report.derived["T1"].value - 50.0) < 4 * report.derived["T1"].stderr < 5.0
+    assert report.upper_limit == report.derived["coupling seen"].value
+    t1.picture(table, report).canvas.draw()
+
+
+@pytest.mark.slow
+def test_a_tls_that_stays_gets_a_bound():
+    table = table_of(np.full(8, 5020.3), 4.0, 0.07, 4)
+    report = t1.run(table)
+    text = report.text()
+    assert report.verdict == "no diffusion" and 0 < report.upper_limit < 1.0 and " inf" not in text
+    assert "centres: 8 values from 50" in text and "centres[3] " not in text
+    assert text.index("D < ") < text.index("fitted") < text.index("centres: 8")
+    figure = t1.picture(table, report)
+    figure.canvas.draw()
+    assert "D < " in figure.get_suptitle()
+
+
+def test_slips_of_unit_are_noted():
+    hours, T1 = np.repeat(np.linspace(0.0, 4.0, 25), 31), np.full(775, 30.0)
+    assert t1_unit_notes(hours, T1) == [] and t1_unit_notes(30 * hours, T1 / 30) == []
+    for factor, words in ((3600.0, "in s or min"), (60 * 3.0, "in s or min"), (1e-7, "too short")):
+        (note,) = t1_unit_notes(factor * hours, T1)
+        assert words in note
+    for factor, words in ((1e3, "in ns"), (1e-3, "in ms or s"), (1e-6, "in ms or s")):
+        (note,) = t1_unit_notes(hours, factor * T1)
+        assert words in note
 
 
 def test_scans_need_frequencies(tmp_path):

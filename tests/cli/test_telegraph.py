@@ -12,6 +12,7 @@ from jaxtls.cli import telegraph
 from jaxtls.cli.data import make_telegraph
 from jaxtls.cli.tables import InputError, Table
 from jaxtls.cli.telegraph_fit import first_guess
+from jaxtls.cli.telegraph_limits import amplitudes_seen
 
 
 def test_bundled_record_is_what_the_script_makes():
@@ -46,13 +47,80 @@ def test_end_to_end(tmp_path, capsys):
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
 
 
+def noise(seed, n=600, kind="normal"):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n) if kind == "normal" else rng.standard_t(2.5, size=n)
+    return Table("noise", "0" * 64, {"time": np.arange(float(n)), "signal": y})
+
+
 @pytest.mark.slow
-def test_noise_alone_and_a_second_fluctuator():
-    """White noise gets no signature; two clear fluctuators are found."""
+@pytest.mark.parametrize("fluctuators, fitted", [("auto", 4), ("1", 4), ("2", 5)])
+def test_noise_alone(fluctuators, fitted):
+    """Mean and noise with errors, and what would have been seen; nothing infinite, nothing that did not converge."""
+    table = noise(1)
+    report = telegraph.run(table, fluctuators=fluctuators, n_starts=1)
+    text = report.text()
+    assert report.verdict == telegraph.NONE and report.title == "no telegraph noise seen"
+    assert " inf" not in text and "NOT CONVERGED" not in text and "one fluctuator" not in report.title
+    assert report.fit.names == ("offset", "sigma") and 4 <= len(report.comparison) <= max(fitted, 5)
+    assert (len(report.comparison) == 5) == any(row["form"] == "two fluctuators" for row in report.comparison)
+    assert np.allclose(report.fit.stderr["offset"], 1 / np.sqrt(600), rtol=0.1)
+    assert np.allclose(report.fit.stderr["sigma"], 1 / np.sqrt(1200), rtol=0.1)
+    bounds = [q.value for q in report.derived.values()]
+    assert report.upper_limit == pytest.approx(max(bounds), rel=0.06) and min(bounds) > 0.1 and max(bounds) < 3
+    telegraph.picture(table, report).canvas.draw()
+
+
+@pytest.mark.slow
+def test_outliers_are_no_telegraph_noise():
+    report = telegraph.run(noise(2, kind="heavy"), n_starts=1)
+    assert report.verdict == telegraph.NONE and "Outliers" in " ".join(report.notes)
+
+
+def forward(ts, y, a, rate, sigma):
+    """ln L of one fluctuator of equal rates about 0, by a loop."""
+    level, log_l = np.array([-a, a]), 0.0
+    p = np.full(2, 0.5)
+    for i, reading in enumerate(y):
+        if i:
+            stay = (1 + np.exp(-rate * (ts[i] - ts[i - 1]))) / 2
+            p = p * stay + p[::-1] * (1 - stay)
+        p = p * np.exp(-0.5 * ((reading - level) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+        log_l, p = log_l + np.log(p.sum()), p / p.sum()
+    return log_l
+
+
+def switching(rng, ts, rate):
+    """±1 by waiting times."""
+    moments = np.cumsum(rng.exponential(2 / rate, size=int(4 * rate * ts[-1]) + 50))
+    return rng.choice([-1.0, 1.0]) * (-1.0) ** np.searchsorted(moments, ts)
+
+
+def test_amplitudes_that_are_seen():
+    """Records of our own at the amplitude stated: nine of ten gain what is asked for; at half of it few do."""
+    rng = np.random.default_rng(7)
+    ts, sigma = np.sort(rng.uniform(0.0, 300.0, 300)), 2.0
+    rates = np.array([0.04, 0.2, 1.0])
+    for rate, a in zip(rates, amplitudes_seen(ts, sigma, rates, 12.0), strict=True):
+        share = []
+        for factor in (1.0, 0.5):
+            gains = []
+            for _ in range(60):
+                y = factor * a * switching(rng, ts, rate) + sigma * rng.normal(size=300)
+                alone = -150 * (np.log(2 * np.pi * y.var()) + 1)
+                gains.append(2 * (forward(ts, y, factor * a, rate, sigma) - alone) > 12.0)
+            share.append(np.mean(gains))
+        assert share[0] > 0.75 and share[1] < 0.4, (rate, a, share)
+    assert np.isinf(amplitudes_seen(ts[:30], sigma, np.array([1e-4]), 12.0)).all()  # it does not switch
+
+
+@pytest.mark.slow
+def test_one_and_two_fluctuators():
+    """Two clear fluctuators are found; asked for one, one is fitted, and no word is said of a second that was not."""
     ts = np.arange(600.0)
-    noise = Table("noise", "", {"time": ts, "signal": np.random.default_rng(1).normal(size=600)})
-    report = telegraph.run(noise, n_starts=1)
-    assert report.verdict == "cannot tell" and "no telegraph noise is seen" in report.verdict_text
     record = TelegraphRecord(Fluctuators([1.0, 0.5], [0.02, 0.3], [0.03, 0.2]), 0.0, 0.1)
     two = Table("two", "", {"time": ts, "signal": np.asarray(record.sample(jax.random.key(0), ts))})
     assert "two fluctuators" in telegraph.run(two, n_starts=1).title
+    report = telegraph.run(two, fluctuators="1", n_starts=1)
+    assert report.title.endswith("one fluctuator") and "not looked for" in " ".join(report.notes)
+    assert all(row["form"] != "two fluctuators" for row in report.comparison)

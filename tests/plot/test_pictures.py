@@ -61,6 +61,10 @@ def test_populations_in_time():
         assert ax.get_xlabel() == "time  [s]"
 
 
+def test_a_notebook_shows_a_figure_without_pyplot():
+    assert plot.figure(1.0, 1.0)._repr_png_().startswith(b"\x89PNG")
+
+
 # --- sweeps ----------------------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls import plot
+from jaxtls.plot import _tls_bath
 
 F, T = np.linspace(4.0, 6.0, 5), np.linspace(0.0, 9.0, 4)
 MAP = np.asarray(jt.TLSBath([5.0], [0.3], 0.1).swap_map(F, T))
@@ -46,9 +47,45 @@ def test_fits():
     centres = np.array([5.0, 5.1, 4.9, 5.2])
     fig = plot.rate_fit(F, T, np.ones((4, 5)), centres, 0.01 * np.ones(4), diffusion=0.05)
     fig.canvas.draw()
-    moves = fig.axes[1].lines[0]
+    expected, noise, moves = fig.axes[1].lines
     assert_allclose(moves.get_xdata(), [3.0])
     assert_allclose(moves.get_ydata(), np.sqrt(np.mean(np.diff(centres) ** 2)))
+    assert_allclose(noise.get_ydata(), 0.01 * np.sqrt(2))
+    assert_allclose(expected.get_ydata(), np.sqrt(4 * 0.05**2 * 3.0 + 2e-4))
+
+
+def test_times_without_a_tls_are_left_out():
+    """An infinite error takes its time out of the moves, given as errors or as a covariance."""
+    t, centres = np.arange(5.0), np.array([5.0, 5.1, 7.0, 4.9, 5.2])
+    errors = np.array([0.1, 0.1, np.inf, 0.1, 0.1])
+    for given in (errors, np.where(np.isinf(errors[:, None] + errors), np.inf, np.diag(np.full(5, 0.01)))):
+        fig = plot.rate_fit(F, t, np.ones((5, 5)), centres, given, diffusion=0.1)
+        fig.canvas.draw()
+        assert_allclose(fig.axes[1].lines[2].get_ydata(), np.sqrt(np.mean(np.diff(centres[[0, 1, 3, 4]]) ** 2)))
+    assert len(plot.rate_fit(F, T, np.ones((4, 5)), np.ones(4), np.full(4, np.inf), diffusion=0.1).axes) == 3
+
+
+@pytest.mark.parametrize("d", [0.0, 0.3, 3.0])
+def test_band_of_moves_holds_nine_of_ten_records(d):
+    """Records made by loops, uneven in time, with unequal and correlated errors; no diffusion, weak and strong."""
+    rng = np.random.default_rng(5)
+    t = np.cumsum(rng.uniform(0.1, 0.5, 20))
+    own, common = rng.uniform(0.2, 1.5, 20), 0.3 * rng.uniform(size=20)
+    low, high = _tls_bath.move_band(t, np.diag(own**2) + np.outer(common, common), d)
+    inside = np.zeros((600, 9))
+    for record in inside:
+        path = np.concatenate([[0.0], np.cumsum(2 * d * np.sqrt(np.diff(t)) * rng.normal(size=19))])
+        path += own * rng.normal(size=20) + common * rng.normal()
+        for k in range(9):
+            moved = np.sqrt(np.mean([(path[i + k + 1] - path[i]) ** 2 for i in range(19 - k)]))
+            record[k] = low[k] <= moved <= high[k]
+    assert_allclose(inside.mean(axis=0), 0.9, atol=0.05)
+
+
+def test_scans_without_a_tls():
+    fig = plot.flat_rates(F, T, np.ones((4, 5)), np.zeros((4, 5)), title="none")
+    fig.canvas.draw()
+    assert len(fig.axes) == 4 and fig.get_suptitle() == "none"
 
 
 @pytest.mark.parametrize(
@@ -59,6 +96,8 @@ def test_fits():
         ("populations", lambda: plot.swap_map(F, T, MAP.T)),
         ("rates", lambda: plot.rate_waterfall(F, T, MAP)),
         ("fitted", lambda: plot.swap_map(F, T, MAP, fitted=MAP.T)),
+        ("centre_errors", lambda: plot.rate_fit(F, T, MAP.T, np.ones(4), np.ones(3), diffusion=1.0)),
+        ("residuals", lambda: plot.flat_rates(F, T, MAP.T, MAP)),
     ],
 )
 def test_bad_input_is_named(name, call):

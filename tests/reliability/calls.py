@@ -173,10 +173,19 @@ def calls() -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             pair.log_likelihood,
             {"ts": TS, "signal": np.array([0.1, 1.0, -0.4]), "sigma": 0.3, "offset": 0.1},
         ),
+        "Fluctuators.posterior_mean": (
+            pair.posterior_mean,
+            {"ts": TS, "signal": np.array([0.1, 1.0, -0.4]), "sigma": 0.3, "offset": 0.1},
+        ),
         "TelegraphRecord": (
             lambda offset, sigma: jt.TelegraphRecord(pair, offset, sigma),
             {"offset": 0.1, "sigma": 0.3},
         ),
+        "TelegraphRecord.expected_signal": (
+            jt.TelegraphRecord(pair, 0.1, 0.3).expected_signal,
+            {"ts": TS, "signal": np.array([0.1, 1.0, -0.4])},
+        ),
+        "TelegraphRecord.sample": (jt.TelegraphRecord(pair, 0.1, 0.3).sample, {"key": key, "ts": TS}),
         "random_bloch_vectors": (jt.random_bloch_vectors, {"key": key, "n_tls": 3}),
         "DampedOscillator.energies": (damped.energies, {"t": 1.0, "n": 2}),
         "DampedOscillator.wavefunction": (damped.wavefunction, {"n": 1, "x": TS, "t": 0.5}),
