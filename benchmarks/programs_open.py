@@ -45,7 +45,8 @@ def kets(count: int, spins: int, times: int = 21) -> Program:
         return many
 
     numbers = jnp.array([engine.FIELD, engine.BOND]) * jnp.linspace(0.9, 1.1, count)[:, None]
-    return Program(jax.vmap(one), (numbers,), {"chains": count, "dimension": 2**spins, "times": times}, peer)
+    size = {"chains": count, "dimension": 2**spins, "times": times}
+    return Program(jax.vmap(one), (numbers,), size, peer, peer_turns={0: 1064})
 
 
 def propagators(count: int, spins: int, times: int = 21) -> Program:
@@ -87,7 +88,9 @@ def cycles(count: int, spins: int) -> Program:
         return jnp.einsum("tij,ji->t", cycle, measured).real
 
     size = {"chains": count, "dimension": 2**spins, "times": 16}
-    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size)
+    # 66 steps in 33 parts; back once more, and states kept at two distances.
+    turns, back = {0: 33, 1: 1.98}, {0: (33, 1, 1), 1: (1.98, 0, 66, 66), 2: (0.97,)}
+    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size, turns=turns, turns_back=back)
 
 
 def counting(count: int, spins: int) -> Program:
