@@ -43,9 +43,7 @@ def _rows(settings: Settings, table: Table) -> Iterator[Row]:
                 yield _row(target, name, "dynamiqs, gradient", program, slope(function), program.peer_turns)
 
 
-def _row(
-    target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree], turns: Turns
-) -> Row:
+def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree], turns: Turns) -> Row:
     start, processor = time.perf_counter(), time.process_time()
     try:
         with tracing_for("gpu"):

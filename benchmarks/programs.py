@@ -65,7 +65,8 @@ def pairs(count: int, times: int = 21) -> Program:
         return many
 
     arguments = tuple(jnp.asarray(x) for x in (drawn.splittings, drawn.exchange, drawn.rates))
-    return Program(jax.vmap(one), arguments, {"problems": count, "times": times}, peer, taken={0: 1 / 10}, peer_turns={0: 50})
+    size = {"problems": count, "times": times}
+    return Program(jax.vmap(one), arguments, size, peer, taken={0: 1 / 10}, peer_turns={0: 50})
 
 
 def kerr(levels: int, times: int = 101) -> Program:
