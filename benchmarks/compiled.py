@@ -19,7 +19,7 @@ from jaxtls._platform import tracing_for
 
 from . import programs
 from .harness import Row, device, run
-from .kernels import Cost, Reading
+from .kernels import Cost, Reading, Turns
 from .program import Program, slope
 from .programs import Table
 from .settings import Settings
@@ -32,17 +32,18 @@ def _rows(settings: Settings, table: Table) -> Iterator[Row]:
     peers = "dynamiqs" in settings.found()
     for name, (make, has_gradient) in table.items():
         program = make(settings.quick)
-        yield _row(target, name, "jaxtls", program, program.function)
+        yield _row(target, name, "jaxtls", program, program.function, program.turns)
         if has_gradient:
-            yield _row(target, name, "jaxtls, gradient", program, program.gradient())
+            back = program.turns if program.turns_back is None else program.turns_back
+            yield _row(target, name, "jaxtls, gradient", program, program.gradient(), back)
         if peers and program.peer is not None:
             function = program.peer()
-            yield _row(target, name, "dynamiqs", program, function)
+            yield _row(target, name, "dynamiqs", program, function, program.peer_turns)
             if has_gradient:
-                yield _row(target, name, "dynamiqs, gradient", program, slope(function))
+                yield _row(target, name, "dynamiqs, gradient", program, slope(function), program.peer_turns)
 
 
-def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree]) -> Row:
+def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree], turns: Turns) -> Row:
     start, processor = time.perf_counter(), time.process_time()
     try:
         with tracing_for("gpu"):
@@ -51,7 +52,7 @@ def _row(target: Target, case: str, name: str, program: Program, function: Calla
         return Row(case, name, program.size, note=f"does not compile: {type(error).__name__}: {str(error)[:200]}")
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     memory, reading = compiled.memory_analysis(), Reading(compiled.as_text(), target.bandwidth)
-    whole = reading.total(program.turns, program.taken)
+    whole = reading.total(turns, program.taken)
     extra: dict[str, Any] = {
         "compile_processor_seconds": processor,
         "memory_mib": (memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes) / 2**20,
@@ -62,7 +63,7 @@ def _row(target: Target, case: str, name: str, program: Program, function: Calla
         ],
         "model": {
             **_cost(whole),
-            "turns_by_depth": dict(program.turns),
+            "turns_by_depth": dict(turns),
             "branches_taken": dict(program.taken),
             "launch_ms": 1e3 * whole.launches,
             "bytes_ms": 1e3 * whole.bytes / target.bandwidth,

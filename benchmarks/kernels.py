@@ -6,10 +6,13 @@ only sliced, or updated in place, the slice is counted. The model is described i
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+# By the depth of a loop: turns, of all of them or one after the other.
+Turns = Mapping[int, float | Sequence[float]]
 # Seconds to start a kernel, and of a turn (or a branch) that the host looks at before it goes on.
 LAUNCH, LOOK = 2.5e-6, 8e-6
 SIZES = {"pred": 1, "bf16": 2, "c64": 8, "c128": 16}
@@ -115,18 +118,23 @@ class Reading:
         """The outer ones first."""
         return self._loops(self.entry, 0)
 
-    def total(self, turns: Mapping[int, int], taken: Mapping[int, float] | None = None) -> Cost:
-        """Of everything. `turns`: by depth, how often a loop turns whose count is known only as it runs; `taken`: the
-        share of a loop's turns at which its branches do something.
+    def total(self, turns: Turns, taken: Mapping[int, float] | None = None) -> Cost:
+        """Of everything. `turns`: by depth, how often a loop turns whose count is known only as it runs, of each in the
+        order of `loops` where there are several numbers; `taken`: the share of a loop's turns at which its branches do
+        something.
         """
-        return self._total(self.entry, 0, turns, taken or {})
+        counts = {
+            depth: itertools.repeat(found) if isinstance(found, int | float) else iter(found)
+            for depth, found in turns.items()
+        }
+        return self._total(self.entry, 0, counts, taken or {})
 
-    def _total(self, name: str, depth: int, turns: Mapping[int, int], taken: Mapping[int, float]) -> Cost:
+    def _total(self, name: str, depth: int, turns: Mapping[int, Iterator[float]], taken: Mapping[int, float]) -> Cost:
         share = taken.get(depth - 1, 1.0)
         found = self._straight(name, share)
         for loop, optional in self._whiles(name):
+            count = next(turns.get(depth, iter(())), 1) if loop.trips is None else loop.trips
             turn = self._condition(loop) + self._total(loop.named("body"), depth + 1, turns, taken)
-            count = turns.get(depth, 1) if loop.trips is None else loop.trips
             found = found + turn.times(count * (share if optional else 1.0))
         return found
 

@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PyTree
 
+from .kernels import Turns
+
 
 @dataclass(frozen=True)
 class Program:
@@ -19,9 +21,13 @@ class Program:
     size: Mapping[str, int]
     peer: Callable[[], Callable[..., PyTree]] | None = None
     # What a model of time has to be told, by the depth of a loop: turns where their number is known only as it runs,
-    # and the share of turns whose branch does something. From runs on a CPU.
-    turns: Mapping[int, int] = field(default_factory=dict)
+    # and the share of turns whose branch does something. From runs on a CPU. `turns_back`: of the gradient, where its
+    # loops are others; several numbers at a depth are those of one loop after the other.
+    turns: Turns = field(default_factory=dict)
     taken: Mapping[int, float] = field(default_factory=dict)
+    turns_back: Turns | None = None
+    # Of the peer and its gradient.
+    peer_turns: Turns = field(default_factory=dict)
 
     def gradient(self, function: Callable[..., PyTree] | None = None) -> Callable[..., PyTree]:
         """The reverse-mode derivative in the arguments, of `function` or its own."""

@@ -65,7 +65,8 @@ def pairs(count: int, times: int = 21) -> Program:
         return many
 
     arguments = tuple(jnp.asarray(x) for x in (drawn.splittings, drawn.exchange, drawn.rates))
-    return Program(jax.vmap(one), arguments, {"problems": count, "times": times}, peer, {0: 50, 1: 1}, {0: 1 / 10})
+    size = {"problems": count, "times": times}
+    return Program(jax.vmap(one), arguments, size, peer, taken={0: 1 / 10}, peer_turns={0: 50})
 
 
 def kerr(levels: int, times: int = 101) -> Program:
@@ -88,7 +89,7 @@ def kerr(levels: int, times: int = 101) -> Program:
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
     # One step an interval, of some 48 terms in groups of 8.
     taken = {1: 1 / 32, 2: 1 / 32, 3: 6 / 8}
-    return Program(one, (start,), {"levels": levels, "times": times}, peer, {0: 700, 1: 1}, taken)
+    return Program(one, (start,), {"levels": levels, "times": times}, peer, taken=taken, peer_turns={0: 700})
 
 
 def _dynamiqs(h: Any, jumps: list[Any], problem: Problem, ts: np.ndarray, **options: Any) -> Array:
@@ -133,8 +134,11 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
         return solve
 
     start = jnp.asarray(heated.PARAMETERS["coupling"]), jnp.asarray(heated.PARAMETERS["n_bar"])
-    # 93 steps: our loops are one of intervals with one of steps inside, the peer's one of steps with one of outputs.
-    return Program(one, start, {"levels": levels, "times": times}, peer, {0: 93, 1: 1})
+    # 94 steps in 42 parts, once forwards; back states are kept at five distances, most of them longer than the run.
+    turns = {0: 42, 1: 2.24}
+    back = {0: (42, 1, 1), 1: (2.24, 0, 1, 1), 2: (0, 1, 1), 3: (0, 4, 4), 4: (19.5, 23, 23), 5: (0.96,)}
+    size = {"levels": levels, "times": times}
+    return Program(one, start, size, peer, turns, turns_back=back, peer_turns={0: 93})
 
 
 def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
@@ -164,7 +168,8 @@ def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
         return solve
 
     size = {"trajectories": count, "dimension": problem.size, "times": times}
-    return Program(averages, (jax.random.key(1),), size, peer, {0: 124 if levels == 2 else 612})
+    turns = {0: 124 if levels == 2 else 612}
+    return Program(averages, (jax.random.key(1),), size, peer, turns, peer_turns=turns)
 
 
 def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:
@@ -176,7 +181,8 @@ def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:
         return jt.TLSGlass(frequencies, couplings, rates, occupation, 1.0).concurrence(bloch, ts)
 
     size = {"N": n, "pairs": n * (n - 1) // 2, "times": times}
-    return Program(one, (drawn.frequencies, drawn.couplings, drawn.rates), size)
+    # All that may be entangled are one chunk.
+    return Program(one, (drawn.frequencies, drawn.couplings, drawn.rates), size, turns={0: 1})
 
 
 def steady_kerr(count: int, levels: int) -> Program:
@@ -189,7 +195,8 @@ def steady_kerr(count: int, levels: int) -> Program:
         return jt.expect(jnp.asarray(terms[0]), jt.steady_state(jt.Lindbladian(h, problem.jumps))).real
 
     detunings = jnp.asarray(engine.DELTA * np.linspace(0.9, 1.1, count))
-    return Program(jax.vmap(one), (detunings,), {"oscillators": count, "levels": levels})
+    # Steps of the refinement.
+    return Program(jax.vmap(one), (detunings,), {"oscillators": count, "levels": levels}, turns={0: 2})
 
 
 def steady_chain(spins: int) -> Program:
@@ -203,7 +210,9 @@ def steady_chain(spins: int) -> Program:
         h = sum(x * jt.local(problem.dims, term) for x, part in parts for term in part)
         return jt.expect(jnp.asarray(sz), jt.steady_state(jt.Lindbladian(h, jumps))).real
 
-    return Program(one, (jnp.asarray(engine.BOND),), {"spins": spins, "dimension": 2**spins})
+    size, bond = {"spins": spins, "dimension": 2**spins}, jnp.asarray(engine.BOND)
+    # Steps of the refinement, none of them of the transposed equation.
+    return Program(one, (bond,), size, turns={0: 12}, turns_back={0: (12, 0)})
 
 
 # name: the program, small (for tests and quick runs) or as a GPU is asked for it; whether its gradient counts, too.

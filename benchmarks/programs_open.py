@@ -45,7 +45,8 @@ def kets(count: int, spins: int, times: int = 21) -> Program:
         return many
 
     numbers = jnp.array([engine.FIELD, engine.BOND]) * jnp.linspace(0.9, 1.1, count)[:, None]
-    return Program(jax.vmap(one), (numbers,), {"chains": count, "dimension": 2**spins, "times": times}, peer)
+    size = {"chains": count, "dimension": 2**spins, "times": times}
+    return Program(jax.vmap(one), (numbers,), size, peer, peer_turns={0: 1064})
 
 
 def propagators(count: int, spins: int, times: int = 21) -> Program:
@@ -87,6 +88,23 @@ def cycles(count: int, spins: int) -> Program:
         return jnp.einsum("tij,ji->t", cycle, measured).real
 
     size = {"chains": count, "dimension": 2**spins, "times": 16}
+    # 66 steps in 33 parts; back once more, and states kept at two distances.
+    turns, back = {0: 33, 1: 1.98}, {0: (33, 1, 1), 1: (1.98, 0, 66, 66), 2: (0.97,)}
+    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size, turns=turns, turns_back=back)
+
+
+def driven(count: int, spins: int, times: int = 41) -> Program:
+    """Driven, damped chains from all up, other drives each: <sz> of the last spin."""
+    h, push, measured = chain(spins), at(0, spins, SX), at(spins - 1, spins, SZ)
+    jumps = [np.sqrt(0.2 + 0.05 * k) * at(k, spins, LOWER) for k in range(spins)]
+    rho0, ts = np.diag(np.eye(2**spins)[0]), np.linspace(0.0, 10.0, times)
+
+    def one(drive: Array) -> Array:
+        terms = [h, (drive * push, open_engine.turning)]
+        found = jt.mesolve(terms, jumps, rho0, ts, [measured], rtol=RTOL, atol=ATOL, save_states=False)
+        return found.expects[0].real
+
+    size = {"chains": count, "dimension": 2**spins, "times": times}
     return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size)
 
 
@@ -105,6 +123,8 @@ def counting(count: int, spins: int) -> Program:
 MOTION = {
     "kets of a closed chain": (lambda small: kets(2, 2, 5) if small else kets(100, 6), True),
     "propagators of a chain": (lambda small: propagators(2, 1, 3) if small else propagators(100, 2), True),
+    "driven qubits": (lambda small: driven(2, 1, 5) if small else driven(1000, 1), True),
+    "driven chains": (lambda small: driven(2, 3, 5) if small else driven(100, 3), True),
     "Bloch-Redfield": (lambda small: redfield(2, 2) if small else redfield(100, 3), True),
 }
 

@@ -10,6 +10,7 @@ Output times and edges of the equation are knots; no step spans one, and stages 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import NamedTuple
 
 import equinox as eqx
@@ -19,8 +20,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..numerics import tsit5
+from .._platform import platform
+from ..numerics import powers, tsit5
 from ..numerics.replay import Loop, Whole, replayed
+from ..numerics.turns import turned
 from .rule import Kind, lanes_apart, ruled
 from .stepping import Recorder
 
@@ -53,6 +56,13 @@ class Task(eqx.Module):
     grid: Grid
     record: Recorder
     tidy: Callable[[PyTree], PyTree]  # removes what rounding left, at each knot
+    # Whether the field is a linear map that time does not change.
+    is_constant_map: bool = eqx.field(static=True, default=False)
+
+    @property
+    def pair(self) -> ModuleType:
+        """What makes its steps."""
+        return powers if self.is_constant_map else tsit5
 
 
 def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Array, Array]:
@@ -132,45 +142,82 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         whole = count >= wanted
         step = left / wanted
 
+        length = step * span
+
         def one(i: Array, inner: tuple) -> tuple:
-            y, slope, worst = inner
-            times = _times(low + (carry.share + i * step) * span, step * span, low, high)
-            after, slope, error = tsit5.step(task.field, times, step * span, y, slope)
-            return after, slope, jnp.maximum(worst, tsit5.size(error, y, after, rtol, atol))
+            y, slope, doubts = inner
+            times = _times(low + (carry.share + i * step) * span, length, low, high)
+            after, slope, error = task.pair.step(task.field, times, length, y, slope)
+            return after, slope, doubts.grown(error, y, after)
 
         slope = task.field(_times(low + carry.share * span, span, low, high)(0.0), y)
-        moved, _, worst = jax.lax.fori_loop(0, count, one, (y, slope, jnp.zeros((), knots.dtype)))
+        moved, _, doubts = turned(count, one, (y, slope, _Doubts.none(y, rtol, atol)))
+        worst = doubts.worst
         good = worst <= 1.0
         factor = jnp.clip(SAFETY * jnp.maximum(worst, 1e-10) ** (-1 / order), SHRINK, GROW)
-        proposed = step * span * jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
+        proposed = length * jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
         # A step that was cut short by its interval says nothing against longer ones.
         proposed = jnp.where(good & (count == 1), jnp.maximum(carry.h, proposed), proposed)
         moved = jax.tree.map(lambda a, b: jnp.where(good, a, b), task.tidy(moved), y)
         done = good & whole
         walked = jnp.stack([jnp.asarray(x, knots.dtype) for x in (k, carry.share, step, count, whole)])
         place = jnp.where(good, carry.used, room)
+        # Steps that rounding swallows have met a number that is not finite; an interval of no length is none of them.
+        stuck = ~good & (length <= 4 * jnp.finfo(knots.dtype).eps * scale)
+        used, interval = carry.used + good, k + done
         return _Walk(
-            interval=k + done,
+            interval=interval,
             share=jnp.where(done, 0.0, jnp.where(good, carry.share + count * step, carry.share)),
             y=moved,
             h=proposed,
             most=jnp.where(good, jnp.minimum(2 * jnp.maximum(count, FEW), MOST), FEW),
             good=good,
-            used=carry.used + good,
+            used=used,
             pieces=carry.pieces.at[place].set(walked, mode="drop"),
             records=keep(carry.records, jnp.where(done, slots[k + 1], outputs), task.record(high, moved)),
-            # Steps that rounding swallows have met a number that is not finite.
-            stuck=step * span <= 4 * jnp.finfo(knots.dtype).eps * scale,
+            going=(interval < last) & ~stuck & (used < room),
         )
 
     scale = jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
     start = _Walk.begun(task, room, keep(records, slots[0], first))
-    # An interval of no length is no step that rounding swallows.
-    going = lambda w: (w.interval < last) & ~(w.stuck & ~w.good) & (w.used < room)
-    found = jax.lax.while_loop(going, attempt, start)
+    found = jax.lax.while_loop(lambda walk: walk.going, attempt, start)
     interval, begin, step, steps, ends = found.pieces.T
     pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
     return found.records, pieces, found.reached(knots)
+
+
+class _Doubts(eqx.Module):
+    """The largest errors of the steps of a part, over what is allowed: 1 is just good enough.
+
+    On a CPU that of the worst step. A GPU would wait for a sum at each: there the largest of each element, together
+    never less.
+    """
+
+    largest: PyTree
+    rtol: float = eqx.field(static=True)
+    atol: float = eqx.field(static=True)
+
+    @classmethod
+    def none(cls, y: PyTree, rtol: float, atol: float) -> _Doubts:
+        """Before the first step."""
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.real.dtype), y)
+        whole = jnp.zeros((), jax.tree.leaves(zeros)[0].dtype)
+        return cls(whole if platform() == "cpu" else zeros, rtol, atol)
+
+    def grown(self, error: PyTree, before: PyTree, after: PyTree) -> _Doubts:
+        """With one more step."""
+        if platform() == "cpu":
+            largest = jnp.maximum(self.largest, tsit5.size(error, before, after, self.rtol, self.atol))
+            return _Doubts(largest, self.rtol, self.atol)
+        scale = lambda a, b: self.atol + self.rtol * jnp.maximum(jnp.abs(a), jnp.abs(b))
+        share = lambda old, e, a, b: jnp.maximum(old, jnp.abs(e) / scale(a, b))
+        return _Doubts(jax.tree.map(share, self.largest, error, before, after), self.rtol, self.atol)
+
+    @property
+    def worst(self) -> Array:
+        """Root mean square."""
+        leaves = jax.tree.leaves(self.largest)
+        return jnp.sqrt(sum(jnp.sum(x**2) for x in leaves) / sum(x.size for x in leaves))
 
 
 class _Walk(NamedTuple):
@@ -185,7 +232,7 @@ class _Walk(NamedTuple):
     used: Array
     pieces: Array  # rows of `Pieces`, in one array: a loop moves it as one
     records: PyTree
-    stuck: Array
+    going: Array
 
     @classmethod
     def begun(cls, task: Task, room: int, records: PyTree) -> _Walk:
@@ -201,7 +248,7 @@ class _Walk(NamedTuple):
             used=jnp.zeros((), int),
             pieces=jnp.zeros((room, len(Pieces._fields)), knots.dtype),
             records=records,
-            stuck=jnp.array(False),
+            going=jnp.array(True),
         )
 
     def reached(self, knots: Array) -> Array:
@@ -273,7 +320,7 @@ def _looped(task: Task, walk: _Steps, total: Array, kind: Kind) -> PyTree:
         place = walk.place(done)
         times, step = place.times(task.grid.knots)
         stage = lambda k, y: jax.tree.map(lambda f: step * f, task.field(times(shares[k]), y))
-        after = tsit5.moved(stage, y)
+        after = task.pair.moved(stage, y)
         after = jax.tree.map(lambda a, b: jnp.where(place.is_last, a, b), task.tidy(after), after)
         # A loop that keeps its states takes these for buffers, which are no arrays.
         states = [held.at[place.slot].set(y) for held, y in zip(states, jax.tree.leaves(after))]
@@ -317,7 +364,7 @@ def _replayed(task: Task, walk: _Steps, total: Array) -> PyTree:
 
     def step(varied: PyTree, others: PyTree, i: Array, y: PyTree) -> PyTree:
         place = whole(varied, others)[-1].place(i)
-        return tidied(varied, others, place, tsit5.moved(stages(varied, others, place), y))
+        return tidied(varied, others, place, task.pair.moved(stages(varied, others, place), y))
 
     def back(whole_of: Whole, moving: PyTree, others: PyTree, i: Array, y: PyTree, ct: PyTree) -> tuple:
         varied = whole_of(moving)
@@ -325,7 +372,7 @@ def _replayed(task: Task, walk: _Steps, total: Array) -> PyTree:
         # Linear, so that any state will do.
         (ct,) = jax.vjp(lambda y: tidied(varied, others, place, y), y)[1](ct)
         pull = lambda k, y, ct: jax.vjp(lambda m, y: stages(whole_of(m), others, place)(k, y), moving, y)[1](ct)
-        return tsit5.pulled(stages(varied, others, place), pull, y, ct, jax.tree.map(jnp.zeros_like, moving))
+        return task.pair.pulled(stages(varied, others, place), pull, y, ct, jax.tree.map(jnp.zeros_like, moving))
 
     slots = lambda others, i: eqx.combine(others, static)[1].place(i).slot
     return replayed(Loop(step, slots, walk.outputs, back), varied, others, task.start, total)

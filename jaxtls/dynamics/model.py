@@ -35,6 +35,8 @@ class AbstractModel(eqx.Module):
 
     # False where no method uses a number that is not a leaf: `evolve` then need not look for hidden ones.
     closes_over: ClassVar[bool] = True
+    # True where the right-hand side is a linear map of the state that time does not change.
+    is_constant_map: ClassVar[bool] = False
 
     @abc.abstractmethod
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:

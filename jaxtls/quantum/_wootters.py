@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._platform import platform
+from ..numerics.turns import turned
 
 _SWEEPS = 4
 # Matrices rotated together: their 4 x 4 entries fill a CPU core's cache.
@@ -214,15 +215,14 @@ def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
     apart = lambda x: jnp.iscomplexobj(x) and platform() != "cpu"
     stored = lambda tree: jax.tree.map(lambda x: jnp.stack([x.real, x.imag], -1) if apart(x) else x, tree)
 
-    def step(carry):
-        done, out = carry
+    def step(done, out):
         at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
         # Slots beyond the last flagged state repeat the last state and are dropped.
         part = f(unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
-        return done + 1, jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, stored(part))
+        return jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, stored(part))
 
-    start = (jnp.zeros((), jnp.int32), stored(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)))
-    found = jax.lax.while_loop(lambda carry: carry[0] * chunk < rank[-1], step, start)[1]
+    start = stored(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
+    found = turned(-(-rank[-1] // chunk), step, start)
     return jax.tree.map(lambda x, s: jax.lax.complex(x[:, 0], x[:, 1]) if x.ndim > s.ndim else x, found, shapes)
 
 

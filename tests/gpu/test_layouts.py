@@ -8,6 +8,8 @@ import pytest
 import jaxtls as jt
 from jaxtls._platform import tracing_for
 
+from .programs import SM, SX, SZ
+
 TS = jnp.linspace(0.0, 1.5, 4)
 
 
@@ -80,3 +82,23 @@ def test_models_that_a_solver_moves(kind):
         pushed = jax.jit(lambda x: jax.jvp(one, (x,), (1.0,))[1])(0.9)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     np.testing.assert_allclose(pushed, expected[1], rtol=1e-5)
+
+
+def test_steady_states_that_elimination_alone_does_not_find():
+    dims = (2,) * 4
+    bonds = sum(jt.local(dims, {k: SX, k + 1: SX}) for k in range(3))
+    fields = sum(jt.local(dims, {k: SZ}) for k in range(4))
+    jumps = [jt.local(dims, {k: SM}) for k in range(4)]
+
+    def polarization(x):
+        rho = jt.steady_state(jt.Lindbladian(25.0 * bonds + x * fields, jumps))
+        return jnp.trace(jnp.kron(SZ, jnp.eye(8)) @ rho).real
+
+    slope = jax.value_and_grad(polarization)
+    # Numbers that are known take the whole matrix.
+    expected = polarization(50.0), (polarization(50.0 + 1e-3) - polarization(50.0 - 1e-3)) / 2e-3
+    found = jax.jit(slope)(50.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    with tracing_for("gpu"):
+        found = jax.jit(slope)(50.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -34,8 +34,8 @@ from .refinement import minimal_residuals
 FEW, MANY = 5e7, 2e9
 # A generator of unknown structure is written as a matrix up to this many levels.
 MATRIX_LEVELS = 32
-# Steps of the refinement of factors, and of an iteration, with the directions that it remembers.
-REFINEMENTS, ITERATIONS, KEPT = 12, 400, 60
+# Most steps, and the directions that are remembered: where factors are refined, and where they stand in for M alone.
+ITERATIONS, REFINED, KEPT = 400, 24, 60
 
 Solve = Callable[[Array], Array]
 T = TypeVar("T", bound=PyTree)
@@ -143,12 +143,13 @@ class Resolvent(eqx.Module):
         rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
         forward, transposed = self.approximate(s, floor) if inverses is None else inverses
         iterative = not self.kind.is_exact
-        most, kept = (ITERATIONS, KEPT) if iterative else (REFINEMENTS, REFINEMENTS)
+        # One step or two are enough, but where blocks that were eliminated without pivots between them know little.
+        kept = KEPT if iterative else REFINED
 
         def by(inverse: Solve) -> Callable[[Solve, Array], Array]:
             def solved(apply: Solve, b: Array) -> Array:
                 if steps is None or iterative:
-                    return minimal_residuals(apply, inverse, b, rtol, most, kept)[0]
+                    return minimal_residuals(apply, inverse, b, rtol, ITERATIONS, kept)[0]
                 x = inverse(b)
                 for _ in range(steps):
                     x = x + inverse(b - apply(x))

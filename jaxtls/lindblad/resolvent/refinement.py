@@ -18,7 +18,7 @@ from ...numerics.products import matmul
 
 # Reorthogonalised once: without it the directions lose their angles after some ten steps.
 PASSES = 2
-# Step, x, residual, what the next direction comes from, directions, images, whether there are new ones,
+# Step, x, residual, what the next direction comes from, directions, images, whether another step is wanted,
 # smallest |M z| / |z|.
 State = tuple[Array, Array, Array, Array, Array, Array, Array, Array]
 # Share of the residual that a step has to take for the next one to start from what is left.
@@ -34,10 +34,6 @@ def minimal_residuals(
     """
     least = float(jnp.finfo(b.dtype).eps) ** 0.6
     goal = rtol * jnp.linalg.norm(b)
-
-    def unfinished(state: State) -> Array:
-        k, _, rest, _, _, _, alive, _ = state
-        return alive & (k < most) & (jnp.linalg.norm(rest) > goal)
 
     def step(state: State) -> State:
         k, x, rest, seed, directions, images, _, shrunk = state
@@ -57,6 +53,7 @@ def minimal_residuals(
         # Where the residual hardly moves its own direction would come again: the last image leads on, as in GMRES.
         moved = jnp.abs(share) > STANDS * jnp.linalg.norm(rest)
         rest = rest - share * image
+        wanted = new & (k + 1 < most) & (jnp.linalg.norm(rest) > goal)
         return (
             k + 1,
             x + share * direction,
@@ -64,11 +61,11 @@ def minimal_residuals(
             jnp.where(moved, rest, image),
             directions.at[slot].set(direction),
             images.at[slot].set(image),
-            new,
+            wanted,
             shrunk,
         )
 
     nothing = jnp.zeros((kept, b.shape[0]), b.dtype)
-    start = (jnp.zeros((), jnp.int32), jnp.zeros_like(b), b, b, nothing, nothing, jnp.asarray(True))
-    found = jax.lax.while_loop(unfinished, step, (*start, jnp.asarray(jnp.inf, goal.dtype)))
+    start = (jnp.zeros((), jnp.int32), jnp.zeros_like(b), b, b, nothing, nothing, jnp.linalg.norm(b) > goal)
+    found = jax.lax.while_loop(lambda state: state[6], step, (*start, jnp.asarray(jnp.inf, goal.dtype)))
     return found[1], found[7]

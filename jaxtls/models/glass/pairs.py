@@ -17,6 +17,7 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
+from ..._platform import platform
 from ...quantum import _wootters
 from .exponentials import decay
 from .relaxation import Sites, kept, traced_out
@@ -60,14 +61,17 @@ def one_coherent(sites: Sites, shifts: Array, ts: Array, coherence: Array) -> tu
 def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
     """What each site does without partners: p+, p- and <+|rho|->, (N, T) each.
 
-    In a loop of two steps, only so that the tables are finished before larger ones are made of them: a compiler that
-    fuses the two would compute each entry here again for every partner.
+    These tables are finished before larger ones are made of them: a compiler that fuses the two would compute each
+    entry here again for every partner. A barrier does that on a GPU; on a CPU fusion looks past it, but not past a
+    loop, of two steps.
     """
 
     def some(site: Sites) -> tuple[Array, Array, Array]:
         up, down = kept(site, jnp.zeros_like(site.bias), ts, jnp.max(ts))
         return up.real, down.real, site.coherence * decay((site.total / 2 - 1j * site.frequencies) * ts[None, :])
 
+    if platform() != "cpu":
+        return jax.lax.optimization_barrier(some(sites.along(0, 2)))
     n = sites.bias.shape[0]
     halves = jax.tree.map(lambda x: jnp.pad(x, (0, n % 2), mode="edge").reshape(2, -1, 1), sites)
     return jax.tree.map(lambda x: x.reshape(-1, ts.shape[0])[:n], jax.lax.map(some, halves))

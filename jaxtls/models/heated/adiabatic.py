@@ -38,6 +38,7 @@ class AdiabaticOscillator(AbstractModel):
     """
 
     closes_over: ClassVar[bool] = False
+    is_constant_map: ClassVar[bool] = True
 
     omega_0: Array
     diffusion: Array

@@ -57,6 +57,7 @@ class TLSHeatedOscillator(AbstractModel):
     """
 
     closes_over: ClassVar[bool] = False
+    is_constant_map: ClassVar[bool] = True
 
     omega_0: Array
     splitting: Array
