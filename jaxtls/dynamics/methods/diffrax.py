@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import diffrax
 import equinox as eqx
@@ -35,6 +35,11 @@ Solver = diffrax.AbstractSolver
 Time = int | float | Array | np.ndarray
 Adjoint = diffrax.AbstractAdjoint
 StepSizeController = diffrax.AbstractStepSizeController
+if TYPE_CHECKING:
+    SplitModel: TypeAlias = AbstractModel
+else:
+    # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
+    SplitModel = object
 
 
 def as_real(tree: PyTree) -> PyTree:
@@ -193,14 +198,14 @@ class StrangSolver(diffrax.AbstractSolver):
     Source: G. Strang, SIAM J. Numer. Anal. 5, 506 (1968).
     """
 
-    model: AbstractModel
+    model: SplitModel
     extrapolate: bool = eqx.field(static=True, default=True)
 
     term_structure = diffrax.ODETerm
     interpolation_cls = diffrax.LocalLinearInterpolation
 
     def __check_init__(self) -> None:
-        if not self.model.can_split:
+        if not (isinstance(self.model, AbstractModel) and self.model.can_split):
             raise ValueError(
                 f"Argument `model` must offer splitting_step(y0), but {type(self.model).__name__} does not. "
                 "Use a diffrax solver instead."

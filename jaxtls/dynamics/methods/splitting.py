@@ -141,7 +141,8 @@ def _rate(model: AbstractModel) -> Array:
     return model.splitting_rate()
 
 
-def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
+def _stepper(problem: Problem, rate_factor: Array, static: tuple) -> tuple[extrapolation.Extrapolation, Array]:
+    """Macro steps, and their number in each interval."""
     n_levels, _, uniform, _ = static
     splitting = problem.model.splitting_step(problem.y0)
     rate = jax.lax.stop_gradient(splitting.rate * rate_factor)
@@ -154,6 +155,11 @@ def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.Marc
         stepper = extrapolation.Extrapolation(splitting, tuple(range(1, MOST_TRACED + 1)), used)
     if uniform:
         counts = jnp.broadcast_to(counts[0], counts.shape)
+    return stepper, counts
+
+
+def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
+    stepper, counts = _stepper(problem, rate_factor, static)
     return stepping.March(stepper, problem.y0, problem.ts, counts, problem.recorder())
 
 
@@ -161,9 +167,10 @@ def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.Marc
 def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     n_levels, bound, uniform, known = static
     model, y0, ts = problem.model, problem.y0, problem.ts
-    march = _march(problem, rate_factor, static)
+    stepper, counts = _stepper(problem, rate_factor, static)
+    march = stepping.March(stepper, y0, ts, counts, problem.recorder())
     tick = _progress.tick if problem.progress else None
-    how: dict = {"counts": march.counts, "uniform": uniform, "tick": tick}
+    how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
     finished = jnp.array(True)
     if known:
         records, error = stepping.integrate(march.stepper, y0, ts, march.record, **how)
@@ -178,10 +185,10 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     else:
         # Functions of the user's may hold numbers that a rule would not see.
         records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
-    stepper, order = march.stepper, f"order {2 * n_levels}" if n_levels else f"order up to {2 * MOST_TRACED}"
+    order = f"order {2 * n_levels}" if n_levels else f"order up to {2 * MOST_TRACED}"
     stats = {
         "method": f"Strang splitting, {order}",
-        "steps": jnp.sum(march.counts) * jnp.sum(stepper.counts()),
+        "steps": jnp.sum(counts) * jnp.sum(stepper.counts()),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }
