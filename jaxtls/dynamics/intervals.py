@@ -133,15 +133,10 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         k, y = carry.interval, carry.y
         low, high = knots[k], knots[k + 1]
         span = high - low
-        # Behind an edge the steps before it say little; what is too long is found out by few.
-        h = jnp.where(task.grid.fresh[k] & carry.good & (carry.share == 0), FRESH * carry.h, carry.h)
-        left = 1 - carry.share
-        wanted = jnp.where(span > 0, jnp.maximum(jnp.ceil(left * span / h - 1e-6), task.grid.least[k] * left), 1.0)
-        wanted = jnp.where(jnp.isfinite(wanted), jnp.clip(wanted, 1.0, 1e15), 1e15)
+        wanted = _wanted(task.grid, carry)
         count = jnp.minimum(wanted, carry.most).astype(int)
         whole = count >= wanted
-        step = left / wanted
-
+        step = (1 - carry.share) / wanted
         length = step * span
 
         def one(i: Array, inner: tuple) -> tuple:
@@ -184,6 +179,16 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     interval, begin, step, steps, ends = found.pieces.T
     pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
     return found.records, pieces, found.reached(knots)
+
+
+def _wanted(grid: Grid, walk: _Walk) -> Array:
+    """How many steps of the length at hand what is left of the interval takes."""
+    k, left = walk.interval, 1 - walk.share
+    span = grid.knots[k + 1] - grid.knots[k]
+    # Behind an edge the steps before it say little; what is too long is found out by few.
+    h = jnp.where(grid.fresh[k] & walk.good & (walk.share == 0), FRESH * walk.h, walk.h)
+    wanted = jnp.where(span > 0, jnp.maximum(jnp.ceil(left * span / h - 1e-6), grid.least[k] * left), 1.0)
+    return jnp.where(jnp.isfinite(wanted), jnp.clip(wanted, 1.0, 1e15), 1e15)
 
 
 class _Doubts(eqx.Module):

@@ -38,7 +38,7 @@ SLOPE = np.concatenate([[0.0], RESULT[:-1]])
 
 
 def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """(y at the end, slope there, error) from y and its slope `first`, as `tsit5.step`.
+    """State at the end, slope there and error, from y and its slope `first`, as `tsit5.step`.
 
     Stages are turns of a loop on a CPU, as there.
     """
