@@ -34,8 +34,11 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     ranges = ((2.0, 20.0), (80.0, 120.0), (1.8, 2.1))
     drawn = tuple(jnp.asarray(rng.uniform(*bounds, count)) for bounds in ranges)
     size = {"springs": count, "levels": levels, "modes": modes, "times": times}
-    # Four macro steps an interval, in groups of 32 of 32.
-    return Program(jax.vmap(one), drawn, size, taken={1: 1 / 32, 2: 4 / 32})
+    # Four macro steps an interval, of one to four Strang steps each; back, states are kept at four distances, all but
+    # the first of them longer than an interval.
+    turns = {1: 4, 3: 2.5}
+    back = {1: (4, 1, 1), 2: (0, 1, 1), 3: (2.5, 0, 1, 1), 4: (0, 4, 4), 5: (0.75,)}
+    return Program(jax.vmap(one), drawn, size, turns=turns, turns_back=back)
 
 
 def pairs(count: int, times: int = 21) -> Program:
@@ -87,9 +90,12 @@ def kerr(levels: int, times: int = 101) -> Program:
         return lambda p: _dynamiqs(sum(x * w for x, w in zip(p, wrapped)), jumps, problem, ts)
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
-    # One step an interval, of some 48 terms in groups of 8.
-    taken = {1: 1 / 32, 2: 1 / 32, 3: 6 / 8}
-    return Program(one, (start,), {"levels": levels, "times": times}, peer, taken=taken, peer_turns={0: 700})
+    # One step an interval, of some 48 terms, forwards in eight groups of 8; back, states are kept at four distances.
+    taken, back = {2: 6 / 8}, {
+        1: (1, 1, 1), 2: (0, 1, 1), 3: (48, 0, 1, 1), 4: (48, 0, 1, 1), 5: (48, 0, 48, 48), 6: (48,)
+    }  # fmt: skip
+    size = {"levels": levels, "times": times}
+    return Program(one, (start,), size, peer, {1: 1}, taken, back, peer_turns={0: 700})
 
 
 def _dynamiqs(h: Any, jumps: list[Any], problem: Problem, ts: np.ndarray, **options: Any) -> Array:
@@ -211,8 +217,8 @@ def steady_chain(spins: int) -> Program:
         return jt.expect(jnp.asarray(sz), jt.steady_state(jt.Lindbladian(h, jumps))).real
 
     size, bond = {"spins": spins, "dimension": 2**spins}, jnp.asarray(engine.BOND)
-    # Steps of the refinement, none of them of the transposed equation.
-    return Program(one, (bond,), size, turns={0: 12}, turns_back={0: (12, 0)})
+    # Steps of the refinement, and of that of the transposed equation: eliminated blocks know little here.
+    return Program(one, (bond,), size, turns={0: 85}, turns_back={0: (85, 99)})
 
 
 # name: the program, small (for tests and quick runs) or as a GPU is asked for it; whether its gradient counts, too.

@@ -12,6 +12,7 @@ from jaxtyping import Array, PyTree
 import jaxtls as jt
 
 from . import engine, open_engine
+from .kernels import Turns
 from .open_engine import LOWER, SX, SZ, at, chain
 from .program import Program
 
@@ -105,7 +106,10 @@ def driven(count: int, spins: int, times: int = 41) -> Program:
         return found.expects[0].real
 
     size = {"chains": count, "dimension": 2**spins, "times": times}
-    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size)
+    # One search of Magnus' steps; some 108 steps of Runge and Kutta in 42 parts.
+    turns: Turns = {0: 1} if spins == 1 else {0: 42, 1: 2.6}
+    back = None if spins == 1 else {0: (42, 1, 1), 1: (2.6, 0, 108, 108), 2: (0.99,)}
+    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size, turns=turns, turns_back=back)
 
 
 def counting(count: int, spins: int) -> Program:
