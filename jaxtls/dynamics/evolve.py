@@ -151,7 +151,8 @@ def posed(
     max_steps = None if max_steps is None else size("max_steps", max_steps)
     good = max_step is None or (isinstance(max_step, int | float) and max_step > 0)
     require(good, "max_step", "be a positive Python number", repr(max_step))
-    whole, y0 = as_model(model, _state(y0))
+    stays_known = isinstance(model, AbstractModel) and model.zeros_are_structure
+    whole, y0 = as_model(model, _state(y0, stays_known))
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     # Steps in double precision would turn a state in single precision into double on the way.
     numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.inexact)
@@ -296,9 +297,17 @@ class Plan(eqx.Module):
         return f"Plan: {self.chosen}, {self.why}\n  {self.settings.describe()}"
 
 
-def _state(y0: PyTree) -> PyTree:
+def _known(leaf: PyTree) -> PyTree:
+    """NumPy's array of known numbers, which JAX would trace from here on inside a transformation."""
+    known = concrete(leaf) if in_transformation() else None
+    if known is None or known.dtype.kind not in "biufc":
+        return jnp.asarray(leaf)
+    return known.astype(jax.dtypes.canonicalize_dtype(known.dtype))
+
+
+def _state(y0: PyTree, stays_known: bool) -> PyTree:
     try:
-        arrays = jax.tree.map(jnp.asarray, y0)
+        arrays = jax.tree.map(_known if stays_known else jnp.asarray, y0)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `y0` must be a pytree of arrays, but got {y0!r}.") from error
     for leaf in jax.tree.leaves(arrays):

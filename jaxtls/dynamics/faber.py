@@ -54,17 +54,19 @@ class Ellipse(eqx.Module):
     def skew(self) -> Any:
         return (self.damping / 2 - self.width) / 2
 
-    def widened(self, factor: float) -> Ellipse:
+    def widened(self, factor: ArrayLike) -> Ellipse:
         return jax.tree.map(lambda size: factor * size, self)
 
 
 def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None = None) -> Any:
-    """a_k(h) for k < count, by the trapezoidal rule on the unit circle (exact but for aliases of order `samples`)."""
+    """a_k(h), k < count, along a new last axis, by the trapezoidal rule on the unit circle, half of which mirrors the
+    other (exact but for aliases of order `samples`).
+    """
     xp = namespace(h)
-    samples = samples or 4 * max(count, 16)
-    w = np.exp(2j * np.pi * np.arange(samples) / samples)
+    samples = samples or 2 * max(count, 32)
+    w = np.exp(2j * np.pi * np.arange(samples // 2 + 1) / samples)
     exponent = ellipse.centre + ellipse.capacity * w + ellipse.skew / w
-    return xp.fft.fft(xp.exp(h * exponent))[:count].real / samples
+    return xp.fft.hfft(xp.exp(xp.asarray(h)[..., None] * exponent), samples)[..., :count] / samples
 
 
 def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
@@ -86,12 +88,26 @@ def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float, unshared: int = 2
     return terms(ellipse, longest / count, tolerance), np.ceil(durations * count / longest - 1e-9).astype(int)
 
 
+@functools.cache
+def reach(count: int, tolerance: float) -> float:
+    """Largest h s for which `count` terms are enough, whatever the ellipse."""
+    # A segment on the imaginary axis is the ellipse that needs most terms at equal capacity.
+    reaches = np.linspace(count / 2, 1.0, 200)
+    fits = [terms(Ellipse(0.0, 2.0), x, tolerance) <= count for x in reaches]
+    return float(reaches[int(np.argmax(fits))])
+
+
 def traced_counts(ellipse: Ellipse, durations: Array, rtol: float) -> Array:
     """Macro steps in each interval with `TRACED_TERMS` terms, where numbers are traced."""
-    # A segment on the imaginary axis is the ellipse that needs most terms at equal capacity.
-    reach = np.linspace(TRACED_TERMS / 2, 1.0, 200)
-    fits = [terms(Ellipse(0.0, 2.0), x, SHARE * rtol) <= TRACED_TERMS for x in reach]
-    longest = reach[int(np.argmax(fits))]
+    return _counts(ellipse, durations, reach(TRACED_TERMS, SHARE * rtol))
+
+
+def counts_of(expansion: FaberExpansion, durations: Array) -> Array:
+    """Macro steps in each interval with the terms of an expansion."""
+    return _counts(expansion.ellipse, durations, reach(expansion.count, expansion.tolerance))
+
+
+def _counts(ellipse: Ellipse, durations: Array, longest: float) -> Array:
     return jnp.maximum(1, jnp.ceil(durations * ellipse.capacity / longest - 1e-9)).astype(int)
 
 
@@ -128,14 +144,27 @@ class FaberExpansion(AbstractStepper):
         return jnp.zeros(2, dtype)
 
     def propagators(self, h: Array) -> Array:
+        """Coefficients of steps h, along a new last axis."""
         a = coefficients(self.ellipse, h, self.count)
         if self.used is not None:
             a = jnp.where(jnp.arange(self.count) < self.used, a, 0.0)
         # F_k = 1 + (t/s)^k at the eigenvalue 0: what is conserved stays so to rounding.
         ratio = self.ellipse.skew / self.ellipse.capacity
-        a = a / (a[0] + jnp.sum(a[1:] * (1 + ratio ** jnp.arange(1, self.count))))
+        order = np.arange(self.count)
+        at_rest = jnp.where(order == 0, 1.0, 1 + ratio**order)
+        a = a / jnp.sum(a * at_rest, -1, keepdims=True)
         # In U_k with F_k = U_k - (t/s) U_{k-2}, which obey the recurrence from the start.
-        return a - ratio * jnp.concatenate([a[2:], jnp.zeros(2, a.dtype)])
+        return a - ratio * jnp.concatenate([a[..., 2:], jnp.zeros((*a.shape[:-1], 2), a.dtype)], -1)
+
+    def ratio(self, dtype: DTypeLike) -> Array:
+        """Of the recurrence."""
+        return jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
+
+    def enough(self, h: Array) -> Array:
+        """How many terms of a step leave out less than the tolerance, the same in all lanes of a vmap."""
+        sizes = jnp.abs(jax.lax.stop_gradient(coefficients(self.ellipse, h, self.count)))
+        left = 2 * jnp.cumsum(sizes[::-1])[::-1]
+        return eqxi.unvmap_max(jnp.maximum(2, jnp.sum(left > self.tolerance)))
 
     def step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
         weights, following, carry = self._first(z, propagators)
@@ -147,7 +176,7 @@ class FaberExpansion(AbstractStepper):
 
         if not self.grouped:
             (_, last, total), _ = jax.lax.scan(term, carry, weights[1:])
-            return self._with_error(total, _size(weights[-1], last))
+            return self._with_error(total, size_of(weights[-1], last))
         groups = jnp.pad(weights[1:], (0, (1 - self.count) % GROUP)).reshape(-1, GROUP)
         left = jax.lax.stop_gradient(jnp.cumsum(jnp.sum(jnp.abs(groups), 1)[::-1])[::-1])
 
@@ -157,7 +186,7 @@ class FaberExpansion(AbstractStepper):
 
             def run(carry: tuple) -> tuple:
                 moved, _ = jax.lax.scan(term, carry[:3], weights)
-                return *moved, _size(weights[-1], moved[1])
+                return *moved, size_of(weights[-1], moved[1])
 
             return jax.lax.cond(needed, run, lambda carry: carry, carry), None
 
@@ -177,31 +206,32 @@ class FaberExpansion(AbstractStepper):
             return now, after, _plus(total, weights[k], after)
 
         _, last, total = jax.lax.fori_loop(1, self.used, term, carry)
-        return self._with_error(total, _size(weights[self.used - 1], last))
+        return self._with_error(total, size_of(weights[self.used - 1], last))
 
     def reversible_step(self, z: Array, propagators: Array) -> Array:
         """The moved state alone, with a reverse of its own."""
         start = self.split(self.tidy(z))
         dtype = jax.tree.leaves(start)[0].dtype
         weights = propagators.astype(dtype)
-        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
+        ratio = self.ratio(dtype)
         varied, rest = eqx.partition(eqx.filter_closure_convert(self.wide or self.reduced, start), eqx.is_inexact_array)
         others, static = eqx.partition(rest, eqx.is_array)
         apply = lambda varied, others, y: eqx.combine(varied, others, static)(y)
+        unseen = lambda varied, others, y: ()
         used = jnp.asarray(self.count if self.used is None else self.used)
         if self.grouped:
             # Up to the last term that matters in any lane.
             still = jax.lax.stop_gradient(jnp.abs(weights))
             left = jnp.cumsum(still[::-1])[::-1]
             used = eqxi.unvmap_max(jnp.maximum(2, jnp.sum(left > self.tolerance)))
-        return self.joined(series(apply, varied, others, ratio, weights, start, used))
+        return self.joined(series((apply, unseen), varied, others, ratio, weights, start, used)[0])
 
     def _first(self, z: Array, propagators: Array) -> tuple[Array, Callable, tuple]:
         """The weights, the recurrence, and (U_{-1}, U_0, the sum so far)."""
         start = self.split(self.tidy(z))
         dtype = jax.tree.leaves(start)[0].dtype
         weights = propagators.astype(dtype)
-        ratio = jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
+        ratio = self.ratio(dtype)
 
         # The backward pass keeps U_k alone.
         @functools.partial(jax.checkpoint, prevent_cse=False)
@@ -221,6 +251,7 @@ def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:
     return jax.tree.map(lambda a, b: a + weight * b, total, term)
 
 
-def _size(weight: Array, term: PyTree) -> Array:
+def size_of(weight: Array, term: PyTree) -> Array:
+    """The largest number in a term of a sum."""
     largest = [jnp.max(jnp.abs(jax.lax.stop_gradient(part))) for part in jax.tree.leaves(term)]
     return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.stack(largest))

@@ -9,6 +9,7 @@ Output times and edges of the equation are knots; no step spans one, and stages 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
@@ -58,11 +59,18 @@ class Task(eqx.Module):
     tidy: Callable[[PyTree], PyTree]  # removes what rounding left, at each knot
     # Whether the field is a linear map that time does not change.
     is_constant_map: bool = eqx.field(static=True, default=False)
+    # Whether it is made of products of matrices.
+    products: bool = eqx.field(static=True, default=False)
 
     @property
     def pair(self) -> ModuleType:
         """What makes its steps."""
         return powers if self.is_constant_map else tsit5
+
+    @property
+    def step(self) -> Callable[..., tuple]:
+        """A step with its error."""
+        return functools.partial(tsit5.step, products=True) if self.products else self.pair.step
 
 
 def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Array, Array]:
@@ -142,7 +150,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
         def one(i: Array, inner: tuple) -> tuple:
             y, slope, doubts = inner
             times = _times(low + (carry.share + i * step) * span, length, low, high)
-            after, slope, error = task.pair.step(task.field, times, length, y, slope)
+            after, slope, error = task.step(task.field, times, length, y, slope)
             return after, slope, doubts.grown(error, y, after)
 
         slope = task.field(_times(low + carry.share * span, span, low, high)(0.0), y)

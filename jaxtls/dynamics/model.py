@@ -37,6 +37,8 @@ class AbstractModel(eqx.Module):
     closes_over: ClassVar[bool] = True
     # True where the right-hand side is a linear map of the state that time does not change.
     is_constant_map: ClassVar[bool] = False
+    # True where zeros of the state are structure: a known one is then NumPy's, inside a transformation, too.
+    zeros_are_structure: ClassVar[bool] = False
 
     @abc.abstractmethod
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:

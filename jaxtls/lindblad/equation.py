@@ -27,6 +27,7 @@ class MasterEquation(AbstractModel):
     """A generator with the operators to record."""
 
     closes_over: ClassVar[bool] = False
+    zeros_are_structure: ClassVar[bool] = True
     law: AbstractGenerator
     operators: Measured
     trace: Array

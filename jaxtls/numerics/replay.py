@@ -170,20 +170,35 @@ def _forwards(loop: Loop, varied: PyTree, *rest: PyTree) -> tuple:
 def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
     moving, still, others, start, total, states = residual
     replay = _Replay(loop, moving, still, others, start, total, arrays_of(cts))
-    carry = jax.tree.map(jnp.zeros_like, (start, moving))
     if states is not None:
+        carry = jax.tree.map(jnp.zeros_like, (start, moving))
         held = jax.tree.map(lambda x, later: jnp.concatenate([x[None], later[:-1]]), start, states)
         at = lambda i: jax.tree.map(lambda h: h[i], held)
         pull = lambda j, carry: replay.step_back(total - 1 - j, at(total - 1 - j), carry)
         ct, found = jax.lax.fori_loop(0, loop.outputs, pull, carry)
         return found, None, ct, None, None
+    found, ct = _pulled_through(replay)
+    return found, None, ct, None, None
+
+
+def pulled_back(
+    loop: Loop, moving: PyTree, still: PyTree, others: PyTree, start: PyTree, total: Array
+) -> tuple[PyTree, PyTree]:
+    """Cotangents of the numbers that vary and of the start, where `loop.back` adds those of what each step gives."""
+    nothing = jax.tree.map(lambda x: jnp.zeros((loop.outputs, *x.shape), x.dtype), start)
+    return _pulled_through(_Replay(loop, moving, still, others, start, total, nothing))
+
+
+def _pulled_through(replay: _Replay) -> tuple[PyTree, PyTree]:
+    start, total = replay.start, replay.total
+    carry = jax.tree.map(jnp.zeros_like, (start, replay.moving))
     size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(start))
-    kept, levels = loop.distances(size)
+    kept, levels = replay.loop.distances(size)
     most = eqxi.unvmap_max(total)
     ct, found = replay.span(kept, levels - 1, jnp.zeros_like(most), most, start, carry)
     # No silent derivative of half a run.
     ct, found = jax.tree.map(lambda x: jnp.where(most <= kept**levels, x, jnp.nan), (ct, found))
-    return found, None, ct, None, None
+    return found, ct
 
 
 replayed.defvjp(_forwards, _backwards, symbolic_zeros=True)

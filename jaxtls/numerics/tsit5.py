@@ -46,13 +46,16 @@ STAGES = len(C) + 1
 LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
 
 
-def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
+def step(
+    field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree, products: bool = False
+) -> tuple:
     """State at the end, slope there and error, from y and its slope `first`; `times(c)` is the time of a stage at c.
 
     Stages are turns of a loop: written out, a CPU's compiler puts one stage into the next, and each shifted copy of a
-    state computes all stages before it anew. On a GPU that is cheap, and turns are not.
+    state computes all stages before it anew. On a GPU that is cheap, and turns are not; nor are they where the field
+    is made of `products` of matrices, into which nothing is put.
     """
-    if platform() != "cpu":
+    if products or platform() != "cpu":
         return _written_out(field, times, h, y, first)
 
     def stage(carry: tuple, inputs: tuple) -> tuple[tuple, None]:

@@ -12,9 +12,11 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls.lindblad.methods import faber
+from jaxtls.lindblad.methods.structure import for_states
 from jaxtls.lindblad.rhs.blocked import BlockPlan
 from jaxtls.lindblad.rhs.bounds import spectral_ellipse
 from jaxtls.lindblad.rhs.sectors import blocks, distances
+from jaxtls.lindblad.rhs.whole import WholeMatrix
 
 from .oracle import kerr, propagate, random_problem, superoperator
 
@@ -80,6 +82,18 @@ def test_the_block_form_is_the_equation(seed, density, hermitian):
     moved = jax.jit(lambda z: plan.joined(field(plan.split(z))))(jnp.asarray(plan.pack(rho)))
     found = plan.unpack(moved) * 2.0 - 0.7 * rho
     assert_allclose(found, (lindblad @ rho.reshape(-1)).reshape(n, n), atol=1e-12)
+    for form in (plan, WholeMatrix(n)) if hermitian else ():
+        packed = for_states(form, True)
+        whole = model if isinstance(form, BlockPlan) else jt.Lindbladian(h, jumps, rates)
+        field = packed.field(whole, -0.7, 2.0, hermitian=True).ready()
+        z = jnp.asarray(packed.pack(rho))
+        assert_allclose(
+            packed.unpack(jax.jit(lambda z, field=field: field(z))(z)),
+            found_scaled := (found + 0.7 * rho) / 2.0,
+            atol=1e-12,
+        )
+        assert_allclose(packed.unpack(field.scaled(0.5, 0.2)(z)), 0.5 * found_scaled + 0.2 * rho, atol=1e-12)
+        assert_allclose(jnp.sum(packed.operators(h[None])[0] * z), np.trace(h @ rho), atol=1e-12)
 
 
 def test_many_operators_run_in_loops():
@@ -170,6 +184,38 @@ def test_derivatives_in_everything(compiled):
     # From the boundary n_th = 0 to one side.
     up = [f(p.at[3].set(k * step)) for k in (0, 1, 2)]
     assert_allclose(reverse[3], (-3 * up[0] + 4 * up[1] - up[2]) / (2 * step), atol=1e-5)
+
+
+@pytest.mark.parametrize("save_states", [True, False])
+def test_times_inside_a_macro_step(save_states):
+    """Uneven ones, several in each of several steps: values, and slopes in times and operators in both modes."""
+    n = 9
+    a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
+    shares = np.array([0.0, 0.01, 0.02, 0.3, 0.31, 0.6, 0.61, 0.99, 1.0])
+
+    def photons(x):
+        h = [x[0] * a.T @ a + 0.5 * a.T @ a.T @ a @ a, (a + a.T, x[1])]
+        ts = x[2] * shares
+        sol = jt.mesolve(h, [a], np.eye(n)[0], ts, [a.T @ a], save_states=save_states, method=jt.Faber(), **TIGHT)
+        states = jnp.trace(sol.states @ a, axis1=1, axis2=2).imag if save_states else 0.0
+        return sol.expects[0].real + states
+
+    x, v = jnp.array([0.7, 0.9, 9.0]), jnp.array([0.3, -0.2, 1.1])
+    found = jax.jit(photons)(x)
+    states = propagate(
+        superoperator(0.7 * a.T @ a + 0.5 * a.T @ a.T @ a @ a + 0.9 * (a + a.T), [a]),
+        np.diag(np.eye(n)[0]),
+        9.0 * shares,
+    )
+    want = np.einsum("ij,tji->t", a.T @ a, states).real
+    want = want + (np.einsum("ij,tji->t", a, states).imag if save_states else 0.0)
+    assert_allclose(found, want, atol=1e-8)
+    weights = jnp.cos(jnp.arange(9.0))
+    total = lambda x: weights @ photons(x)
+    slope, step = jax.jit(jax.grad(total))(x), 1e-4
+    assert_allclose(jax.jit(lambda x: jax.jvp(total, (x,), (v,))[1])(x), slope @ v, rtol=1e-8)
+    ahead, behind = (jax.jit(total)(x + sign * step * v) for sign in (1, -1))
+    assert_allclose(slope @ v, (ahead - behind) / (2 * step), rtol=1e-5)
 
 
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.0, 10.0))

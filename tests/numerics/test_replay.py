@@ -76,14 +76,17 @@ def test_a_series_and_its_slopes(used):
     weights = jnp.asarray(np.random.default_rng(0).normal(size=6))
 
     def written(a, w, x):
-        before, now, total = jnp.zeros(2), x, w[0] * x
+        before, now, total, seen = jnp.zeros(2), x, w[0] * x, [x @ a]
         for k in range(1, used):
             before, now = now, a @ now - 0.3 * before
-            total = total + w[k] * now
-        return jnp.sum(jnp.sin(total))
+            total, seen = total + w[k] * now, [*seen, now @ a]
+        return jnp.sum(jnp.sin(total)) + jnp.sum(jnp.stack(seen) ** 3)
 
-    apply = lambda varied, others, x: varied @ x
-    own = lambda a, w, x: jnp.sum(jnp.sin(series(apply, a, (), jnp.asarray(0.3), w, x, jnp.asarray(used))))
+    def own(a, w, x):
+        maps = lambda varied, others, x: varied @ x, lambda varied, others, x: x @ varied
+        total, seen = series(maps, a, (), jnp.asarray(0.3), w, x, jnp.asarray(used))
+        return jnp.sum(jnp.sin(total)) + jnp.sum(seen[:used] ** 3)
+
     found = jax.jit(jax.value_and_grad(own, (0, 1, 2)))(A, weights, X)
     jax.tree.map(
         lambda x, y: assert_allclose(x, y, atol=1e-14), found, jax.value_and_grad(written, (0, 1, 2))(A, weights, X)

@@ -9,8 +9,11 @@ and steps as the numbers ask for are used.
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 
 import equinox as eqx
+import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,51 +21,48 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
 from ..._checks import concrete, require
-from ...dynamics import faber, stepping
+from ...dynamics import faber, stepping, sweep
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
+from ...dynamics.rule import Kind, lanes_apart, ruled
 from ...dynamics.solution import Solution
 from ...numerics.namespace import namespace
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian, operators_of
 from ..rhs.blocked import BlockField
 from ..rhs.bounds import spectral_ellipse
+from ..rhs.sectors import Blocks
 from ..schroedinger import SchroedingerEquation
+from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from . import ket
 from .exponential import constant_only
-from .records import recorder
-from .structure import filled_by, of_size, structure
+from .records import Weights, recorder, records_of
+from .structure import filled_by, first_window, for_states, of_size, structure
 
-TERMS_STEP = 16
-WIDEN = 1.7
-
-
+# Most terms of a macro step.
+TERMS = 96
+# An ellipse whose last terms are not small is made so much larger, up to a size.
+WIDEN, WIDEST = 1.7, 5.0
 MAX_MACRO_STEPS = 2**20
-# Macro steps over which the truncation error of all together is kept to a share of rtol.
-UNSHARED_STEPS = 100
 
 
 class FaberPlan(AbstractPlan):
-    """The form of the state, the terms of a macro step and their number in each interval."""
+    """The form of the state and the ellipse; steps and their terms are counted inside the program."""
 
     form: PyTree  # BlockPlan or WholeMatrix
     edge: np.ndarray | None  # (n,) which states end the window
     ellipse: faber.Ellipse | None  # None: made from the numbers of the run
-    counts: np.ndarray | None  # (T - 1,); None: by the numbers of the run
-    used: np.ndarray | None  # terms of a macro step, of `terms` that are compiled for
     skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
-    terms: int = eqx.field(static=True)
-    bound: int = eqx.field(static=True)
+    filled: Pattern = eqx.field(static=True)  # of the state
     levels: int = eqx.field(static=True)
     window: int | None = eqx.field(static=True, default=None)
-    widen: float = eqx.field(static=True, default=1.0)
+    first: FaberPlan | None = None  # of part of the levels, tried first inside the program
 
     def describe(self) -> str:
         """Levels, layout and terms."""
-        steps = "by the numbers" if self.counts is None else f"{int(np.sum(self.counts))}"
-        return f"{self.levels} levels ({self.form.layout}); {self.terms} terms a macro step; macro steps {steps}"
+        return f"{self.levels} levels ({self.form.layout}); up to {TERMS} terms a macro step, steps by the numbers"
 
 
 class KetPlan(AbstractPlan):
@@ -103,19 +103,22 @@ class Faber(AbstractMethod):
             return KetPlan(problem.max_steps or 0)
         if problem.traced:
             return self._unknown(problem)
-        return self._known(problem, 0, 1.0)
+        return self._known(problem, 0)
 
-    def _known(self, problem: Problem, window: int, widen: float) -> FaberPlan:
+    def _known(self, problem: Problem, window: int) -> FaberPlan:
         model, rho, ts = jax.tree.map(_known, (problem.model, problem.y0, problem.ts))
         law, filled = _lindbladian(model), filled_by(problem.y0)
         skeletons = law.terms.skeleton, law.jumps.skeleton
         form, found, edge, levels = structure(*skeletons, filled, window)
-        durations = np.diff(ts).astype(float)
-        ellipse = spectral_ellipse(law, found, 1e-3 / np.max(durations))
-        # NumPy numbers, not Python's: those would be compiled in.
-        ellipse = jax.tree.map(lambda x: np.asarray(widen * x, rho.real.dtype), ellipse)
-        used, counts = faber.plan(ellipse, durations, _tolerance(problem), UNSHARED_STEPS)
-        total, most = int(np.sum(counts)), problem.max_steps or MAX_MACRO_STEPS
+        span = float(ts[-1] - ts[0])
+
+        def around(found: Blocks) -> faber.Ellipse:
+            # NumPy numbers, not Python's: those would be compiled in.
+            return jax.tree.map(lambda x: np.asarray(x, rho.real.dtype), spectral_ellipse(law, found, 1e-3 / span))
+
+        ellipse = around(found)
+        total = int(np.ceil(span * ellipse.capacity / faber.reach(TERMS, _share(problem))))
+        most = problem.max_steps or MAX_MACRO_STEPS
         require(
             total <= most,
             "max_steps",
@@ -123,16 +126,17 @@ class Faber(AbstractMethod):
             most,
             "Raise max_steps, shorten the run, or pass method=jt.MatrixExponential().",
         )
-        return FaberPlan(
-            form, edge, ellipse, counts, np.asarray(used), skeletons, faber.MAX_TERMS, 0, levels, window, widen
-        )
+        part = first_window(*skeletons, filled) if window == 0 and edge is None else None
+        first = _first(part, skeletons, filled, around)
+        return FaberPlan(form, edge, ellipse, skeletons, filled, levels, window, first)
 
     def _unknown(self, problem: Problem) -> FaberPlan:
         law = _lindbladian(problem.model)
         skeletons = law.terms.skeleton, law.jumps.skeleton
-        form, _, _, levels = structure(*skeletons, filled_by(problem.y0), None)
-        bound = problem.max_steps or 0
-        return FaberPlan(form, None, None, None, None, skeletons, faber.TRACED_TERMS, bound, levels)
+        filled = filled_by(problem.y0)
+        form, _, _, levels = structure(*skeletons, filled, None)
+        first = _first(first_window(*skeletons, filled), skeletons, filled, lambda found: None)
+        return FaberPlan(form, None, None, skeletons, filled, levels, first=first)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """Macro steps from output to output."""
@@ -142,12 +146,13 @@ class Faber(AbstractMethod):
             return ket.by_expansion(problem, uniform, plan.bound)
         assert isinstance(plan, FaberPlan)
         of_size(plan.form.n, problem.y0)
+        assert isinstance(problem.model, MasterEquation)
+        plan = _for_states(plan, problem.model.hermitian)
         with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
             model, rho = jax.tree.map(_known, (problem.model, problem.y0))
-            assert plan.ellipse is not None
-            return _run(_prepare(model, rho, plan, plan.ellipse), problem, plan, uniform)
+            return _run(_prepare(model, rho, plan), problem, plan, uniform)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
         """A larger window where population arrived at its edge, more terms where the last ones are not small."""
@@ -155,21 +160,25 @@ class Faber(AbstractMethod):
             return None
         if float(solution.diagnostics.get("pattern_error", 0.0)) > 0:
             # A plan of something else.
-            return self._known(problem, 0, 1.0)
-        coarse = not float(solution.diagnostics["time_error"]) <= problem.rtol
-        leaks = plan.edge is not None and not float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol
-        if not (leaks or coarse):
+            return self._known(problem, 0)
+        if plan.edge is None or float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol:
             return None
-        # Too narrow a window fails first, and its growth may be what makes the terms large.
-        return self._known(problem, plan.window + leaks, plan.widen * (WIDEN if coarse and not leaks else 1.0))
+        return self._known(problem, plan.window + 1)
 
-    def settled(self, plan: AbstractPlan) -> AbstractPlan:
-        """With static numbers of terms and steps, rounded up so that other numbers seldom compile anew."""
-        if not isinstance(plan, FaberPlan) or plan.used is None or plan.counts is None:
-            return plan
-        terms = -(-int(plan.used) // TERMS_STEP) * TERMS_STEP
-        bound = 2 ** int(np.ceil(np.log2(max(1, int(np.max(plan.counts))))))
-        return dataclasses.replace(plan, used=None, terms=terms, bound=bound)
+
+def _for_states(plan: FaberPlan, hermitian: bool) -> FaberPlan:
+    first = None if plan.first is None else _for_states(plan.first, hermitian)
+    return dataclasses.replace(plan, form=for_states(plan.form, hermitian), first=first)
+
+
+def _first(
+    part: tuple | None, skeletons: tuple[Skeleton, Skeleton], filled: Pattern, around: Callable
+) -> FaberPlan | None:
+    """The plan of a window that is tried first."""
+    if part is None:
+        return None
+    form, found, edge, levels = part
+    return FaberPlan(form, edge, around(found), skeletons, filled, levels)
 
 
 def _lindbladian(model: AbstractModel) -> Lindbladian:
@@ -182,8 +191,9 @@ def _known(leaf: PyTree) -> PyTree:
     return leaf if callable(leaf) else np.asarray(leaf)
 
 
-def _tolerance(problem: Problem) -> float:
-    return max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
+def _share(problem: Problem) -> float:
+    """What the terms of one step may leave out."""
+    return faber.SHARE * max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
 
 
 class Prepared(eqx.Module):
@@ -191,108 +201,194 @@ class Prepared(eqx.Module):
 
     field: PyTree  # has ready() -> (L - c)/s on what the form splits
     start: ArrayLike
-    weights: ArrayLike | None  # of the operators to record, where they are constant
-    unit: ArrayLike  # of the trace
+    weights: Weights
     outside: ArrayLike | None  # what lies outside the plan's patterns, where that is not known to be nothing
-    at_edge: PyTree
     ellipse: faber.Ellipse
+    first: Prepared | None
 
 
-def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan, ellipse: faber.Ellipse) -> Prepared:
-    form = plan.form
-    whole = _lindbladian(model)
+def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan) -> Prepared:
+    form, ellipse, whole = plan.form, plan.ellipse, _lindbladian(model)
+    assert ellipse is not None
     law = whole.patterned(*plan.skeletons)
     field = form.field(law, ellipse.centre, ellipse.capacity, hermitian=model.hermitian)
-    unit = form.operators(np.eye(form.n, dtype=rho.dtype)[None])[0]
-    at_edge = None if plan.edge is None else form.marked(plan.edge)
-    weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
     outside = namespace(rho).maximum(whole.outside(*plan.skeletons), form.left_out(rho))
     known = concrete(outside)
     outside = None if known is not None and known == 0 else outside
-    return Prepared(field, form.pack(rho), weights, unit, outside, at_edge, ellipse)
+    first = None if plan.first is None else _prepare(model, rho, plan.first)
+    return Prepared(field, form.pack(rho), Weights.of(form, model, plan.edge, rho.dtype), outside, ellipse, first)
 
 
 @eqx.filter_jit
 def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
     model, ts = problem.model, problem.ts
     assert isinstance(model, MasterEquation)
-    ellipse = plan.ellipse
-    if ellipse is None:
-        still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
-        _, found, _, _ = structure(*plan.skeletons, filled_by(problem.y0), None)
-        # The corners of the bounding box lie outside its ellipse, and there is no second attempt.
-        ellipse = spectral_ellipse(still, found, 1e-3 / jnp.max(jnp.diff(ts))).widened(WIDEN)
-    ellipse = jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x, ts.dtype)), ellipse)
-    return _run(_prepare(model, problem.y0, plan, ellipse), problem, plan, uniform)
+    still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
+
+    def known(plan: FaberPlan, find: Callable) -> FaberPlan:
+        """With an ellipse, of the numbers of the run unless it has one."""
+        ellipse = plan.ellipse
+        if ellipse is None:
+            ellipse = spectral_ellipse(still, find(*plan.skeletons, plan.filled)[1], 1e-3 / (ts[-1] - ts[0]))
+        ellipse = jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x, ts.dtype)), ellipse)
+        first = None if plan.first is None else known(plan.first, first_window)
+        return dataclasses.replace(plan, ellipse=ellipse, first=first)
+
+    plan = known(plan, functools.partial(structure, window=None))
+    return _run(_prepare(model, problem.y0, plan), problem, plan, uniform)
 
 
-def _counts(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Array:
-    """Macro steps in each interval."""
-    if plan.counts is None:
-        ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
-        durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
-        counts = faber.traced_counts(ellipse, durations, _tolerance(problem))
-    else:
-        counts = jnp.asarray(plan.counts)
-    return jnp.broadcast_to(counts[0], counts.shape) if uniform else counts
-
-
-def _march(made: Prepared, problem: Problem, plan: FaberPlan, counts: Array) -> stepping.March:
+def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> faber.FaberExpansion:
+    """With an ellipse so many times as large as the planned one."""
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
-    leak = lambda z: jnp.zeros((), z.real.dtype)
-    if made.at_edge is not None:
-        leak = lambda z: jnp.sum(jnp.where(made.at_edge, jnp.abs(form.populations(z)), 0.0))
-    field = made.field.ready()
-    stepper = faber.FaberExpansion(
+    # (L - w c)/(w s) from (L - c)/s.
+    field = made.field.ready().scaled(1 / widen, ellipse.centre / ellipse.capacity * (1 / widen - 1))
+    return faber.FaberExpansion(
         field,
-        (lambda z: (z + form.conjugated(z)) / 2) if model.hermitian else (lambda z: z),
-        leak,
-        ellipse,
-        plan.terms,
-        plan.counts is None,
-        faber.SHARE * _tolerance(problem),
-        plan.used,
+        form.hermitian_part if model.hermitian else (lambda z: z),
+        made.weights.at_edge,
+        ellipse.widened(widen),
+        TERMS,
+        False,
+        _share(problem),
+        None,
         form.split,
         form.joined,
         field.wide() if isinstance(field, BlockField) else None,
     )
-    record = recorder(form, made.weights, made.unit, problem)
-    return stepping.March(stepper, jnp.asarray(made.start), problem.ts, counts, record)
+
+
+def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> tuple[sweep.Sweep, Array]:
+    """The run by an ellipse, and how many steps it asks for."""
+    expansion = _expansion(made, problem, plan, widen)
+    span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], expansion.ellipse.capacity))
+    wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, _share(problem)) - 1e-9))
+    wanted = jnp.maximum(jnp.where(jnp.isfinite(wanted), wanted, 1.0), 1.0)
+    steps = jnp.minimum(wanted, problem.max_steps or MAX_MACRO_STEPS).astype(int)
+    expansion = eqx.tree_at(lambda e: e.used, expansion, expansion.enough(span / steps), is_leaf=lambda x: x is None)
+    rows = plan.form.rows(made.weights.together()) if made.weights.are_enough(problem) else None
+    return sweep.Sweep(expansion, jnp.asarray(made.start), problem.ts, steps, rows), wanted
+
+
+class Found(eqx.Module):
+    """What a run found beside its records: how wide an ellipse, sizes of last terms and of leaks, steps, terms, and
+    how many levels it kept.
+    """
+
+    widen: Array
+    error: Array
+    wanted: Array
+    terms: Array
+    levels: Array
+
+
+def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | None = None) -> tuple[PyTree, Found]:
+    """Records by the first ellipse that is large enough."""
+
+    def attempt(carry: tuple) -> tuple:
+        run, wanted = _sweep(made, problem, plan, widen := carry[0])
+        values, error = sweep.swept(run, most)
+        return WIDEN * widen, values, Found(widen, error, wanted, run.expansion.used, jnp.asarray(plan.levels))
+
+    def again(carry: tuple) -> Array:
+        widen, _, found = carry
+        coarse = eqxi.unvmap_any(~(found.error[0] <= problem.rtol))
+        return (widen == 1.0) | ((widen <= WIDEST) & coarse)
+
+    begin = jnp.ones((), problem.ts.dtype)
+    kept = _sweep(made, problem, plan, begin)[0].kept()
+    nothing = jnp.zeros_like(begin)
+    found = Found(begin, jnp.zeros(2, begin.dtype), nothing, jnp.zeros((), int), jnp.asarray(plan.levels))
+    carry = begin, jnp.zeros((*problem.ts.shape, *kept.shape), kept.dtype), found
+    _, values, found = jax.lax.while_loop(again, attempt, carry)
+    return records_of(plan.form, made.weights, problem, values), found
+
+
+def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple[PyTree, Found]:
+    """Records on part of the levels, or on all where that proves too small."""
+    if plan.first is None or made.first is None:
+        return _searched(made, problem, plan)
+    most = 0.1 * problem.atol
+    records, found = _searched(made.first, problem, plan.first, most)
+    leak = jnp.maximum(jnp.max(records["diagnostics"].pop("truncation")), found.error[1])
+    return jax.lax.cond(eqxi.unvmap_all(leak <= most), lambda: (records, found), lambda: _searched(made, problem, plan))
+
+
+def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
+    """Records by steps that end at each output, with functions of the user's or a bar that shows how far it is."""
+    expansion = dataclasses.replace(_expansion(made, problem, plan, WIDEN), grouped=True)
+    durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
+    counts = faber.counts_of(expansion, durations)
+    if uniform:
+        counts = jnp.broadcast_to(counts[0], counts.shape)
+    record = recorder(plan.form, made.weights, problem)
+    how: dict = {"counts": counts, "uniform": uniform, "tick": _progress.tick if problem.progress else None}
+    start, wanted = jnp.asarray(made.start), jnp.sum(counts)
+    if problem.traced:
+        how["bound"] = problem.max_steps or 0
+        records, error, done = stepping.integrate_traced(expansion, start, problem.ts, record, **how)
+        wanted = jnp.where(done, wanted, jnp.inf)
+    else:
+        records, error = stepping.integrate(expansion, start, problem.ts, record, **how)
+    return records, Found(jnp.asarray(WIDEN), error, wanted, jnp.asarray(TERMS), jnp.asarray(plan.levels))
+
+
+def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
+    """Records of a run of traced numbers, with derivatives by a rule."""
+    numbers, rest = eqx.partition((made, problem, plan), eqx.is_array)
+
+    def run(numbers: PyTree) -> tuple[PyTree, Found]:
+        records, found = _levels_searched(*eqx.combine(numbers, rest))
+        return records, jax.lax.stop_gradient(found)
+
+    def repeated(numbers: PyTree, found: Found, kind: Kind) -> PyTree:
+        made, problem, plan = eqx.combine(numbers, rest)
+        if kind == "smooth":
+            return _stepped(made, problem, plan, uniform)[0]
+
+        def again(made: Prepared, plan: FaberPlan) -> PyTree:
+            run = _sweep(made, problem, plan, found.widen)[0]
+            values = sweep.reversible(run) if kind == "reverse" else sweep.swept(run)[0]
+            return records_of(plan.form, made.weights, problem, values)
+
+        if plan.first is None or made.first is None:
+            return again(made, plan)
+
+        def on_part(made: Prepared, plan: FaberPlan) -> PyTree:
+            records = again(made, plan)
+            records["diagnostics"].pop("truncation")
+            return records
+
+        all_kept = eqxi.unvmap_all(found.levels == plan.levels)
+        part = functools.partial(on_part, made.first, plan.first)
+        return jax.lax.cond(all_kept, functools.partial(again, made, plan), part)
+
+    return ruled(run, repeated, numbers, apart=lanes_apart(jnp.asarray(made.start)))
 
 
 @eqx.filter_jit
 def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
     form, ts = plan.form, problem.ts
-    counts = _counts(made, problem, plan, uniform)
-    tick = _progress.tick if problem.progress else None
-    finished = jnp.array(True)
-    if not problem.traced:
-        march = _march(made, problem, plan, counts)
-        records, error = stepping.integrate(
-            march.stepper, march.start, ts, march.record, counts=counts, uniform=uniform, tick=tick
-        )
-    elif problem.named and not problem.progress:
-        numbers, rest = eqx.partition((made, problem, plan, counts), eqx.is_array)
-        make = lambda numbers: _march(*eqx.combine(numbers, rest))
-        records, error, finished = stepping.solved(make, numbers, uniform=uniform, bound=plan.bound)
+    if problem.progress or not problem.named:
+        records, found = _stepped(made, problem, plan, uniform)
+    elif problem.traced:
+        records, found = _ruled(made, problem, plan, uniform)
     else:
-        # Functions of the user's may hold numbers that a rule would not see.
-        march = _march(made, problem, plan, counts)
-        records, error, finished = stepping.integrate_traced(
-            march.stepper, march.start, ts, march.record, counts=counts, uniform=uniform, bound=plan.bound, tick=tick
-        )
+        records, found = _levels_searched(made, problem, plan)
     stats = {
         "method": "Faber expansion",
-        "terms": jnp.asarray(plan.terms if plan.used is None else plan.used),
-        "steps": jnp.sum(counts),
-        "levels": plan.levels,
+        "terms": found.terms,
+        "steps": jnp.minimum(found.wanted, MAX_MACRO_STEPS).astype(int),
+        "levels": found.levels,
         "layout": form.layout,
     }
-    found = {"time_error": error[0]}
-    if made.at_edge is not None:
-        found["truncation"] = error[1]
+    diagnostics = {"time_error": found.error[0]}
+    if plan.edge is not None or plan.first is not None:
+        recorded = records["diagnostics"].pop("truncation", jnp.zeros(1))
+        diagnostics["truncation"] = jnp.maximum(jnp.max(recorded), found.error[1])
     if made.outside is not None and plan.window is not None:
-        found["pattern_error"] = jnp.asarray(made.outside)
-    return as_solution(problem, records, stats, finished, found, {"time_error": 10 * problem.rtol})
+        diagnostics["pattern_error"] = jnp.asarray(made.outside)
+    finished = found.wanted <= (problem.max_steps or MAX_MACRO_STEPS)
+    return as_solution(problem, records, stats, finished, diagnostics, {"time_error": 10 * problem.rtol})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -18,13 +19,16 @@ from ...dynamics.solution import Solution
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian, operators_of
 from ..pulses import fewest_steps
+from ..rhs import superoperator
 from ..rhs.blocked import BlockPlan
 from ..rhs.moving import Group, MovingField, filled_arrays, groups_of, with_parts
+from ..rhs.packed import PackedMatrix
+from ..rhs.whole import WholeMatrix
 from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
-from .records import recorder
-from .structure import filled_by, of_size, structure
+from .records import Weights, recorder
+from .structure import filled_by, for_states, of_size, structure
 
 
 class BlocksPlan(AbstractPlan):
@@ -83,6 +87,8 @@ class RungeKutta(AbstractMethod):
         of_size(plan.form.n, problem.y0)
         outside = _outside(problem, plan)
         nothing = not problem.traced and float(outside) == 0
+        assert isinstance(problem.model, MasterEquation)
+        plan = dataclasses.replace(plan, form=for_states(plan.form, problem.model.hermitian))
         return _run(problem, plan, None if nothing else outside)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> BlocksPlan | None:
@@ -135,6 +141,9 @@ def _forms(
     window: int | None,
     hermitian: bool,
 ) -> tuple[PyTree, np.ndarray | None, int, tuple[tuple[int, ...], ...]]:
+    n = state.mask.shape[0]
+    if hermitian and n <= superoperator.LEVELS:
+        return WholeMatrix(n), None, n, ()
     form, _, edge, levels = structure(terms, jumps, state, window)
     if not isinstance(form, BlockPlan):
         return form, edge, levels, ()
@@ -180,35 +189,21 @@ def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: 
     model, form = problem.model, plan.form
     assert isinstance(model, MasterEquation)
     field, tidy = _field(form, law, plan, model.hermitian)
-    weights = form.operators(model.operators.at(0.0)) if model.operators.is_constant else None
-    unit = form.operators(np.eye(form.n, dtype=problem.y0.dtype)[None])[0]
-    kept = recorder(form, weights, unit, problem)
-    at_edge = None if plan.edge is None else form.marked(plan.edge)
-
-    def record(t: ArrayLike, parts: PyTree) -> dict:
-        z = form.joined(parts)
-        found = kept(t, z)
-        if at_edge is not None:
-            leak = jnp.sum(jnp.where(at_edge, jnp.abs(form.populations(z)), 0.0))
-            found["diagnostics"]["truncation"] = jax.lax.stop_gradient(leak)
-        return found
-
+    kept = recorder(form, Weights.of(form, model, plan.edge, problem.y0.dtype), problem)
+    record = lambda t, parts: kept(t, form.joined(parts))
     start = form.split(jnp.asarray(form.pack(problem.y0)))
-    return intervals.Task(field, start, grid, record, tidy)
+    return intervals.Task(field, start, grid, record, tidy, isinstance(field, superoperator.MatrixField))
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
     """The right-hand side on the parts of a state, and what keeps them Hermitian."""
+    if isinstance(form, PackedMatrix) and form.n <= superoperator.LEVELS:
+        return superoperator.MatrixField.make(law, plan.groups), lambda parts: parts
     if isinstance(form, BlockPlan):
         field: Callable = MovingField.make(form, law, plan.groups, plan.filled, hermitian=hermitian)
     else:
         whole = law.generator(hermitian=hermitian)
-        field = lambda t, parts: form.split(whole(t, form.joined(parts), None))
+        field = lambda t, parts: form.split(form.pack(whole(t, form.unpack(form.joined(parts)), None)))
     if not hermitian:
         return field, lambda parts: parts
-
-    def tidy(parts: PyTree) -> PyTree:
-        z = form.joined(parts)
-        return form.split((z + form.conjugated(z)) / 2)
-
-    return field, tidy
+    return field, lambda parts: form.split(form.hermitian_part(form.joined(parts)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -9,6 +10,7 @@ from jaxtyping import PyTree
 
 from ..._checks import is_traced, require
 from ..rhs.blocked import BlockPlan
+from ..rhs.packed import PackedBlocks, PackedMatrix
 from ..rhs.sectors import Blocks, blocks, distances
 from ..rhs.whole import WholeMatrix
 from ..storage.diagonals import Pattern
@@ -17,6 +19,8 @@ from ..storage.family import Skeleton
 # A window is tried where more states than these are reached, and none is nearer than this to the farthest.
 WINDOW_LEAST = 64
 WINDOW_DISTANCE = 12
+# Of so many reached states a share is tried first.
+FIRST_LEAST, FIRST_SHARE = 40, 0.75
 # Elements of shifted copies that take as long as an element's share of a product with an n x n matrix, over n.
 COPY_COST = 0.5
 MOST_COPIES = 256
@@ -32,6 +36,14 @@ def of_size(n: int, state: PyTree) -> None:
     """Refuse a plan of another dimension."""
     levels = np.shape(state)[-1]
     require(levels == n, "plan", f"be one for states of {levels} levels", f"one for {n}", "Make it anew: jt.plan.")
+
+
+def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | WholeMatrix:
+    """The form for Hermitian states, which are half the numbers; itself for others."""
+    if not hermitian:
+        return form
+    kind = PackedBlocks if isinstance(form, BlockPlan) else PackedMatrix
+    return kind(**{field.name: getattr(form, field.name) for field in dataclasses.fields(form)})
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -79,3 +91,18 @@ def structure(
     found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
     form = _form(terms, jumps, found)
     return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)
+
+
+@functools.lru_cache(maxsize=128)
+def first_window(terms: Skeleton, jumps: Skeleton, filled: Pattern) -> tuple[BlockPlan, Blocks, np.ndarray, int] | None:
+    """The same of the part of the states that a program tries first; None: they are few, or near each other."""
+    n = filled.mask.shape[0]
+    far = distances(terms.entries(), jumps.entries(), n, filled.mask)
+    reached, farthest = np.nonzero(far >= 0)[0], int(np.max(far))
+    radius = int(np.searchsorted(np.cumsum(np.bincount(far[reached])), FIRST_SHARE * len(reached)))
+    if len(reached) < FIRST_LEAST or farthest < WINDOW_DISTANCE or radius >= farthest - 1:
+        return None
+    kept = np.nonzero((far >= 0) & (far <= radius))[0]
+    found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)
+    form = _form(terms, jumps, found)
+    return (form, found, far >= radius - 1, len(kept)) if isinstance(form, BlockPlan) else None

@@ -18,7 +18,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ...numerics.namespace import namespace
 from ...numerics.products import matmul
@@ -118,9 +118,13 @@ class BlockPlan(eqx.Module):
 
     def pack(self, rho: Any) -> Any:
         """From (n, n) complex to z; what lies outside the blocks is left out."""
+        blocks = self.blocks_of(rho)
+        return namespace(blocks).stack([blocks.real, blocks.imag], 2)
+
+    def blocks_of(self, rho: Any) -> Any:
+        """From (n, n) to (P, m, m)."""
         rows, columns = self._rows_and_columns()
-        blocks = namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
-        return namespace(rho, self.states).stack([blocks.real, blocks.imag], 2)
+        return namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
 
     def left_out(self, rho: Any) -> Any:
         """The largest element of a state that lies outside the blocks."""
@@ -131,37 +135,43 @@ class BlockPlan(eqx.Module):
         return xp.max(xp.where(inside[:-1, :-1] > 0, 0.0, xp.abs(rho)))
 
     def unpack(self, z: Array) -> Array:
-        """z -> (n, n) complex."""
+        """From z to (n, n) complex."""
+        return self.scattered(jax.lax.complex(z[:, :, 0], z[:, :, 1]))
+
+    def scattered(self, blocks: Array) -> Array:
+        """From blocks (P, m, m) to (n, n)."""
         rows, columns = self._rows_and_columns()
-        blocks = jax.lax.complex(z[:, :, 0], z[:, :, 1])
         return jnp.zeros((self.n, self.n), blocks.dtype).at[rows, columns].set(blocks, mode="drop")
 
-    def split(self, z: Array) -> tuple[Array, Array]:
+    def split(self, z: Array) -> PyTree:
         """Real and imaginary part."""
         return z[:, :, 0], z[:, :, 1]
 
-    def joined(self, parts: tuple[Array, Array]) -> Array:
+    def joined(self, parts: PyTree) -> Array:
         return jnp.stack(parts, 2)
 
     def operators(self, ops: Any) -> Any:
         """From (K, n, n) to weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
+        blocks = self.transposed_blocks_of(ops)
+        return namespace(blocks).stack([blocks, 1j * blocks], 3)
+
+    def transposed_blocks_of(self, ops: Any) -> Any:
+        """From (K, n, n) to (K, P, m, m), whose sum with blocks of rho is Tr(O rho)."""
         rows, columns = self._rows_and_columns()
-        blocks = namespace(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
-        return namespace(ops, self.states).stack([blocks, 1j * blocks], 3)
+        return namespace(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
 
-    def populations(self, z: Array) -> Array:
-        """The diagonal, (P, m): 0 for blocks between two sectors."""
-        same = self.pairs[:, 0] == self.pairs[:, 1]
-        return jnp.where(same[:, None], jnp.diagonal(z[:, :, 0], axis1=1, axis2=2), 0.0)
-
-    def marked(self, states: Any) -> Any:
-        """Booleans (n,) as weights of `populations`."""
-        return namespace(self.states, states).where(self.states < 0, False, states[self.states])[self.pairs[:, 0]]
+    def rows(self, weights: Array) -> PyTree:
+        """Weights of z as real ones of its parts: of the real part of the sum, then of the imaginary one."""
+        return jax.vmap(self.split)(jnp.concatenate([weights.real, weights.imag]))
 
     def conjugated(self, z: Array) -> Array:
         """z of the Hermitian conjugate."""
-        flipped = jnp.swapaxes(z if _is_identity(self.mirror) else z[np.asarray(self.mirror)], 1, 3)
+        flipped = jnp.swapaxes(z if is_identity(self.mirror) else z[np.asarray(self.mirror)], 1, 3)
         return jnp.stack([flipped[:, :, 0], -flipped[:, :, 1]], 2)
+
+    def hermitian_part(self, z: Array) -> Array:
+        """Without what rounding left beside it."""
+        return (z + self.conjugated(z)) / 2
 
     def _rows_and_columns(self) -> tuple[Any, Any]:
         # Padding stands for a state behind the last one.
@@ -206,15 +216,20 @@ class BlockPlan(eqx.Module):
                 weights[k] = weights[k] + side if k in weights else side
         moves = tuple(
             tuple(_together(xp, [part(weights[k]) for k in chosen], outer.shape[1:]) for part, chosen in zip(PARTS, k))
-            for _, *k in self._moves()
+            for _, *k in self.moves()
         )
-        return BlockField(self, hermitian, (local.real, local.imag), dense, moves)
+        return self.field_type(self, hermitian, (local.real, local.imag), dense, moves)
+
+    @property
+    def field_type(self) -> type[BlockField]:
+        """The right-hand side on this form."""
+        return BlockField
 
     def _sides(self) -> list[tuple[int, int]]:
         """Shifts of A from the left and of A† from the right."""
         return [*((d, 0) for d in self.offsets or ()), *((0, d) for d in self.offsets or ())]
 
-    def _moves(self) -> list[tuple[tuple[int, ...], list[int], list[int]]]:
+    def moves(self) -> list[tuple[tuple[int, ...], list[int], list[int]]]:
         """Each source with the groups that have real weights, and those that have imaginary ones."""
         found: dict[tuple, tuple] = {}
         for k, ((source, _, _), parts) in enumerate(zip(self.groups, self.parts)):
@@ -243,15 +258,15 @@ class BlockField(eqx.Module):
     hermitian: bool = eqx.field(static=True)
     local: tuple[Any, Any]  # (P, m, m)
     dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
-    moves: tuple[Any, ...]  # weights (P, m, m), (P, m, 1) or (P, 1, m) of groups, in the order of `_moves`
+    moves: tuple[Any, ...]  # weights (P, m, m), (P, m, 1) or (P, 1, m) of groups, in the order of `moves`
     back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
 
     def ready(self) -> BlockField:
         """With arrays on the device, and what derivatives need."""
         found = jax.tree.map(jnp.asarray, self)
         back = tuple(
-            tuple(moved(w, shifts) if _is_unrolled(shifts) else () for w, shifts in zip(weights, self._shifts(chosen)))
-            for (_, *chosen), weights in zip(self.plan._moves(), found.moves)
+            tuple(moved(w, shifts) if is_unrolled(shifts) else () for w, shifts in zip(weights, self.shifts(chosen)))
+            for (_, *chosen), weights in zip(self.plan.moves(), found.moves)
         )
         return eqx.tree_at(lambda f: f.back, found, back)
 
@@ -268,7 +283,12 @@ class BlockField(eqx.Module):
 
     def with_arrays(self, arrays: tuple) -> BlockField:
         """The same field of other numbers."""
-        return BlockField(self.plan, self.hermitian, *arrays)
+        return type(self)(self.plan, self.hermitian, *arrays)
+
+    def scaled(self, factor: ArrayLike, shift: ArrayLike) -> BlockField:
+        """factor * self + shift."""
+        (real, imag), *rest = jax.tree.map(lambda x: factor * x, self.arrays)
+        return self.with_arrays(((real + shift, imag), *rest))
 
     def nonzero(self) -> tuple:
         """Of NumPy numbers, before it is ready: which of the `arrays` of the field that is ready differ from 0."""
@@ -277,22 +297,22 @@ class BlockField(eqx.Module):
         back = tuple(tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves)
         return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), moves, back
 
-    def _shifts(self, chosen: list) -> list[Shifts]:
+    def shifts(self, chosen: list) -> list[Shifts]:
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]
 
-    def __call__(self, parts: tuple[Array, Array]) -> tuple[Array, Array]:
+    def __call__(self, parts: PyTree) -> PyTree:
         """Of z in its two parts."""
         re, im = parts
         w_re, w_im = self.local
         total: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
-        for (source, *chosen), weights, back in zip(self.plan._moves(), self.moves, self.back):
-            re_fed, im_fed = (_taken(part, source) for part in (re, im))
+        for (source, *chosen), weights, back in zip(self.plan.moves(), self.moves, self.back):
+            re_fed, im_fed = (taken(part, source) for part in (re, im))
             # Real weights keep the parts, imaginary ones turn them.
-            for w, b, shifts, fed in zip(weights, back, self._shifts(chosen), ((re_fed, im_fed), (-im_fed, re_fed))):
-                if _is_unrolled(shifts):
+            for w, b, shifts, fed in zip(weights, back, self.shifts(chosen), ((re_fed, im_fed), (-im_fed, re_fed))):
+                if is_unrolled(shifts):
                     total = tuple(t + shifted_sum(w, b, part, shifts) for t, part in zip(total, fed))
                 elif shifts:
-                    total = _looped(total, fed, w, shifts)
+                    total = looped(total, fed, w, shifts)
         if self.dense is None:
             return total
         z = self.plan.joined(parts)
@@ -320,24 +340,24 @@ def _identity(count: int) -> tuple[int, ...]:
     return tuple(range(count))
 
 
-def _taken(z: Array, source: tuple[int, ...]) -> Array:
+def taken(z: Array, source: tuple[int, ...]) -> Array:
     """Blocks in the order of their sources; where there is none the weights are 0."""
-    if _is_identity(source):
+    if is_identity(source):
         return z
     if source == tuple(range(len(source)))[::-1]:
         return z[::-1]
     return z[np.maximum(source, 0)]
 
 
-def _is_identity(order: tuple[int, ...]) -> bool:
+def is_identity(order: tuple[int, ...]) -> bool:
     return order == _identity(len(order))
 
 
-def _is_unrolled(shifts: Shifts) -> bool:
+def is_unrolled(shifts: Shifts) -> bool:
     return 0 < len(shifts) <= UNROLLED
 
 
-def _looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
+def looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
     """total + sum_p w_p * z[:, i + d_p, j + e_p] on both parts, in a loop; beyond the edges weights are 0."""
     shape, (low, high) = total[0].shape, reach(shifts)
     padded = [jnp.pad(part, ((0, 0), (low[0], high[0]), (low[1], high[1]))) for part in z]

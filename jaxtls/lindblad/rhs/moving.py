@@ -15,7 +15,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..lindbladian import Lindbladian
 from ..storage.family import Family, Skeleton
@@ -78,7 +78,7 @@ class MovingField(eqx.Module):
         fields = tuple(plan.field(share, 0.0, 1.0, hermitian=hermitian).ready() for share in shares)
         return cls(fields, law, groups, filled)
 
-    def __call__(self, t: ArrayLike, z: tuple[Array, Array]) -> tuple[Array, Array]:
+    def __call__(self, t: ArrayLike, z: PyTree) -> PyTree:
         found = self.law.coefficients(t)
         columns, structure = zip(*(jax.tree.flatten(field.arrays) for field in self.fields))
         leaves = []

@@ -13,7 +13,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, ArrayLike
 
 from ...numerics.products import einsum, matmul
 from ..lindbladian import Lindbladian
@@ -46,11 +46,23 @@ class WholeMatrix(eqx.Module):
     def conjugated(self, z: Array) -> Array:
         return z.conj().T
 
+    def hermitian_part(self, z: Array) -> Array:
+        return (z + self.conjugated(z)) / 2
+
     def operators(self, ops: Any) -> Any:
         return ops.swapaxes(1, 2)
 
+    def rows(self, weights: Array) -> Array:
+        real, imag = weights.real, weights.imag
+        return jnp.concatenate([jnp.stack([real, -imag], 2), jnp.stack([imag, real], 2)])
+
     def field(self, model: Lindbladian, centre: Any, scale: Any, *, hermitian: bool) -> WholeField:
-        return WholeField(model, centre, scale, hermitian)
+        return WholeField(model, centre, scale, hermitian, self.field_type)
+
+    @property
+    def field_type(self) -> type[DenseField]:
+        """The right-hand side on this form."""
+        return DenseField
 
 
 class WholeField(eqx.Module):
@@ -60,6 +72,7 @@ class WholeField(eqx.Module):
     centre: Any
     scale: Any
     hermitian: bool = eqx.field(static=True)
+    kind: type[DenseField] = eqx.field(static=True)
 
     def ready(self) -> Callable[[Array], Array]:
         model = jax.tree.map(jnp.asarray, self.model)
@@ -71,7 +84,7 @@ class WholeField(eqx.Module):
         left = jnp.stack([effective.real, effective.imag])
         real = model.jumps.skeleton.is_real
         first = operators.real[:, None] if real else jnp.stack([operators.real, operators.imag], 1)
-        return DenseField(left, first, rates, self.hermitian)
+        return self.kind(left, first, rates, self.hermitian)
 
 
 class DenseField(eqx.Module):
@@ -86,6 +99,12 @@ class DenseField(eqx.Module):
         half = self._left(z) + self._jumps(z) / 2
         other = half if self.hermitian else self._left(_conjugated(z)) + self._jumps(_conjugated(z)) / 2
         return half + _conjugated(other)
+
+    def scaled(self, factor: ArrayLike, shift: ArrayLike) -> DenseField:
+        """factor * self + shift."""
+        found = eqx.tree_at(lambda f: (f.effective, f.rates), self, (factor * self.effective, factor * self.rates))
+        half = shift / 2 * np.eye(self.effective.shape[-1])
+        return eqx.tree_at(lambda f: f.effective, found, found.effective.at[0].add(half))
 
     def _left(self, z: Array) -> Array:
         n = z.shape[0]

@@ -1,0 +1,223 @@
+"""Macro steps of an expansion as long as its terms allow, with any number of output times inside each.
+
+exp(d L) z is the sum of a_k(d) U_k for every d up to the end of a step, by the same vectors U_k: an output time costs
+its own coefficients, and where what is recorded is linear in the state the vectors are looked at once for all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, PyTree
+
+from ..numerics.perturbed import arrays_of, divided
+from ..numerics.products import tensordot
+from ..numerics.replay import Loop, pulled_back
+from ..numerics.series import series, summed
+from .faber import FaberExpansion, size_of
+
+# Bytes of states that are put together at once.
+TOGETHER_BYTES = 2**15
+# Outputs at once where they are but a few numbers.
+TOGETHER = 16
+
+
+class Sweep(eqx.Module):
+    """A run by equal macro steps."""
+
+    expansion: FaberExpansion
+    start: Array
+    ts: Array
+    steps: Array
+    functionals: PyTree | None  # (L, ...) of the parts of a state: what is kept; None: the states
+
+    def look(self, parts: PyTree) -> Array:
+        """What is kept of a vector."""
+        if self.functionals is None:
+            return self.expansion.joined(parts)
+        pairs = zip(jax.tree.leaves(self.functionals), jax.tree.leaves(parts))
+        found = [tensordot(rows, part, part.ndim) for rows, part in pairs]
+        return functools.reduce(jnp.add, found)
+
+    def grid(self) -> tuple[Array, Array, Array]:
+        """Coefficients of a whole step, those of each output, and the step in which each lies."""
+        ts = self.ts
+        step = (ts[-1] - ts[0]) / self.steps
+        place = jax.lax.stop_gradient((ts - ts[0]) / step)
+        index = jnp.clip(jnp.ceil(place - 1e-9).astype(int) - 1, 0, self.steps - 1)
+        weights = self.expansion.propagators(jnp.concatenate([step[None], ts - ts[0] - index * step]))
+        return weights[0], weights[1:], index
+
+    def kept(self) -> jax.ShapeDtypeStruct:
+        """Of what is kept of a state."""
+        if self.functionals is None:
+            return jax.ShapeDtypeStruct(self.start.shape, self.start.dtype)
+        rows = jax.tree.leaves(self.functionals)[0]
+        return jax.ShapeDtypeStruct(rows.shape[:1], rows.dtype)
+
+    def together(self) -> int:
+        """Outputs at once."""
+        if self.functionals is not None:
+            return TOGETHER
+        size = sum(z.size * z.dtype.itemsize for z in jax.tree.leaves(self.start))
+        return int(np.clip(TOGETHER_BYTES // size, 1, TOGETHER))
+
+    def step(self, z: Array, weights: Array) -> tuple[Array, Array, Array]:
+        """The state behind a step, what is seen of the terms, and the size of the last one; forward mode takes it."""
+        expansion = self.expansion
+        start = expansion.split(expansion.tidy(z))
+        ratio = expansion.ratio(weights.dtype)
+        total, seen, last = summed(expansion.reduced, self.look, ratio, weights, start, expansion.used)
+        return expansion.joined(total), seen, size_of(weights[expansion.used - 1], last)
+
+    def reversible_step(self, z: Array, weights: Array) -> tuple[Array, Array]:
+        """The same without the size, with a reverse of its own."""
+        expansion = self.expansion
+        start = expansion.split(expansion.tidy(z))
+        field, look = (eqx.filter_closure_convert(f, start) for f in (expansion.wide or expansion.reduced, self.look))
+        varied, rest = eqx.partition((field, look), eqx.is_inexact_array)
+        others, static = eqx.partition(rest, eqx.is_array)
+        maps = tuple(lambda varied, others, u, k=k: eqx.combine(varied[k], others[k], static[k])(u) for k in (0, 1))
+        ratio = expansion.ratio(weights.dtype)
+        total, seen = series(maps, varied, others, ratio, weights, start, expansion.used)
+        return expansion.joined(total), seen
+
+
+def swept(sweep: Sweep, most: float | None = None) -> tuple[Array, Array]:
+    """What is kept at each output, and (the summed sizes of last terms, what arrived at the edge); given up where more
+    than `most` did.
+    """
+    whole, weights, index = sweep.grid()
+
+    def macro(z: Array) -> tuple[Array, Array, Array]:
+        z, seen, last = sweep.step(z, whole)
+        return z, seen, jnp.stack([last, jax.lax.stop_gradient(sweep.expansion.leak(z))])
+
+    return _walked(macro, weights, index, sweep.steps, sweep.start, sweep.kept(), sweep.together(), most)
+
+
+def _walked(
+    macro: Callable,
+    weights: Array,
+    index: Array,
+    steps: Array,
+    start: Array,
+    kept: jax.ShapeDtypeStruct,
+    together: int,
+    most: float | None = None,
+) -> tuple[Array, Array]:
+    outputs = weights.shape[0]
+    weights = jnp.pad(weights, ((0, together), (0, 0)))
+
+    def one(m: Array, carry: tuple) -> tuple:
+        z, values, error, done = carry
+        z, seen, more = macro(z)
+        upto = jnp.sum(index <= m)
+
+        def some(carry: tuple) -> tuple:
+            j, values = carry
+            mine = jax.lax.dynamic_slice_in_dim(weights, j, together)
+            # What is written behind the last output of this step is written over by the next.
+            found = tensordot(mine, seen, 1)
+            return j + together, jax.lax.dynamic_update_slice_in_dim(values, found, j, 0)
+
+        values = jax.lax.while_loop(lambda carry: carry[0] < upto, some, (done, values))[1]
+        return z, values, error + more, upto
+
+    carry = (
+        start,
+        jnp.zeros((outputs + together, *kept.shape), kept.dtype),
+        jnp.zeros(2, weights.dtype),
+        jnp.zeros((), int),
+    )
+    if most is None:
+        _, values, error, _ = jax.lax.fori_loop(0, steps, one, carry)
+    else:
+        going = lambda carry: (carry[0] < steps) & (carry[1][2][1] <= most)
+        _, (_, values, error, _) = jax.lax.while_loop(
+            going, lambda carry: (carry[0] + 1, one(*carry)), (jnp.zeros((), int), carry)
+        )
+    return values[:outputs], error
+
+
+def reversible(sweep: Sweep) -> Array:
+    """What is kept at each output, for reverse mode."""
+    whole, weights, index = sweep.grid()
+    macro = eqx.filter_closure_convert(sweep.reversible_step, sweep.start, whole)
+    varied, rest = eqx.partition((macro, whole), eqx.is_inexact_array)
+    others, static = eqx.partition(rest, eqx.is_array)
+
+    def step(varied: PyTree, others: PyTree, z: Array) -> tuple[Array, Array]:
+        macro, whole = eqx.combine(varied, others, static)
+        return macro(z, whole)
+
+    how = step, sweep.kept(), sweep.together()
+    return _reversed(how, varied, weights, others, index, sweep.start, sweep.steps)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _reversed(
+    how: tuple[Callable, jax.ShapeDtypeStruct, int],
+    varied: PyTree,
+    weights: Array,
+    others: PyTree,
+    index: Array,
+    start: Array,
+    steps: Array,
+) -> Array:
+    step, kept, together = how
+    macro = lambda z: (*step(varied, others, z), jnp.zeros(2, weights.dtype))
+    return _walked(macro, weights, index, steps, start, kept, together)[0]
+
+
+def _forwards(how: tuple, varied: PyTree, weights: PyTree, *rest: PyTree) -> tuple:
+    moving, still = divided(varied)
+    moving_weights, _ = divided(weights)
+    plain = arrays_of((weights, *rest))
+    return _reversed(how, eqx.combine(moving, still), *plain), (moving, still, moving_weights is not None, *plain)
+
+
+def _backwards(how: tuple, residual: tuple, cts: Array) -> tuple:
+    (of, _, together), cts = how, arrays_of(cts)
+    moving, still, weighted, weights, others, index, start, steps = residual
+    padded = lambda x: jnp.pad(x, ((0, together), *((0, 0),) * (x.ndim - 1)))
+    rows, given, places = padded(weights), padded(cts), jnp.pad(index, (0, together), constant_values=-1)
+
+    def step(varied: PyTree, others: PyTree, i: Array, state: tuple) -> tuple:
+        return of(varied, others, state[0])[0], state[1]
+
+    def back(whole: Callable, moving: PyTree, others: PyTree, i: Array, state: tuple, ct: tuple) -> tuple:
+        (_, seen), pull = jax.vjp(lambda moving, z: of(whole(moving), others, z), moving, state[0])
+        upto = jnp.sum(index <= i)
+
+        def some(carry: tuple) -> tuple:
+            j, of_seen, of_weights = carry
+            cut = lambda x: jax.lax.dynamic_slice_in_dim(x, j, together)
+            mine = jnp.where(cut(places) == i, 1.0, 0.0).astype(rows.dtype)
+            these = cut(given)
+            of_seen = of_seen + tensordot(mine[:, None] * cut(rows), these, ((0,), (0,)))
+            if weighted:
+                axes = tuple(range(1, seen.ndim))
+                found = tensordot(these, seen, (axes, axes))
+                put = cut(of_weights) + mine[:, None] * found
+                of_weights = jax.lax.dynamic_update_slice_in_dim(of_weights, put, j, 0)
+            return j + together, of_seen, of_weights
+
+        begun = jnp.sum(index < i), jnp.zeros_like(seen), ct[1]
+        _, of_seen, of_weights = jax.lax.while_loop(lambda carry: carry[0] < upto, some, begun)
+        found, before = pull((ct[0], of_seen))
+        return found, (before, of_weights)
+
+    # The cotangent of the coefficients is collected beside that of the state.
+    loop = Loop(step, lambda others, i: jnp.asarray(1), 1, back)
+    begin = start, jnp.zeros_like(rows) if weighted else jnp.zeros(0, rows.dtype)
+    found, (ct, of_weights) = pulled_back(loop, moving, still, others, begin, steps)
+    return found, of_weights[: weights.shape[0]] if weighted else None, None, None, ct, None
+
+
+_reversed.defvjp(_forwards, _backwards, symbolic_zeros=True)
