@@ -43,7 +43,18 @@ def evolve(
     observables: Observables = None,
     save_states: bool = False,
     discontinuities: Numbers | None = None,
-    **options: Unpack[EvolveOptions],
+    method: Method = "auto",
+    plan: Plan | None = None,
+    solver: AbstractSolver | None = None,
+    rtol: Tolerance = 1e-6,
+    atol: Tolerance = 1e-8,
+    max_steps: int | None = None,
+    max_step: float | None = None,
+    adjoint: AbstractAdjoint | None = None,
+    stepsize_controller: AbstractStepSizeController | None = None,
+    dt0: ArrayLike | None = None,
+    progress: bool = False,
+    throw: bool | None = None,
 ) -> Solution:
     """Move a model's state through the times `ts`, recording observables on the fly.
 
@@ -58,12 +69,12 @@ def evolve(
         save_states: keep the states, with a leading time axis.
         discontinuities: (K,) times at which the vector field jumps: a step ends just before each, and the next starts
             just after it. May be traced and differentiated.
-        method: "auto" (default), `jt.Splitting()`, `jt.Faber()`, `jt.MatrixExponential()` or any diffrax solver. "auto"
+        method: "auto", `jt.Splitting()`, `jt.Faber()`, `jt.MatrixExponential()` or any diffrax solver. "auto"
             is the model's splitting if it has one, the expansion or exponential of a constant generator, else Tsit5
             (Dopri8 for rtol <= 1e-8); `.stats["method"]` says which, `.stats["why"]` why.
         plan: sizes and steps found by `jt.plan` at a representative point, for runs inside jit, vmap and grad.
         solver: any diffrax solver; the older name of `method`.
-        rtol, atol: relative and absolute tolerance, 1e-6 and 1e-8 by default.
+        rtol, atol: relative and absolute tolerance.
         max_steps: most steps to take. None: as many as needed; where parameters or times are
             traced, 1024 macro steps of a splitting in each interval or 65536 steps of a diffrax solver.
         max_step: longest step of a solver that controls its steps [time], for pulses that it would step over.
@@ -90,10 +101,23 @@ def evolve(
 
     Source: diffrax (P. Kidger, arXiv:2202.02435); the splitting is described in `dynamics.extrapolation`.
     """
-    run = posed(model, y0, ts, known_options(options), observables, save_states, discontinuities)
+    options: EvolveOptions = {
+        "method": method,
+        "plan": plan,
+        "solver": solver,
+        "rtol": rtol,
+        "atol": atol,
+        "max_steps": max_steps,
+        "max_step": max_step,
+        "adjoint": adjoint,
+        "stepsize_controller": stepsize_controller,
+        "dt0": dt0,
+        "progress": progress,
+    }
+    run = posed(model, y0, ts, options, observables, save_states, discontinuities)
     found = march(run.choice.method, run.problem, run.settings)
     told = dataclasses.replace(found, stats={**found.stats, "why": run.choice.why})
-    return checked(told, options.get("throw"), run.problem.traced)
+    return checked(told, throw, run.problem.traced)
 
 
 class EvolveOptions(TypedDict, total=False):
