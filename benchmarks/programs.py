@@ -90,12 +90,18 @@ def kerr(levels: int, times: int = 101) -> Program:
         return lambda p: _dynamiqs(sum(x * w for x, w in zip(p, wrapped)), jumps, problem, ts)
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
-    # One step an interval, of some 48 terms, forwards in eight groups of 8; back, states are kept at four distances.
-    taken, back = {2: 6 / 8}, {
-        1: (1, 1, 1), 2: (0, 1, 1), 3: (48, 0, 1, 1), 4: (48, 0, 1, 1), 5: (48, 0, 48, 48), 6: (48,)
-    }  # fmt: skip
+    # One search of 24 macro steps, on part of the levels, of some 80 terms, two a turn; back, states are kept at three
+    # distances. The same loops on all levels stand behind, and do not run.
+    turns = {0: (1, 0), 1: (24, 0), 2: (40, 1)}
+    back = {
+        0: (1, 0, 1, 1, 0, 0),
+        1: (24, 0, 0, 1, 1),
+        2: (40, 1, 0, 0, 40, 0, 24, 24),
+        3: (40, 0.96, 79, 1, 79),
+        4: (40,),
+    }
     size = {"levels": levels, "times": times}
-    return Program(one, (start,), size, peer, {1: 1}, taken, back, peer_turns={0: 700})
+    return Program(one, (start,), size, peer, turns, turns_back=back, peer_turns={0: 700})
 
 
 def _dynamiqs(h: Any, jumps: list[Any], problem: Problem, ts: np.ndarray, **options: Any) -> Array:
