@@ -370,7 +370,7 @@ def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | No
 
 @eqx.filter_jit
 def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
-    form, ts = plan.form, problem.ts
+    form = plan.form
     if problem.progress or not problem.named:
         records, found = _stepped(made, problem, plan, uniform)
     elif problem.traced:

@@ -192,7 +192,7 @@ def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: 
     kept = recorder(form, Weights.of(form, model, plan.edge, problem.y0.dtype), problem)
     record = lambda t, parts: kept(t, form.joined(parts))
     start = form.split(jnp.asarray(form.pack(problem.y0)))
-    return intervals.Task(field, start, grid, record, tidy, isinstance(field, superoperator.MatrixField))
+    return intervals.Task(field, start, grid, record, tidy, products=isinstance(field, superoperator.MatrixField))
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
