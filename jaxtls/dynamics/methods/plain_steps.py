@@ -43,7 +43,9 @@ def run(problem: Problem) -> Solution:
         def slope(t: Array, y: PyTree) -> PyTree:
             return field(t, y, None)
 
-        return intervals.Task(slope, whole.y0, grid, whole.recorder(), lambda y: y, problem.model.is_constant_map)
+        return intervals.Task(
+            slope, whole.y0, grid, whole.recorder(), lambda y: y, is_constant_map=whole.model.is_constant_map
+        )
 
     records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
     finished = done if problem.max_steps is None else done & (steps <= problem.max_steps)

@@ -48,7 +48,7 @@ class PackedBlocks(BlockPlan):
         return z
 
     def mirrored(self, z: Any) -> Any:
-        """(..., P, m, m): block (a, b) is the transpose of block (b, a)."""
+        """Blocks (..., P, m, m): block (a, b) is the transpose of block (b, a)."""
         order = z if is_identity(self.mirror) else z[..., np.asarray(self.mirror), :, :]
         return order.swapaxes(-1, -2)
 
@@ -85,7 +85,7 @@ def _from_left(a: Array, z: Array) -> Array:
 
 
 def _from_right(z: Array, a: Array) -> Array:
-    """z a^T."""
+    """The product z a^T."""
     return einsum("pij,pkj->pik", z, a)
 
 

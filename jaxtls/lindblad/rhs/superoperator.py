@@ -41,14 +41,14 @@ class MatrixField(eqx.Module):
 
 
 def real_coefficients(law: Lindbladian, groups: tuple[Group, ...], t: ArrayLike) -> Array:
-    """(G,) at time t."""
+    """The coefficients (G,) at time t."""
     found = law.coefficients(t)
     assert found is not None
     return jnp.stack([found[g.index].imag if g.imaginary else found[g.index].real for g in groups])
 
 
 def matrices_of(law: Lindbladian, groups: tuple[Group, ...]) -> Array:
-    """(G, n^2, n^2) real, the share of each real coefficient in the equation."""
+    """The share of each real coefficient in the equation, (G, n^2, n^2) real."""
     rates = law.rates[: law.jumps.count]
     n_groups = 1 + len(law.envelopes) + len(law.jump_envelopes)
     parts = DenseParts.build(law.terms, law.jumps, rates, law.groups, n_groups)
