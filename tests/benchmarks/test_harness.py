@@ -212,8 +212,9 @@ def test_tolerances_are_rows_of_their_own(tmp_path, capsys):
 
 def test_the_table_takes_the_fastest_variant_of_each_peer(tmp_path):
     path = written(tmp_path, "new", 0.1)
-    lines = results.table(results.load(path)).splitlines()
-    assert lines[2:] == ["| a case, N = 2 | 0.1 (1), 1e-09 | 1 (2), 1e-07 = 10× (5×) |  |  |"]
+    [document] = results.load(path)
+    lines, day = results.table([document]).splitlines(), document["created"][:10]
+    assert lines[2:] == [f"| a case, N = 2 | 0.1 (1), 1e-09 | 1 (2), 1e-07 = 10× (5×) |  |  | {day} |"]
     page = tmp_path / "README.md"
     page.write_text(f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n")
     results.write_table(page, "new")
