@@ -200,13 +200,22 @@ def posed(
         progress=options.get("progress", False),
         traced=is_traced(whole, y0, ts, extras) or _hides_tracers(whole, y0, ts, recorded),
     )
-    refusal = method.refusal(problem)
+    plan, refusal = options.get("plan"), method.refusal(problem)
+    if refusal is not None and plan is not None:
+        # What a plan says of structure may hold where its method does not: of a state that is not known, say.
+        return _replanned(problem, method, edges)
     if refusal is not None:
         raise ValueError(f"Argument `method` must {refusal}, but got {method.name}.")
-    plan = options.get("plan")
     if plan is not None:
         return Posed(problem, Choice(method, why), plan.settings)
     return Posed(problem, Choice(method, why + method.remark(problem)), None)
+
+
+def _replanned(problem: Problem, planned: AbstractMethod, edges: Array | None) -> Posed:
+    """As without the plan, whose method cannot serve here."""
+    method, why = preferred(problem.model, problem.y0, problem.ts, edges)
+    told = f"{why}; not as planned ({planned.name}), as the state is not known to be Hermitian or H differs"
+    return Posed(problem, Choice(method, told + method.remark(problem)), None)
 
 
 def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, options: EvolveOptions) -> Choice:

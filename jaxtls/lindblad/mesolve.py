@@ -158,7 +158,7 @@ def recorded(
     """The run of an equation through all its times, the start included."""
     options = known_options(options)
     warn_of_half_drives(equation.law, ts)
-    wanted = ["expects"] if equation.operators.count else {}
+    wanted = ["expects"] if equation.operators.count else ()
     edges = known_edges(equation.law, discontinuities, ts)
     return evolve(equation, state, ts, observables=wanted, save_states=save_states, discontinuities=edges, **options)
 

@@ -32,7 +32,8 @@ def sesolve(
 
         i d psi/dt = H(t) psi
 
-    A constant H takes one matrix exponential up to 64 levels and Chebyshev's expansion beyond; others go to diffrax.
+    A constant H takes one matrix exponential up to 64 levels and Chebyshev's expansion beyond; matrices times
+    functions of time take Tsit5, other functions of time diffrax.
 
     Arguments:
         hamiltonian: as in `Lindbladian`, Hermitian; or a `Lindbladian` without jump operators.

@@ -21,7 +21,7 @@ def hermitian_part(matrix: Matrix) -> Matrix:
     return (matrix + matrix.conj().swapaxes(-1, -2)) / 2
 
 
-def pack(hermitian: Array) -> Array:
+def pack(hermitian: Matrix) -> Matrix:
     """R + I, of the same shape."""
     return hermitian.real + hermitian.imag
 

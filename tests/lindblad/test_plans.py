@@ -273,3 +273,79 @@ def test_half_a_drive_is_named():
         warnings.simplefilter("always")
         jt.mesolve(jt.modulated(lambda t: jnp.exp(1j * t), SM), [], np.array([1.0, 0.0]), [0.0, 0.1])
     assert any("not Hermitian" in str(w.message) for w in told)
+
+
+REAL = 0.3 * A.T @ A + 0.5 * (A + A.T)
+TURNED = 0.3 * A.T @ A + 0.5j * (A - A.T)
+FINE = {"rtol": 1e-8, "atol": 1e-10}
+
+
+def by_any(run, *given):
+    """Eagerly, and inside jit: the numbers, or the words of a refusal; NaN or a concern count as words."""
+    found = []
+    for call in (run, eqx.filter_jit(run)):
+        try:
+            sol = call(*given)
+        except ValueError as error:
+            assert "`plan`" in str(error)
+            found.append(None)
+            continue
+        said = not np.all(np.isfinite(sol.expects)) or any("plan at" in text for text in sol.solution.concerns())
+        found.append(None if said else np.asarray(sol.expects))
+    return found
+
+
+@pytest.mark.parametrize(
+    "planned, given",
+    [
+        ((REAL, [A]), (TURNED, [A])),
+        ((REAL, [A]), (REAL, [np.exp(0.7j) * (A + A @ A)])),
+        ((REAL, [A]), (REAL, [A, 0.7 * A])),
+        ((REAL, [A, 0.7 * A]), (REAL, [A])),
+        ((REAL, [A, (0.5 * A @ A, jnp.cos)]), (REAL, [(A, jnp.cos), 0.5 * A @ A])),
+        (([REAL, (A + A.T, jnp.cos)], [A]), ([REAL, (A + A.T, lambda t: jnp.exp(2j * t) * 0.3)], [A])),
+    ],
+    ids=["imaginary H", "imaginary jump", "more jumps", "fewer jumps", "another jump driven", "complex drive"],
+)
+@pytest.mark.filterwarnings("ignore:the Hamiltonian", "ignore:hermiticity", "ignore:trace")
+def test_a_plan_of_another_equation_gives_no_wrong_number(planned, given):
+    """What it has no place for is refused, reported, or planned anew: never left out in silence."""
+    vacuum = np.eye(N)[0]
+    plan = jt.plan(jt.Lindbladian(*planned), vacuum, TS, **FINE)
+    run = lambda rho: jt.mesolve(*given, rho, TS, [A.T @ A, A + A.T], plan=plan, **FINE)
+    want = jt.mesolve(*given, vacuum, TS, [A.T @ A, A + A.T], **FINE).expects
+    for found in by_any(run, jnp.asarray(np.outer(vacuum, vacuum) + 0j)):
+        if found is not None:
+            assert_allclose(found, want, atol=1e-6)
+
+
+def test_a_plan_of_few_driven_levels_serves_states_that_are_not_known():
+    sx, sm = np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
+    h, up = [np.diag([1.0, -1.0]), (sx, jnp.cos)], np.array([1.0, 0.0])
+    plan = jt.plan(jt.Lindbladian(h, [sm]), up, TS)
+    assert plan.chosen.startswith("Magnus")
+    run = lambda rho: jt.mesolve(h, [sm], rho, TS, [sx], plan=plan)
+    found = eqx.filter_jit(run)(jnp.asarray(np.outer(up, up) + 0j))
+    assert_allclose(found.expects, run(up).expects, atol=1e-6)
+    assert "not as planned (Magnus" in found.stats["why"]
+    rest = np.diag([0.25, 0.75]) + 0j
+    law = jt.Lindbladian(h, [sm])
+    assert_allclose(jt.correlation(law, rest, sx, sm, TS, plan=plan), jt.correlation(law, rest, sx, sm, TS), atol=1e-6)
+
+
+def test_with_and_without_recorded_operators_it_is_one_run():
+    """Of `evolve`, too."""
+    law, vacuum, ts = jt.Lindbladian(REAL, [A]), np.eye(N)[0], np.linspace(0.0, 1.0, 41)
+    alone, beside = jt.mesolve(law, [], vacuum, ts), jt.mesolve(law, [], vacuum, ts, [A])
+    other = jt.evolve(law, vacuum, ts)
+    for name in ("steps", "method", "levels"):
+        assert alone.stats[name] == beside.stats[name] == other.stats[name]
+
+
+def test_what_is_not_hermitian_of_a_state_is_dropped_evenly():
+    """Up to what counts as rounding: the Hermitian part moves as it does alone."""
+    rng = np.random.default_rng(0)
+    rho = np.diag(0.5 ** np.arange(N)).astype(complex)
+    left = 4e-7 * rng.normal(size=(N, N))
+    run = lambda rho: jt.mesolve(REAL, [A], rho, TS, [A + A.T, A.T @ A], rtol=1e-9, atol=1e-11).expects.real
+    assert_allclose(run(rho + left - left.T), run(rho), atol=1e-9)

@@ -39,7 +39,7 @@ from ..storage.family import Skeleton
 from . import ket
 from .exponential import constant_only
 from .records import Weights, recorder, records_of
-from .structure import filled_by, first_window, for_states, of_size, structure
+from .structure import filled_by, first_window, for_states, of_equation, structure
 
 # Most terms of a macro step.
 TERMS = 96
@@ -145,8 +145,8 @@ class Faber(AbstractMethod):
         if isinstance(plan, KetPlan):
             return ket.by_expansion(problem, uniform, plan.bound)
         assert isinstance(plan, FaberPlan)
-        of_size(plan.form.n, problem.y0)
         assert isinstance(problem.model, MasterEquation)
+        of_equation(plan.form.n, plan.skeletons, problem.y0, _lindbladian(problem.model))
         plan = _for_states(plan, problem.model.hermitian)
         with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:

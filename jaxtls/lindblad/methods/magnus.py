@@ -136,7 +136,13 @@ def _run(problem: Problem, name: str) -> Solution:
     records, (_, steps, reached, finished) = ruled(run, repeated, numbers)
     if problem.max_steps is not None:
         finished = finished & (steps <= problem.max_steps)
-    stats = {"method": name, "steps": steps, "levels": _law(problem).n, "layout": "dense", "reached": reached}
+    stats = {
+        "method": name,
+        "steps": steps.astype(int),
+        "levels": _law(problem).n,
+        "layout": "dense",
+        "reached": reached,
+    }
     return as_solution(problem, records, stats, finished)
 
 

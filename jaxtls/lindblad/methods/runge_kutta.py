@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from ..._checks import require
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.problem import Problem, as_solution
@@ -28,7 +29,7 @@ from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from .records import Weights, recorder
-from .structure import filled_by, for_states, of_size, structure
+from .structure import ANEW, filled_by, for_states, of_equation, structure
 
 
 class BlocksPlan(AbstractPlan):
@@ -38,6 +39,7 @@ class BlocksPlan(AbstractPlan):
     edge: np.ndarray | None  # (n,) which states end the window
     skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
     groups: tuple[Group, ...] = eqx.field(static=True)
+    jump_groups: tuple[int, ...] = eqx.field(static=True)
     filled: tuple[tuple[int, ...], ...] = eqx.field(static=True)
     levels: int = eqx.field(static=True)
     window: int | None = eqx.field(static=True, default=None)
@@ -76,7 +78,7 @@ class RungeKutta(AbstractMethod):
         if isinstance(problem.model, SchroedingerEquation):
             law = _law(problem)
             skeletons = law.terms.skeleton, law.jumps.skeleton
-            return BlocksPlan(WholeKet(law.layout), None, skeletons, (), (), law.n)
+            return BlocksPlan(WholeKet(law.layout), None, skeletons, (), (), (), law.n)
         return _planned(problem, None if problem.traced else 0)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
@@ -84,7 +86,10 @@ class RungeKutta(AbstractMethod):
         assert isinstance(plan, BlocksPlan)
         if isinstance(plan.form, WholeKet):
             return _run(problem, plan, None)
-        of_size(plan.form.n, problem.y0)
+        law = _law(problem)
+        of_equation(plan.form.n, plan.skeletons, problem.y0, law)
+        same = groups_of(law) == plan.groups and law.groups == plan.jump_groups
+        require(same, "plan", "be one for coefficients of the same operators, real or complex", "one for others", ANEW)
         outside = _outside(problem, plan)
         nothing = not problem.traced and float(outside) == 0
         assert isinstance(problem.model, MasterEquation)
@@ -128,7 +133,7 @@ def _planned(problem: Problem, window: int | None) -> BlocksPlan:
     skeletons = with_parts(law.terms.skeleton, groups), law.jumps.skeleton
     hermitian = problem.model.hermitian
     form, edge, levels, filled = _forms(*skeletons, law.groups, groups, filled_by(problem.y0), window, hermitian)
-    return BlocksPlan(form, edge, skeletons, groups, filled, levels, window)
+    return BlocksPlan(form, edge, skeletons, groups, law.groups, filled, levels, window)
 
 
 @functools.lru_cache(maxsize=128)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..._checks import is_traced, require
+from ..lindbladian import Lindbladian
 from ..rhs.blocked import BlockPlan
 from ..rhs.packed import PackedBlocks, PackedMatrix
 from ..rhs.sectors import Blocks, blocks, distances
@@ -32,10 +33,16 @@ def filled_by(rho: PyTree) -> Pattern:
     return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
 
 
-def of_size(n: int, state: PyTree) -> None:
-    """Refuse a plan of another dimension."""
+ANEW = "Make it anew: jt.plan."
+
+
+def of_equation(n: int, skeletons: tuple[Skeleton, Skeleton], state: PyTree, law: Lindbladian) -> None:
+    """Refuse a plan of another dimension, or for other numbers of operators: it has no place for these."""
     levels = np.shape(state)[-1]
-    require(levels == n, "plan", f"be one for states of {levels} levels", f"one for {n}", "Make it anew: jt.plan.")
+    require(levels == n, "plan", f"be one for states of {levels} levels", f"one for {n}", ANEW)
+    counts = ((law.terms.count, skeletons[0].count), (law.jumps.count, skeletons[1].count))
+    for what, (mine, planned) in zip(("terms of H", "jump operators"), counts):
+        require(mine == planned, "plan", f"be one for {mine} {what}", f"one for {planned}", ANEW)
 
 
 def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | WholeMatrix:

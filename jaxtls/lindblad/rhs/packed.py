@@ -28,8 +28,7 @@ class PackedBlocks(BlockPlan):
     """`BlockPlan` for Hermitian states: z (P, m, m) real."""
 
     def pack(self, rho: Any) -> Any:
-        blocks = self.blocks_of(rho)
-        return blocks.real + blocks.imag
+        return hermitian.pack(self.blocks_of(hermitian.hermitian_part(rho)))
 
     def unpack(self, z: Array) -> Array:
         return self.scattered(hermitian.unpack(z, self.mirrored(z)))
@@ -93,7 +92,7 @@ class PackedMatrix(WholeMatrix):
     """`WholeMatrix` for Hermitian states: z (n, n) real."""
 
     def pack(self, rho: Any) -> Any:
-        return rho.real + rho.imag
+        return hermitian.pack(hermitian.hermitian_part(rho))
 
     def unpack(self, z: Array) -> Array:
         return hermitian.unpack(z)

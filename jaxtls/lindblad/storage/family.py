@@ -106,11 +106,13 @@ class Family(eqx.Module):
         return Family(jnp.zeros(int(np.prod(shape)), found.dtype).at[entries.place].set(found).reshape(shape), skeleton)
 
     def outside(self, skeleton: Skeleton) -> Array:
-        """The largest element that `patterned` leaves out."""
+        """The largest element that `patterned` leaves out, or imaginary part where the skeleton has none."""
         inside = np.zeros((skeleton.count, self.values.shape[-1], self.values.shape[-1]), bool)
         entries = skeleton.entries()
         inside[entries.owner, entries.row, entries.column] = True
-        return jnp.max(jnp.where(inside, 0.0, jnp.abs(self.dense())), initial=0.0)
+        dense = self.dense()
+        lost = jnp.where(inside, jnp.abs(dense.imag) if skeleton.is_real else 0.0, jnp.abs(dense))
+        return jnp.max(lost, initial=0.0)
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
         """Indices (first, second) of all pairs of diagonals that belong to one operator."""
