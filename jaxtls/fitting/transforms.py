@@ -50,7 +50,8 @@ class Real(AbstractTransform):
     r"""A parameter without a bound: $v = u$.
 
     Arguments:
-        width: further starts fill `start ± width/2` (unit of the parameter); None: `2 |start|`, or 2 about zero.
+        width: how far the value may be off (unit of the parameter): further starts fill `start ± width/2`, and an error
+            1000 times as large means that nothing is known. None: `2 |start|`, or 2 about zero.
 
     Example:
         >>> import jaxtls as jt, jax.numpy as jnp
@@ -76,6 +77,11 @@ class Real(AbstractTransform):
 
     def check(self, name: str, start: ArrayLike) -> None:
         finite(name, start)
+
+    def scale(self, v: np.ndarray, start: np.ndarray) -> np.ndarray:
+        if self.width is None:
+            return super().scale(v, start)
+        return np.broadcast_to(np.asarray(self.width, float), np.shape(v))
 
 
 class Positive(AbstractTransform):

@@ -16,6 +16,12 @@ class Pair(eqx.Module):
     b: jax.Array
 
 
+class Offset(eqx.Module):
+    a: jax.Array
+    b: jax.Array
+    c: jax.Array
+
+
 PAIR = Pair(jnp.asarray(1.0), jnp.asarray(1.0))
 
 
@@ -119,3 +125,18 @@ def test_a_jitted_likelihood_is_compiled_once():
     np.testing.assert_allclose(first.values["a"], second.values["a"], rtol=1e-5)
     jt.fit_likelihood(ll, PAIR, free=free)
     assert len(traces) > count
+
+
+def test_a_large_offset_of_known_width():
+    """The width of a Real is its scale: a qubit's frequency of 5e9 Hz hides no amplitude of 1e4 Hz."""
+    t = np.linspace(0.0, 6.0, 60)
+    y = 5.1e9 + 2e4 * np.exp(-0.7 * t) + 50 * np.random.default_rng(1).normal(size=60)
+    start = Offset(jnp.asarray(1e4), jnp.asarray(1.0), jnp.asarray(y.mean()))
+    predict = lambda m: m.c + m.a * jnp.exp(-m.b * t)
+    free = {"a": jt.Positive(), "b": jt.Positive(), "c": jt.Real(width=y.std())}
+    least = jt.fit(predict, start, jnp.asarray(y), sigma=50.0, free=free)
+    most = jt.fit_likelihood(lambda m: -0.5 * jnp.sum(((predict(m) - y) / 50.0) ** 2), start, free=free)
+    for f in (least, most):
+        assert f.success and f.message == ""
+        assert abs(float(f.values["a"]) - 2e4) < 4 * float(f.stderr["a"]) < 800
+        assert abs(float(f.values["b"]) - 0.7) < 4 * float(f.stderr["b"]) < 0.05
