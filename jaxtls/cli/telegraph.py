@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import math
 import pathlib
-from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
 
 from .._progress import Progress
 from ..fitting import LikelihoodFit, propagate
-from ..models.fluctuators import TelegraphRecord
 from ..plot import telegraph_fit, white_record
 from .report import Quantity, Report
 from .tables import InputError, Reading, Table, read_table
-from .telegraph_fit import EQUAL, MIXED, NOISE, ONE, TWO, fit_variants
+from .telegraph_fit import ONE, TWO, fit_variants, two_values
 from .telegraph_limits import amplitudes_seen
+from .telegraph_notes import SIGN, TIME_UNIT, drift, few, notes_of, outlying, readout
+from .telegraph_rivals import LINE, MIXED, NOISE, OUTLIERS, PAIRS, RIVALS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BUNDLED = pathlib.Path(__file__).parent / "data" / "telegraph.csv"
-SIGN = 6.0  # of the AIC, to believe in a fluctuator
 NONE = "no telegraph noise"
-TIME_UNIT = (
-    "Rates are per unit of the column `time`: with times in s they are in 1/s (switchings, no angular frequency)."
-)
 DESCRIBE = {
     "amplitudes": ("signal", "half the distance of the two levels"),
     "rates_up": ("1/time", "switchings to the upper level, per unit of time spent in the lower"),
@@ -36,7 +31,13 @@ DESCRIBE = {
     "offset": ("signal", "middle of the levels"),
     "sigma": ("signal", "standard deviation of one reading"),
 }
-WITHOUT = {"offset": ("signal", "mean of the readings"), "sigma": ("signal", "their standard deviation")}
+STEPS = "Steps that come once in the record are no telegraph noise, and are not looked for."
+WITHOUT = {
+    "offset": ("signal", "mean of the readings"),
+    "drift": ("signal", "change along a straight line, from the first reading to the last"),
+    "sigma": ("signal", "their standard deviation"),
+    "shares": ("", "of the upper value among the readings"),
+}
 
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
@@ -66,8 +67,9 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
     # two more levels may describe anything: a second fluctuator has to earn more than its parameters
     earned = TWO in fits and aic[ONE] - aic[TWO] > SIGN and fits[TWO].success
     chosen = TWO if TWO in fits and (fluctuators == "2" or earned) else ONE
-    gain = min(aic[NOISE], aic[MIXED]) - min(aic[name] for name in forms)
-    chosen = chosen if gain > SIGN else NOISE
+    gain = min(aic[name] for name in RIVALS if name in fits) - min(aic[name] for name in forms)
+    seen = gain > SIGN
+    chosen = chosen if seen else _still(table, aic)
     comparison = [
         {
             "form": name,
@@ -81,24 +83,32 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
     common: dict[str, Any] = {
         "model": "telegraph",
         "fit": fits[chosen],
-        "describe": {name: (WITHOUT if chosen == NOISE else DESCRIBE)[_field(name)] for name in fits[chosen].names},
+        "describe": {name: (DESCRIBE if seen else WITHOUT)[_field(name)] for name in fits[chosen].names},
         "source": {"name": table.name, "sha256": table.sha256, "rows": len(table)},
         "inputs": {"fluctuators": fluctuators, "starts": n_starts},
         "comparison": comparison,
     }
-    if chosen == NOISE:
+    if not seen:
         progress.stage("what would have been seen")
-        report = _unseen(table, fits, gain, common)
+        report = _unseen(table, fits, chosen, gain, common)
         progress.done()
         return report
+    beaten = f"telegraph noise. Readings without memory have an AIC that is {gain:.3g} higher."
     return Report(
         title=f"telegraph noise: {chosen}",
         derived=_derived(table, fits[chosen]),
         verdict="telegraph noise",
-        verdict_text=f"telegraph noise. Readings without memory have an AIC that is {gain:.3g} higher.",
-        notes=_notes(table, fits, chosen),
+        verdict_text=" ".join([beaten, *few(table, fits[chosen].model)]),
+        notes=notes_of(table, fits, chosen),
         **common,
     )
+
+
+def _still(table: Table, aic: dict[str, float]) -> str:
+    """What is reported of readings without memory: two values, a straight line where it is better, or mean, noise."""
+    if two_values(table):
+        return MIXED
+    return LINE if aic[NOISE] - aic[LINE] > SIGN else NOISE
 
 
 def picture(table: Table, report: Report) -> Figure:
@@ -108,9 +118,8 @@ def picture(table: Table, report: Report) -> Figure:
     if report.verdict == NONE:
         bounds = np.array([quantity.value for quantity in report.derived.values()])
         rates = rates_to_try(table)
-        return white_record(
-            table["time"], table["signal"], float(model.offset), float(model.sigma), rates, bounds, title=title
-        )
+        y = table["signal"]
+        return white_record(table["time"], y, float(np.mean(y)), _noise(table, model), rates, bounds, title=title)
     expected = np.asarray(model.expected_signal(jnp.asarray(table["time"]), jnp.asarray(table["signal"])))
     return telegraph_fit(table["time"], table["signal"], expected, model.source, float(model.sigma), title=title)
 
@@ -121,16 +130,20 @@ def rates_to_try(table: Table) -> np.ndarray:
     return np.geomspace(10 / float(np.ptp(ts)), 1 / float(np.median(np.diff(ts))), 5)
 
 
+def _noise(table: Table, model: Any) -> float:
+    """The standard deviation of readings that do not switch."""
+    return float(np.std(table["signal"])) if two_values(table) else float(model.sigma)
+
+
 def _field(name: str) -> str:
     return name.removeprefix("source.").partition("[")[0]
 
 
-def _unseen(table: Table, fits: dict[str, LikelihoodFit], gain: float, common: dict[str, Any]) -> Report:
+def _unseen(table: Table, fits: dict[str, LikelihoodFit], chosen: str, gain: float, common: dict[str, Any]) -> Report:
     """The report of a record without telegraph noise: its mean, its noise, and what may hide in it."""
-    model = fits[NOISE].model
     rates = rates_to_try(table)
     # AIC counts three more parameters of one fluctuator
-    bounds = amplitudes_seen(table["time"], float(model.sigma), rates, SIGN + 6)
+    bounds = amplitudes_seen(table["time"], _noise(table, fits[chosen].model), rates, SIGN + 6)
     derived = {
         f"amplitude at {rate:.2g}": Quantity(
             float(f"{bound:.2g}"),
@@ -148,15 +161,6 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], gain: float, common: d
         if math.isfinite(most)
         else "Not even levels ten times the noise from their middle would be seen at all rates tried: see below."
     )
-    notes = [TIME_UNIT]
-    mixed = float(fits[NOISE].aic - fits[MIXED].aic)
-    if mixed > SIGN:
-        notes.append(
-            f"The readings are not normal: two levels without memory have an AIC {mixed:.3g} lower, but neighbours "
-            "share nothing. Outliers do this, and a defect that switches much faster than the sampling; the errors and "
-            "amplitudes above take the readings for normal."
-        )
-    notes.append("Drift and steps that come once in the record are no telegraph noise, and are not looked for.")
     return Report(
         title="no telegraph noise seen",
         derived=derived,
@@ -164,9 +168,26 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], gain: float, common: d
         verdict_text="no telegraph noise is seen. Readings without memory describe the record as well (AIC "
         f"{gain:+.2g} from them, where {SIGN:g} would be a sign). {hidden}",
         upper_limit=most if math.isfinite(most) else None,
-        notes=notes,
+        notes=[TIME_UNIT, *readout(table), *drift(fits, seen=False), *_not_normal(table, fits), STEPS],
         **common,
     )
+
+
+def _not_normal(table: Table, fits: dict[str, LikelihoodFit]) -> list[str]:
+    """Readings that are better described otherwise than as normal, without memory."""
+    if two_values(table):
+        return ["Neighbours share nothing: a defect that switches much faster than the sampling does this."]
+    notes = outlying(table)
+    forms = [name for name in (OUTLIERS, MIXED, PAIRS) if name in fits]
+    best = min(forms, key=lambda name: float(fits[name].aic))
+    lower = min(float(fits[name].aic) for name in (NOISE, LINE)) - float(fits[best].aic)
+    if lower > SIGN:
+        notes.append(
+            f'The readings are not normal: the form "{best}" has an AIC {lower:.3g} lower, but neighbours share '
+            "nothing. Outliers do this, and a defect that switches much faster than the sampling; the errors and "
+            "amplitudes above take the readings for normal."
+        )
+    return notes
 
 
 def _derived(table: Table, f: LikelihoodFit) -> dict[str, Quantity]:
@@ -187,64 +208,3 @@ def _derived(table: Table, f: LikelihoodFit) -> dict[str, Quantity]:
             value, stderr = propagate(function, f)
             derived[name + tag] = Quantity(float(value), float(stderr), unit, meaning)
     return derived
-
-
-def _bias(k: int, model: TelegraphRecord) -> Array:
-    """ln(d/u) of a fluctuator."""
-    return jnp.log(model.source.rates_down[k] / model.source.rates_up[k])
-
-
-def _notes(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> list[str]:
-    """What the record cannot say."""
-    notes, f = [TIME_UNIT], fits[chosen]
-    count, equal = len(f.model.source.amplitudes), float(fits[EQUAL].aic - fits[ONE].aic)
-    for k in range(count):
-        bias, spread = propagate(partial(_bias, k), f)
-        away, error = float(bias), float(spread)
-        of = f" of fluctuator [{k}]" if count > 1 else ""
-        if not math.isfinite(error):
-            notes.append(f"The two rates{of} are not told apart: one of them is not determined.")
-        elif abs(away) <= 2 * error:
-            alike = "" if count > 1 else f", and one rate for both directions has an AIC {equal:+.2g} from two"
-            notes.append(f"Unequal rates{of} are not seen: ln(d/u) = {away:.2g} ± {error:.2g}{alike}.")
-        else:
-            notes.append(f"The rates{of} differ by {abs(away / error):.2g} standard errors of ln(d/u).")
-    notes.append(_second(fits, chosen))
-    notes.append(
-        "A further fluctuator that is weaker than the noise of a reading, faster than the sampling or slower than the "
-        "record would hide in sigma or the offset."
-    )
-    return notes + _reach(table, f)
-
-
-def _second(fits: dict[str, LikelihoodFit], chosen: str) -> str:
-    """What is known of a second fluctuator."""
-    if TWO not in fits:
-        return "A second fluctuator was not looked for (--fluctuators 1)."
-    second = float(fits[ONE].aic - fits[TWO].aic)
-    if chosen == TWO:
-        earned = "" if second > SIGN else f" The second one is not called for (AIC {second:+.2g} in its favour)."
-        return f"Which of two fluctuators is called the first is a matter of name: the likelihood is the same.{earned}"
-    doubt = "" if fits[TWO].success else "; its search did not converge, so that it may be a little more"
-    return f"A second fluctuator is not called for (AIC {second:+.2g} in its favour{doubt}; {SIGN:g} would be a sign)."
-
-
-def _reach(table: Table, f: LikelihoodFit) -> list[str]:
-    """Rates and amplitudes at the edge of what the record resolves."""
-    notes = []
-    step, span = float(np.median(np.diff(table["time"]))), float(table["time"][-1] - table["time"][0])
-    rate = np.asarray(f.model.source.total_rates)
-    if np.any(rate * step > 1):
-        notes.append(
-            f"A total rate of {float(rate.max()):.3g} is beyond the sampling, one reading each {step:.3g}: readings "
-            "are taken as of one moment, and a defect that switches within a reading would look weaker than it is."
-        )
-    if np.any(rate * span < 10):
-        notes.append(
-            f"A total rate of {float(rate.min()):.3g} leaves few switchings in a record of {span:.3g}: its errors, "
-            "from the curvature of ln L, are rough."
-        )
-    a = np.abs(np.asarray(f.model.source.amplitudes))
-    if len(a) > 1 and a.min() < 0.3 * float(f.model.sigma) / math.sqrt(max(1.0, 1 / (float(rate.max()) * step))):
-        notes.append("The weaker fluctuator is near the noise of a reading: drift or coloured noise would look alike.")
-    return notes

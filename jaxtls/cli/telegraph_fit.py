@@ -1,4 +1,4 @@
-"""The fits behind `--model telegraph`: no fluctuator, levels without memory, one with equal rates, one, two."""
+"""The fits behind `--model telegraph`: readings without memory, a fluctuator with equal rates, one, two."""
 
 from __future__ import annotations
 
@@ -10,41 +10,31 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.stats import norm
 from jaxtyping import Array
 
 from .._progress import Progress
 from ..fitting import Interval, LikelihoodFit, Positive, Real, fit_likelihood
 from ..models.fluctuators import Fluctuators, TelegraphRecord
 from .tables import Table
+from .telegraph_rivals import (
+    LINE,
+    MIXED,
+    NOISE,
+    OUTLIERS,
+    PAIRS,
+    Levels,
+    Line,
+    Readings,
+    along,
+    forgetful,
+    mixed_start,
+    wide_start,
+)
 
 ATOL = 0.01  # standard errors: rates beyond the sampling run away for ever
-NOISE, MIXED = "noise only", "levels without memory"
+CLEAN = 0.05  # read-out noise that readings of two values are given, over their distance
 EQUAL, ONE, TWO = "equal rates", "one fluctuator", "two fluctuators"
-
-
-class Readings(eqx.Module):
-    """Independent normal readings."""
-
-    offset: Array
-    sigma: Array
-
-    def log_likelihood(self, signal: Array) -> Array:
-        return jnp.sum(norm.logpdf(signal, self.offset, self.sigma))
-
-
-class Mixture(eqx.Module):
-    """Independent readings of two levels: a fluctuator that forgets between readings, or a tail of the noise."""
-
-    amplitude: Array
-    share: Array
-    offset: Array
-    sigma: Array
-
-    def log_likelihood(self, signal: Array) -> Array:
-        upper = jnp.log(self.share) + norm.logpdf(signal, self.offset + self.amplitude, self.sigma)
-        lower = jnp.log1p(-self.share) + norm.logpdf(signal, self.offset - self.amplitude, self.sigma)
-        return jnp.sum(jnp.logaddexp(upper, lower))
+RATES = {"source.rates_up": Positive(), "source.rates_down": Positive()}
 
 
 class EqualRates(eqx.Module):
@@ -60,56 +50,91 @@ class EqualRates(eqx.Module):
         return TelegraphRecord(Fluctuators(self.amplitude[None], rate, rate), self.offset, self.sigma)
 
 
+@dataclasses.dataclass
+class Fits:
+    """Fits of a record by name, in the order in which they were made."""
+
+    table: Table
+    progress: Progress
+    found: dict[str, LikelihoodFit] = dataclasses.field(default_factory=dict)
+
+    def add(
+        self, name: str, log_likelihood: Callable[[Any], Array], start: Any, free: dict[str, Any], n: int = 1
+    ) -> Any:
+        """Fit one form, keep it, and return its model."""
+        self.progress.stage(f"{name}, {len(self.table)} readings")
+        self.found[name] = fit_likelihood(log_likelihood, start, free=free, n_starts=n, atol=ATOL)
+        self.progress.done(f"ln L {float(self.found[name].log_likelihood):.6g}")
+        return self.found[name].model
+
+    def exact(self) -> Callable[[TelegraphRecord], Array]:
+        """ln L of fluctuators."""
+        ts, y = jnp.asarray(self.table["time"]), jnp.asarray(self.table["signal"])
+        return lambda m: m.log_likelihood(ts, y)
+
+
+def two_values(table: Table) -> bool:
+    """Whether the readings take two values only, as those of a parity do."""
+    return len(np.unique(table["signal"])) == 2
+
+
 def fit_variants(table: Table, fluctuators: str, n_starts: int, progress: Progress) -> dict[str, LikelihoodFit]:
     """A fit of each form that the choice "1", "2" or "auto" asks for, by name.
 
-    "auto" leaves two fluctuators out where one does not pay for its parameters.
+    "auto" leaves two fluctuators out where one does not pay for its parameters; readings of two values have one.
     """
-    y = jnp.asarray(table["signal"])
-    found: dict[str, LikelihoodFit] = {}
-
-    def add(name: str, log_likelihood: Callable[[Any], Array], start: Any, free: dict[str, Any], n: int = 1) -> Any:
-        progress.stage(f"{name}, {len(table)} readings")
-        found[name] = fit_likelihood(log_likelihood, start, free=free, n_starts=n, atol=ATOL)
-        progress.done(f"ln L {float(found[name].log_likelihood):.6g}")
-        return found[name].model
-
+    fits = Fits(table, progress)
+    if two_values(table):
+        _fit_clean(fits, n_starts)
+        return fits.found
     spread = float(np.std(table["signal"]))
-    height, width, level = Positive(decades=1.0), Positive(decades=1.0), Real(width=spread)
-    around = {"offset": level, "sigma": width}
-    mean = float(np.mean(table["signal"]))
-    add(NOISE, lambda m: m.log_likelihood(y), Readings(jnp.asarray(mean), jnp.asarray(spread)), around)
-    add(
-        MIXED,
-        lambda m: m.log_likelihood(y),
-        _mixture(table),
-        {"amplitude": height, "share": Interval(0, 1), **around},
-        2,
-    )
-
-    exact = _exact(table)
-    guess = first_guess(table)
+    height, around = Positive(decades=1.0), {"offset": Real(width=spread), "sigma": Positive(decades=1.0)}
+    _fit_rivals(fits, spread, around)
+    exact, guess = fits.exact(), first_guess(table)
     equal = EqualRates(guess.source.amplitudes[0], guess.source.total_rates[0] / 2, guess.offset, guess.sigma)
     free = {"amplitude": height, "rate": Positive(), **around}
-    equal = add(EQUAL, lambda m: exact(m.build()), equal, free, n_starts)
-    free = {"source.amplitudes": height, "source.rates_up": Positive(), "source.rates_down": Positive(), **around}
-    one = add(ONE, exact, equal.build(), free, n_starts)
-    if fluctuators == "2" or (fluctuators == "auto" and found[ONE].aic < found[NOISE].aic):
-        add(TWO, exact, _with_another(one), free, n_starts)
-    return found
+    equal = fits.add(EQUAL, lambda m: exact(m.build()), equal, free, n_starts)
+    free = {"source.amplitudes": height, **RATES, **around}
+    one = fits.add(ONE, exact, equal.build(), free, n_starts)
+    if fluctuators == "2" or (fluctuators == "auto" and fits.found[ONE].aic < fits.found[NOISE].aic):
+        two = fits.add(TWO, exact, _with_another(one), free, n_starts)
+        free = {"amplitudes": height, "shares": Interval(0, 1), **around}
+        y = jnp.asarray(table["signal"])
+        fits.add(PAIRS, lambda m: m.log_likelihood(y), forgetful(two), free)
+    return fits.found
 
 
-def _exact(table: Table) -> Callable[[TelegraphRecord], Array]:
-    ts, y = jnp.asarray(table["time"]), jnp.asarray(table["signal"])
-    return lambda m: m.log_likelihood(ts, y)
+def _fit_rivals(fits: Fits, spread: float, around: dict[str, Any]) -> None:
+    """The forms without memory that need no fluctuator to start from."""
+    table = fits.table
+    y, x = jnp.asarray(table["signal"]), jnp.asarray(along(table))
+    mean, sigma = jnp.mean(y), jnp.asarray(spread)
+    fits.add(NOISE, lambda m: m.log_likelihood(y), Readings(mean, sigma), around)
+    drift = jnp.sum((x - x.mean()) * y) / jnp.sum((x - x.mean()) ** 2)
+    line = Line(mean - drift * x.mean(), drift, jnp.std(y - drift * x))
+    fits.add(LINE, lambda m: m.log_likelihood(x, y), line, {"drift": Real(width=spread), **around})
+    tail = {"share": Interval(0, 1), "times": Positive(1.0), **around}
+    fits.add(OUTLIERS, lambda m: m.log_likelihood(y), wide_start(table), tail)
+    pair = {"amplitudes": Positive(decades=1.0), "shares": Interval(0, 1), **around}
+    fits.add(MIXED, lambda m: m.log_likelihood(y), mixed_start(table), pair, 2)
 
 
-def _mixture(table: Table) -> Mixture:
-    """Two levels from the spread and the skewness: for normal readings one is where the mean is."""
+def _fit_clean(fits: Fits, n_starts: int) -> None:
+    """Readings without noise: their levels are known, and so little noise is assumed that no level is mistaken."""
+    table = fits.table
     y = table["signal"]
-    spread, skew = float(np.std(y)), float(np.mean((y - y.mean()) ** 3)) / float(np.std(y)) ** 3
-    values = (0.8 * spread, 0.15 if skew > 0 else 0.85, y.mean(), 0.7 * spread)
-    return Mixture(*(jnp.asarray(float(value)) for value in values))
+    half, middle = float(np.ptp(y)) / 2, float(y.max() + y.min()) / 2
+    offset, sigma, a = jnp.asarray(middle), jnp.asarray(2 * CLEAN * half), jnp.asarray(half)
+    signal, share = jnp.asarray(y), float(np.mean(y > middle))
+    levels = Levels(a[None], jnp.array([share]), offset, sigma)
+    fits.add(MIXED, lambda m: m.log_likelihood(signal), levels, {"shares": Interval(0, 1)})
+    exact = fits.exact()
+    changes = int(np.count_nonzero(np.diff(y)))
+    rate = jnp.asarray(changes / float(np.ptp(table["time"])))
+    equal = EqualRates(a, rate, offset, sigma)
+    fits.add(EQUAL, lambda m: exact(m.build()), equal, {"rate": Positive()}, n_starts)
+    source = Fluctuators(a[None], rate[None] / (2 * (1 - share)), rate[None] / (2 * share))
+    fits.add(ONE, exact, TelegraphRecord(source, offset, sigma), RATES, n_starts)
 
 
 def _with_another(one: TelegraphRecord) -> TelegraphRecord:
