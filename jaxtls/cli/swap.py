@@ -90,6 +90,9 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         A Report.
     """
     progress = progress or Progress(quiet=True)
+    for slip in _slips(table):
+        progress.stage(slip)
+        progress.done()
     fits = [_without(table, progress)]
     aic = [_aic(table, fits[0])]
     for count in range(1, most + 1):
@@ -254,6 +257,9 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
         if math.isfinite(weakest)
         else f"{further} of any coupling would go unseen in this map."
     )
+    reduced = float(f.chi2) / max(int(f.dof), 1)
+    if ERROR in table and reduced > 5:
+        unseen = f"No bound follows: chi²/dof is {reduced:.3g}, and these data are not what was fitted."
     if count == 0:
         return (
             "no TLS",
@@ -265,6 +271,11 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
     gain = aic[count - 1] - aic[count]
     word = _words(count)
     return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
+
+
+def _slips(table: Table) -> list[str]:
+    """What looks like a slip of unit."""
+    return unit_notes(table[FREQUENCY], table[POPULATION]) + swap_unit_notes(table[FREQUENCY], table[TIME])
 
 
 def _notes(table: Table, f: FitResult) -> list[str]:
@@ -285,8 +296,7 @@ def _notes(table: Table, f: FitResult) -> list[str]:
         if 4 * g * longest < 1:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
     return (
-        unit_notes(table[FREQUENCY], table[POPULATION])
-        + swap_unit_notes(table[FREQUENCY], table[TIME])
+        _slips(table)
         + notes
         + misfit_notes(
             f,
