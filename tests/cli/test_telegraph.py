@@ -100,6 +100,7 @@ def switching(rng, ts, rate):
     return rng.choice([-1.0, 1.0]) * (-1.0) ** np.searchsorted(moments, ts)
 
 
+@pytest.mark.slow
 def test_amplitudes_that_are_seen():
     """Records of our own at the amplitude stated: nine of ten gain what is asked for; at half of it few do."""
     rng = np.random.default_rng(7)
