@@ -75,12 +75,8 @@ class PackedField(BlockField):
             return total
         left, mirror = self.dense, np.asarray(plan.mirror)
         right = left if is_identity(plan.mirror) else jax.tree.map(lambda a: a[mirror], left)
-        total = total + _from_left(left[1], turned) - _from_right(turned, right[1])
-        return total if left[0] is None else total + _from_left(left[0], z) + _from_right(z, right[0])
-
-
-def _from_left(a: Array, z: Array) -> Array:
-    return matmul(a, z)
+        total = total + matmul(left[1], turned) - _from_right(turned, right[1])
+        return total if left[0] is None else total + matmul(left[0], z) + _from_right(z, right[0])
 
 
 def _from_right(z: Array, a: Array) -> Array:
@@ -134,11 +130,10 @@ class PackedDenseField(DenseField):
             (self.rates[:, None, None] * self.operators[:, k]).transpose(0, 2, 1).reshape(count * n, n)
             for k in range(parts)
         ]
-        product = lambda a, b: matmul(a, b)
         if parts == 1:
-            return found + product(product(rows[0], z).reshape(n, count * n), columns[0])
+            return found + matmul(matmul(rows[0], z).reshape(n, count * n), columns[0])
         l, k = rows
-        first, second = product(l, z) + product(k, turned), product(k, z) - product(l, turned)
+        first, second = matmul(l, z) + matmul(k, turned), matmul(k, z) - matmul(l, turned)
         return (
-            found + product(first.reshape(n, count * n), columns[0]) + product(second.reshape(n, count * n), columns[1])
+            found + matmul(first.reshape(n, count * n), columns[0]) + matmul(second.reshape(n, count * n), columns[1])
         )
