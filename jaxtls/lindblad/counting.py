@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import finite, is_traced, refused, require
+from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul, tensordot
 from .lindbladian import Lindbladian
@@ -117,7 +118,7 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
     sources = weighted(weights, moved) - current[:, None, None] * rho
     # M x = -L x + m Tr(x)/n on a source without trace: x = -L^D source. One factorization serves all rows.
     if kind is None:
-        x = jnp.linalg.solve(_dense_matrix(model)[0], sources.reshape(len(sources), -1).T).T.reshape(sources.shape)
+        x = lapack.solve(_dense_matrix(model)[0], sources.reshape(len(sources), -1).T).T.reshape(sources.shape)
     else:
         x = kind.where_it_runs(lambda chosen: jax.lax.map(Resolvent.build(model, chosen).solve, sources))
     return current, second + 2 * trace(q, x)
@@ -133,7 +134,7 @@ def _dense_matrix(model: Lindbladian) -> tuple[Array, Array]:
 
 
 def _dense_solve(matrix: Array, rhs: Array) -> Array:
-    return jnp.linalg.solve(matrix, rhs.reshape(-1)).reshape(rhs.shape)
+    return lapack.solve(matrix, rhs.reshape(-1)).reshape(rhs.shape)
 
 
 @eqx.filter_jit
@@ -141,7 +142,5 @@ def _dense_rest(model: Lindbladian) -> tuple[Array, Array]:
     """The steady state, and the smallest singular value of M over m."""
     matrix, scale = _dense_matrix(model)
     rho = hermitian_part(_dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype)))
-    # One after the other: under vmap on a CPU of few cores two decompositions at once may wait for each other for ever.
-    after = jax.lax.stop_gradient(matrix + 0.0 * jnp.sum(rho))
-    isolation = jnp.linalg.svd(after, compute_uv=False)[-1] / scale
+    isolation = lapack.svdvals(jax.lax.stop_gradient(matrix))[-1] / scale
     return rho / jnp.trace(rho).real, isolation

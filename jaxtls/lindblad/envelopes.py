@@ -16,6 +16,7 @@ from jaxtyping import Array, ArrayLike
 
 from .._checks import amplitude, concrete, finite, in_transformation, require
 from .._types import Numbers
+from ..numerics import lapack
 from . import foreign
 from .numpy_time import ByNumpy, NumpyTime
 
@@ -274,5 +275,5 @@ def _slopes(steps: Array, lines: Array) -> Array:
     end = (steps[-1] ** 2 * lines[-2] + (2 * last + steps[-1]) * steps[-2] * lines[-1]) / last
     rhs = jnp.concatenate([begin[None], inner, end[None]])
     both = jnp.stack([rhs.real, rhs.imag], 1) if jnp.iscomplexobj(rhs) else rhs[:, None]
-    found = jax.lax.linalg.tridiagonal_solve(lower, diagonal, upper, both)
+    found = lapack.tridiagonal_solve(lower, diagonal, upper, both)
     return jax.lax.complex(found[:, 0], found[:, 1]) if jnp.iscomplexobj(rhs) else found[:, 0]

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size
+from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul
 from .generator import AbstractGenerator
@@ -91,11 +92,9 @@ def _fixed_point(one_period: Array, n: int) -> tuple[Array, Array]:
     one = jnp.eye(n, dtype=one_period.dtype).reshape(-1)
     # A map that keeps the trace has 1 - V with rank n^2 - 1; the trace fills the missing direction.
     matrix = jnp.eye(n * n, dtype=one.dtype) - one_period + jnp.outer(one, one) / n
-    start = jnp.linalg.solve(matrix, one / n)
+    start = lapack.solve(matrix, one / n)
     start = start / jnp.sum(one * start)
-    # One after the other: under vmap on a CPU of few cores two decompositions at once may wait for each other for ever.
-    after = jax.lax.stop_gradient(matrix + 0.0 * jnp.sum(start))
-    return start, jnp.linalg.svd(after, compute_uv=False)[-1]
+    return start, lapack.svdvals(jax.lax.stop_gradient(matrix))[-1]
 
 
 def _require_period(generator: AbstractGenerator, period: Array) -> None:

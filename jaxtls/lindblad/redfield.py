@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, in_transformation, is_traced, require
 from ..dynamics.model import VectorField
+from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul
 from . import foreign
@@ -115,7 +116,7 @@ class BlochRedfield(AbstractGenerator):
     def diagnostics(self, rho: Array) -> dict[str, Array]:
         """`smallest_eigenvalue` of a Hermitian state, which a positive one has not below 0; not differentiated."""
         fixed = jax.lax.stop_gradient(hermitian_part(rho))
-        return {"smallest_eigenvalue": jnp.linalg.eigvalsh(fixed)[0]}
+        return {"smallest_eigenvalue": lapack.eigvalsh(fixed)[0]}
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:

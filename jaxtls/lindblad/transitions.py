@@ -24,6 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul
 
@@ -57,7 +58,7 @@ def levels(hamiltonian: Array, order: int = 0) -> tuple[Array, Array]:
         >>> jnp.diagonal(b).tolist()
         [-1.0, 1.0]
     """
-    energies, vectors = jnp.linalg.eigh(hamiltonian)
+    energies, vectors = lapack.eigh(hamiltonian)
     return vectors, jnp.diag(energies).astype(vectors.dtype)
 
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul
 from ._arrays import trace_product
@@ -37,14 +38,14 @@ def _clipped(values: Array) -> tuple[Array, Array]:
 @jax.custom_jvp
 def log_hermitian(rho: Array) -> Array:
     """Matrix logarithm of a positive matrix (..., n, n); eigenvalues below eps² of the largest count as that."""
-    values, v = jnp.linalg.eigh(rho)
+    values, v = lapack.eigh(rho)
     return _compose(v, jnp.log(_clipped(values)[0]))
 
 
 @log_hermitian.defjvp
 def _log_hermitian_jvp(primals, tangents):
     (rho,), (drho,) = primals, tangents
-    values, v = jnp.linalg.eigh(rho)
+    values, v = lapack.eigh(rho)
     clipped, above = _clipped(values)
     # Daleckii and Krein: divided differences (log a - log b)/(a - b) = log1p(x)/x/b, x = (a - b)/b, a >= b.
     a = jnp.maximum(clipped[..., :, None], clipped[..., None, :])
@@ -60,7 +61,7 @@ def _log_hermitian_jvp(primals, tangents):
 @jax.custom_jvp
 def entropy(rho: Array) -> Array:
     """-Tr rho log rho, (..., n, n) -> (...)."""
-    values = jnp.linalg.eigvalsh(rho)
+    values = lapack.eigvalsh(rho)
     # NaN counts, so that it shows.
     positive = ~(values <= 0)
     return -jnp.sum(jnp.where(positive, values * jnp.log(jnp.where(positive, values, 1.0)), 0.0), axis=-1)
@@ -76,13 +77,13 @@ def _entropy_jvp(primals, tangents):
 @jax.custom_jvp
 def negative_weight(x: Array) -> Array:
     """Sum of |lambda| over the negative eigenvalues of a Hermitian matrix, (..., n, n) -> (...)."""
-    return jnp.sum(jnp.maximum(-jnp.linalg.eigvalsh(x), 0.0), axis=-1)
+    return jnp.sum(jnp.maximum(-lapack.eigvalsh(x), 0.0), axis=-1)
 
 
 @negative_weight.defjvp
 def _negative_weight_jvp(primals, tangents):
     (x,), (dx,) = primals, tangents
-    values, v = jnp.linalg.eigh(x)
+    values, v = lapack.eigh(x)
     # An eigenvalue that is zero up to rounding moves nothing: the subgradient 0.
     noise = x.shape[-1] * jnp.finfo(values.dtype).eps * jnp.max(jnp.abs(values), axis=-1, keepdims=True)
     k = _compose(v, -(values < -noise).astype(values.dtype))
@@ -91,7 +92,7 @@ def _negative_weight_jvp(primals, tangents):
 
 def _factor(rho: Array) -> Array:
     """A with A A† = rho; eigenvalues within rounding of zero are dropped, as their roots would be 1e-8."""
-    values, v = jnp.linalg.eigh(rho)
+    values, v = lapack.eigh(rho)
     noise = rho.shape[-1] * jnp.finfo(values.dtype).eps * values[..., -1:]
     kept = ~(values <= noise)
     return v * jnp.where(kept, jnp.sqrt(jnp.where(kept, values, 1.0)), 0.0)[..., None, :]
@@ -101,14 +102,14 @@ def _factor(rho: Array) -> Array:
 def root_fidelity(rho: Array, sigma: Array) -> Array:
     """Tr sqrt(sqrt(rho) sigma sqrt(rho)) = ||A†B||_1 with rho = A A†, sigma = B B†; (..., n, n) each -> (...)."""
     overlap = matmul(_dag(_factor(rho)), _factor(sigma))
-    return jnp.sum(jnp.linalg.svd(overlap, compute_uv=False), axis=-1)
+    return jnp.sum(lapack.svdvals(overlap), axis=-1)
 
 
 @root_fidelity.defjvp
 def _root_fidelity_jvp(primals, tangents):
     (rho, sigma), (drho, dsigma) = primals, tangents
     a, b = _factor(rho), _factor(sigma)
-    u, s, wh = jnp.linalg.svd(matmul(_dag(a), b))
+    u, s, wh = lapack.svd(matmul(_dag(a), b))
     # A†B = U S W†: the derivatives are A U S^-1 U† A† / 2 for sigma and B W S^-1 W† B† / 2 for rho.
     kept = s > s.shape[-1] * jnp.finfo(s.dtype).eps * s[..., :1]
     half_inverse = jnp.where(kept, 0.5 / jnp.where(kept, s, 1.0), 0.0)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from ..._checks import concrete, require
+from ...numerics import lapack
 from ...numerics.hermitian import hermitian_part
 from .. import foreign
 
@@ -44,7 +45,7 @@ class Start(eqx.Module):
             require(bool(error <= NEGATIVE * scale), name, "be Hermitian", f"|rho - rho†| = {error:.1e}")
             lowest = np.linalg.eigvalsh(known)[0]
             require(bool(lowest >= -NEGATIVE * scale), name, "have no negative eigenvalue", f"{lowest:.1e}")
-        weights, vectors = jnp.linalg.eigh(hermitian_part(found))
+        weights, vectors = lapack.eigh(hermitian_part(found))
         weights = jnp.maximum(weights, 0)
         weights = jnp.where(weights > n * jnp.finfo(weights.dtype).eps * weights[-1], weights, 0)
         return cls(vectors.T, weights / jnp.sum(weights))

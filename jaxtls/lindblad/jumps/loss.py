@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics import lapack
 from ...numerics.products import einsum, few, matmul, total
 from ..lindbladian import Lindbladian
 
@@ -42,7 +43,7 @@ class Loss(eqx.Module):
         if not constant:
             return cls(model, None, dense, constant)
         rows = (jnp.sqrt(rates)[:, None, None] * dense).reshape(-1, model.n)
-        return cls(model, None, jnp.linalg.qr(rows, mode="r") if jumps.count > 1 else rows, constant)
+        return cls(model, None, lapack.triangle(rows) if jumps.count > 1 else rows, constant)
 
     @property
     def is_empty(self) -> bool:

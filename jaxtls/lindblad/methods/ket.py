@@ -10,6 +10,7 @@ from jaxtyping import Array
 from ...dynamics import faber, stepping
 from ...dynamics.problem import Problem, as_solution
 from ...dynamics.solution import Solution
+from ...numerics import lapack
 from ..lindbladian import Lindbladian
 from ..schroedinger import SchroedingerEquation
 from .exponential import ROUNDING, moved
@@ -82,7 +83,7 @@ def _model(problem: Problem) -> SchroedingerEquation:
 def _spectrum(law: Lindbladian) -> tuple[Array, Array]:
     """Middle and half width of the spectrum of H."""
     if law.n <= DIAGONALISED:
-        energies = jnp.linalg.eigvalsh(law.hamiltonian(0.0))
+        energies = lapack.eigvalsh(law.hamiltonian(0.0))
         low, high = energies[0], energies[-1]
     else:
         diagonal, radii = law.gershgorin()

@@ -10,6 +10,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike
 
+from ...numerics import lapack
 from ...numerics.products import einsum, matmul
 
 # Damping added to what no jump leaves, as a share of the mean loss.
@@ -29,7 +30,7 @@ class BetweenJumps(eqx.Module):
         """The eigenvectors and their rates, from A."""
         hamiltonian = 0.5j * (effective - effective.conj().T)
         losses = -(effective + effective.conj().T)
-        _, vectors = jnp.linalg.eigh(hamiltonian + TURN * losses)
+        _, vectors = lapack.eigh(hamiltonian + TURN * losses)
         values = einsum("ik,ij,jk->k", vectors.conj(), effective, vectors)
         mean = jnp.mean(-2 * values.real)
         return cls(vectors, values - 0.5 * FLOOR * jnp.where(mean > 0, mean, 1.0))

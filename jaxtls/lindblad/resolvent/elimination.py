@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...numerics import lapack
 from ...numerics.products import matmul
 
 LEAF = 30
@@ -94,5 +95,4 @@ def inverse(matrix: Array) -> Array:
 
 
 def _small(matrix: Array) -> Array:
-    factors = jax.scipy.linalg.lu_factor(matrix)
-    return jax.scipy.linalg.lu_solve(factors, jnp.eye(matrix.shape[0], dtype=matrix.dtype))
+    return lapack.inv(matrix)

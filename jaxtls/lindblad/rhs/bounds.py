@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...dynamics.faber import Ellipse
+from ...numerics import lapack
 from ...numerics.namespace import namespace
 from ..lindbladian import Lindbladian
 from .sectors import Blocks
@@ -61,7 +62,7 @@ def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) 
     real, imag = (_sums(xp, where, part, int(np.prod(shape))).reshape(shape) for part in (values.real, values.imag))
     jumps = xp.sqrt(model.rates[: model.jumps.count])[:, None, None] * (real + 1j * imag)
     lost, gained = xp.einsum("kji,kjl->il", jumps.conj(), jumps), xp.einsum("kij,klj->il", jumps, jumps.conj())
-    return tuple(xp.maximum(xp.linalg.eigvalsh(found)[-1], 0.0) for found in (lost, gained))
+    return tuple(xp.maximum(_energies(xp, found)[-1], 0.0) for found in (lost, gained))
 
 
 def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:
@@ -74,13 +75,17 @@ def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:
     if m <= DIAGONALISED:
         where, shape = (sector * m + i) * m + j, (*blocks.states.shape, m)
         real, imag = (_sums(xp, where, part, shape[0] * m * m).reshape(shape) for part in (values.real, values.imag))
-        energies = xp.linalg.eigvalsh(real + 1j * imag)
+        energies = _energies(xp, real + 1j * imag)
         # Padding adds levels at 0, which may lie outside.
         return xp.max(energies) - xp.min(energies)
     centres = _sums(xp, row, xp.where(row == column, values.real, 0.0), model.n)
     radii = _sums(xp, row, xp.where(row == column, 0.0, xp.abs(values)), model.n)
     kept = blocks.block >= 0
     return xp.max((centres + radii)[kept]) - xp.min((centres - radii)[kept])
+
+
+def _energies(xp: ModuleType, matrices: Any) -> Any:
+    return np.linalg.eigvalsh(matrices) if xp is np else lapack.eigvalsh(matrices)
 
 
 def _sums(xp: ModuleType, index: np.ndarray, values: Any, size: int) -> Any:

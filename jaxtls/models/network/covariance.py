@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...numerics import lapack
 from ...numerics.hermitian import hermitian_part, pack, unpack
 from ...numerics.products import matmul
 from .linear import solve_probed
@@ -125,7 +126,7 @@ def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
     hopping = hopping - unit * jnp.mean(jnp.diagonal(hopping))
     generator = 1j * hopping - damping / 2
     shift = jnp.max(jnp.sum(jnp.abs(generator), axis=1))
-    inverse = jnp.linalg.inv(generator - shift * unit)
+    inverse = lapack.inv(generator - shift * unit)
     step = matmul(generator + shift * unit, inverse)
     total = -2 * shift * matmul(matmul(inverse, unpack(right)), inverse.conj().T)
 

@@ -17,6 +17,7 @@ from jaxtyping import Array
 from ..._checks import refused
 from ...lindblad import CountingStatistics, Lindbladian, Operator, local
 from ...lindblad.counting import several_counts
+from ...numerics import lapack
 from . import sectors
 from .checks import NOT_UNIQUE
 from .linear import singular
@@ -99,7 +100,7 @@ def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Arra
     row = int(diagonal[0])
     generator = generator.at[row].set(jnp.zeros(entries.size, rho.dtype).at[diagonal].set(scale))
     sources = (current[:, None] * rho - into).at[:, row].set(0.0)
-    answers = jnp.linalg.solve(generator, sources.T).T
+    answers = lapack.solve(generator, sources.T).T
     drift = jax.vmap(lambda x, k: w[k] * jnp.sum(moved(x, k, -1.0)[diagonal]))(answers, sites)
     return current, second + 2 * drift, condition
 

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics import lapack
+
 
 def solve_probed(matrix: Array, right: Array) -> tuple[Array, Array]:
     """matrix^-1 right, and an estimate of the condition number.
@@ -19,7 +21,7 @@ def solve_probed(matrix: Array, right: Array) -> tuple[Array, Array]:
         [1.  0.5] True
     """
     probe = np.random.default_rng(0).standard_normal(right.shape[0])
-    answers = jnp.linalg.solve(matrix, jnp.stack([right, jnp.asarray(probe, right.dtype)], axis=1))
+    answers = lapack.solve(matrix, jnp.stack([right, jnp.asarray(probe, right.dtype)], axis=1))
     return answers[:, 0], jnp.max(jnp.abs(answers[:, 1])) * jnp.max(jnp.abs(matrix))
 
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ...numerics import lapack
 from ...numerics.products import matmul
 from .linear import solve_probed
 
@@ -69,7 +70,7 @@ def connected_correlations(g: Array, noise: Array, populations: Array) -> tuple[
 
 
 def _free_particles(matrix: Array, off: Array) -> Callable[[Array], Array]:
-    rates, modes = jnp.linalg.eigh(matrix)
+    rates, modes = lapack.eigh(matrix)
 
     def apply(c: Array) -> Array:
         inner = matmul(matmul(modes.T, c), modes) / (rates[:, None] + rates[None, :])

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics import lapack
 from ...numerics.products import matmul
 
 
@@ -69,7 +70,7 @@ def eigh(matrix: Array) -> tuple[Array, Array]:
     The derivative leaves out rotations among equal levels: right for whatever does not depend on the basis chosen
     there, and finite.
     """
-    energies, vectors = jnp.linalg.eigh(matrix)
+    energies, vectors = lapack.eigh(matrix)
     return energies, vectors
 
 

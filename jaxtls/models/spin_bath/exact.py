@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from ..._checks import concrete, real, refused, require, times
 from ..._types import Numbers
+from ...numerics import lapack
 from ...numerics.products import matmul
 from .coefficients import _lines
 from .density import DiscreteSpectralDensity, discretize
@@ -77,7 +78,7 @@ def _exact(model: SpinBathOscillator, y0: Array, ts: Array, n_modes: int) -> tup
     n = w.shape[0]
     k = jnp.zeros((n + 1, n + 1), w.dtype).at[jnp.arange(1, n + 1), jnp.arange(1, n + 1)].set(w**2)
     k = k.at[0, 0].set(bare).at[0, 1:].set(c / jnp.sqrt(mass)).at[1:, 0].set(c / jnp.sqrt(mass))
-    squares, u = jnp.linalg.eigh(k)
+    squares, u = lapack.eigh(k)
     stable = squares[0] > 0
     # Of a runaway mode only the refusal above is seen; keep the roots real.
     f = jnp.sqrt(jnp.abs(squares))

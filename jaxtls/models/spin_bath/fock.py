@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 from ..._checks import require
 from ..._types import Numbers
 from ...dynamics.model import AbstractModel
+from ...numerics import lapack
 from ...numerics.hermitian import hermitian_part
 from ...quantum import coherent_state, thermal_state, wigner
 from .._ladder import from_left, from_right, ladder_means
@@ -91,7 +92,7 @@ class SpinBathFock(AbstractModel):
     @property
     def optional_observables(self) -> dict[str, Callable]:
         """Recorded when asked for: smallest_eigenvalue (Eq. 23 is not of Lindblad form)."""
-        return {"smallest_eigenvalue": lambda rho: jnp.linalg.eigvalsh(hermitian_part(rho))[0]}
+        return {"smallest_eigenvalue": lambda rho: lapack.eigvalsh(hermitian_part(rho))[0]}
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
         """trace_error, hermiticity_error, truncation (population of the last four levels)."""
@@ -100,7 +101,7 @@ class SpinBathFock(AbstractModel):
             "trace_error": jnp.abs(jnp.sum(population) - 1),
             "hermiticity_error": jnp.max(jnp.abs(rho - rho.conj().T)),
             "truncation": jnp.sum(jnp.abs(population[-4:])),
-            "positivity_error": jnp.maximum(0.0, -jnp.linalg.eigvalsh(hermitian_part(rho))[0]),
+            "positivity_error": jnp.maximum(0.0, -lapack.eigvalsh(hermitian_part(rho))[0]),
         }
 
     @property

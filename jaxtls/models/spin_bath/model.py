@@ -13,6 +13,7 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ..._checks import concrete, finite, positive, real, require, times
 from ..._types import Numbers, SpectralDensity
+from ...numerics.exponential import expm1
 from ...numerics.products import matmul
 from .coefficients import Coefficients
 from .density import DiscreteSpectralDensity
@@ -290,7 +291,7 @@ def _propagate(model: SpinBathOscillator, y0: Array, ts: Array) -> Array:
     joint = jnp.zeros((6, 6), a.dtype).at[:5, :5].set(a).at[:5, 5].set(b)
 
     def step(y: Array, dt: Array) -> tuple[Array, Array]:
-        y = matmul(jax.scipy.linalg.expm(joint * dt, max_squarings=48), y)
+        y = y + matmul(expm1(joint * dt), y)
         return y, y
 
     start = jnp.concatenate([y0.astype(a.dtype), jnp.ones(1, a.dtype)])

@@ -11,6 +11,7 @@ from jaxtyping import Array
 from ... import quantum
 from ..._checks import amplitude, require
 from ..._types import Numbers
+from ...numerics import lapack
 from . import sizes
 from .parameters import AbstractSpring
 
@@ -72,4 +73,4 @@ def wigner(spring: AbstractSpring, y: Array, xs: Numbers, ps: Numbers) -> Array:
 def smallest_eigenvalue(spring: AbstractSpring, y: Array) -> Array:
     """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
     states."""
-    return jnp.linalg.eigvalsh(y[0])[0]
+    return lapack.eigvalsh(y[0])[0]
