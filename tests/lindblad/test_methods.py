@@ -127,7 +127,8 @@ def test_every_way_gives_the_same(name, x):
         assert_allclose(found, want, atol=2e-7)
 
 
-@pytest.mark.parametrize("name", CASES)
+# Derivatives of diffrax' own loops compile for long, and are tested by diffrax.
+@pytest.mark.parametrize("name", [pytest.param(k, marks=pytest.mark.slow) if k == "Diffrax" else k for k in CASES])
 def test_gradients_are_those_of_finite_differences(name):
     by, h = ways(name), 1e-3
     wanted = (by.alone(PLANNED + h)[-1] - by.alone(PLANNED - h)[-1]) / (2 * h)

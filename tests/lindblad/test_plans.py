@@ -28,6 +28,8 @@ A = np.diag(np.sqrt(np.arange(1.0, N)), 1)
 STILL = 0.3 * A.T @ A - 0.1 * A.T @ A.T @ A @ A
 VACUUM = np.eye(N)[0]
 METHODS = {"faber": jt.Faber(), "exponential": jt.MatrixExponential(), "tsit5": diffrax.Tsit5(), "auto": "auto"}
+# Those that `test_methods` or other files run, too, are left to the slow tests.
+SOME = [pytest.param(k, marks=pytest.mark.slow) if k in ("tsit5", "auto") else k for k in METHODS]
 
 
 def photons(force, **options):
@@ -42,7 +44,7 @@ def exact(force):
     return np.einsum("ij,tji->t", A.T @ A, states).real
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", SOME)
 def test_eager_jit_vmap_and_gradients_agree(name):
     run = functools.partial(photons, method=METHODS[name])
     assert_allclose(run(0.6), exact(0.6), atol=2e-7)
@@ -55,7 +57,7 @@ def test_eager_jit_vmap_and_gradients_agree(name):
     assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], wanted, rtol=1e-5)
 
 
-@pytest.mark.parametrize("drive", [None, lambda t: jnp.cos(0.5 * t)])
+@pytest.mark.parametrize("drive", [None, pytest.param(lambda t: jnp.cos(0.5 * t), marks=pytest.mark.slow, id="driven")])
 def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, drive):
     """As on a CPU where states are large."""
     monkeypatch.setattr(rule, "APART_BYTES", 0)
@@ -91,7 +93,7 @@ def of_three_levels(name):
 
 @settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 10**6), x=st.floats(-2.0, 2.0), rate=st.floats(0.0, 2.0))
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", SOME)
 def test_random_equations_agree_by_every_way(name, seed, x, rate):
     rng = np.random.default_rng(seed)
     h, v, jump = rng.normal(size=(3, 3, 3)) + 1j * rng.normal(size=(3, 3, 3))
@@ -166,6 +168,7 @@ def test_a_plan_of_another_dimension_or_beside_a_method_is_refused():
         jt.mesolve(STILL, [A], VACUUM, TS, plan=plan, method=jt.Faber())
 
 
+@pytest.mark.slow
 def test_a_plan_of_a_spring_and_of_diffrax():
     spring = jt.EntropicSpring(omega=1.5, splitting=3.0, gamma=0.7, beta=0.4, n_spins=6)
     ts, y0 = jnp.linspace(0.0, 1.0, 4), spring.coherent_state(0.3)
