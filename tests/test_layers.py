@@ -120,7 +120,7 @@ def test_the_look_for_circles_finds_one(kind, tmp_path):
 
 
 def test_only_one_file_meets_diffrax():
-    users = [p.name for p in ROOT.rglob("*.py") if re.search(r"^import diffrax$", p.read_text(), re.M)]
+    users = [p.name for p in ROOT.rglob("*.py") if re.search(r"^(import|from) diffrax\b", p.read_text(), re.M)]
     assert users == ["diffrax.py"]
 
 

@@ -11,13 +11,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from diffrax import AbstractAdjoint, AbstractSolver, AbstractStepSizeController
 from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, finite, in_transformation, is_traced, refused, require, size, times, tolerances
 from .._types import Numbers
 from .methods.base import AbstractMethod, AbstractPlan, march, search
-from .methods.diffrax import Diffrax
+from .methods.diffrax import Adjoint, Diffrax, Solver, StepSizeController
 from .model import AbstractModel
 from .preference import Choice, preferred
 from .problem import Problem
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 else:
     # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
     ModelLike = Tolerance = object
-Method: TypeAlias = Literal["auto"] | AbstractMethod | AbstractSolver
+Method: TypeAlias = Literal["auto"] | AbstractMethod | Solver
 
 
 def evolve(
@@ -45,13 +44,13 @@ def evolve(
     discontinuities: Numbers | None = None,
     method: Method = "auto",
     plan: Plan | None = None,
-    solver: AbstractSolver | None = None,
+    solver: Solver | None = None,
     rtol: Tolerance = 1e-6,
     atol: Tolerance = 1e-8,
     max_steps: int | None = None,
     max_step: float | None = None,
-    adjoint: AbstractAdjoint | None = None,
-    stepsize_controller: AbstractStepSizeController | None = None,
+    adjoint: Adjoint | None = None,
+    stepsize_controller: StepSizeController | None = None,
     dt0: ArrayLike | None = None,
     progress: bool = False,
     throw: bool | None = None,
@@ -125,13 +124,13 @@ class EvolveOptions(TypedDict, total=False):
 
     method: Method
     plan: Plan | None
-    solver: AbstractSolver | None
+    solver: Solver | None
     rtol: Tolerance
     atol: Tolerance
     max_steps: int | None
     max_step: float | None
-    adjoint: AbstractAdjoint | None
-    stepsize_controller: AbstractStepSizeController | None
+    adjoint: Adjoint | None
+    stepsize_controller: StepSizeController | None
     dt0: ArrayLike | None
     progress: bool
     throw: bool | None
@@ -147,6 +146,8 @@ def known_options(options: EvolveOptions) -> EvolveOptions:
     unknown = [name for name in options if name not in known]
     if unknown:
         raise TypeError(f"unexpected option {', '.join(unknown)}; there are {', '.join(known)}")
+    plan = options.get("plan")
+    require(plan is None or isinstance(plan, Plan), "plan", "be made by jt.plan", repr(plan))
     return options
 
 
@@ -168,7 +169,7 @@ def posed(
     discontinuities: Numbers | None = None,
 ) -> Posed:
     """What is to be solved, and how."""
-    ts = times("ts", ts)
+    ts, options = times("ts", ts), known_options(options)
     rtol, atol = options.get("rtol", 1e-6), options.get("atol", 1e-8)
     tolerances(rtol, atol)
     max_steps, max_step = options.get("max_steps"), options.get("max_step")
@@ -182,7 +183,10 @@ def posed(
     numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.inexact)
     y0 = jax.tree.map(lambda leaf: leaf.astype(jnp.result_type(leaf, ts.dtype)) if numeric(leaf) else leaf, y0)
     warn_below_precision(rtol, y0)
-    edges = None if discontinuities is None else finite("discontinuities", discontinuities).reshape(-1).astype(ts.dtype)
+    edges = known_edges(whole, discontinuities, ts)
+    objection = whole.objection(ts)
+    if objection is not None:
+        warnings.warn(objection, stacklevel=4)
     method, why = _chosen_method(whole, y0, ts, edges, options)
     recorded = _chosen_observables(whole, observables)
     extras = (method, edges)
@@ -201,9 +205,14 @@ def posed(
         traced=is_traced(whole, y0, ts, extras) or _hides_tracers(whole, y0, ts, recorded),
     )
     plan, refusal = options.get("plan"), method.refusal(problem)
+    if plan is not None and not plan.moves(y0):
+        raise ValueError(
+            f"Argument `plan` must be one for states of shape {_of(shapes(y0))}, but got one for {_of(plan.moved)}. "
+            "Make it anew: jt.plan."
+        )
     if refusal is not None and plan is not None:
         # What a plan says of structure may hold where its method does not: of a state that is not known, say.
-        return _replanned(problem, method, edges)
+        return _replanned(problem, method, edges, refusal)
     if refusal is not None:
         raise ValueError(f"Argument `method` must {refusal}, but got {method.name}.")
     if plan is not None:
@@ -211,10 +220,18 @@ def posed(
     return Posed(problem, Choice(method, why + method.remark(problem)), None)
 
 
-def _replanned(problem: Problem, planned: AbstractMethod, edges: Array | None) -> Posed:
+def known_edges(model: AbstractModel, discontinuities: Numbers | None, ts: Array) -> Array | None:
+    """The user's discontinuities and those that the model knows, as one array of the times' type."""
+    edges = [*model.discontinuities]
+    if discontinuities is not None:
+        edges.append(finite("discontinuities", discontinuities))
+    return jnp.concatenate([edge.reshape(-1).astype(ts.dtype) for edge in edges]) if edges else None
+
+
+def _replanned(problem: Problem, planned: AbstractMethod, edges: Array | None, refusal: str) -> Posed:
     """As without the plan, whose method cannot serve here."""
     method, why = preferred(problem.model, problem.y0, problem.ts, edges)
-    told = f"{why}; not as planned ({planned.name}), as the state is not known to be Hermitian or H differs"
+    told = f"{why}; not as planned ({planned.name}): the method must {refusal}"
     return Posed(problem, Choice(method, told + method.remark(problem)), None)
 
 
@@ -231,7 +248,7 @@ def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | N
         require(not given, given[0] if given else "", "be left out where `method` names it all", "both")
         return Choice(named, "asked for by method=" if plan is None else f"named by plan=, there {plan.why}")
     how = options.get("adjoint"), options.get("stepsize_controller"), options.get("dt0")
-    if isinstance(method, AbstractSolver):
+    if isinstance(method, Solver):
         return Choice(Diffrax(method, *how), "asked for by method=")
     names = '"auto", jt.Splitting(), jt.Faber(), jt.MatrixExponential() or a diffrax solver'
     require(auto, "method", f"be {names}", repr(method))
@@ -293,6 +310,10 @@ def plan(
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
     settings, solution = search(method, problem, None)
     return Plan(method, method.settled(settings), str(solution.stats["method"]), why, shapes(problem.y0))
+
+
+def _of(shapes: tuple[tuple[int, ...], ...]) -> str:
+    return ", ".join(map(str, shapes))
 
 
 def shapes(state: PyTree) -> tuple[tuple[int, ...], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import equinox as eqx
@@ -88,6 +88,15 @@ class AbstractModel(eqx.Module):
 
     def stops(self, ts: Array) -> Array | None:
         """Times at which the steps of a solver that controls them must end, where something could be stepped over."""
+        return None
+
+    @property
+    def discontinuities(self) -> Sequence[Array]:
+        """Times at which the right-hand side is known to jump, arrays of them: steps end there."""
+        return []
+
+    def objection(self, ts: Array) -> str | None:
+        """What is wrong with the equation itself at these times, as a sentence to warn with; None: nothing is known."""
         return None
 
     @property

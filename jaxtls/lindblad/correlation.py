@@ -17,8 +17,7 @@ from . import foreign
 from .equation import MasterEquation
 from .generator import AbstractGenerator
 from .measured import Measured
-from .mesolve import known_edges, stack_operators
-from .operators import OperatorLike, StateLike, TimesLike
+from .operators import OperatorLike, StateLike, TimesLike, constant_matrix
 
 
 def correlation(
@@ -92,8 +91,7 @@ def correlation(
     single = np.finfo(np.dtype(start.dtype)).eps > 1e-10
     tight: EvolveOptions = {"rtol": 1e-5 if single else 1e-8, "atol": 1e-7 if single else 1e-10}
     options: EvolveOptions = {**tight, **known_options(evolve_options)}
-    edges = known_edges(lindbladian, discontinuities, ts)
-    sol = evolve(equation, start, ts, observables=["expects"], discontinuities=edges, **options)
+    sol = evolve(equation, start, ts, observables=["expects"], discontinuities=discontinuities, **options)
     lacking = sol.diagnostics.get("pattern_error", 0.0) > sol.limits.get("pattern_error", np.inf)
     found = refused(sol.observables["expects"], lacking, "The plan has no place for B rho: plan at that state.")
     return found[1 if lead else 0 :, 0]
@@ -105,4 +103,4 @@ def _state(rho: object, lindbladian: AbstractGenerator) -> Array:
 
 
 def _operators(n: int, **given: OperatorLike) -> list[Array]:
-    return [stack_operators(name, op, n)[0] for name, op in given.items()]
+    return [jnp.asarray(constant_matrix(name, op, n)) for name, op in given.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import equinox as eqx
@@ -64,6 +64,13 @@ class MasterEquation(AbstractModel):
     def stops(self, ts: Array) -> Array | None:
         return self.law.stops(ts)
 
+    @property
+    def discontinuities(self) -> Sequence[Array]:
+        return self.law.discontinuities
+
+    def objection(self, ts: Array) -> str | None:
+        return self.law.objection(ts)
+
 
 def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) -> tuple[MasterEquation, PyTree]:
     """The equation and the density matrix of a ket or a density matrix."""
@@ -81,7 +88,7 @@ def equation_of(
     law: AbstractGenerator, state: PyTree, operators: Measured, may_stay: bool = True
 ) -> tuple[MasterEquation | SchroedingerEquation, PyTree]:
     """The equation and the state that it moves: a ket that nothing makes jump stays one, where it may."""
-    if may_stay and state.ndim == 1 and not law.has_jumps:
+    if may_stay and state.ndim == 1 and law.has_operators and not law.has_jumps:
         return ket_equation(operators_of(law), state, operators)
     return master_equation(law, state, operators)
 

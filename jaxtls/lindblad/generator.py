@@ -1,6 +1,7 @@
 """`AbstractGenerator`: a linear right-hand side on density matrices, d rho/dt = L(t) rho."""
 
 import abc
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import equinox as eqx
@@ -18,6 +19,8 @@ from .foreign import as_matrix
 MOST_BYTES = 2**31
 # Vectors of random signs that probe a generator for the motion between its jumps.
 PROBES = 4
+# Share of |H| beyond which its anti-Hermitian part is no rounding.
+HALF_DRIVE = 1e-6
 
 
 class AbstractGenerator(AbstractModel):
@@ -126,11 +129,6 @@ class AbstractGenerator(AbstractModel):
         return False
 
     @property
-    def discontinuities(self) -> list[Array]:
-        """Times at which the generator is known to jump, a list of (K,) arrays."""
-        return []
-
-    @property
     def layout(self) -> str:
         """How products are done."""
         return "dense"
@@ -138,6 +136,16 @@ class AbstractGenerator(AbstractModel):
     def hermiticity_error(self, ts: Array) -> float | None:
         """Largest share of the Hamiltonian that is not Hermitian at some times; None where that is not known."""
         return None
+
+    def objection(self, ts: Array) -> str | None:
+        """Names a Hamiltonian that is not Hermitian, as half a drive is without its conjugate."""
+        error = self.hermiticity_error(ts)
+        if error is None or error <= HALF_DRIVE:
+            return None
+        return (
+            f"the Hamiltonian is not Hermitian (|H - H†| up to {error:.1e} of |H|): add the conjugate of each "
+            "drive, as in modulated(f, a) + modulated(lambda t: jnp.conj(f(t)), a.T)"
+        )
 
     def __add__(self, other: "AbstractGenerator") -> "GeneratorSum":
         return GeneratorSum((self, other))  # type: ignore[call-arg, arg-type]
@@ -171,11 +179,22 @@ class GeneratorSum(AbstractGenerator):
         return all(term.is_constant for term in self.terms)
 
     @property
-    def discontinuities(self) -> list[Array]:
+    def discontinuities(self) -> Sequence[Array]:
         return [edges for term in self.terms for edges in term.discontinuities]
+
+    def stops(self, ts: Array) -> Array | None:
+        found = [stops for term in self.terms if (stops := term.stops(ts)) is not None]
+        return jnp.sort(jnp.concatenate(found)) if found else None
+
+    def hermiticity_error(self, ts: Array) -> float | None:
+        return max((e for term in self.terms if (e := term.hermiticity_error(ts)) is not None), default=None)
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
         return {name: value for term in self.terms for name, value in term.diagnostics(y).items()}
+
+    @property
+    def diagnostic_limits(self) -> Mapping[str, float]:
+        return {name: limit for term in self.terms for name, limit in term.diagnostic_limits.items()}
 
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
         fields = [term.generator(y0, hermitian=hermitian) for term in self.terms]
@@ -201,11 +220,21 @@ class ScaledGenerator(AbstractGenerator):
         return self.base.is_constant
 
     @property
-    def discontinuities(self) -> list[Array]:
+    def discontinuities(self) -> Sequence[Array]:
         return self.base.discontinuities
+
+    def stops(self, ts: Array) -> Array | None:
+        return self.base.stops(ts)
+
+    def hermiticity_error(self, ts: Array) -> float | None:
+        return self.base.hermiticity_error(ts)
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
         return dict(self.base.diagnostics(y))
+
+    @property
+    def diagnostic_limits(self) -> Mapping[str, float]:
+        return self.base.diagnostic_limits
 
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
         field = self.base.generator(y0, hermitian=hermitian)

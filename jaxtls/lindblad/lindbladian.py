@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import equinox as eqx
@@ -224,7 +224,7 @@ class Lindbladian(AbstractGenerator):
         return "dense" if self.terms.is_dense else "stencil"
 
     @property
-    def discontinuities(self) -> list[Array]:
+    def discontinuities(self) -> Sequence[Array]:
         """Known edges of the envelopes and functions, a list of (K,) arrays."""
         found = []
         for f in (*self.envelopes, *self.jump_envelopes, *self.functions, *self.jump_functions):
@@ -322,8 +322,10 @@ class Lindbladian(AbstractGenerator):
 
 def operators_of(generator: AbstractGenerator) -> Lindbladian:
     """A generator that `has_operators`, with them: where a method that has been found to fit goes on to use them."""
-    assert isinstance(generator, Lindbladian)
-    return generator
+    if isinstance(generator, Lindbladian):
+        return generator
+    must = "Argument `generator` must be a jt.Lindbladian where it says that it has operators"
+    raise ValueError(f"{must}, but got {type(generator).__name__}.")
 
 
 @eqx.filter_jit

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import warnings
 from typing import Unpack
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
-from .._checks import finite, require
+from .._checks import require
 from .._types import Numbers
 from ..dynamics.evolve import EvolveOptions, evolve, known_options
 from ..dynamics.solution import Solution
@@ -23,9 +22,6 @@ from .measured import Measured, listed
 from .moments import at_outputs, output_times, whole_run
 from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike, on_times
 from .schroedinger import SchroedingerEquation
-
-# Share of |H| beyond which its anti-Hermitian part is no rounding.
-HALF_DRIVE = 1e-6
 
 
 class MasterSolution(eqx.Module):
@@ -137,7 +133,7 @@ def mesolve(
     law = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     operators = Measured.read("exp_ops", exp_ops, law.n)
     state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
-    plan = evolve_options.get("plan")
+    plan = known_options(evolve_options).get("plan")
     equation, begin = equation_of(law, state, operators, plan is None or plan.moves(state))
     sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)
     sol = at_outputs(sol, start)
@@ -156,11 +152,9 @@ def recorded(
     options: EvolveOptions,
 ) -> Solution:
     """The run of an equation through all its times, the start included."""
-    options = known_options(options)
-    warn_of_half_drives(equation.law, ts)
     wanted = ["expects"] if equation.operators.count else ()
-    edges = known_edges(equation.law, discontinuities, ts)
-    return evolve(equation, state, ts, observables=wanted, save_states=save_states, discontinuities=edges, **options)
+    whole = {"observables": wanted, "save_states": save_states, "discontinuities": discontinuities}
+    return evolve(equation, state, ts, **whole, **known_options(options))
 
 
 def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
@@ -210,29 +204,3 @@ def as_lindbladian(
     found = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     require(found.has_operators, "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
     return operators_of(found)
-
-
-def known_edges(law: AbstractGenerator, discontinuities: Numbers | None, ts: Array) -> Array | None:
-    """The user's discontinuities and those that the generator knows, as one array of the times' type."""
-    edges = [*law.discontinuities]
-    if discontinuities is not None:
-        edges.append(jnp.atleast_1d(finite("discontinuities", discontinuities)))
-    return jnp.concatenate([edge.reshape(-1).astype(ts.dtype) for edge in edges]) if edges else None
-
-
-def warn_of_half_drives(law: AbstractGenerator, ts: Array) -> None:
-    """Name a Hamiltonian that is not Hermitian at the times of a run, as half a drive is without its conjugate."""
-    error = law.hermiticity_error(ts)
-    if error is not None and error > HALF_DRIVE:
-        warnings.warn(
-            f"the Hamiltonian is not Hermitian (|H - H†| up to {error:.1e} of |H|): add the conjugate of each "
-            "drive, as in modulated(f, a) + modulated(lambda t: jnp.conj(f(t)), a.T)",
-            stacklevel=4,
-        )
-
-
-def stack_operators(name: str, ops: OperatorsLike, n: int) -> Array:
-    """Dense operators that do not depend on time, (K, n, n)."""
-    found = Measured.read(name, ops, n)
-    require(found.is_constant, name, "not depend on time here", "an operator that does")
-    return jnp.asarray(found.at(0.0))

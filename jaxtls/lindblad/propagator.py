@@ -44,6 +44,16 @@ class _Maps(AbstractModel):
     def vector_field(self, t: ArrayLike, y: Array, args: None = None) -> Array:
         return self.generator(y)(t, y, args)
 
+    def stops(self, ts: Array) -> Array | None:
+        return self.source.stops(ts)
+
+    @property
+    def discontinuities(self) -> Sequence[Array]:
+        return self.source.discontinuities
+
+    def objection(self, ts: Array) -> str | None:
+        return self.source.objection(ts)
+
     def matrix(self) -> Array:
         """The constant L or -i H."""
         return self.vector_field(0.0, jnp.eye(self.size, dtype=self.source.dtype))
@@ -99,8 +109,6 @@ def propagator(
         known = concrete(moments)
         return _chained(maps, moments, None if known is None else equally_spaced(np.diff(known)))
     floor = 1e-5 if moments.dtype == jnp.float32 else 0.0
-    edges = [edge.reshape(-1) for edge in maps.source.discontinuities]
-    edges += [] if discontinuities is None else [jnp.asarray(discontinuities).reshape(-1)]
     sol = evolve(
         maps,
         jnp.eye(maps.size, dtype=maps.source.dtype),
@@ -109,7 +117,7 @@ def propagator(
         rtol=max(rtol, floor),
         atol=max(atol, 1e-2 * floor),
         max_steps=max_steps,
-        discontinuities=jnp.concatenate(edges) if edges else None,
+        discontinuities=discontinuities,
     )
     states = sol.states
     assert states is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ class SchroedingerEquation(AbstractModel):
         return {"expects": lambda psi: self.operators(0.0, psi)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """O(t)|psi>.|The expectation values <psi|O(t)|psi>.|O(t)|psi>."""
+        """The expectation values <psi|O(t)|psi>."""
         return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
@@ -47,6 +47,13 @@ class SchroedingerEquation(AbstractModel):
 
     def stops(self, ts: Array) -> Array | None:
         return self.law.stops(ts)
+
+    @property
+    def discontinuities(self) -> Sequence[Array]:
+        return self.law.discontinuities
+
+    def objection(self, ts: Array) -> str | None:
+        return self.law.objection(ts)
 
 
 def ket_equation(law: Lindbladian, psi0: ArrayLike, operators: Measured) -> tuple[SchroedingerEquation, Array]:

@@ -10,12 +10,13 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, refused, require, size, tolerances
+from ..dynamics.evolve import known_edges
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem
 from .lindbladian import Lindbladian
 from .measured import Measured
-from .mesolve import as_lindbladian, known_edges
+from .mesolve import as_lindbladian
 from .moments import output_times
 from .operators import OperatorLike, OperatorsLike, StateLike, TimesLike
 

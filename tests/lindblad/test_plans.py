@@ -162,7 +162,9 @@ def test_a_correlation_by_a_plan_of_another_state_is_none():
 
 def test_a_plan_of_another_dimension_or_beside_a_method_is_refused():
     plan = jt.plan(jt.Lindbladian(STILL, [A]), VACUUM, TS)
-    with pytest.raises(ValueError, match="`plan` must be one for states of 10 levels"):
+    with pytest.raises(
+        ValueError, match="`plan` must be one for states of shape \\(10, 10\\), but got one for \\(12, 12\\)"
+    ):
         jt.mesolve(STILL[:10, :10], [A[:10, :10]], VACUUM[:10], TS, plan=plan)
     with pytest.raises(ValueError, match="`method` must be left out"):
         jt.mesolve(STILL, [A], VACUUM, TS, plan=plan, method=jt.Faber())

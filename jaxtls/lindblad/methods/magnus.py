@@ -85,7 +85,7 @@ class Magnus(AbstractMethod):
 
 def fits(law: AbstractGenerator) -> bool:
     """Whether all terms are matrices, some of them times functions of time."""
-    return law.is_sum and law.is_modulated
+    return law.has_operators and law.is_sum and law.is_modulated
 
 
 def _law(problem: Problem) -> Lindbladian:

@@ -69,7 +69,7 @@ class RungeKutta(AbstractMethod):
     def refusal(self, problem: Problem) -> str | None:
         """It wants matrices times functions of time."""
         model = problem.model
-        if isinstance(model, MasterEquation | SchroedingerEquation) and model.law.is_sum:
+        if isinstance(model, MasterEquation | SchroedingerEquation) and model.law.has_operators and model.law.is_sum:
             return None
         return "be a diffrax solver where operators are functions of time themselves"
 
