@@ -140,7 +140,7 @@ class AbstractGenerator(AbstractModel):
     def objection(self, ts: Array) -> str | None:
         """Names a Hamiltonian that is not Hermitian, as half a drive is without its conjugate."""
         error = self.hermiticity_error(ts)
-        if error is None or error <= HALF_DRIVE:
+        if error is None or not error > HALF_DRIVE:
             return None
         return (
             f"the Hamiltonian is not Hermitian (|H - H†| up to {error:.1e} of |H|): add the conjugate of each "
