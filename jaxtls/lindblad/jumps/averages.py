@@ -28,6 +28,8 @@ class Batch(NamedTuple):
     jump_channels: Array  # (B, J)
 
 
+# Turns between two looks of a GPU's host.
+TOGETHER = 8
 # Trajectories, their values, times and channels of their jumps.
 State = tuple[Lane, Array, Array, Array]
 
@@ -124,7 +126,9 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
 
     wanted = lambda state: jnp.any(jax.vmap(motion.active)(state[0]))
     if motion.stops.shape[0]:
-        lanes, written, times, channels = jax.lax.while_loop(wanted, body, (lanes, written, times, channels))
+        # A turn moves nothing that has arrived, so that several may stand between two looks of a GPU's host.
+        turns = lambda state: jax.lax.fori_loop(0, TOGETHER, lambda _, state: body(state), state) if apart else body(state)
+        lanes, written, times, channels = jax.lax.while_loop(wanted, turns, (lanes, written, times, channels))
     finished = (lanes.stop >= motion.stops.shape[0]) & jnp.isinf(lanes.broken)
     values = jax.lax.complex(written[..., 0], written[..., 1]) if apart else written
     return Batch(values, lanes.jumps, lanes.steps, lanes.hazard, finished, lanes.broken, times, channels)
