@@ -76,8 +76,8 @@ class _Places(NamedTuple):
 class Loop:
     """What a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
 
-    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none. `most` is for
-    short loops inside others, whose room for states is cleared each time.
+    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none, and i itself
+    with `all_kept`. `most` is for short loops inside others, whose room for states is cleared each time.
     """
 
     def __init__(
@@ -87,8 +87,9 @@ class Loop:
         outputs: int,
         back: Back | None = None,
         most: int | None = None,
+        all_kept: bool = False,
     ) -> None:
-        self.step, self.slots, self.outputs = step, slots, outputs
+        self.step, self.slots, self.outputs, self.all_kept = step, slots, outputs, all_kept
         self.back = functools.partial(_pulled, step) if back is None else back
         self.most = most
 
@@ -118,7 +119,7 @@ def replayed(loop: Loop, varied: PyTree, others: PyTree, start: PyTree, total: A
         others: numbers that cannot.
         start: arrays that can be differentiated.
         total: number of steps.
-        known: the states, if they are, of a loop of `outputs` steps that gives one after each.
+        known: what is returned, if it is known; of a loop with `all_kept` nothing is then done again.
 
     Returns:
         A pytree as the state, with a leading axis of outputs.
@@ -216,7 +217,7 @@ def _forwards(loop: Loop, varied: PyTree, *rest: PyTree) -> tuple:
 def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
     moving, still, others, start, total, states = residual
     replay = _Replay(loop, moving, still, others, start, total, arrays_of(cts))
-    if states is not None:
+    if states is not None and loop.all_kept:
         carry = jax.tree.map(jnp.zeros_like, (start, moving))
         held = jax.tree.map(lambda x, later: jnp.concatenate([x[None], later[:-1]]), start, states)
         at = lambda i: jax.tree.map(lambda h: h[i], held)
