@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import PyTree
+from jaxtyping import Array, PyTree
 
 from .._platform import platform
 
@@ -18,7 +18,7 @@ def written(tree: PyTree) -> PyTree:
 def read(tree: PyTree, like: PyTree) -> PyTree:
     """The arrays that were written, of the types of `like`."""
 
-    def joined(x: jax.Array, as_was: jax.Array) -> jax.Array:
+    def joined(x: Array, as_was: Array | jax.ShapeDtypeStruct) -> Array:
         whole = x.dtype == as_was.dtype or not jnp.issubdtype(as_was.dtype, jnp.complexfloating)
         return x if whole else jax.lax.complex(x[..., 0], x[..., 1])
 
