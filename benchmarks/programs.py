@@ -18,6 +18,7 @@ from jaxtyping import Array, PyTree
 import jaxtls as jt
 
 from . import engine, heated, programs_baths, programs_open
+from .kernels import Turns
 from .peers_engine import Problem
 from .program import Program
 
@@ -90,8 +91,8 @@ def kerr(levels: int, times: int = 101) -> Program:
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
     # One search of 35 macro steps of 83 terms, 16 between two looks and 8 back, and of some three outputs.
-    turns = {0: 1, 1: 35, 2: (6, 1)}
-    back = {0: (1, 1), 1: (35, 34, 35), 2: (6, 1, 6, 11, 1, 11)}
+    turns: Turns = {0: 1, 1: 35, 2: (6, 1)}
+    back: Turns = {0: (1, 1), 1: (35, 34, 35), 2: (6, 1, 6, 11, 1, 11)}
     size = {"levels": levels, "times": times}
     return Program(one, (start,), size, peer, turns, turns_back=back, peer_turns={0: 700})
 

@@ -40,35 +40,35 @@ Back = Callable[[Whole, PyTree, PyTree, Array, PyTree, PyTree], tuple[PyTree, Py
 
 
 class _Places(NamedTuple):
-    """Where states are kept: so many at each distance, of 1, count, count^2, ... steps; the last place is for others.
+    """Where states are kept: so many at each distance, of 1, B, B^2, ... steps; the last place is for others.
 
-    Those of one step are of a block of `count` steps, in order; the others of what the next longer distance spans.
+    Those of one step are of a block of B = `each` steps, in order; the others of what the next longer distance spans.
     """
 
-    count: int
+    each: int
     distances: int
 
     @property
     def room(self) -> int:
         """The places."""
-        return self.count * self.distances + 1
+        return self.each * self.distances + 1
 
     def far(self, i: Array) -> Array:
         """Of the state before step i, at the longest distance at which it stands."""
         place = jnp.full_like(i, self.room - 1)
         for k in range(1, self.distances):
-            stride = self.count**k
-            here = k * self.count + jax.lax.rem(jax.lax.div(i, stride), self.count)
+            stride = self.each**k
+            here = k * self.each + jax.lax.rem(jax.lax.div(i, stride), self.each)
             place = jnp.where(jax.lax.rem(i, stride) == 0, here, place)
         return place
 
     def behind(self, block: Array, blocks: Array) -> Array:
         """The step up to the start of a block before which a state is kept, where blocks are done from the last on."""
-        first = block * self.count
+        first = block * self.each
         for k in range(1, self.distances):
-            stride = self.count**k
+            stride = self.each**k
             # The last block of a longer span: its states at shorter distances are not there yet.
-            begin = jax.lax.div(block, stride) * stride * self.count
+            begin = jax.lax.div(block, stride) * stride * self.each
             first = jnp.where(jax.lax.rem(block + 1, stride) == 0, begin, first)
         return jnp.where(block == blocks - 1, 0, first)
 
@@ -171,9 +171,9 @@ class _Replay(NamedTuple):
     def block(self, places: _Places, most: Array, j: Array, carry: tuple) -> tuple:
         """Block j from the last: once more from the last state that is kept to its end, then back to its start."""
         held, pulled = carry
-        k = jax.lax.div(most + places.count - 1, places.count) - 1 - j
-        begin = k * places.count
-        end = jnp.minimum(begin + places.count, most)
+        k = jax.lax.div(most + places.each - 1, places.each) - 1 - j
+        begin = k * places.each
+        end = jnp.minimum(begin + places.each, most)
         first, varied = places.behind(k, k + j + 1), self.whole(self.moving)
 
         def advance(i: Array, inner: tuple) -> tuple:
@@ -193,10 +193,10 @@ class _Replay(NamedTuple):
         held = jax.tree.map(lambda x: jnp.zeros((places.room, *x.shape), x.dtype), self.start)
         held = _put(held, places.far(jnp.zeros_like(most)), self.start)
         carry = held, jax.tree.map(jnp.zeros_like, (self.start, self.moving))
-        blocks = jax.lax.div(most + places.count - 1, places.count)
+        blocks = jax.lax.div(most + places.each - 1, places.each)
         _, found = jax.lax.fori_loop(0, blocks, functools.partial(self.block, places, most), carry)
         # No silent derivative of half a run.
-        return jax.tree.map(lambda x: jnp.where(most <= places.count**places.distances, x, jnp.nan), found)
+        return jax.tree.map(lambda x: jnp.where(most <= places.each**places.distances, x, jnp.nan), found)
 
 
 def _put(held: PyTree, place: Array, state: PyTree) -> PyTree:
