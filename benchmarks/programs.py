@@ -18,6 +18,7 @@ from jaxtyping import Array, PyTree
 import jaxtls as jt
 
 from . import engine, heated, programs_baths, programs_open
+from .kernels import Turns
 from .peers_engine import Problem
 from .program import Program
 
@@ -34,10 +35,9 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     ranges = ((2.0, 20.0), (80.0, 120.0), (1.8, 2.1))
     drawn = tuple(jnp.asarray(rng.uniform(*bounds, count)) for bounds in ranges)
     size = {"springs": count, "levels": levels, "modes": modes, "times": times}
-    # Four macro steps an interval, of one to four Strang steps each; back, states are kept at four distances, all but
-    # the first of them longer than an interval.
+    # Four macro steps an interval, of one to four Strang steps each; back, all but the last once more, then each once.
     turns = {1: 4, 3: 2.5}
-    back = {1: (4, 1, 1), 2: (0, 1, 1), 3: (2.5, 0, 1, 1), 4: (0, 4, 4), 5: (0.75,)}
+    back = {1: (4, 1), 2: (3, 4), 3: (2.5,)}
     return Program(jax.vmap(one), drawn, size, turns=turns, turns_back=back)
 
 
@@ -90,16 +90,9 @@ def kerr(levels: int, times: int = 101) -> Program:
         return lambda p: _dynamiqs(sum(x * w for x, w in zip(p, wrapped)), jumps, problem, ts)
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
-    # One search of 24 macro steps, on part of the levels, of some 80 terms, two a turn; back, states are kept at three
-    # distances. The same loops on all levels stand behind, and do not run.
-    turns = {0: (1, 0), 1: (24, 0), 2: (40, 1)}
-    back = {
-        0: (1, 0, 1, 1, 0, 0),
-        1: (24, 0, 0, 1, 1),
-        2: (40, 1, 0, 0, 40, 0, 24, 24),
-        3: (40, 0.96, 79, 1, 79),
-        4: (40,),
-    }
+    # One search of 35 macro steps of 83 terms, 16 between two looks and 8 back, and of some three outputs.
+    turns: Turns = {0: 1, 1: 35, 2: (6, 1)}
+    back: Turns = {0: (1, 1), 1: (35, 34, 35), 2: (6, 1, 6, 11, 1, 11)}
     size = {"levels": levels, "times": times}
     return Program(one, (start,), size, peer, turns, turns_back=back, peer_turns={0: 700})
 
@@ -146,9 +139,9 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
         return solve
 
     start = jnp.asarray(heated.PARAMETERS["coupling"]), jnp.asarray(heated.PARAMETERS["n_bar"])
-    # 94 steps in 42 parts, once forwards; back states are kept at five distances, most of them longer than the run.
+    # 94 steps in 42 parts, once forwards; back in six blocks of 16, the first time through all that is in front.
     turns = {0: 42, 1: 2.24}
-    back = {0: (42, 1, 1), 1: (2.24, 0, 1, 1), 2: (0, 1, 1), 3: (0, 4, 4), 4: (19.5, 23, 23), 5: (0.96,)}
+    back = {0: (42, 6), 1: (2.24, 28, 15.7)}
     size = {"levels": levels, "times": times}
     return Program(one, start, size, peer, turns, turns_back=back, peer_turns={0: 93})
 
@@ -180,8 +173,9 @@ def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
         return solve
 
     size = {"trajectories": count, "dimension": problem.size, "times": times}
-    turns = {0: 124 if levels == 2 else 612}
-    return Program(averages, (jax.random.key(1),), size, peer, turns, peer_turns=turns)
+    turns = 124 if levels == 2 else 612
+    # Eight between two looks.
+    return Program(averages, (jax.random.key(1),), size, peer, {0: float(np.ceil(turns / 8))}, peer_turns={0: turns})
 
 
 def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:

@@ -26,6 +26,7 @@ from .dynamics import plan as plan
 from .ensemble import EnsembleResult as EnsembleResult
 from .ensemble import ensemble as ensemble
 from .ensemble import merge as merge
+from .ensemble import sweep as sweep
 from .fitting import FitResult as FitResult
 from .fitting import Fixed as Fixed
 from .fitting import Interval as Interval

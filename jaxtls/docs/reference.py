@@ -22,7 +22,7 @@ TOPICS = {
         "piecewise_constant sampled MatrixExponential Faber",
     ),
     "dynamics": ("Motion, plans and solutions", "evolve plan Plan Solution Splitting StrangSolver"),
-    "ensembles": ("Averages over disorder", "ensemble merge EnsembleResult"),
+    "ensembles": ("Averages over disorder, and sweeps", "ensemble merge EnsembleResult sweep"),
     "fits": (
         "Fits",
         "fit fit_likelihood fit_power_law propagate FitResult LikelihoodFit PowerLaw Positive Interval Real Fixed",

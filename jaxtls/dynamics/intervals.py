@@ -25,6 +25,7 @@ from .._platform import platform
 from ..numerics import powers, tsit5
 from ..numerics.replay import Loop, Whole, replayed
 from ..numerics.turns import turned
+from ..numerics.written import read, written
 from .rule import Kind, lanes_apart, ruled
 from .stepping import Recorder
 
@@ -132,9 +133,12 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     knots, last = task.grid.knots, task.grid.knots.shape[0] - 1
     outputs = task.grid.places.shape[0]
     slots = jnp.full(last + 1, outputs).at[task.grid.places].set(jnp.arange(outputs))
-    first = task.record(knots[0], task.start)
-    records = jax.tree.map(lambda x: jnp.zeros((outputs, *jnp.shape(x)), jnp.asarray(x).dtype), first)
-    keep = lambda records, slot, found: jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, found)
+    first = jax.tree.map(jnp.asarray, task.record(knots[0], task.start))
+    records = jax.tree.map(lambda x: jnp.zeros((outputs, *x.shape), x.dtype), written(first))
+
+    def keep(records: PyTree, slot: Array, found: PyTree) -> PyTree:
+        return jax.tree.map(lambda r, x: r.at[slot].set(x, mode="drop"), records, written(found))
+
     room = last + ROOM
 
     def attempt(carry: _Walk) -> _Walk:
@@ -186,7 +190,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
     found = jax.lax.while_loop(lambda walk: walk.going, attempt, start)
     interval, begin, step, steps, ends = found.pieces.T
     pieces = Pieces(interval.astype(int), begin, step, steps.astype(int), ends > 0)
-    return found.records, pieces, found.reached(knots)
+    return read(found.records, first), pieces, found.reached(knots)
 
 
 def _wanted(grid: Grid, walk: _Walk) -> Array:

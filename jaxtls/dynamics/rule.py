@@ -96,7 +96,11 @@ def ruled(
             return jax.vjp(f, at)[1](cts)[0]
 
         again = functools.partial(pushed, kind="smooth"), functools.partial(pulled, kind="smooth")
-        moved = linear(pushed, pulled, (leaves, known), [slopes[k] for k in varied], again=again, apart=apart)
+        # Records and their slopes are alike, but for whole numbers.
+        like = records if all(_is_inexact(x) for x in jax.tree.leaves(records)) else None
+        moved = linear(
+            pushed, pulled, (leaves, known), [slopes[k] for k in varied], again=again, apart=apart, like=like
+        )
         return (records, known), (moved, still)
 
     whole.defjvp(rule, symbolic_zeros=True)

@@ -218,7 +218,7 @@ def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, 
         return jax.tree.map(lambda x: x[0], replayed(last, own, (rest, counts[j]), z, counts[j]))
 
     later = None if known is None else jax.tree.map(lambda x: x[1:], known)
-    outer = Loop(interval, lambda others, j: j, count)
+    outer = Loop(interval, lambda others, j: j, count, all_kept=True)
     states = replayed(outer, varied, (others, counts), z0, jnp.asarray(count), later)
     whole = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), z0, states)
     together = int(np.clip(TOGETHER_BYTES // bytes_of(z0), 1, count + 1))

@@ -3,3 +3,4 @@
 from .parts import merge as merge
 from .result import EnsembleResult as EnsembleResult
 from .run import ensemble as ensemble
+from .sweeps import sweep as sweep

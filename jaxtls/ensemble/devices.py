@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
 import jax
 import numpy as np
 
 from .._checks import require, size
-from .program import Batch
 
 HOST_BUDGET = 2**26  # bytes for each CPU device: larger batches leave the caches and gain nothing
 SHARE = 0.5  # of the free memory of an accelerator
@@ -44,7 +44,31 @@ def budget(device: jax.Device) -> int:
     return int(SHARE * (found["bytes_limit"] - found.get("bytes_in_use", 0)))
 
 
-def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device], earlier: int | None = None) -> Batch:
+@runtime_checkable
+class Lanes(Protocol):
+    """A compiled batch: so many at a time on a device, and the bytes that they take there."""
+
+    @property
+    def lanes(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """How many bytes."""
+        ...
+
+
+B = TypeVar("B", bound=Lanes)
+
+
+def sized(
+    compile: Callable[[int], B],
+    n: int,
+    devices: Sequence[jax.Device],
+    earlier: int | None = None,
+    pieces: int = PIECES,
+) -> B:
     """A batch as large as memory and `n` suggest: a power of two on each device.
 
     A small program is compiled first and asked for its memory. It is kept where it fits and is large enough to keep a
@@ -55,6 +79,7 @@ def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device]
         n: realizations for these devices.
         devices: they are taken to be alike.
         earlier: size of the batches of a run that is resumed; used again if it fits.
+        pieces: least number of batches; of a single one all may be side by side.
 
     Returns:
         The batch, compiled where that was needed to learn its memory.
@@ -64,7 +89,8 @@ def sized(compile: Callable[[int], Batch], n: int, devices: Sequence[jax.Device]
         batch = compile(earlier // len(devices))
         if batch.memory <= room:
             return batch
-    most = min(MOST.get(kind, 8192), _power_of_two(n / (PIECES * len(devices))))
+    share = n / (pieces * len(devices))
+    most = min(MOST.get(kind, 8192), math.ceil(share) if pieces == 1 else _power_of_two(share))
     trial = compile(min(TRIAL.get(kind, 64), most))
     if trial.memory <= room and (trial.lanes == most or trial.memory * BUSY >= room):
         return trial

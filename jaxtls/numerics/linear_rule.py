@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import PyTree
@@ -22,7 +23,14 @@ Linear = Callable[[PyTree, PyTree], PyTree]
 
 
 def linear(
-    apply: Linear, back: Linear, known: PyTree, moved: PyTree, *, again: tuple[Linear, Linear], apart: bool = False
+    apply: Linear,
+    back: Linear,
+    known: PyTree,
+    moved: PyTree,
+    *,
+    again: tuple[Linear, Linear],
+    apart: bool = False,
+    like: PyTree = None,
 ) -> PyTree:
     """apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
 
@@ -31,6 +39,7 @@ def linear(
         known, moved: pytrees of arrays.
         again: the same two in a form that JAX differentiates, for derivatives of the second order.
         apart: whether the lanes of a vmap run one after the other.
+        like: arrays as `apply` gives them, where they are known: it need not be traced to learn that.
 
     Returns:
         What `apply` gives.
@@ -42,14 +51,15 @@ def linear(
     """
     held, held_tree = jax.tree.flatten(known)
     given, given_tree = jax.tree.flatten(moved)
-    out_tree = jax.tree.structure(jax.eval_shape(apply, known, moved))
+    outs, out_tree = jax.tree.flatten(jax.eval_shape(apply, known, moved) if like is None else like)
 
     def flat(f: Linear, tree: PyTree) -> Callable[..., list]:
         parted = lambda a: (jax.tree.unflatten(held_tree, a[: len(held)]), jax.tree.unflatten(tree, a[len(held) :]))
         return lambda *a: jax.tree.leaves(f(*parted(a)))
 
     both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
-    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1], apart))
+    shapes = _shaped(given), _shaped(outs)
+    found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1], *shapes, apart))
     return jax.tree.unflatten(out_tree, found)
 
 
@@ -64,27 +74,39 @@ def mapped(f: Callable[..., PyTree], axes: Sequence[int | None], arguments: Sequ
     return jax.lax.map(one, moving)
 
 
+def _shaped(arrays: Sequence[Any]) -> tuple[ShapedArray, ...]:
+    return tuple(ShapedArray(jnp.shape(x), jnp.result_type(x)) for x in arrays)
+
+
 class Rules(NamedTuple):
-    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form."""
+    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form.
+
+    What it takes and gives is known: to trace it for that would be to trace all that it runs, each time.
+    """
 
     known: int
     forwards: Callable[..., list]
     backwards: Callable[..., list]
     smooth_forwards: Callable[..., list]
     smooth_backwards: Callable[..., list]
+    given: tuple[ShapedArray, ...]
+    found: tuple[ShapedArray, ...]
     apart: bool
 
     def turned(self) -> Rules:
         """Those of the transpose."""
-        return Rules(self.known, self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards, self.apart)
+        both = self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards
+        return Rules(self.known, *both, self.found, self.given, self.apart)
 
-    def over(self, dims: Sequence[int | None]) -> Rules:
-        """Those of a batch: `dims` of the known operands, all others lead."""
+    def over(self, size: int, dims: Sequence[int | None]) -> Rules:
+        """Those of a batch of `size`: `dims` of the known operands, all others lead."""
         axes = lambda a: (*dims, *(0,) * (len(a) - self.known))
         many = lambda f: lambda *a: jax.vmap(f, in_axes=axes(a))(*a)
         each = (lambda f: lambda *a: mapped(f, axes(a), a)) if self.apart else many
         both = each(self.forwards), each(self.backwards)
-        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards), self.apart)
+        wider = lambda shapes: tuple(ShapedArray((size, *x.shape), x.dtype) for x in shapes)
+        shapes = wider(self.given), wider(self.found)
+        return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards), *shapes, self.apart)
 
 
 def _run(*flat: Any, rules: Rules) -> list:
@@ -92,13 +114,11 @@ def _run(*flat: Any, rules: Rules) -> list:
 
 
 def _shapes(*flat: Any, rules: Rules) -> list:
-    outs = jax.eval_shape(rules.forwards, *(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in flat))
-    return [jax.core.ShapedArray(out.shape, out.dtype) for out in outs]
+    return list(rules.found)
 
 
 def _transpose(cts: Sequence[Any], *flat: Any, rules: Rules) -> list:
-    outs = _shapes(*(x.aval if ad.is_undefined_primal(x) else x for x in flat), rules=rules)
-    filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, outs)]
+    filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, rules.found)]
     found = linear_p.bind(*flat[: rules.known], *filled, rules=rules.turned())
     wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.known :])]
     return [None] * rules.known + wanted
@@ -126,7 +146,7 @@ def _batched(flat: tuple, dims: tuple, *, rules: Rules) -> tuple:
     # Linear arguments are all given the axis, so that the transpose has it, too.
     placed = zip(flat[rules.known :], dims[rules.known :])
     given = [jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
-    out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(dims[: rules.known]))
+    out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(size, dims[: rules.known]))
     return out, [0] * len(out)
 
 

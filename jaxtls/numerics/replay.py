@@ -39,11 +39,45 @@ Whole = Callable[[PyTree], PyTree]
 Back = Callable[[Whole, PyTree, PyTree, Array, PyTree, PyTree], tuple[PyTree, PyTree]]
 
 
+class _Places(NamedTuple):
+    """Where states are kept: so many at each distance, of 1, B, B^2, ... steps; the last place is for others.
+
+    Those of one step are of a block of B = `each` steps, in order; the others of what the next longer distance spans.
+    """
+
+    each: int
+    distances: int
+
+    @property
+    def room(self) -> int:
+        """The places."""
+        return self.each * self.distances + 1
+
+    def far(self, i: Array) -> Array:
+        """Of the state before step i, at the longest distance at which it stands."""
+        place = jnp.full_like(i, self.room - 1)
+        for k in range(1, self.distances):
+            stride = self.each**k
+            here = k * self.each + jax.lax.rem(jax.lax.div(i, stride), self.each)
+            place = jnp.where(jax.lax.rem(i, stride) == 0, here, place)
+        return place
+
+    def behind(self, block: Array, blocks: Array) -> Array:
+        """The step up to the start of a block before which a state is kept, where blocks are done from the last on."""
+        first = block * self.each
+        for k in range(1, self.distances):
+            stride = self.each**k
+            # The last block of a longer span: its states at shorter distances are not there yet.
+            begin = jax.lax.div(block, stride) * stride * self.each
+            first = jnp.where(jax.lax.rem(block + 1, stride) == 0, begin, first)
+        return jnp.where(block == blocks - 1, 0, first)
+
+
 class Loop:
     """What a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
 
-    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none. `most` is for
-    short loops inside others, whose room for states is cleared each time.
+    `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none, and i itself
+    with `all_kept`. `most` is for short loops inside others, whose room for states is cleared each time.
     """
 
     def __init__(
@@ -53,20 +87,22 @@ class Loop:
         outputs: int,
         back: Back | None = None,
         most: int | None = None,
+        all_kept: bool = False,
     ) -> None:
-        self.step, self.slots, self.outputs = step, slots, outputs
+        self.step, self.slots, self.outputs, self.all_kept = step, slots, outputs, all_kept
         self.back = functools.partial(_pulled, step) if back is None else back
         self.most = most
 
-    def distances(self, size: int) -> tuple[int, int]:
-        """How many states of so many bytes are kept at one distance, and at how many distances."""
+    def places(self, state: PyTree) -> _Places:
+        """Where such states are kept."""
+        size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
         bound = BOUND if self.most is None else self.most
         room, least = (KEPT_BYTES, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
-        kept = min(int(np.clip(room // max(size, 1), least, MOST)), bound)
-        levels = 1
-        while kept**levels < bound:
-            levels += 1
-        return kept, levels
+        count = min(int(np.clip(room // max(size, 1), least, MOST)), bound)
+        distances = 1
+        while count**distances < bound:
+            distances += 1
+        return _Places(count, distances)
 
 
 def _pulled(step: Step, whole: Whole, moving: PyTree, others: PyTree, i: Array, state: PyTree, ct: PyTree) -> tuple:
@@ -83,7 +119,7 @@ def replayed(loop: Loop, varied: PyTree, others: PyTree, start: PyTree, total: A
         others: numbers that cannot.
         start: arrays that can be differentiated.
         total: number of steps.
-        known: the states, if they are, of a loop of `outputs` steps that gives one after each.
+        known: what is returned, if it is known; of a loop with `all_kept` nothing is then done again.
 
     Returns:
         A pytree as the state, with a leading axis of outputs.
@@ -132,32 +168,43 @@ class _Replay(NamedTuple):
         found = jax.tree.map(lambda a, b: jnp.where(active, a + b, a), found, more)
         return jax.tree.map(lambda a, b: jnp.where(active, a, b), before, ct), found
 
-    def span(self, kept: int, level: int, first: Array, count: Array, state: PyTree, carry: tuple) -> tuple:
-        """Steps first to first + count, from the state before them."""
-        stride = kept**level
-        blocks = (count + stride - 1) // stride
-        varied = self.whole(self.moving)
-        move = lambda i, state: _advanced(self.loop, varied, self.others, i, state, self.total)
+    def block(self, places: _Places, most: Array, j: Array, carry: tuple) -> tuple:
+        """Block j from the last: once more from the last state that is kept to its end, then back to its start."""
+        held, pulled = carry
+        k = jax.lax.div(most + places.each - 1, places.each) - 1 - j
+        begin = k * places.each
+        end = jnp.minimum(begin + places.each, most)
+        first, varied = places.behind(k, k + j + 1), self.whole(self.moving)
 
-        def store(k: Array, inner: tuple) -> tuple:
+        def advance(i: Array, inner: tuple) -> tuple:
             state, held = inner
-            held = jax.tree.map(lambda h, x: jax.lax.dynamic_update_index_in_dim(h, x, k, 0), held, state)
-            begin = first + k * stride
-            # Behind the last start nothing has to be known.
-            end = jnp.where(k < blocks - 1, begin + stride, begin)
-            return jax.lax.fori_loop(begin, end, move, state), held
+            held = _put(held, jnp.where(i < begin, places.far(i), i - begin), state)
+            return _advanced(self.loop, varied, self.others, i, state, self.total), held
 
-        held = jax.tree.map(lambda x: jnp.zeros((kept, *x.shape), x.dtype), state)
-        _, held = jax.lax.fori_loop(0, blocks, store, (state, held))
+        # Behind the state before the last step nothing has to be known.
+        state, held = jax.lax.fori_loop(first, end - 1, advance, (_at(held, places.far(first)), held))
+        held = _put(held, end - 1 - begin, state)
+        back = lambda i, pulled: self.step_back(end - 1 - i, _at(held, end - 1 - i - begin), pulled)
+        return held, jax.lax.fori_loop(0, end - begin, back, pulled)
 
-        def pull(j: Array, carry: tuple) -> tuple:
-            k = blocks - 1 - j
-            begin, here = first + k * stride, jax.tree.map(lambda h: h[k], held)
-            if level == 0:
-                return self.step_back(begin, here, carry)
-            return self.span(kept, level - 1, begin, jnp.minimum(stride, count - k * stride), here, carry)
+    def through(self) -> tuple[PyTree, PyTree]:
+        """The cotangent of the start, and the sums of those of the numbers."""
+        places, most = self.loop.places(self.start), eqxi.unvmap_max(self.total)
+        held = jax.tree.map(lambda x: jnp.zeros((places.room, *x.shape), x.dtype), self.start)
+        held = _put(held, places.far(jnp.zeros_like(most)), self.start)
+        carry = held, jax.tree.map(jnp.zeros_like, (self.start, self.moving))
+        blocks = jax.lax.div(most + places.each - 1, places.each)
+        _, found = jax.lax.fori_loop(0, blocks, functools.partial(self.block, places, most), carry)
+        # No silent derivative of half a run.
+        return jax.tree.map(lambda x: jnp.where(most <= places.each**places.distances, x, jnp.nan), found)
 
-        return jax.lax.fori_loop(0, blocks, pull, carry)
+
+def _put(held: PyTree, place: Array, state: PyTree) -> PyTree:
+    return jax.tree.map(lambda h, x: jax.lax.dynamic_update_index_in_dim(h, x, place, 0), held, state)
+
+
+def _at(held: PyTree, place: Array) -> PyTree:
+    return jax.tree.map(lambda h: jax.lax.dynamic_index_in_dim(h, place, keepdims=False), held)
 
 
 def _forwards(loop: Loop, varied: PyTree, *rest: PyTree) -> tuple:
@@ -170,14 +217,14 @@ def _forwards(loop: Loop, varied: PyTree, *rest: PyTree) -> tuple:
 def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
     moving, still, others, start, total, states = residual
     replay = _Replay(loop, moving, still, others, start, total, arrays_of(cts))
-    if states is not None:
+    if states is not None and loop.all_kept:
         carry = jax.tree.map(jnp.zeros_like, (start, moving))
         held = jax.tree.map(lambda x, later: jnp.concatenate([x[None], later[:-1]]), start, states)
         at = lambda i: jax.tree.map(lambda h: h[i], held)
         pull = lambda j, carry: replay.step_back(total - 1 - j, at(total - 1 - j), carry)
         ct, found = jax.lax.fori_loop(0, loop.outputs, pull, carry)
         return found, None, ct, None, None
-    found, ct = _pulled_through(replay)
+    ct, found = replay.through()
     return found, None, ct, None, None
 
 
@@ -186,18 +233,7 @@ def pulled_back(
 ) -> tuple[PyTree, PyTree]:
     """Cotangents of the numbers that vary and of the start, where `loop.back` adds those of what each step gives."""
     nothing = jax.tree.map(lambda x: jnp.zeros((loop.outputs, *x.shape), x.dtype), start)
-    return _pulled_through(_Replay(loop, moving, still, others, start, total, nothing))
-
-
-def _pulled_through(replay: _Replay) -> tuple[PyTree, PyTree]:
-    start, total = replay.start, replay.total
-    carry = jax.tree.map(jnp.zeros_like, (start, replay.moving))
-    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(start))
-    kept, levels = replay.loop.distances(size)
-    most = eqxi.unvmap_max(total)
-    ct, found = replay.span(kept, levels - 1, jnp.zeros_like(most), most, start, carry)
-    # No silent derivative of half a run.
-    ct, found = jax.tree.map(lambda x: jnp.where(most <= kept**levels, x, jnp.nan), (ct, found))
+    ct, found = _Replay(loop, moving, still, others, start, total, nothing).through()
     return found, ct
 
 

@@ -21,7 +21,10 @@ from jaxtyping import Array, PyTree
 
 from .perturbed import arrays_of, divided
 from .products import tensordot
+from .turns import Kept, beyond, grouped
 
+# Turns of a loop between two looks of a GPU's host.
+TOGETHER = 8
 # Numbers that a linear map is made of, varied and others, x -> its image.
 Map = Callable[[PyTree, PyTree, PyTree], PyTree]
 
@@ -54,21 +57,22 @@ def summed(
 
     Two terms a turn: what a turn hands on to the next need not change places, which would be copies.
     """
-    weights, count = jnp.pad(weights, (0, 2)), weights.shape[0]
+    count = weights.shape[0]
+    room = count + 2 + 2 * beyond(TOGETHER)
+    weights = jnp.where(jnp.arange(room) < used, jnp.pad(weights, (0, room - count)), 0)
 
-    def turn(j: Array, carry: tuple) -> tuple:
+    def turn(j: Array, carry: tuple, kept: Kept) -> tuple:
         before, now, total, seen = carry
         k = 2 * j + 1
         after = _next(apply(now), ratio, before)
-        beyond = _next(apply(after), ratio, now)
-        total = _plus(_plus(total, weights[k], after), weights[k + 1], beyond)
-        return after, beyond, total, _put(_put(seen, k, look(after)), k + 1, look(beyond))
+        last = _next(apply(after), ratio, now)
+        total = _plus(_plus(total, weights[k], after), weights[k + 1], last)
+        return *kept((after, last), (before, now)), total, _put(_put(seen, k, look(after)), k + 1, look(last))
 
     zero, first = jax.tree.map(jnp.zeros_like, x), look(x)
-    seen = jax.tree.map(lambda s: jnp.zeros((count + 2, *s.shape), s.dtype).at[0].set(s), first)
-    weights = jnp.where(jnp.arange(count + 2) < used, weights, 0)
+    seen = jax.tree.map(lambda s: jnp.zeros((room, *s.shape), s.dtype).at[0].set(s), first)
     begin = zero, x, _plus(zero, weights[0], x), seen
-    before, now, total, seen = jax.lax.fori_loop(0, used // 2, turn, begin)
+    before, now, total, seen = grouped(used // 2, turn, begin, TOGETHER)
     return total, jax.tree.map(lambda s: s[:count], seen), (before, now)
 
 
@@ -99,13 +103,14 @@ def _backwards(maps: tuple[Map, Map], residual: tuple, cts: tuple) -> tuple:
     varied = eqx.combine(moving, still)
     at = lambda held, k: jax.tree.map(lambda h: jax.lax.dynamic_index_in_dim(h, k, keepdims=False), held)
 
-    def store(k: Array, carry: tuple) -> tuple:
+    def store(j: Array, carry: tuple, kept: Kept) -> tuple:
         before, now, held = carry
         after = _next(apply(varied, others, now), ratio, before)
-        return now, after, _put(held, k, after)
+        return *kept((now, after), (before, now)), _put(held, j + 1, after)
 
-    held = jax.tree.map(lambda u: jnp.zeros((weights.shape[0], *u.shape), u.dtype).at[0].set(u), x)
-    _, _, held = jax.lax.fori_loop(1, used, store, (zero, x, held))
+    room = weights.shape[0] + beyond(TOGETHER)
+    held = jax.tree.map(lambda u: jnp.zeros((room, *u.shape), u.dtype).at[0].set(u), x)
+    _, _, held = grouped(used - 1, store, (zero, x, held), TOGETHER)
 
     def pulled(f: Map, u: PyTree, ct: PyTree) -> tuple[PyTree, PyTree]:
         return jax.vjp(lambda moving, u: f(eqx.combine(moving, still), others, u), moving, u)[1](ct)
@@ -115,21 +120,22 @@ def _backwards(maps: tuple[Map, Map], residual: tuple, cts: tuple) -> tuple:
         more, found = pulled(look, u, at(seen, k))
         return more, _plus(found, weights[k], ct)
 
-    def term(j: Array, carry: tuple) -> tuple:
+    def term(j: Array, carry: tuple, kept: Kept) -> tuple:
         later, now, found = carry  # b_{k+2}, b_{k+1}
-        k = used - 2 - j
+        k = jnp.maximum(used - 2 - j, 0)
         u = at(held, k)
         of_map, applied = pulled(apply, u, now)
         of_look, given = own(k, u)
-        found = jax.tree.map(lambda *a: sum(a[1:], a[0]), found, of_map, of_look)
-        return now, jax.tree.map(jnp.add, _next(applied, ratio, later), given), found
+        more = jax.tree.map(lambda *a: sum(a[1:], a[0]), found, of_map, of_look)
+        return kept((now, jax.tree.map(jnp.add, _next(applied, ratio, later), given), more), carry)
 
     found, last = own(used - 1, at(held, used - 1))
-    _, first, found = jax.lax.fori_loop(0, used - 1, term, (zero, last, found))
+    _, first, found = grouped(used - 1, term, (zero, last, found), TOGETHER)
     slopes = None
     if moving_weights is not None:
         pairs = zip(jax.tree.leaves(ct), jax.tree.leaves(held))
         slopes = sum((tensordot(h, c, c.ndim) for c, h in pairs), jnp.zeros((), weights.dtype))
+        slopes = jnp.where(jnp.arange(weights.shape[0]) < used, slopes[: weights.shape[0]], 0)
     return found, None, None, slopes, first, None
 
 

@@ -20,6 +20,7 @@ from jaxtyping import Array, PyTree
 
 from .._platform import platform
 from ..numerics.turns import turned
+from ..numerics.written import read, written
 
 _SWEEPS = 4
 # Matrices rotated together: their 4 x 4 entries fill a CPU core's cache.
@@ -211,19 +212,16 @@ def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
     empty = jnp.full(-(-n // chunk) * chunk, n, jnp.int32)
     index = empty.at[slot].set(jnp.arange(n, dtype=jnp.int32), mode="drop", unique_indices=True)
     shapes = jax.eval_shape(lambda e: f(unpacked(e)), entries)
-    # Complex numbers a GPU would write one after the other, their parts all at once.
-    apart = lambda x: jnp.iscomplexobj(x) and platform() != "cpu"
-    stored = lambda tree: jax.tree.map(lambda x: jnp.stack([x.real, x.imag], -1) if apart(x) else x, tree)
 
     def step(done, out):
         at = jax.lax.dynamic_slice_in_dim(index, done * chunk, chunk)
         # Slots beyond the last flagged state repeat the last state and are dropped.
         part = f(unpacked(jax.tree.map(lambda x: x.at[at].get(mode="clip"), entries)))
-        return jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, stored(part))
+        return jax.tree.map(lambda o, p: o.at[at].set(p, mode="drop"), out, written(part))
 
-    start = stored(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
+    start = written(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
     found = turned(-(-rank[-1] // chunk), step, start)
-    return jax.tree.map(lambda x, s: jax.lax.complex(x[:, 0], x[:, 1]) if x.ndim > s.ndim else x, found, shapes)
+    return read(found, shapes)
 
 
 def _flattened_vmap(f: Callable[[Entries], PyTree]) -> Callable[[Entries], PyTree]:

@@ -119,7 +119,7 @@ def test_no_public_name_is_missing():
         "ResonatorAnalysis", "ResonatorGroup", "analyse_resonator", "combine_resonators", "Trace", "read_trace",
         "TraceTable", "fit_traces", "TraceFit", "fit_trace", "EnsembleResult", "ensemble", "merge", "FitResult",
         "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "cite", "interop",
-        "plot", "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan",
+        "plot", "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan", "sweep",
         # Parameters, results and options of the others.
         "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "StrangSolver", "Fixed", "Interval",
         "Positive", "Real", "CountingStatistics", "MatrixExponential", "NetworkBalance", "TelegraphRecord",

@@ -36,7 +36,7 @@ def written_out(a, b, x, total):
 
 
 @pytest.mark.parametrize("kept", [2, 16])
-@pytest.mark.parametrize("total", [0, 1, 5])
+@pytest.mark.parametrize("total", [0, 1, 5, 7, 8, 16])
 def test_slopes_are_those_of_the_loop_written_out(monkeypatch, kept, total):
     monkeypatch.setattr(replay, "LEAST", kept)
     monkeypatch.setattr(replay, "MOST", kept)
@@ -58,7 +58,7 @@ def test_only_what_is_differentiated_and_lanes_of_different_length():
 
 
 def test_states_that_are_known_need_no_loop():
-    every = Loop(turn, lambda others, i: i, 4)
+    every = Loop(turn, lambda others, i: i, 4, all_kept=True)
     known = replayed(every, (A, B), jnp.asarray(0.5), X, jnp.asarray(4))
     loss = lambda known: lambda a, x: jnp.sum(replayed(every, (a, B), jnp.asarray(0.5), x, jnp.asarray(4), known) ** 3)
     jax.tree.map(assert_allclose, jax.grad(loss(known), (0, 1))(A, X), jax.grad(loss(None), (0, 1))(A, X))

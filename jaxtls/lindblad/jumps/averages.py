@@ -11,6 +11,7 @@ from jaxtyping import Array
 
 from ..._platform import platform
 from ...numerics.products import tensordot
+from ...numerics.written import read, written
 from .initial import Start
 from .lane import Lane, Motion, Problem
 
@@ -28,6 +29,8 @@ class Batch(NamedTuple):
     jump_channels: Array  # (B, J)
 
 
+# Turns between two looks of a GPU's host.
+TOGETHER = 8
 # Trajectories, their values, times and channels of their jumps.
 State = tuple[Lane, Array, Array, Array]
 
@@ -106,16 +109,12 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
     here = jnp.arange(count)
     # Each trajectory writes in its own row: a GPU would else write one after the other.
     own: Any = {"mode": "drop", "unique_indices": True, "indices_are_sorted": True}
-    # Complex numbers it would write one after the other all the same.
-    apart = platform() != "cpu"
-    stored = lambda v: jnp.stack([v.real, v.imag], -1) if apart else v
-    written = stored(values)
 
     def body(state: State) -> State:
         lanes, values, times, channels = state
         after, event = jax.vmap(motion.turn)(seeds, lanes)
         if problem.measured.count:
-            values = values.at[here, :, event.column].set(stored(event.values), **own)
+            values = values.at[here, :, event.column].set(written(event.values), **own)
         if width:
             place = jnp.where(event.jumped, lanes.jumps, width)
             times = times.at[here, place].set(event.time, **own)
@@ -124,9 +123,13 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
 
     wanted = lambda state: jnp.any(jax.vmap(motion.active)(state[0]))
     if motion.stops.shape[0]:
-        lanes, written, times, channels = jax.lax.while_loop(wanted, body, (lanes, written, times, channels))
+        # A turn moves nothing that has arrived, so that several may stand between two looks of a GPU's host.
+        several = lambda state: jax.lax.fori_loop(0, TOGETHER, lambda _, state: body(state), state)
+        turns = body if platform() == "cpu" else several
+        state = lanes, written(values), times, channels
+        lanes, found, times, channels = jax.lax.while_loop(wanted, turns, state)
+        values = read(found, values)
     finished = (lanes.stop >= motion.stops.shape[0]) & jnp.isinf(lanes.broken)
-    values = jax.lax.complex(written[..., 0], written[..., 1]) if apart else written
     return Batch(values, lanes.jumps, lanes.steps, lanes.hazard, finished, lanes.broken, times, channels)
 
 

@@ -151,6 +151,11 @@ class Motion(eqx.Module):
         share = jnp.where(jump, inside.reached(lane.threshold - lane.hazard), 1.0)
         end = jnp.where(arrived, self.stops[place], lane.t + share * dt)
         t = jnp.where(forward | jump, jnp.where(behind, eqxi.nextafter(end), end), lane.t)
+        if platform() != "cpu":
+            # What has been decided is read by the kernels that follow: each would find it out anew from old numbers.
+            decided = active, accurate, jump, forward, arrived, behind, share, end, t, gain
+            decided = jax.lax.optimization_barrier(decided)
+            active, accurate, jump, forward, arrived, behind, share, end, t, gain = decided
         size = length(made.end)
         size = jnp.where(size > 0, size, 1.0)
         psi = jnp.where(forward, made.end / size, lane.psi)

@@ -126,14 +126,14 @@ def _run(problem: Problem, name: str) -> Solution:
         low, span = side.knots[:-1], jnp.diff(side.knots)
         done = _are_done(walk, span)
         reached = jnp.min(jnp.where(done, side.knots[-1], low + walk.share * span))
-        found = turns, jnp.sum(walk.steps), reached, jnp.all(done)
+        found = turns, jnp.sum(walk.steps), reached, jnp.all(done), walk
         return _records(problem, side, places, walk.propagators), jax.lax.stop_gradient(found)
 
     def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
         problem, side, places = made(numbers)
-        return _records(problem, side, places, _repeated(side, problem, known[0], kind))
+        return _records(problem, side, places, _repeated(side, problem, known[0], known[-1], kind))
 
-    records, (_, steps, reached, finished) = ruled(run, repeated, numbers)
+    records, (_, steps, reached, finished, _) = ruled(run, repeated, numbers)
     if problem.max_steps is not None:
         finished = finished & (steps <= problem.max_steps)
     stats = {
@@ -230,8 +230,8 @@ def _searched(side: Side, problem: Problem) -> tuple[Walk, Array]:
     return jax.lax.while_loop(going, one, (_begun(side), jnp.zeros((), int)))
 
 
-def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
-    """The propagators once more, by so many batches, for derivatives."""
+def _repeated(side: Side, problem: Problem, turns: Array, known: Walk, kind: Kind) -> Array:
+    """The propagators once more, by so many batches, for derivatives; in reverse mode they are known."""
     rtol, atol, start = problem.rtol, problem.atol, _begun(side)
     if kind == "reverse":
         varied, rest = eqx.partition(side, eqx.is_inexact_array)
@@ -241,7 +241,8 @@ def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
             return _batch(eqx.combine(varied, others[0], static), walk, rtol, atol)
 
         last = Loop(step, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1)
-        return replayed(last, varied, (others, turns), start, turns).propagators[0]
+        known = jax.tree.map(lambda x: x[None], known)
+        return replayed(last, varied, (others, turns), start, turns, known).propagators[0]
     bounded = kind == "smooth"
     found = eqxi.while_loop(
         lambda carry: carry[1] < turns,

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import PyTree
 
 from ..._checks import is_traced, require
+from ..._platform import platform
 from ..lindbladian import Lindbladian
 from ..rhs.blocked import BlockPlan
 from ..rhs.packed import PackedBlocks, PackedMatrix
@@ -22,6 +23,8 @@ WINDOW_LEAST = 64
 WINDOW_DISTANCE = 12
 # Of so many reached states a share is tried first.
 FIRST_LEAST, FIRST_SHARE = 40, 0.75
+# The same on a GPU, where to compile a second set of loops takes longer than it saves.
+FIRST_LEAST_GPU = 128
 # Elements of shifted copies that take as long as an element's share of a product with an n x n matrix, over n.
 COPY_COST = 0.5
 MOST_COPIES = 256
@@ -100,14 +103,21 @@ def structure(
     return form, found, edge if isinstance(form, BlockPlan) else None, len(kept)
 
 
-@functools.lru_cache(maxsize=128)
-def first_window(terms: Skeleton, jumps: Skeleton, filled: Pattern) -> tuple[BlockPlan, Blocks, np.ndarray, int] | None:
+Window = tuple[BlockPlan, Blocks, np.ndarray, int]
+
+
+def first_window(terms: Skeleton, jumps: Skeleton, filled: Pattern) -> Window | None:
     """The same of the part of the states that a program tries first; None: they are few, or near each other."""
+    return _first_window(terms, jumps, filled, FIRST_LEAST if platform() == "cpu" else FIRST_LEAST_GPU)
+
+
+@functools.lru_cache(maxsize=128)
+def _first_window(terms: Skeleton, jumps: Skeleton, filled: Pattern, least: int) -> Window | None:
     n = filled.mask.shape[0]
     far = distances(terms.entries(), jumps.entries(), n, filled.mask)
     reached, farthest = np.nonzero(far >= 0)[0], int(np.max(far))
     radius = int(np.searchsorted(np.cumsum(np.bincount(far[reached])), FIRST_SHARE * len(reached)))
-    if len(reached) < FIRST_LEAST or farthest < WINDOW_DISTANCE or radius >= farthest - 1:
+    if len(reached) < least or farthest < WINDOW_DISTANCE or radius >= farthest - 1:
         return None
     kept = np.nonzero((far >= 0) & (far <= radius))[0]
     found = blocks(terms.entries(), jumps.entries(), jumps.count, n, filled.mask, kept)

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._platform import platform
+
 # sin r = r + r^3 S(r^2) and cos r = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/2, e^r on |r| <= log(2)/2: minimax, to 1e-17.
 _SIN = (
     -0.16666666666666666,
@@ -109,7 +111,9 @@ def exp_of_negative(x: Array) -> Array:
 
 @jax.custom_jvp
 def decay(z: Array) -> Array:
-    """e^-z for complex z."""
+    """e^-z for complex z; by JAX on a GPU, which gains nothing from polynomials that take long to compile."""
+    if platform() != "cpu":
+        return jnp.exp(-z)
     cos, sin, half_turns = _cos_sin(z.imag)
     size = _signed(exp_of_negative(z.real), half_turns)
     return jax.lax.complex(size * cos, -size * sin)
