@@ -2,7 +2,8 @@
 
 For two or three levels a step of any method is a few dozen numbers, and what it costs is that it comes after another.
 Here one batch holds a step of each interval; an interval whose step was too long, or that needs several, takes part in
-the next batch. Hermitian matrices are n^2 real numbers, on which L(t) is real, a sum of constant matrices.
+the next batch. Hermitian matrices are n^2 real numbers, one of them the trace, which no equation changes: on the others
+L(t) is an affine map, a sum of constant ones.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, DTypeLike, PyTree
 
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -21,20 +22,17 @@ from ...dynamics.rule import Kind, ruled
 from ...dynamics.solution import Solution
 from ...numerics import magnus
 from ...numerics.hermitian import from_unknowns, unknowns
-from ...numerics.products import tensordot
 from ...numerics.replay import Loop, replayed
 from ..equation import MasterEquation
 from ..generator import AbstractGenerator
 from ..lindbladian import Lindbladian, operators_of
-from ..pulses import fewest_steps
+from ..pulses import steps_that_see
 from ..rhs.moving import groups_of
 
 # Most levels of the method "auto".
 LEVELS = 3
 # Intervals of a batch: fewer take as long.
 LEAST = 192
-# Samples of each coefficient that look for pulses, beside those of the first batch.
-SAMPLES = 2048
 # Batches that a second derivative can follow.
 BOUND = 256
 SAFETY, SHRINK, GROW = 0.9, 0.2, 5.0
@@ -97,15 +95,15 @@ class Side(eqx.Module):
     """What the batches need."""
 
     law: Lindbladian
-    matrices: Array  # (G, d, d): the share of each real coefficient
+    maps: Array  # (G, d, d + 1): the share of each real coefficient
     knots: Array
-    least: Array
+    longest: Array  # (N,) steps, as shares of their intervals
 
 
 class Walk(eqx.Module):
-    """Where each interval stands: its propagator so far, (d, d, N), the share of it that is done, the next step."""
+    """Where each interval stands: its propagator so far, less 1, the share of it that is done, the next step."""
 
-    propagators: Array
+    propagators: Array  # (d, d + 1, N)
     share: Array
     step: Array
     steps: Array
@@ -116,7 +114,7 @@ def _run(problem: Problem, name: str) -> Solution:
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, extra), eqx.is_array)
 
-    def made(numbers: PyTree) -> tuple[Problem, Side, Array]:
+    def made(numbers: PyTree) -> tuple[Problem, Side, Array | None]:
         problem, extra = eqx.combine(numbers, rest)
         return problem, *_side(problem, extra)
 
@@ -124,14 +122,14 @@ def _run(problem: Problem, name: str) -> Solution:
         problem, side, places = made(numbers)
         walk, turns = _searched(side, problem)
         low, span = side.knots[:-1], jnp.diff(side.knots)
-        done = _are_done(walk, span)
+        done = _are_done(walk.share, span)
         reached = jnp.min(jnp.where(done, side.knots[-1], low + walk.share * span))
         found = turns, jnp.sum(walk.steps), reached, jnp.all(done)
-        return _records(problem, side, places, walk.propagators), jax.lax.stop_gradient(found)
+        return _records(problem, places, walk.propagators), jax.lax.stop_gradient(found)
 
     def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
         problem, side, places = made(numbers)
-        return _records(problem, side, places, _repeated(side, problem, known[0], kind))
+        return _records(problem, places, _repeated(side, problem, known[0], kind))
 
     records, (_, steps, reached, finished) = ruled(run, repeated, numbers)
     if problem.max_steps is not None:
@@ -146,57 +144,74 @@ def _run(problem: Problem, name: str) -> Solution:
     return as_solution(problem, records, stats, finished)
 
 
-def _side(problem: Problem, extra: tuple[Array, ...]) -> tuple[Side, Array]:
+def _side(problem: Problem, extra: tuple[Array, ...]) -> tuple[Side, Array | None]:
+    """Also the place of each output among the knots; None where they are evenly so many knots apart."""
     law, rho = _law(problem), problem.y0
     knots, places = intervals.divided(problem.ts, extra, LEAST)
+    span = jax.lax.stop_gradient(jnp.diff(knots))
+    longest = jnp.ones_like(span)
+    if problem.max_step is not None:
+        longest = 1 / jnp.maximum(jnp.ceil(span / problem.max_step - 1e-9), 1.0)
+    return Side(law, maps_of(law, rho.real.dtype), knots, longest), places if extra else None
+
+
+def maps_of(law: Lindbladian, dtype: DTypeLike) -> Array:
+    """The share that each real coefficient of L(t) has in the affine map of all packed elements but the last."""
     groups = groups_of(law)
     units = np.zeros((len(groups), 1 + len(law.envelopes) + len(law.jump_envelopes)), complex)
     units[np.arange(len(groups)), [g.index for g in groups]] = [1j if g.imaginary else 1 for g in groups]
-    parts, basis = law.parts(), from_unknowns(jnp.eye(law.n**2, dtype=rho.real.dtype), True)
+    parts, basis = law.parts(), from_unknowns(jnp.asarray(np.eye(law.n**2), dtype), True)
 
     def image(c: Array, b: Array) -> Array:
         half = parts.left(c)(b) + parts.jumps(c)(b) / 2
         return half + half.conj().T
 
-    matrices = []
-    for c in jnp.asarray(units, rho.dtype):
-        images = jax.vmap(lambda b, c=c: image(c, b))(basis)
-        matrices.append(unknowns(images, True).T)
-    return Side(law, jnp.stack(matrices), knots, fewest_steps(law.moving, knots, problem.max_step, SAMPLES)), places
+    def one(c: Array) -> Array:
+        whole = unknowns(jax.vmap(lambda b: image(c, b))(basis), True).T[:-1]
+        matrix, last = whole[:, :-1], whole[:, -1:]
+        return jnp.concatenate([matrix - last * _diagonal(law.n), last], 1)
+
+    return jnp.stack([one(c) for c in jnp.asarray(units, basis.dtype)])
 
 
-def _are_done(walk: Walk, span: Array) -> Array:
-    return (walk.share >= 1.0) | (span <= 0)
+def _diagonal(n: int) -> np.ndarray:
+    """Which of all packed elements but the last lie on the diagonal."""
+    return np.eye(n).reshape(-1)[:-1]
+
+
+def _are_done(share: Array, span: Array) -> Array:
+    return (share >= 1.0) | (span <= 0)
 
 
 def _begun(side: Side) -> Walk:
-    count, d = side.knots.shape[0] - 1, side.matrices.shape[-1]
-    eye = jnp.broadcast_to(jnp.eye(d, dtype=side.matrices.dtype)[..., None], (d, d, count))
-    least = jnp.maximum(side.least, 1.0).astype(side.knots.dtype)
-    return Walk(eye, jnp.zeros(count, side.knots.dtype), 1 / least, jnp.zeros(count, side.knots.dtype))
+    count, zero = side.knots.shape[0] - 1, jnp.zeros(side.knots.shape[0] - 1, side.knots.dtype)
+    return Walk(jnp.zeros((*side.maps.shape[1:], count), side.maps.dtype), zero, zero + 1, zero)
 
 
-def _batch(side: Side, walk: Walk, rtol: float, atol: float) -> Walk:
+def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Walk:
     """One step of each interval that is not done."""
     low, span = side.knots[:-1], jnp.diff(side.knots)
-    share, step = jax.lax.stop_gradient((walk.share, jnp.minimum(walk.step, 1 - walk.share)))
+    share, done = jax.lax.stop_gradient((walk.share, _are_done(walk.share, span)))
+    step = jax.lax.stop_gradient(jnp.minimum(jnp.minimum(walk.step, side.longest), 1 - share))
     # Once more than half of what is left is wanted, two equal steps are better.
     step = jnp.where((step < 1 - share) & (2 * step > 1 - share), (1 - share) / 2, step)
     h = step * span
     # Strictly inside: a pulse that begins at a knot is met behind it.
     times = low + share * span + magnus.POINTS[:, None] * h
     found = jax.lax.optimization_barrier(_coefficients(side.law, times))
-    summed = lambda c: tensordot(side.matrices, c, ((0,), (0,)))
-    w, error = magnus.exponent([summed(found[:, k]) for k in magnus.CHOSEN], h)
-    moved = magnus.product(magnus.exponential(w), walk.propagators)
+    one = magnus.unknown_one(turn, found.dtype)
+    w, error = magnus.exponent([magnus.combined(side.maps, found[:, k]) for k in magnus.CHOSEN], h, one)
+    moved = magnus.followed(walk.propagators, magnus.expm1(w, one))
     error, found, length = jax.lax.stop_gradient((error, found, h))
     # The exponent is of order 6, its error far below the difference from one of order 4.
-    error = SHARE * jnp.abs(error) + jnp.abs(summed(length * tensordot(magnus.BEYOND, found, ((0,), (1,)))))
+    beyond = length * magnus.summed([weight * found[:, k] for k, weight in enumerate(magnus.BEYOND) if weight])
+    error = SHARE * jnp.abs(error) + jnp.abs(magnus.combined(side.maps, beyond))
     size = jnp.sqrt(jnp.sum(error**2, (0, 1))) / (rtol + atol)
-    done = jax.lax.stop_gradient(_are_done(walk, span))
-    good = (size <= 1.0) & ~done
     factor = jnp.clip(SAFETY * jnp.maximum(size, 1e-10) ** (-1 / 5), SHRINK, GROW)
     factor = jnp.where(jnp.isfinite(size), factor, SHRINK / 4)
+    # At first, no step may see too little of what moves inside it.
+    wanted = jnp.where(turn == 0, steps_that_see(found[1:], np.diff(magnus.POINTS), length), 1.0)
+    good, factor = (size <= 1.0) & (wanted <= 1.0) & ~done, jnp.where(wanted > 1.0, 1 / wanted, factor)
     ends = good & (step >= 1 - share)
     return Walk(
         jnp.where(good, moved, walk.propagators),
@@ -220,14 +235,15 @@ def _searched(side: Side, problem: Problem) -> tuple[Walk, Array]:
     span = jnp.diff(knots)
     shortest = 4 * jnp.finfo(knots.dtype).eps * jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
 
-    def going(carry: tuple) -> Array:
-        walk, _ = carry
+    def one(carry: tuple) -> tuple:
+        walk, turns, _ = carry
+        walk = _batch(side, walk, turns, problem.rtol, problem.atol)
+        left = ~_are_done(walk.share, span)
         # Steps that rounding swallows have met a number that is not finite.
         stuck = walk.step * span <= shortest
-        return jnp.any(~_are_done(walk, span)) & ~jnp.any(stuck & ~_are_done(walk, span))
+        return walk, turns + 1, jnp.max(left * jnp.where(stuck, 2, 1)) == 1
 
-    one = lambda carry: (_batch(side, carry[0], problem.rtol, problem.atol), carry[1] + 1)
-    return jax.lax.while_loop(going, one, (_begun(side), jnp.zeros((), int)))
+    return jax.lax.while_loop(lambda carry: carry[2], one, (_begun(side), jnp.zeros((), int), jnp.any(span > 0)))[:2]
 
 
 def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
@@ -238,14 +254,14 @@ def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
         others, static = eqx.partition(rest, eqx.is_array)
 
         def step(varied: PyTree, others: PyTree, i: Array, walk: Walk) -> Walk:
-            return _batch(eqx.combine(varied, others[0], static), walk, rtol, atol)
+            return _batch(eqx.combine(varied, others[0], static), walk, i, rtol, atol)
 
         last = Loop(step, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1)
         return replayed(last, varied, (others, turns), start, turns).propagators[0]
     bounded = kind == "smooth"
     found = eqxi.while_loop(
         lambda carry: carry[1] < turns,
-        lambda carry: (_batch(side, carry[0], rtol, atol), carry[1] + 1),
+        lambda carry: (_batch(side, *carry, rtol, atol), carry[1] + 1),
         (start, jnp.zeros((), int)),
         kind="bounded" if bounded else "lax",
         max_steps=BOUND if bounded else None,
@@ -254,6 +270,13 @@ def _repeated(side: Side, problem: Problem, turns: Array, kind: Kind) -> Array:
     return jnp.where(turns <= BOUND, found, jnp.nan) if bounded else found
 
 
-def _records(problem: Problem, side: Side, places: Array, propagators: Array) -> PyTree:
-    found = magnus.chained(propagators, unknowns(problem.y0, True))[places]
-    return jax.vmap(problem.recorder())(problem.ts, from_unknowns(found, True))
+def _records(problem: Problem, places: Array | None, propagators: Array) -> PyTree:
+    rho, n = problem.y0, problem.y0.shape[-1]
+    start, trace = unknowns(rho, True)[:-1], jnp.trace(rho).real
+    if places is None:
+        propagators = magnus.folded(propagators, propagators.shape[-1] // (len(problem.ts) - 1))
+    states = magnus.moved(magnus.chained(propagators), start, trace)
+    states = states if places is None else states[places]
+    last = trace - jnp.sum(states * _diagonal(n), -1, keepdims=True)
+    found = from_unknowns(jnp.concatenate([states, last], -1), True)
+    return jax.vmap(problem.recorder())(problem.ts, found)
