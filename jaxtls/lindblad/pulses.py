@@ -51,8 +51,8 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
 def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None) -> Array:
     """Steps (N,) below which a solver could step over what `moving` does inside an interval between two knots.
 
-    A share q of the interval, (sum d)^2 / sum d^2/w of the differences d between samples that lie w of it apart, is where a coefficient
-    changes: .8 to 1 for what is smooth there, little where a pulse is.
+    A share q of the interval, (sum d)^2 / sum d^2/w of the differences d between samples that lie w of it apart, is
+    where a coefficient changes: .8 to 1 for what is smooth there, little where a pulse is.
     """
     knots = jax.lax.stop_gradient(knots)
     gaps = jnp.diff(knots)
