@@ -29,9 +29,8 @@ UNFINISHED = (
     "periodic_steady_state did not finish: it ran out of steps or met a number that is not finite (NaN or infinite). "
     "Raise max_steps, loosen rtol, or look at the functions of time."
 )
-# Most levels whose intervals are moved side by side, and how many of them by the number of levels.
-FEW_LEVELS = 4
-INTERVALS = {1: 96, 2: 96, 3: 64, 4: 48}
+# Intervals of a period, for the numbers of levels that are moved in all of them side by side.
+INTERVALS = {2: 96, 3: 64, 4: 48}
 # Times at which the equation is compared with itself one period later.
 PROBES = 7
 
@@ -88,7 +87,7 @@ def periodic_steady_state(
     _require_period(generator, duration)
     # The map is known to rounding, or to what the solver leaves.
     known_to = 0.0 if generator.is_constant else 10 * rtol
-    if generator.has_operators and fits(generator) and generator.n <= FEW_LEVELS:
+    if generator.has_operators and fits(generator) and generator.n in INTERVALS:
         law = operators_of(generator)
         edges = [jnp.asarray(x).reshape(-1) for x in (*law.discontinuities, discontinuities) if x is not None]
         states, isolation, unfinished = _of_few(law, duration, tuple(edges), count, (rtol, atol), max_steps)
@@ -108,7 +107,12 @@ def _are_several(isolation: Array, known_to: float, n: int) -> Array:
 
 @eqx.filter_jit
 def _of_few(
-    law: Lindbladian, period: Array, edges: tuple[Array, ...], count: int, tolerances: tuple, max_steps: int | None
+    law: Lindbladian,
+    period: Array,
+    edges: tuple[Array, ...],
+    count: int,
+    tolerances: tuple[float, float],
+    max_steps: int | None,
 ) -> tuple[Array, Array, Array]:
     """The cycle (count, n, n) by Magnus steps of all intervals at once; how isolated it is; whether steps ran out."""
     numbers, rest = eqx.partition((law, period, edges), eqx.is_array)

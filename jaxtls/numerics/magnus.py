@@ -93,7 +93,7 @@ def exponent(a: Sequence[Array], h: Array, one: Array) -> tuple[Array, Array]:
 
 def expm1(w: Array, one: Array) -> Array:
     """exp(W) - 1 of (d, d + 1, N) maps, by as many squarings as the largest needs."""
-    norm = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(w), 0)))
+    norm = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(w), 0), initial=0.0))
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
     times = functools.partial(product, one=one)
@@ -113,7 +113,7 @@ def expm1(w: Array, one: Array) -> Array:
 
 def folded(e: Array, parts: int) -> Array:
     """Of maps exp(W) - 1 those of so many neighbours together, (d, d + 1, N / parts)."""
-    rows = e.reshape(*e.shape[:-1], -1, parts)
+    rows = e.reshape(*e.shape[:-1], e.shape[-1] // parts, parts)
     while parts > 1:
         even = parts - parts % 2
         pairs = followed(rows[..., 0:even:2], rows[..., 1:even:2])
@@ -133,7 +133,7 @@ def chained(e: Array) -> Array:
         padded = jnp.pad(e, ((0, 0), (0, 0), (0, blocks * TOGETHER - count)))
         inside = _doubled(padded.reshape(*e.shape[:2], blocks, TOGETHER))
         before = _shifted(chained(inside[..., -1]), 1)[..., None]
-        return followed(before, inside).reshape(*e.shape[:2], -1)[..., :count]
+        return followed(before, inside).reshape(padded.shape)[..., :count]
     return _doubled(e)
 
 
