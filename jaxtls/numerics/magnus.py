@@ -64,7 +64,7 @@ def product(a: Array, b: Array, one: Array | None = None) -> Array:
     """Products of (d, d + 1, N) maps whose last row is zero; with `one` in a kernel of its own."""
     if not _written_out(a):
         return jnp.sum(a[:, :-1, None] * b[None], 1)
-    found = summed([a[:, k, None] * b[k] for k in range(len(a))])
+    found = summed([_column(a, k) * _row(b, k) for k in range(len(a))])
     return found if one is None else ended(found, one)
 
 
@@ -164,7 +164,15 @@ def _written_out(a: Array) -> bool:
     return platform() == "cpu" and 0 < len(a) <= WRITTEN
 
 
+def _column(a: Array, k: int) -> Array:
+    return jax.lax.slice_in_dim(a, k, k + 1, axis=1)
+
+
+def _row(a: Array, k: int) -> Array:
+    return jax.lax.slice_in_dim(a, k, k + 1, axis=0)
+
+
 def _commutator(a: Array, b: Array, one: Array) -> Array:
     if not _written_out(a):
         return jnp.sum(a[:, :-1, None] * b[None] - b[:, :-1, None] * a[None], 1)
-    return ended(summed([a[:, k, None] * b[k] - b[:, k, None] * a[k] for k in range(len(a))]), one)
+    return ended(summed([_column(a, k) * _row(b, k) - _column(b, k) * _row(a, k) for k in range(len(a))]), one)
