@@ -139,7 +139,8 @@ class _Combined(eqx.Module):
 
 def is_envelope(value: object) -> bool:
     """True for what can only be a number of time: text and samples too, which are refused or need their times."""
-    return isinstance(value, str | foreign.Interpolation | foreign.QutipCoefficient)
+    known = foreign.is_plain(value)
+    return not known and isinstance(value, str | foreign.Interpolation | foreign.QutipCoefficient)
 
 
 def as_envelope(name: str, value: object) -> Callable:

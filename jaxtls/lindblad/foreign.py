@@ -16,6 +16,7 @@ from ..quantum.foreign import Qutip as Qutip
 from ..quantum.foreign import Sparse as Sparse
 from ..quantum.foreign import is_column, unwrapped
 from ..quantum.foreign import is_foreign as is_foreign
+from ..quantum.foreign import is_plain as is_plain
 
 
 @runtime_checkable

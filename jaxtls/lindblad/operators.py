@@ -212,7 +212,7 @@ def as_operator(name: str, value: object, n: int | None = None) -> Operator:
     if isinstance(value, Operator):
         require(n is None or value.n == n, name, f"have dimension {n}", value.n)
         return value
-    if isinstance(value, foreign.QutipTime):
+    if not foreign.is_plain(value) and isinstance(value, foreign.QutipTime):
         return _from_list(name, [_plain(part) for part in value.to_list()], n)
     if foreign.is_callable(value):
         function, shape = hoisted(name, value, lambda found: foreign.as_array(name, found))

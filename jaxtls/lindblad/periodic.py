@@ -8,19 +8,29 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._checks import concrete, positive, refused, require, size
-from ..numerics import lapack
+from ..dynamics.rule import Kind, ruled
+from ..numerics import lapack, magnus
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul
 from .generator import AbstractGenerator
+from .lindbladian import Lindbladian, operators_of
+from .methods import affine
+from .methods.magnus import fits
 from .propagator import propagator
 
 SEVERAL = (
     "periodic_steady_state found no unique cycle: the map of one period keeps several states, or approaches one more "
     "slowly than the precision can tell. A conserved quantity splits them; add the jump that breaks it, or lower rtol."
 )
+UNFINISHED = (
+    "periodic_steady_state did not finish: it ran out of steps or met a number that is not finite (NaN or infinite). "
+    "Raise max_steps, loosen rtol, or look at the functions of time."
+)
+# Intervals of a period, for the numbers of levels that are moved in all of them side by side.
+INTERVALS = {2: 96, 3: 64, 4: 48}
 # Times at which the equation is compared with itself one period later.
 PROBES = 7
 
@@ -75,15 +85,58 @@ def periodic_steady_state(
     require(duration.ndim == 0, "period", "be a number", f"shape {duration.shape}")
     count = size("n_times", n_times)
     _require_period(generator, duration)
+    # The map is known to rounding, or to what the solver leaves.
+    known_to = 0.0 if generator.is_constant else 10 * rtol
+    if generator.has_operators and fits(generator) and generator.n in INTERVALS:
+        law = operators_of(generator)
+        edges = [jnp.asarray(x).reshape(-1) for x in (*law.discontinuities, discontinuities) if x is not None]
+        states, isolation, unfinished = _of_few(law, duration, tuple(edges), count, (rtol, atol), max_steps)
+        states = refused(states, unfinished, UNFINISHED, error=RuntimeError)
+        return refused(states, _are_several(isolation, known_to, generator.n), SEVERAL)
     ts = duration * jnp.arange(count + 1) / count
     maps = propagator(generator, ts, rtol=rtol, atol=atol, max_steps=max_steps, discontinuities=discontinuities)
     start, isolation = _fixed_point(maps[-1], generator.n)
-    # The map is known to rounding, or to what the solver leaves.
-    known_to = 0.0 if generator.is_constant else 10 * rtol
-    several = ~(isolation > max(known_to, 100 * generator.n * float(jnp.finfo(start.dtype).eps)))
-    start = refused(start, several, SEVERAL)
+    start = refused(start, _are_several(isolation, known_to, generator.n), SEVERAL)
     states = matmul(maps[:-1], start).reshape(count, generator.n, generator.n)
     return hermitian_part(states)
+
+
+def _are_several(isolation: Array, known_to: float, n: int) -> Array:
+    return ~(isolation > max(known_to, 100 * n * float(jnp.finfo(isolation.dtype).eps)))
+
+
+@eqx.filter_jit
+def _of_few(
+    law: Lindbladian,
+    period: Array,
+    edges: tuple[Array, ...],
+    count: int,
+    tolerances: tuple[float, float],
+    max_steps: int | None,
+) -> tuple[Array, Array, Array]:
+    """The cycle (count, n, n) by Magnus steps of all intervals at once; how isolated it is; whether steps ran out."""
+    numbers, rest = eqx.partition((law, period, edges), eqx.is_array)
+
+    def made(numbers: PyTree) -> tuple[affine.Side, Array | None]:
+        law, period, edges = eqx.combine(numbers, rest)
+        return affine.side_of(law, period * np.arange(count + 1) / count, edges, least=INTERVALS[law.n])
+
+    def run(numbers: PyTree) -> tuple[Array, tuple]:
+        side, places = made(numbers)
+        walk, turns = affine.searched(side, *tolerances)
+        done = jnp.all(affine.are_done(walk.share, jnp.diff(side.knots)))
+        found = jax.lax.stop_gradient((turns, walk, ~done | (jnp.sum(walk.steps) > (max_steps or np.inf))))
+        return affine.to_outputs(walk.propagators, places, count), found
+
+    def repeated(numbers: PyTree, known: tuple, kind: Kind) -> Array:
+        side, places = made(numbers)
+        return affine.to_outputs(affine.repeated(side, *tolerances, known[0], known[1], kind), places, count)
+
+    maps, (_, _, unfinished) = ruled(run, repeated, numbers)
+    matrix, moved = -maps[:, :-1, -1], maps[:, -1, -1]
+    start = lapack.solve(matrix, moved)
+    states = magnus.moved(maps[..., :-1], start, jnp.ones((), start.dtype))
+    return affine.matrices(states, 1.0), lapack.svdvals(jax.lax.stop_gradient(matrix))[-1], unfinished
 
 
 @eqx.filter_jit

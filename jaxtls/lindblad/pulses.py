@@ -48,29 +48,38 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
     return eqxi.nondifferentiable(jnp.sort(jnp.where(kept, marks, ts[-1])), name="stops")
 
 
-def fewest_steps(
-    moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None, samples: int = SAMPLES
-) -> Array:
+def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None) -> Array:
     """Steps (N,) below which a solver could step over what `moving` does inside an interval between two knots.
 
-    A share q of the interval, (sum d)^2 / (S sum d^2) of the differences d between S samples, is where a coefficient
-    changes: .8 to 1 for what is smooth there, little where a pulse is.
+    A share q of the interval, (sum d)^2 / sum d^2/w of the differences d between samples that lie w of it apart, is
+    where a coefficient changes: .8 to 1 for what is smooth there, little where a pulse is.
     """
     knots = jax.lax.stop_gradient(knots)
     gaps = jnp.diff(knots)
-    samples = max(4, samples // gaps.shape[0])
+    samples = max(4, SAMPLES // gaps.shape[0])
     grid = knots[:-1, None] + gaps[:, None] * np.arange(samples + 1) / samples
     # Both ends inside: an edge of the equation is no pulse of the intervals beside it.
     grid = jnp.clip(grid, jnp.nextafter(knots[:-1], knots[1:])[:, None], jnp.nextafter(knots[1:], knots[:-1])[:, None])
     # Behind the barrier, so that differences do not compute each value twice.
     values = jax.lax.optimization_barrier(jax.lax.stop_gradient(jax.vmap(jax.vmap(moving))(grid)))
-    change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
-    total, squares = jnp.sum(change, 1), samples * jnp.sum(change**2, 1)
-    tiny = jnp.finfo(change.dtype).tiny
-    share = jnp.where(squares > tiny, total**2 / jnp.maximum(squares, tiny), 1.0)
-    # What changes by less than this over its interval cannot matter.
-    share = jnp.where(total * gaps[:, None] > NEGLIGIBLE, share, 1.0)
-    wanted = jnp.max(jnp.ceil(DENSE_SHARE / share - 0.25), 1, initial=1.0)
+    wanted = steps_that_see(values.transpose(2, 1, 0), np.full(samples, 1 / samples), gaps)
     if max_step is not None:
         wanted = jnp.maximum(wanted, jnp.ceil(gaps / max_step - 1e-9))
     return eqxi.nondifferentiable(wanted, name="steps")
+
+
+def steps_that_see(values: Array, widths: np.ndarray, gaps: Array) -> Array:
+    """Steps (N,) that the (C, S + 1, N) values of coefficients over intervals of lengths `gaps` ask for.
+
+    Arguments:
+        values: at S + 1 places of each interval, not differentiated.
+        widths: (S,) shares of it between two places.
+        gaps: (N,).
+    """
+    change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
+    total, squares = jnp.sum(change, 1), jnp.sum(change**2 / widths[:, None], 1)
+    tiny = jnp.finfo(change.dtype).tiny
+    share = jnp.where(squares > tiny, total**2 / jnp.maximum(squares, tiny), 1.0)
+    # What changes by less than this over its interval cannot matter.
+    share = jnp.where(total * gaps > NEGLIGIBLE, share, 1.0)
+    return jnp.max(jnp.ceil(DENSE_SHARE / share - 0.25), 0, initial=1.0)

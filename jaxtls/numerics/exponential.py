@@ -40,7 +40,7 @@ def expm1(matrix: Array) -> Array:
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
     scaled = matrix * jnp.exp2(-squarings.astype(matrix.real.dtype))
-    small = taylor(scaled, matmul, jnp.eye(len(matrix), dtype=matrix.dtype))
+    small = taylor(scaled, matmul)
 
     def square(e: Array, k: Array) -> tuple[Array, None]:
         return jnp.where(k < squarings, 2 * e + matmul(e, e), e), None
@@ -52,8 +52,8 @@ def expm1(matrix: Array) -> Array:
     return jax.lax.scan(group, small, jnp.arange(GROUPS) * GROUP)[0]
 
 
-def taylor(a: Array, product: Callable[[Array, Array], Array], eye: Array) -> Array:
-    """sum_k a^k/k!, k = 1 .. 16, by six products."""
+def taylor(a: Array, product: Callable[[Array, Array], Array], factor: Callable[[Array], Array] = lambda x: x) -> Array:
+    """sum_k a^k/k!, k = 1 .. 16, by six products; `factor` is applied to sums that are factors."""
     powers = [a]
     for _ in range(BLOCK - 1):
         powers.append(product(powers[-1], a))
@@ -63,5 +63,5 @@ def taylor(a: Array, product: Callable[[Array, Array], Array], eye: Array) -> Ar
         terms = [weights[start + k] * powers[k - 1] for k in range(1, BLOCK)]
         total = total + sum(terms[1:], terms[0])
         if start:
-            total = product(powers[-1], total + weights[start] * eye)
+            total = product(powers[-1], factor(total)) + weights[start] * powers[-1]
     return total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import FunctionType
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import jax
@@ -38,9 +39,18 @@ class Sparse(Protocol):
 Foreign: TypeAlias = Qutip | Dynamiqs | Sparse | Sequence[Qutip | Dynamiqs | Sparse]
 
 
+# What no other library's object is: to ask an object for what it offers takes many times as long.
+PLAIN = frozenset({np.ndarray, float, int, complex, FunctionType})
+
+
+def is_plain(value: object) -> bool:
+    """True for a NumPy array, one of Python's numbers or a function."""
+    return type(value) in PLAIN
+
+
 def is_foreign(value: object) -> bool:
     """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
-    return isinstance(value, Sparse | Qutip | Dynamiqs)
+    return not is_plain(value) and isinstance(value, Sparse | Qutip | Dynamiqs)
 
 
 def unwrapped(value: object) -> Any:
@@ -51,6 +61,8 @@ def unwrapped(value: object) -> Any:
         >>> unwrapped([scipy.sparse.eye_array(2)]).shape, unwrapped(3.0)
         ((1, 2, 2), 3.0)
     """
+    if is_plain(value):
+        return value
     if isinstance(value, Dynamiqs):
         return value.to_jax()
     if isinstance(value, Qutip):

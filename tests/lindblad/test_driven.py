@@ -128,3 +128,11 @@ def test_knots_hold_the_times_edges_and_divisions():
     assert_allclose(knots[places], ts)
     assert bool(jnp.any(knots == 0.5)) and float(jnp.max(knots)) == 4.0
     assert bool(jnp.all(jnp.diff(knots) >= 0)) and len(knots) >= intervals.LEAST
+
+
+def test_one_level_and_the_longest_step_of_few_levels():
+    one = np.ones((1, 1))
+    still = jt.mesolve([one, (one, jnp.cos)], [0.1 * one], one, TS, [one])
+    assert_allclose(still.expects, np.ones((1, len(TS))))
+    turned = jt.mesolve([SZ, (SX, jnp.cos)], [SM], UP, TS, [SZ], max_step=0.004)
+    assert int(turned.stats["steps"]) >= 750
