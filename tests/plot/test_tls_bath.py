@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls import plot
-from jaxtls.plot import _tls_bath
+from jaxtls.plot import _rate_fits
 
 F, T = np.linspace(4.0, 6.0, 5), np.linspace(0.0, 9.0, 4)
 MAP = np.asarray(jt.TLSBath([5.0], [0.3], 0.1).swap_map(F, T))
@@ -71,7 +71,7 @@ def test_band_of_moves_holds_nine_of_ten_records(d):
     rng = np.random.default_rng(5)
     t = np.cumsum(rng.uniform(0.1, 0.5, 20))
     own, common = rng.uniform(0.2, 1.5, 20), 0.3 * rng.uniform(size=20)
-    low, high = _tls_bath.move_band(t, np.diag(own**2) + np.outer(common, common), d)
+    low, high = _rate_fits.move_band(t, np.diag(own**2) + np.outer(common, common), d)
     inside = np.zeros((600, 9))
     for record in inside:
         path = np.concatenate([[0.0], np.cumsum(2 * d * np.sqrt(np.diff(t)) * rng.normal(size=19))])
