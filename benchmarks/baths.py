@@ -72,7 +72,7 @@ def coherence(settings: Settings) -> Iterator[Row]:
     ts = np.linspace(0.02, 4.0, 20 if settings.quick else 100)
     for n in settings.sizes((500,), (10_000, 1_000_000), (10_000, 1_000_000)):
         f, times = _bath(n), jnp.asarray(ts)
-        plain = [np.asarray(p) for p in (f.amplitudes, f.rates_up, f.rates_down)]
+        plain = np.asarray(f.amplitudes), np.asarray(f.rates_up), np.asarray(f.rates_down)
         for pulses, name in ((0, "Ramsey"), (1, "echo")):
             ours = jax.jit(lambda f, pulses=pulses, times=times: f.coherence(times, pulses=pulses))
             calls: dict[str, Callable] = {
@@ -123,9 +123,7 @@ def gradient(settings: Settings) -> Iterator[Row]:
         for kind, timing in zip(("value", "gradient"), timings, strict=True):
             ratio = timing.warm / timings[0].warm
             checked = error if kind == "gradient" else None
-            yield Row.timed(
-                f"gradient, {name}", kind, timing, size=size, error=checked, ratio=ratio, ratio_to="value"
-            )
+            yield Row.timed(f"gradient, {name}", kind, timing, size=size, error=checked, ratio=ratio, ratio_to="value")
 
 
 def _slope_error(loss: Callable, at: jt.Fluctuators, gradient: jt.Fluctuators) -> dict[str, float]:

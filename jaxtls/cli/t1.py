@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import pathlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+from jaxtyping import Array
 
 from .._progress import Progress
 from ..fitting import FitResult, propagate
@@ -16,7 +18,7 @@ from .diffusion import Diffusion
 from .report import Quantity, Report
 from .scans import Scan, alone, left_out_notes, misfit_notes
 from .t1_fit import fit_constant, fit_one, fit_one_more
-from .t1_model import ERROR, FREQUENCY, T1, TIME
+from .t1_model import ERROR, FREQUENCY, T1, TIME, WanderingTLSs
 from .t1_search import GAIN, Candidate, Scans
 from .t1_words import STILL, doubts, notes_of, seen_in, tag, verdict, words
 from .tables import InputError, Reading, Table, read_table
@@ -195,6 +197,11 @@ def _places(f: FitResult, k: int) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(f.model.centres)[k], np.asarray(f.covariance)[np.ix_(here, here)]
 
 
+def _shortest(k: int, model: WanderingTLSs) -> Array:
+    """T1 on resonance with a TLS that is alone."""
+    return 1 / (4 * math.pi * model.couplings[k] ** 2 / model.widths[k] + model.background)
+
+
 def _derived(f: FitResult, moves: list[Diffusion | None]) -> dict[str, Quantity]:
     found, count = {}, len(moves)
     for k, d in enumerate(moves):
@@ -205,8 +212,7 @@ def _derived(f: FitResult, moves: list[Diffusion | None]) -> dict[str, Quantity]
             upper = Quantity(float(f"{d.upper:.3g}"), None, "MHz/sqrt(h)", "from the likelihood of D")
             found[f"D{tag(k, count)}, 95 % below"] = upper
     for k in range(count):
-        peak = lambda m, k=k: 4 * math.pi * m.couplings[k] ** 2 / m.widths[k]
-        value, error = propagate(lambda m, peak=peak: 1 / (peak(m) + m.background), f)
+        value, error = propagate(partial(_shortest, k), f)
         meaning = "on resonance with the TLS, alone"
         found[f"shortest T1{tag(k, count)}"] = Quantity(float(value), float(error), "us", meaning)
     value, error = propagate(lambda m: 1 / m.background, f)

@@ -64,11 +64,11 @@ def rate_fit(
     fig = figure(7.0, 3.3 if residuals is None else 5.6)
     if residuals is None:
         left, right = fig.subplots(1, 2)
-        axes = (left, right)
+        axes = [left, right]
     else:
         space = fig.add_gridspec(2, 2)
         left, beside, right = (fig.add_subplot(space[where]) for where in ((0, 0), (0, 1), (1, slice(None))))
-        axes = (left, beside, right)
+        axes = [left, beside, right]
         f, t, z = mapped(frequencies, ts, residuals, "residuals")
         residual_map(beside, f, t, z, labels[0])
         beside.invert_yaxis()

@@ -33,9 +33,7 @@ def test_qutip_agrees():
     found = peers_few.qutip_coherence(a, up, down, ts)
     np.testing.assert_allclose(found, peers_few.coherence(a, up, down, ts, False), atol=1e-6)
     bath = peers_tls.draw(4, False)
-    np.testing.assert_allclose(
-        peers_few.qutip_amplitude(bath, 0.2, ts), peers_few.amplitude(bath, 0.2, ts), atol=1e-6
-    )
+    np.testing.assert_allclose(peers_few.qutip_amplitude(bath, 0.2, ts), peers_few.amplitude(bath, 0.2, ts), atol=1e-6)
 
 
 @pytest.mark.slow
