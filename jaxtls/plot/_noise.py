@@ -77,8 +77,8 @@ def allan_deviation(
         3
     """
     tau = np.asarray(taus)
-    ax = new_axes(ax, 6.0, 4.2)
-    parts = _single(fluctuators)
+    columns, ax = 4 if ax is None else 2, new_axes(ax, 6.0, 4.2)
+    parts, peaks = _single(fluctuators), []
     white = sigma**2 * step / tau
     many = len(parts) > 6
     for k, ((variance, rate), colour) in enumerate(zip(parts, ramp(len(parts)), strict=True)):
@@ -86,6 +86,7 @@ def allan_deviation(
         hump = variance * (2 - (3 - 4 * np.exp(-x) + np.exp(-2 * x)) / x) / x
         small = x < 1e-3
         hump = np.where(small, variance * (2 * x / 3 - x**2 / 2), hump)
+        peaks.append(float(np.sqrt(hump.max())))
         label = rf"$\Gamma$ = {rate:.3g} {rate_unit}".rstrip()
         if many:
             label = "single fluctuators" if k == 0 else ""
@@ -99,10 +100,11 @@ def allan_deviation(
         windows, seen = (np.asarray(part) for part in measured)
         ax.loglog(windows, seen, "o", ms=4, color=VERMILION, label="record")
         low, high = min(low, seen[seen > 0].min(initial=low)), max(high, seen.max())
-    ax.set_ylim(low / 6, high * 1.6)
+    # of many equal ones each is far below their sum
+    ax.set_ylim(min(low / 6, 0.4 * float(np.median(peaks))), high * 1.6)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
-    key_above(ax, columns=2 if measured is not None else 4)
+    key_above(ax, columns)
     return ax
 
 
