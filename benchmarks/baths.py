@@ -128,9 +128,10 @@ def gradient(settings: Settings) -> Iterator[Row]:
 
 def _slope_error(loss: Callable, at: jt.Fluctuators, gradient: jt.Fluctuators) -> dict[str, float]:
     """A gradient along all parameters' logarithms against a difference."""
-    h = 1e-4
-    scaled = lambda factor: float(loss(jax.tree.map(lambda x: factor * x, at)))
-    difference = (scaled(1 + h) - scaled(1 - h)) / (2 * h)
+    h = 1e-3
+    scaled = lambda change: float(loss(jax.tree.map(lambda x: (1 + change) * x, at)))
+    across = lambda step: (scaled(step) - scaled(-step)) / (2 * step)
+    difference = (4 * across(h) - across(2 * h)) / 3
     slope = sum(float(jnp.vdot(g, p)) for g, p in zip(jax.tree.leaves(gradient), jax.tree.leaves(at), strict=True))
     return {"d ln all": abs(slope / difference - 1)}
 
