@@ -53,6 +53,9 @@ def alone(scan: Scan, left: np.ndarray) -> np.ndarray:
         scan: the map.
         left: (R,) what the fit leaves, in units of the errors.
 
+    Returns:
+        (R,) booleans.
+
     Example:
         >>> scan = Scan(np.arange(4.0), np.arange(5.0), tuple(np.indices((4, 5)).reshape(2, -1)))
         >>> left = np.tile([1.0, -1.0], 10)
