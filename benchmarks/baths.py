@@ -1,6 +1,6 @@
 """Fluctuators against NumPy written as well: coherence of many of them, and the likelihood of a record.
 
-The parts about baths of TLSs stand in `baths_tls`.
+The parts about baths of TLSs stand in `baths_tls`, those about few defects beside brute force and QuTiP in `baths_few`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 import jaxtls as jt
 
-from . import baths_tls
+from . import baths_few, baths_tls
 from .harness import Row, compare, measure_together
 from .settings import Settings
 
@@ -72,7 +72,7 @@ def coherence(settings: Settings) -> Iterator[Row]:
     ts = np.linspace(0.02, 4.0, 20 if settings.quick else 100)
     for n in settings.sizes((500,), (10_000, 1_000_000), (10_000, 1_000_000)):
         f, times = _bath(n), jnp.asarray(ts)
-        plain = [np.asarray(p) for p in (f.amplitudes, f.rates_up, f.rates_down)]
+        plain = np.asarray(f.amplitudes), np.asarray(f.rates_up), np.asarray(f.rates_down)
         for pulses, name in ((0, "Ramsey"), (1, "echo")):
             ours = jax.jit(lambda f, pulses=pulses, times=times: f.coherence(times, pulses=pulses))
             calls: dict[str, Callable] = {
@@ -106,7 +106,7 @@ def _record(n: int) -> tuple[jt.Fluctuators, Any, Any]:
 
 
 def gradient(settings: Settings) -> Iterator[Row]:
-    """Reverse-mode gradients by every amplitude and rate, beside the values."""
+    """Reverse-mode gradients by every amplitude and rate, beside the values; checked by a difference along all."""
     f, ts, y = _record(300 if settings.quick else 10_000)
     times = jnp.linspace(0.02, 4.0, 20 if settings.quick else 100)
     losses: dict[str, tuple[Callable, jt.Fluctuators]] = {"likelihood": (lambda f: f.log_likelihood(ts, y, 0.3), f)}
@@ -117,16 +117,29 @@ def gradient(settings: Settings) -> Iterator[Row]:
                 losses[f"coherence, {name}, {n}"] = loss, _bath(n)
     for name, (loss, at) in losses.items():
         calls = [partial(jax.jit(g), at) for g in (loss, jax.grad(loss))]
-        timings, _ = measure_together(calls, repeats=settings.repeats if "000000" not in name else 3)
+        timings, found = measure_together(calls, repeats=settings.repeats if "000000" not in name else 3)
+        error = _slope_error(loss, at, found[1])
         size = {"parameters": 3 * len(at.amplitudes)}
         for kind, timing in zip(("value", "gradient"), timings, strict=True):
             ratio = timing.warm / timings[0].warm
-            yield Row.timed(f"gradient, {name}", kind, timing, size=size, ratio=ratio, ratio_to="value")
+            checked = error if kind == "gradient" else None
+            yield Row.timed(f"gradient, {name}", kind, timing, size=size, error=checked, ratio=ratio, ratio_to="value")
+
+
+def _slope_error(loss: Callable, at: jt.Fluctuators, gradient: jt.Fluctuators) -> dict[str, float]:
+    """A gradient along all parameters' logarithms against a difference."""
+    h = 1e-3
+    scaled = lambda change: float(loss(jax.tree.map(lambda x: (1 + change) * x, at)))
+    across = lambda step: (scaled(step) - scaled(-step)) / (2 * step)
+    difference = (4 * across(h) - across(2 * h)) / 3
+    slope = sum(float(jnp.vdot(g, p)) for g, p in zip(jax.tree.leaves(gradient), jax.tree.leaves(at), strict=True))
+    return {"d ln all": abs(slope / difference - 1)}
 
 
 PARTS: dict[str, Callable[[Settings], Iterator[Row]]] = {
     "coherence": coherence,
     "likelihood": likelihood,
     "gradient": gradient,
+    **baths_few.PARTS,
     **baths_tls.PARTS,
 }

@@ -76,7 +76,7 @@ def _title(row: Mapping) -> str:
 
 
 def table(documents: Iterable[Mapping]) -> str:
-    """Markdown: every case that stands beside another library, the fastest variant of each."""
+    """Markdown: every case that stands beside another library, the fastest variant of each, or beside its gradient."""
     lines = [f"| | jaxtls | {' | '.join(PEERS)} | measured |", "|---" * (len(PEERS) + 3) + "|"]
     for document in documents:
         for case, members in _cases(document).items():
@@ -84,7 +84,12 @@ def table(documents: Iterable[Mapping]) -> str:
             peers = [_fastest(members, start) for start in PEERS.values()]
             if ours is not None and any(peers):
                 cells = [case, _cell(ours), *(_cell(row, ours) if row else "" for row in peers)]
-                lines.append(f"| {' | '.join(cells)} | {document['created'][:10]} |")
+            elif base := next((row for row in members if row["name"] == row["ratio_to"] == "value"), None):
+                costs = "; ".join(_alone(row, base) for row in members)
+                cells = [f"{document['benchmark']}: {case}", costs, *("" for _ in PEERS)]
+            else:
+                continue
+            lines.append(f"| {' | '.join(cells)} | {document['created'][:10]} |")
     return "\n".join(lines)
 
 
@@ -109,6 +114,12 @@ def _cases(document: Mapping) -> dict[str, list[dict]]:
 def _fastest(members: list[dict], start: str) -> dict | None:
     timed = [row for row in members if row["name"].startswith(start) and row["warm"]]
     return min(timed, key=lambda row: row["warm"], default=None)
+
+
+def _alone(row: Mapping, value: Mapping) -> str:
+    """A value without a peer, or what its gradient costs beside it, with what each adds to the memory."""
+    memory = "" if row["peak_mib"] is None else f", {_rounded(row['peak_mib'])} MiB"
+    return f"{_cell(row)}{memory}" if row is value else f"{row['name']} {_cell(row, value)}{memory}"
 
 
 def _cell(row: Mapping, ours: Mapping | None = None) -> str:

@@ -118,6 +118,12 @@ class Progress:
         self._write(self._counts() + (f"; {remark}" if remark else ""))
         self.label = ""
 
+    def say(self, sentences: Iterable[str]) -> None:
+        """Write sentences that the reader should have before the answer."""
+        self.done()
+        for sentence in sentences:
+            self._write(sentence)
+
     def count(self, predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
         """The same function of a model, which reports here each time it is evaluated, under jit as well."""
 

@@ -30,9 +30,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         usage="jaxtls fit [DATA.csv ...] --model MODEL [options]; jaxtls fit --help lists them",
         help="fit TLS couplings to measured data",
         description="Fit TLS couplings to measured data; write report.txt, report.json and fit.png.",
-        epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees a TLS's frequency at each time, "
-        "its coupling and width, and a background; D of its diffusion is derived. Where no TLS is seen it says which "
-        "one would have been. It has no options of its own.",
+        epilog="t1: columns time_h, frequency_MHz, T1_us, optional T1_error_us; frees each TLS's frequency at each "
+        "time, its coupling and width, and a background; D of its diffusion is derived. Where no TLS is seen it says "
+        "which one would have been. Of the options above it has --max-tls.",
         formatter_class=Help,
     )
     fit.add_argument(
@@ -52,7 +52,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
     fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
-    fit.add_argument("--starts", type=_count, default=None, help="starting points of the fit (spring 1, others 4)")
+    fit.add_argument(
+        "--starts",
+        type=_count,
+        default=None,
+        help="starting points of the fit (spring 1, resonator and telegraph 4; swap and t1 find theirs in the data)",
+    )
     fit.add_argument("--quiet", action="store_true", help="no progress on stderr")
 
     _add_spring(fit)
@@ -131,7 +136,7 @@ def _add_defects(fit: argparse.ArgumentParser) -> None:
         "swap: columns frequency_MHz, time_us, population, optional population_error; frees each TLS's frequency, "
         "coupling and loss, the qubit's own loss, contrast and offset"
     )
-    swap.add_argument("--max-tls", type=_count, default=4, metavar="N", help="most TLSs to look for")
+    swap.add_argument("--max-tls", type=_count, default=4, metavar="N", help="most TLSs to look for, of t1 as well")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -315,7 +320,7 @@ def _t1(options: argparse.Namespace, progress: Progress) -> tuple[Report, Any]:
     from . import t1
 
     table = t1.read(options.data or t1.BUNDLED, **_plain_reading(options))
-    report = t1.run(table, progress=progress)
+    report = t1.run(table, most=options.max_tls, progress=progress)
     return _remarked(report, table), t1.picture(table, report)
 
 

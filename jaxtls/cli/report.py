@@ -38,7 +38,9 @@ class Report:
         verdict: a word that answers the question a reader came with, where there is one.
         verdict_text: its sentence.
         upper_limit: a limit where the verdict comes with one.
-        listed: fields of many numbers, of which the text gives one line.
+        doubts: sentences on the data that the text says first.
+        used: (R,) rows of the data that were fitted; all where it is None.
+        listed: what the text calls groups of many numbers, for which it has one line, and how their names begin.
     """
 
     title: str
@@ -54,7 +56,9 @@ class Report:
     verdict: str = ""
     verdict_text: str = ""
     upper_limit: float | None = None
-    listed: tuple[str, ...] = ()
+    doubts: list[str] = field(default_factory=list)
+    used: np.ndarray | None = None
+    listed: dict[str, str] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Quantity]:
         """The free parameters, in the order of the covariance."""
@@ -75,15 +79,27 @@ class Report:
                 spots.append(f"{name} cannot be told from zero: its error is {quantity.stderr:.2g}")
             elif 0.5 < share < math.inf:
                 spots.append(f"{name} is poorly known: its error is {100 * share:.0f} % of its value")
+        return spots + self._inseparable()
+
+    def _inseparable(self) -> list[str]:
+        """Pairs of parameters that are strongly correlated; of long lists the strongest pair stands for all."""
+        parameters = self.parameters()
         errors = np.array([quantity.stderr for quantity in parameters.values()], float)
-        names, covariance = list(parameters), np.asarray(self.fit.covariance)
+        covariance = np.asarray(self.fit.covariance)
+        groups = {name: text for text, start in self.listed.items() for name in parameters if name.startswith(start)}
+        names = [groups.get(name, name) for name in parameters]
+        found: dict[tuple[str, str, str], float] = {}
         for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
             product = errors[i] * errors[j]
             correlation = float(covariance[i, j]) / product if 0 < product < math.inf else 0.0
             if abs(correlation) > 0.95:
-                way = "together" if correlation > 0 else "against each other"
-                spots.append(f"{names[i]} and {names[j]} move {way} (correlation {correlation:+.3f}): hardly separable")
-        return spots
+                pair = names[i], names[j], "together" if correlation > 0 else "against each other"
+                found[pair] = max(found.get(pair, 0.0), correlation, key=abs)
+        return [
+            f"{one} {'move' if one == other else f'and {other} move'} {way} "
+            f"(correlation {correlation:+.3f}): hardly separable"
+            for (one, other, way), correlation in found.items()
+        ]
 
     def text(self) -> str:
         """The report as people read it."""
@@ -92,6 +108,7 @@ class Report:
         lines = [
             self.title,
             f"data: {source['name']}, {source['rows']} rows, sha256 {source['sha256'][:12]}",
+            *(f"check first: {doubt}" for doubt in self.doubts),
             "held: " + ", ".join(f"{name} = {_plain(value)}" for name, value in self.inputs.items()),
             "",
         ]
@@ -111,7 +128,7 @@ class Report:
     def _fitted(self) -> list[str]:
         """Lines on the free parameters, the long lists last and short."""
         parameters = self.parameters()
-        lists = {name: [k for k in parameters if k.partition("[")[0] == name] for name in self.listed}
+        lists = {name: [k for k in parameters if k.startswith(start)] for name, start in self.listed.items()}
         long = {name for members in lists.values() for name in members}
         lines = _quantities({name: quantity for name, quantity in parameters.items() if name not in long})
         for name, members in lists.items():
@@ -162,7 +179,7 @@ class Report:
             "verdict": self.verdict,
             "verdict_text": self.verdict_text,
             "upper_limit": self.upper_limit,
-            "notes": self.notes,
+            "notes": [*self.doubts, *self.notes],
             "versions": versions(),
         }
 

@@ -44,6 +44,43 @@ class Scan:
         return found
 
 
+def alone(scan: Scan, left: np.ndarray) -> np.ndarray:
+    """Which rows (R,) stand alone far from a fit: beyond eight standard deviations of the middle ones, no neighbour so.
+
+    None where they are many: then it is the fit that is wrong.
+
+    Arguments:
+        scan: the map.
+        left: (R,) what the fit leaves, in units of the errors.
+
+    Returns:
+        (R,) booleans.
+
+    Example:
+        >>> scan = Scan(np.arange(4.0), np.arange(5.0), tuple(np.indices((4, 5)).reshape(2, -1)))
+        >>> left = np.tile([1.0, -1.0], 10)
+        >>> left[7] = 40.0
+        >>> np.flatnonzero(alone(scan, left)).tolist()
+        [7]
+    """
+    far = np.abs(left) > 8 * 1.4826 * float(np.median(np.abs(left)))
+    if not 0 < np.count_nonzero(far) <= max(3, 0.02 * len(left)):
+        return np.zeros(len(left), bool)
+    places = np.stack(scan.rows, axis=1)
+    apart = np.max(np.abs(places[far][:, None] - places[far]), axis=-1)
+    far[far] = np.sum(apart <= 1, axis=1) == 1
+    return far
+
+
+def left_out_notes(rows: list[str]) -> list[str]:
+    """What is said of rows that were left out, which are given as words."""
+    if not rows:
+        return []
+    first = "; ".join(rows[:3]) + ("; ..." if len(rows) > 3 else "")
+    said = "1 reading stands" if len(rows) == 1 else f"{len(rows)} readings stand"
+    return [f"{said} alone further than eight standard deviations from a fit of all ({first}): left out."]
+
+
 def unit_notes(frequencies: np.ndarray, populations: np.ndarray | None = None) -> list[str]:
     """What looks like a slip of unit: qubits have 0.1 to 100 GHz, and no population is far above 1.
 

@@ -18,7 +18,7 @@ from ..fitting import AbstractTransform, FitResult, Interval, Positive, Real, fi
 from ..models.tls_bath import TLSBath
 from ..plot import swap_fit
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes, swap_unit_notes, unit_notes
+from .scans import Scan, alone, left_out_notes, misfit_notes, swap_unit_notes, unit_notes
 from .swap_search import next_tls, weakest_seen
 from .tables import InputError, Reading, Table, read_table
 
@@ -81,6 +81,8 @@ def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
 def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Report:
     """Add TLSs one at a time while the AIC falls by more than GAIN, each time fitting all of them exactly.
 
+    Points that stand alone far from the fit of all are left out, and all is done again.
+
     Arguments:
         table: what `read` gave.
         most: TLSs to look for.
@@ -90,9 +92,26 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         A Report.
     """
     progress = progress or Progress(quiet=True)
-    for slip in _slips(table):
-        progress.stage(slip)
-        progress.done()
+    progress.say(doubts(table))
+    report = _searched(table, most, progress)
+    left = (table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit)
+    far = alone(Scan.of(table, FREQUENCY, TIME), left)
+    if not far.any():
+        return report
+    said = left_out_notes([f"{p:.3g} at {f:.6g} MHz, {t:.3g} us" for f, t, p in _points(table.where(far))])
+    progress.say(said)
+    report = _searched(table.where(~far), most, progress)
+    inputs = report.inputs | {"left out": int(np.sum(far))}
+    source = report.source | {"rows": len(table)}
+    return dataclasses.replace(report, inputs=inputs, source=source, doubts=[*report.doubts, *said], used=~far)
+
+
+def _points(table: Table) -> zip:
+    return zip(table[FREQUENCY], table[TIME], table[POPULATION], strict=True)
+
+
+def _searched(table: Table, most: int, progress: Progress) -> Report:
+    """The report of all rows."""
     fits = [_without(table, progress)]
     aic = [_aic(table, fits[0])]
     for count in range(1, most + 1):
@@ -128,11 +147,13 @@ def run(table: Table, *, most: int = 4, progress: Progress | None = None) -> Rep
         verdict=word,
         verdict_text=sentence,
         notes=_notes(table, best),
+        doubts=doubts(table),
     )
 
 
 def picture(table: Table, report: Report) -> Figure:
     """The map with the fit's contours, and what is left of it."""
+    table = table if report.used is None else table.where(report.used)
     scan, model = Scan.of(table, FREQUENCY, TIME), report.fit.model
     data = scan.filled(table[POPULATION])
     left = scan.filled((table[POPULATION] - np.asarray(report.fit.predicted)) / _sigma(table, report.fit))
@@ -236,7 +257,9 @@ def _lifetime(name: str, rate: Array, stderr: Array, meaning: str) -> dict[str, 
     loss, error = float(rate), float(stderr)
     if error > loss / 2 and math.isfinite(error):
         return {
-            f"{name}, 95 % above": Quantity(1 / (loss + 1.645 * error), None, "us", f"{meaning}; too long to be seen")
+            f"{name}, 95 % above": Quantity(
+                float(f"{1 / (loss + 1.645 * error):.3g}"), None, "us", f"{meaning}; too long to be seen"
+            )
         }
     return {name: Quantity(1 / loss, error / loss**2, "us", meaning)}
 
@@ -273,7 +296,7 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
     return word, f"{word}. Without the last one the AIC is {gain:.3g} worse.{more} {unseen}"
 
 
-def _slips(table: Table) -> list[str]:
+def doubts(table: Table) -> list[str]:
     """What looks like a slip of unit."""
     return unit_notes(table[FREQUENCY], table[POPULATION]) + swap_unit_notes(table[FREQUENCY], table[TIME])
 
@@ -295,14 +318,10 @@ def _notes(table: Table, f: FitResult) -> list[str]:
             notes.append(f"TLS {k} lies outside the measured frequencies: its flank alone is seen.")
         if 4 * g * longest < 1:
             notes.append(f"TLS {k} does not swap once in {longest:.3g} us: g shows by the start of the swap alone.")
-    return (
-        _slips(table)
-        + notes
-        + misfit_notes(
-            f,
-            ERROR in table,
-            "the scatter about the fit scales the errors",
-            "the model misses the data by more than their error bars",
-            " (a TLS that jumped between the scans would do this)",
-        )
+    return notes + misfit_notes(
+        f,
+        ERROR in table,
+        "the scatter about the fit scales the errors",
+        "the model misses the data by more than their error bars",
+        " (a TLS that jumped between the scans would do this)",
     )

@@ -1,34 +1,40 @@
-"""`python -m jaxtls fit [DATA.csv] --model t1`: spectral diffusion of a TLS from T1 over frequency and time."""
+"""`python -m jaxtls fit [DATA.csv] --model t1`: spectral diffusion of TLSs from T1 over frequency and time."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
+from jaxtyping import Array
 
 from .._progress import Progress
-from ..fitting import FitResult
+from ..fitting import FitResult, propagate
 from ..plot import flat_rates, rate_fit
 from .diffusion import Diffusion
 from .report import Quantity, Report
-from .scans import Scan, misfit_notes, t1_unit_notes, unit_notes
-from .t1_fit import ERROR, FREQUENCY, T1, TIME, fit_constant, fit_tls
-from .t1_search import GAIN, Scans
+from .scans import Scan, alone, left_out_notes, misfit_notes
+from .t1_fit import fit_constant, fit_one, fit_one_more
+from .t1_model import ERROR, FREQUENCY, T1, TIME, WanderingTLSs
+from .t1_search import GAIN, Candidate, Scans
+from .t1_words import STILL, doubts, notes_of, seen_in, tag, verdict, words
 from .tables import InputError, Reading, Table, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BUNDLED = pathlib.Path(__file__).parent / "data" / "t1_scan.csv"
-NO_TLS, STILL = "no TLS", "no diffusion"
+NO_TLS = "no TLS"
+MOST = 4
+LEAST = 4  # rows of a scan
 
 DESCRIBE = {
-    "coupling": ("MHz", "g/2pi of the TLS"),
-    "width": ("MHz", "half width of its line at half maximum, (gamma/2 + gphi)/2pi"),
-    "background": ("1/us", "relaxation rate without the TLS"),
-    "centres": ("MHz", "frequency of the TLS at one time"),
+    "couplings": ("MHz", "g/2pi of the TLS"),
+    "widths": ("MHz", "half width of its line at half maximum, (gamma/2 + gphi)/2pi"),
+    "background": ("1/us", "relaxation rate without TLSs"),
 }
 
 
@@ -49,118 +55,174 @@ def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
     times, counts = np.unique(table[TIME], return_counts=True)
     if len(times) < 3:
         raise InputError(f"{table.name} holds {len(times)} different values of {TIME}, but diffusion needs three.")
-    if counts.min() < 4:
+    if counts.min() < LEAST:
         raise InputError(
             f"{table.name} has {counts.min()} rows at {TIME} = {times[counts.argmin()]:g}, but needs four."
         )
     return table
 
 
-def run(table: Table, *, progress: Progress | None = None) -> Report:
-    """Fit ln T1 with a TLS whose frequency is free at each time, then the diffusion constant of these frequencies.
+def run(table: Table, *, most: int = MOST, progress: Progress | None = None) -> Report:
+    """Fit ln T1 with TLSs whose frequencies are free at each time, then the diffusion constants of these frequencies.
+
+    TLSs are added while one more raises 2 ln L, averaged over its place, by GAIN. Readings that stand alone far from
+    the fit of all are left out, and all is done again.
 
     Arguments:
         table: what `read` gave.
+        most: TLSs to look for.
         progress: where to say what is being done.
 
     Returns:
         A Report; its derived quantity D is that of sigma = 2 D sqrt(t).
     """
     progress = progress or Progress(quiet=True)
+    progress.say(doubts(table))
+    report = _searched(table, most, progress)
+    far = alone(Scan.of(table, TIME, FREQUENCY), _left(table, report.fit))
+    _, counts = np.unique(table[TIME][~far], return_counts=True)
+    if not far.any() or counts.min() < LEAST:
+        return report
+    points = zip(*(table[name][far] for name in (T1, FREQUENCY, TIME)), strict=True)
+    said = left_out_notes([f"T1 = {t1:.3g} us at {f:.6g} MHz, {t:.3g} h" for t1, f, t in points])
+    progress.say(said)
+    report = _searched(table.where(~far), most, progress)
+    inputs, source = report.inputs | {"left out": int(np.sum(far))}, report.source | {"rows": len(table)}
+    return dataclasses.replace(report, inputs=inputs, source=source, doubts=[*report.doubts, *said], used=~far)
+
+
+def _searched(table: Table, most: int, progress: Progress) -> Report:
+    """The report of all rows."""
     times, which = np.unique(table[TIME], return_inverse=True)
-    progress.stage("look for a TLS")
     scans = Scans.of(table[FREQUENCY], which, table[T1], table.columns.get(ERROR))
-    gain = scans.gain()
-    progress.done(f"2 ln L higher by {gain:.3g}")
-    inputs = {"scans": len(times), "span [h]": float(np.ptp(times))}
+    found = _look(scans, progress)
+    inputs = {"scans": len(times), "span [h]": float(np.ptp(times)), "most TLSs": most}
     source = {"name": table.name, "sha256": table.sha256, "rows": len(table)}
-    if gain < GAIN:
-        return _without(table, scans, gain, inputs, source)
-    f = fit_tls(table, which, progress)
+    if found.gain < GAIN:
+        return _without(table, scans, found.gain, inputs, source)
+    fits, gains = [fit_one(table, which, progress)], [found.gain]
+    while True:
+        left = _look(_beside(table, which, fits[-1]), progress)
+        gains.append(left.gain)
+        if left.gain < GAIN or len(fits) == most:
+            break
+        fits.append(fit_one_more(table, which, fits[-1].model, left, progress))
+    f = fits[-1]
     progress.stage("diffusion of the fitted frequencies")
-    d = diffusion_of(table, f)
+    moves = diffusions_of(table, f)
     progress.done()
-    describe = DESCRIBE | {f"centres[{k}]": ("MHz", f"frequency of the TLS at {t:g} h") for k, t in enumerate(times)}
-    word, sentence = _verdict(d)
+    count = len(moves)
+    places = {
+        f"centres[{k},{i}]": ("MHz", f"frequency of TLS {k} at {t:g} h")
+        for k in range(count)
+        for i, t in enumerate(times)
+    }
+    known = {f"{name}[{k}]": said for name, said in DESCRIBE.items() for k in range(count)}
+    word, sentence = verdict(table, f, moves, gains, most)
+    uppers = [d.upper for d in moves if d is not None]
     return Report(
-        title=f"T1 over frequency and time: one TLS, its frequency free in each of {len(times)} scans",
+        title=f"T1 over frequency and time: {words(count)}, frequencies free in each of {len(times)} scans",
         model="t1",
         fit=f,
-        describe=describe,
+        describe=DESCRIBE | known | places,
         source=source,
-        derived=_derived(f, d),
+        derived=_derived(f, moves),
         inputs=inputs,
         verdict=word,
         verdict_text=sentence,
-        upper_limit=None if d is None else d.upper,
-        notes=_notes(table, f, d),
-        listed=("centres",),
+        upper_limit=max(uppers, default=None),
+        notes=notes_of(table, f, moves),
+        doubts=doubts(table),
+        listed={f"centres{tag(k, count)}": f"centres[{k}," for k in range(count)},
     )
 
 
 def picture(table: Table, report: Report) -> Figure:
-    """Gamma_1(f, t) with the TLS on top, and its moves against the time between; what is left where there is none."""
+    """Gamma_1(f, t) with the TLSs on top, what is left of it, and their moves against the time between."""
+    table = table if report.used is None else table.where(report.used)
     scan, f = Scan.of(table, TIME, FREQUENCY), report.fit
     rates = scan.filled(1 / table[T1])
+    left = scan.filled(_left(table, f))
     if report.verdict == NO_TLS:
-        share = table[ERROR] / table[T1] if ERROR in table else np.full(len(table), _scatter(f))
-        left = scan.filled((np.asarray(f.predicted) - np.log(table[T1])) / share)
         title = f"{table.name}: no TLS seen, T1 = {report.derived['T1'].mathtext()}"
         return flat_rates(scan.second, scan.first, rates, left, title=title)
-    here, covariance = _places(f)
-    seen = _seen(table, f)
-    d = report.derived.get("D")
-    said = "" if d is None else f": D = {d.mathtext()}"
-    if report.verdict == STILL and d is not None:
-        said = f": D < {report.upper_limit:.2g} {d.unit} (95 %)"
+    seen = seen_in(table, f)
+    count = len(seen)
+    covariances = [np.where(here[:, None] & here, _places(f, k)[1], np.inf) for k, here in enumerate(seen)]
+    known = [report.derived.get(f"D{tag(k, count)}") for k in range(count)]
+    said = f": {words(count)}"
+    if count == 1 and known[0] is not None:
+        d = known[0]
+        moves = f"D = {d.mathtext()}" if report.verdict != STILL else f"D < {report.upper_limit:.2g} {d.unit} (95 %)"
+        said = f": {moves}"
     return rate_fit(
         scan.second,
         scan.first,
         rates,
-        here,
-        np.where(seen[:, None] & seen, covariance, np.inf),
-        diffusion=0.0 if d is None else d.value,
+        np.asarray(f.model.centres),
+        np.array(covariances),
+        diffusion=np.array([0.0 if d is None else d.value for d in known]),
+        residuals=left,
         title=f"{table.name}{said}",
     )
 
 
-def diffusion_of(table: Table, f: FitResult) -> Diffusion | None:
-    """D of the fitted frequencies, with the covariance of their errors; None where fewer than three are known."""
-    seen = _seen(table, f)
-    if seen.sum() < 3:
-        return None
-    places, covariance = _places(f)
-    return Diffusion.of(np.unique(table[TIME])[seen], places[seen], covariance[np.ix_(seen, seen)])
+def diffusions_of(table: Table, f: FitResult) -> list[Diffusion | None]:
+    """D of each TLS from its fitted frequencies and the covariance of their errors; None of fewer than three."""
+    found: list[Diffusion | None] = []
+    times = np.unique(table[TIME])
+    for k, seen in enumerate(seen_in(table, f)):
+        places, covariance = _places(f, k)
+        enough = seen.sum() >= 3
+        found.append(Diffusion.of(times[seen], places[seen], covariance[np.ix_(seen, seen)]) if enough else None)
+    return found
 
 
-def _places(f: FitResult) -> tuple[np.ndarray, np.ndarray]:
-    """The TLS's frequency in each scan (T,), and the covariance of their errors (T, T)."""
-    here = [k for k, name in enumerate(f.names) if name.startswith("centres")]
-    return np.asarray(f.model.centres), np.asarray(f.covariance)[np.ix_(here, here)]
+def _look(scans: Scans, progress: Progress) -> Candidate:
+    progress.stage("look for a TLS")
+    found = scans.best()
+    progress.done(f"2 ln L higher by {found.gain:.3g}")
+    return found
 
 
-def _seen(table: Table, f: FitResult) -> np.ndarray:
-    """Scans (T,) in which the TLS is seen: its frequency is known to a quarter of the range."""
-    return np.asarray(f.stderr["centres"]) < np.ptp(table[FREQUENCY]) / 4
+def _beside(table: Table, which: np.ndarray, f: FitResult) -> Scans:
+    """What the fitted TLSs leave."""
+    rates, background = np.exp(-np.asarray(f.predicted)), float(f.model.background)
+    return Scans.of(table[FREQUENCY], which, table[T1], table.columns.get(ERROR), rates, background)
 
 
-def _derived(f: FitResult, d: Diffusion | None) -> dict[str, Quantity]:
-    g, width = (2 * math.pi * float(x) for x in (f.model.coupling, f.model.width))
-    peak = 2 * g**2 / width
-    found = {}
-    if d is not None:
-        error = d.stderr if math.isfinite(d.stderr) else None
-        found["D"] = Quantity(d.value, error, "MHz/sqrt(h)", "spectral diffusion, sigma = 2 D sqrt(t)")
-        found["D, 95 % below"] = Quantity(float(f"{d.upper:.3g}"), None, "MHz/sqrt(h)", "from the likelihood of D")
-    return found | {
-        "shortest T1": Quantity(1 / (peak + float(f.model.background)), None, "us", "on resonance with the TLS"),
-        "longest T1": Quantity(1 / float(f.model.background), None, "us", "far from it"),
-    }
+def _places(f: FitResult, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """A TLS's frequency in each scan (T,), and the covariance of their errors (T, T)."""
+    here = [i for i, name in enumerate(f.names) if name.startswith(f"centres[{k},")]
+    return np.asarray(f.model.centres)[k], np.asarray(f.covariance)[np.ix_(here, here)]
 
 
-def _scatter(f: FitResult) -> float:
-    """Standard deviation of ln T1 about a fit without error bars."""
-    return math.sqrt(float(f.chi2) / max(f.dof, 1))
+def _shortest(k: int, model: WanderingTLSs) -> Array:
+    """T1 on resonance with a TLS that is alone."""
+    return 1 / (4 * math.pi * model.couplings[k] ** 2 / model.widths[k] + model.background)
+
+
+def _derived(f: FitResult, moves: list[Diffusion | None]) -> dict[str, Quantity]:
+    found, count = {}, len(moves)
+    for k, d in enumerate(moves):
+        if d is not None:
+            error = d.stderr if math.isfinite(d.stderr) else None
+            meaning = "spectral diffusion, sigma = 2 D sqrt(t)"
+            found[f"D{tag(k, count)}"] = Quantity(d.value, error, "MHz/sqrt(h)", meaning)
+            upper = Quantity(float(f"{d.upper:.3g}"), None, "MHz/sqrt(h)", "from the likelihood of D")
+            found[f"D{tag(k, count)}, 95 % below"] = upper
+    for k in range(count):
+        value, error = propagate(partial(_shortest, k), f)
+        meaning = "on resonance with the TLS, alone"
+        found[f"shortest T1{tag(k, count)}"] = Quantity(float(value), float(error), "us", meaning)
+    value, error = propagate(lambda m: 1 / m.background, f)
+    return found | {"longest T1": Quantity(float(value), float(error), "us", "far from all TLSs")}
+
+
+def _left(table: Table, f: FitResult) -> np.ndarray:
+    """What the fit leaves of ln(1/T1), (R,), in units of the errors, or where none are given of the scatter."""
+    share = table[ERROR] / table[T1] if ERROR in table else math.sqrt(float(f.chi2) / max(f.dof, 1))
+    return (np.asarray(f.predicted) - np.log(table[T1])) / share
 
 
 def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], source: dict[str, Any]) -> Report:
@@ -179,7 +241,7 @@ def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], so
     derived = {"T1": Quantity(1 / rate, error / rate**2, "us", "of all scans and frequencies")}
     if math.isfinite(depth):
         meaning = f"g/2pi from which a TLS of {width:.2g} MHz half width would be seen"
-        derived["coupling seen"] = Quantity(g, None, "MHz", meaning)
+        derived["coupling seen"] = Quantity(float(f"{g:.2g}"), None, "MHz", meaning)
     return Report(
         title=f"T1 over frequency and time: no TLS seen in {inputs['scans']} scans",
         model="t1",
@@ -190,9 +252,9 @@ def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], so
         inputs=inputs,
         verdict=NO_TLS,
         verdict_text=f"no TLS. One raises 2 ln L by {max(gain, 0.0):.2g} (asked for: {GAIN:g}). {unseen}",
-        upper_limit=g if math.isfinite(depth) else None,
-        notes=_unit_notes(table)
-        + misfit_notes(
+        upper_limit=float(f"{g:.2g}") if math.isfinite(depth) else None,
+        doubts=doubts(table),
+        notes=misfit_notes(
             f,
             ERROR in table,
             "ln T1 has unit weights, and the scatter scales the errors",
@@ -200,57 +262,3 @@ def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], so
             "",
         ),
     )
-
-
-def _verdict(d: Diffusion | None) -> tuple[str, str]:
-    """A word and its sentence."""
-    if d is None:
-        return "cannot tell", "a TLS is seen, but in fewer than three scans: nothing follows about its diffusion."
-    bound = f"D < {d.upper:.2g} MHz/sqrt(h) (95 %)"
-    if d.gain > 4:
-        value = Quantity(d.value, d.stderr, "MHz/sqrt(h)")
-        sentence = (
-            f"the TLS moves, D = {value}. Without diffusion 2 ln L falls by {d.gain:.3g} (4 would be a sign); {bound}."
-        )
-        return "diffusion", sentence
-    return STILL, f"no diffusion seen, {bound}. D > 0 raises 2 ln L by {d.gain:.2g} (4 would be a sign)."
-
-
-def _unit_notes(table: Table) -> list[str]:
-    """What looks like a slip of unit."""
-    return unit_notes(table[FREQUENCY]) + t1_unit_notes(table[TIME], table[T1])
-
-
-def _notes(table: Table, f: FitResult, d: Diffusion | None) -> list[str]:
-    """Sentences on what limits the answer."""
-    notes = [] if d is None else _diffusion_notes(d)
-    lost = int(np.sum(~_seen(table, f)))
-    if lost:
-        notes.append(f"In {lost} scan{'s' * (lost > 1)} the TLS is not seen: left out of D and of the picture.")
-    return (
-        _unit_notes(table)
-        + notes
-        + misfit_notes(
-            f,
-            ERROR in table,
-            "ln T1 has unit weights, and the scatter scales the errors",
-            "one Lorentzian on a constant background misses the data",
-            ", and D may hold other TLSs",
-        )
-    )
-
-
-def _diffusion_notes(d: Diffusion) -> list[str]:
-    moves = len(d.moves)
-    notes = [
-        f"{moves} moves of one TLS fix D to {100 / math.sqrt(2 * moves):.2g} % at best, however good each T1 is. "
-        "Diffusion and a sum of many small fluctuators are the same to these data; so is a second TLS of the same "
-        "height that takes the first one's place."
-    ]
-    largest = float(np.max(np.abs(d.moves)))
-    if largest > 3.5:
-        notes.append(
-            f"One move is {largest:.2g} times what diffusion would give: a jump (a telegraph fluctuator, or another "
-            "TLS), which raises D."
-        )
-    return notes

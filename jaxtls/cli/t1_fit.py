@@ -1,60 +1,61 @@
-"""The fits behind `--model t1`: ln T1 of scans with one TLS, and without any."""
+"""The fits behind `--model t1`: ln T1 of scans with one TLS, with more, and without any."""
 
 from __future__ import annotations
 
 import math
 
-import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from .._progress import Progress
 from ..fitting import FitResult, Interval, Positive, fit
-from ..models.tls_bath import TLSBath
+from .t1_model import ERROR, FREQUENCY, T1, ConstantRate, WanderingTLSs, reach
+from .t1_places import cost, rearranged
+from .t1_search import Candidate
 from .tables import Table
 
-TIME, FREQUENCY, T1, ERROR = "time_h", "frequency_MHz", "T1_us", "T1_error_us"
 
-
-class WanderingTLS(eqx.Module):
-    """What is fitted: one TLS, at another frequency at each time, on a constant background."""
-
-    centres: Array
-    coupling: Array
-    width: Array
-    background: Array
-
-    def rates(self, frequencies: Array, which: Array) -> Array:
-        """Gamma_1 [1/us] at frequencies [MHz] (R,) and the numbers of their times (R,)."""
-
-        def one(frequency: Array, centre: Array) -> Array:
-            g, width = 2 * math.pi * self.coupling, 2 * math.pi * self.width
-            bath = TLSBath(jnp.zeros(1), g[None], 2 * width)
-            return bath.relaxation_rate(2 * math.pi * (frequency - centre))
-
-        return self.background + jax.vmap(one)(frequencies, self.centres[which])
-
-
-class ConstantRate(eqx.Module):
-    """What is fitted where no TLS is seen."""
-
-    background: Array
-
-
-def fit_tls(table: Table, which: np.ndarray, progress: Progress) -> FitResult:
+def fit_one(table: Table, which: np.ndarray, progress: Progress) -> FitResult:
     """ln T1 with a TLS whose frequency is free in each scan; `which` (R,) is the scan of each row."""
-    start = _start(table, which)
-    frequencies, rows = jnp.asarray(table[FREQUENCY]), jnp.asarray(which)
-    progress.stage(f"fit {len(start.centres)} frequencies of a TLS to {len(table)} values of T1")
+    return _fit(table, which, _start(table, which), progress)
 
-    def predict(model: WanderingTLS) -> Array:
+
+def fit_one_more(
+    table: Table, which: np.ndarray, known: WanderingTLSs, tls: Candidate, progress: Progress
+) -> FitResult:
+    """ln T1 with another TLS beside those known; scan by scan the places are tried anew, before and after."""
+    # a depth is a rate over the background
+    coupling = coupling_of(tls.depth * float(known.background), tls.width)
+    start = WanderingTLSs(
+        jnp.concatenate([known.centres, jnp.asarray(tls.centres)[None]]),
+        jnp.append(known.couplings, coupling),
+        jnp.append(known.widths, tls.width),
+        known.background,
+    )
+    f = _fit(table, which, rearranged(table, which, start), progress)
+    again = rearranged(table, which, f.model)
+    if np.array_equal(again.centres, f.model.centres):
+        return f
+    other = _fit(table, which, again, progress)
+    return min(f, other, key=lambda found: cost(table, which, found.model))
+
+
+def coupling_of(peak: float, width: float) -> float:
+    """g/2pi [MHz] of a TLS whose rate at resonance [1/us] and half width [MHz] are known."""
+    return math.sqrt(peak * 2 * math.pi * width / 2) / (2 * math.pi)
+
+
+def _fit(table: Table, which: np.ndarray, start: WanderingTLSs, progress: Progress) -> FitResult:
+    count, times = start.centres.shape
+    frequencies, rows = jnp.asarray(table[FREQUENCY]), jnp.asarray(which)
+    progress.stage(f"fit {count * times} frequencies of {count} TLS{'s' * (count > 1)} to {len(table)} values of T1")
+
+    def predict(model: WanderingTLSs) -> Array:
         return -jnp.log(model.rates(frequencies, rows))
 
-    span = float(np.ptp(table[FREQUENCY]))
-    low, high = float(table[FREQUENCY].min() - 0.5 * span), float(table[FREQUENCY].max() + 0.5 * span)
-    free = {"centres": Interval(low, high), "coupling": Positive(), "width": Positive(), "background": Positive()}
+    low, high = reach(table)
+    free = {"centres": Interval(low, high), "couplings": Positive(), "widths": Positive(), "background": Positive()}
     f = fit(progress.count(predict), start, jnp.asarray(np.log(table[T1])), sigma=_errors(table), free=free)
     progress.done(f"chi² {float(f.chi2):.4g} of {int(f.dof)}")
     return f
@@ -72,7 +73,7 @@ def _errors(table: Table) -> Array | None:
     return jnp.asarray(table[ERROR] / table[T1]) if ERROR in table else None
 
 
-def _start(table: Table, which: np.ndarray) -> WanderingTLS:
+def _start(table: Table, which: np.ndarray) -> WanderingTLSs:
     """Each scan's shortest T1, smoothed over neighbours in frequency; height and width from all scans laid on it."""
     rate = 1 / table[T1]
     background = float(np.quantile(rate, 0.2))
@@ -86,5 +87,5 @@ def _start(table: Table, which: np.ndarray) -> WanderingTLS:
     step = float(np.ptp(table[FREQUENCY]) / len(np.unique(table[FREQUENCY])))
     high = away[rate > background + peak / 2]
     width = max(float(np.median(high)) if high.size else step, step / 2)
-    coupling = math.sqrt(peak * 2 * math.pi * width / 2) / (2 * math.pi)
-    return WanderingTLS(jnp.asarray(centres), *(jnp.asarray(x) for x in (coupling, width, background)))
+    tls = ([centres], [coupling_of(peak, width)], [width], background)
+    return WanderingTLSs(*(jnp.asarray(part) for part in tls))

@@ -1,6 +1,7 @@
 """Whether scans of T1 hold a TLS at all, and which one would have been seen.
 
-A TLS makes ln(1/T1) = b + ln(1 + r/(1 + ((f - c)/w)²)) of a scan. Its place c is averaged over, so that many free
+A TLS makes ln(1/T1) = b + ln(1 + r s/(1 + ((f - c)/w)²)) of a scan, s = 1; beside TLSs that are known already b is
+their ln(1/T1), and s the share of the background in that rate. Its place c is averaged over, so that many free
 places cannot make a TLS of noise: in each scan by itself, where it may be out of sight as well, or in all of them
 together. Depth r and half width w are tried.
 """
@@ -19,6 +20,23 @@ TABLES, HALVINGS = 40, 7  # drawn to find the depth that is seen
 
 
 @dataclass(frozen=True, eq=False)
+class Candidate:
+    """The TLS that explains most.
+
+    Arguments:
+        gain: 2 ln L with it, its place averaged over, less that without.
+        depth: its rate at resonance over that of the background.
+        width: half width [MHz].
+        centres: (T,) its most likely place in each scan [MHz].
+    """
+
+    gain: float
+    depth: float
+    width: float
+    centres: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Scans:
     """Rows of T1 scans.
 
@@ -27,23 +45,38 @@ class Scans:
         scan: (R,) number of the scan of each row.
         log_rates: (R,) ln of 1/T1.
         errors: (R,) of these.
+        shares: (R,) of the background in the rate of what is known.
     """
 
     frequencies: np.ndarray
     scan: np.ndarray
     log_rates: np.ndarray
     errors: np.ndarray
+    shares: np.ndarray
 
     @classmethod
-    def of(cls, frequencies: np.ndarray, scan: np.ndarray, t1: np.ndarray, errors: np.ndarray | None) -> Scans:
-        """From columns; errors of T1 are raised to what neighbouring frequencies scatter by, and None is that."""
+    def of(
+        cls,
+        frequencies: np.ndarray,
+        scan: np.ndarray,
+        t1: np.ndarray,
+        errors: np.ndarray | None,
+        rates: np.ndarray | None = None,
+        background: float = 1.0,
+    ) -> Scans:
+        """From columns; errors of T1 are raised to what neighbouring frequencies scatter by, and None is that.
+
+        Beside TLSs that are known, `rates` (R,) are those with them, `background` is that without.
+        """
         order = np.lexsort((frequencies, scan))
-        y, share = -np.log(t1[order]), np.ones(len(order)) if errors is None else (errors / t1)[order]
+        known = np.full(len(t1), background) if rates is None else rates
+        y = -np.log(t1 * known)[order]
+        share = np.ones(len(order)) if errors is None else (errors / t1)[order]
         same = np.diff(scan[order]) == 0
         steps = (np.diff(y) / np.hypot(share[1:], share[:-1]))[same]
         scatter = 1.4826 * float(np.median(np.abs(steps)))
         factor = scatter if errors is None else max(scatter, 1.0)
-        return cls(frequencies[order], scan[order], y, share * (factor or 1e-6))
+        return cls(frequencies[order], scan[order], y, share * (factor or 1e-6), (background / known)[order])
 
     @property
     def span(self) -> float:
@@ -58,9 +91,11 @@ class Scans:
         """Half widths to try [MHz], from half the spacing of the frequencies to a quarter of their range."""
         return np.geomspace(self.span / self.rows / 2, self.span / 4, WIDTHS)
 
-    def gain(self) -> float:
-        """2 ln L of the best TLS, its place averaged over, less that of none."""
-        return max(self._gain(self.log_rates, r, w) for w in self.widths() for r in DEPTHS)
+    def best(self) -> Candidate:
+        """The TLS whose depth and width give most."""
+        tried = ((self._gain(self.log_rates, r, w), r, w) for w in self.widths() for r in DEPTHS)
+        gain, depth, width = max(tried, key=lambda found: found[0])
+        return Candidate(gain, float(depth), float(width), self._compared(self.log_rates, depth, width)[1])
 
     def depth_seen(self, width: float) -> float:
         """Depth r from which nine of ten such tables show a TLS of this half width; inf where none does.
@@ -87,16 +122,11 @@ class Scans:
         return math.exp(high)
 
     def _gain(self, y: np.ndarray, depth: float, width: float) -> float:
-        places = np.linspace(self.frequencies.min(), self.frequencies.max(), min(max(2 * self.rows, 40), 400))
-        scans = np.unique(self.scan)
-        # chi² = S - 2 b L + b² W of each scan: without the TLS, then with it at each place
-        square, linear, weight = (np.zeros((len(scans), 1 + len(places))) for _ in range(3))
-        for k, scan in enumerate(scans):
-            here = self.scan == scan
-            share = 1 / self.errors[here, None] ** 2
-            dip = np.log1p(depth * lorentzian(self.frequencies[here, None] - places, width))
-            left = y[here, None] - np.concatenate([np.zeros((len(dip), 1)), dip], axis=1)
-            square[k], linear[k], weight[k] = (np.sum(share * part, axis=0) for part in (left**2, left, left**0))
+        return self._compared(y, depth, width)[0]
+
+    def _compared(self, y: np.ndarray, depth: float, width: float) -> tuple[float, np.ndarray]:
+        """The gain of a TLS, moving or still, and its most likely place in each scan (T,)."""
+        places, (square, linear, weight) = self._misfits(y, depth, width)
         share = 1 / self.errors**2
         mean = float(np.sum(share * y) / np.sum(share))
         none = -0.5 * float(np.sum(share * (y - mean) ** 2))
@@ -104,7 +134,23 @@ class Scans:
         still = tuple(part[:, 1:].sum(axis=0, keepdims=True) for part in (square, linear, weight))
         tried = [((square, linear, weight), np.r_[0.5, even / 2]), (still, even)]
         bases = mean, float(np.quantile(y, 0.1))  # a strong TLS raises the mean far above the base
-        return 2 * (max(_log_likelihood(chi2, prior, base) for chi2, prior in tried for base in bases) - none)
+        found = [(*_log_likelihood(chi2, prior, base), chi2) for chi2, prior in tried for base in bases]
+        value, base, chi2 = max(found, key=lambda one: one[0])
+        here = np.argmin((chi2[0] - 2 * base * chi2[1] + base**2 * chi2[2])[:, -len(places) :], axis=1)
+        return 2 * (value - none), np.broadcast_to(places[here], len(square))
+
+    def _misfits(self, y: np.ndarray, depth: float, width: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+        """Places (C,) and S, L, W of chi² = S - 2 b L + b² W of each scan: without the TLS, then at each place."""
+        places = np.linspace(self.frequencies.min(), self.frequencies.max(), min(max(2 * self.rows, 40), 400))
+        scans = np.unique(self.scan)
+        square, linear, weight = (np.zeros((len(scans), 1 + len(places))) for _ in range(3))
+        for k, scan in enumerate(scans):
+            here = self.scan == scan
+            share = 1 / self.errors[here, None] ** 2
+            line = self.shares[here, None] * lorentzian(self.frequencies[here, None] - places, width)
+            left = y[here, None] - np.concatenate([np.zeros((len(line), 1)), np.log1p(depth * line)], axis=1)
+            square[k], linear[k], weight[k] = (np.sum(share * part, axis=0) for part in (left**2, left, left**0))
+        return places, (square, linear, weight)
 
 
 def lorentzian(detuning: np.ndarray, width: float) -> np.ndarray:
@@ -112,8 +158,8 @@ def lorentzian(detuning: np.ndarray, width: float) -> np.ndarray:
     return 1 / (1 + (detuning / width) ** 2)
 
 
-def _log_likelihood(chi2: tuple[np.ndarray, ...], prior: np.ndarray, base: float) -> float:
-    """ln L at the best base, by expectation and maximization.
+def _log_likelihood(chi2: tuple[np.ndarray, ...], prior: np.ndarray, base: float) -> tuple[float, float]:
+    """ln L at the best base, by expectation and maximization, and that base.
 
     Arguments:
         chi2: S, L and W of S - 2 b L + b² W, (K, C) each.
@@ -132,4 +178,4 @@ def _log_likelihood(chi2: tuple[np.ndarray, ...], prior: np.ndarray, base: float
             break
         share = share / total
         base = float(np.sum(share * linear) / np.sum(share * weight))
-    return value
+    return value, base

@@ -16,8 +16,9 @@ from .report import Quantity, Report
 from .tables import InputError, Reading, Table, read_table
 from .telegraph_fit import ONE, TWO, fit_variants, two_values
 from .telegraph_limits import amplitudes_seen
-from .telegraph_notes import SIGN, TIME_UNIT, drift, few, notes_of, outlying, readout
+from .telegraph_notes import SIGN, TIME_UNIT, aic_change, drift, few, notes_of, readout
 from .telegraph_rivals import LINE, MIXED, NOISE, OUTLIERS, PAIRS, RIVALS
+from .telegraph_sift import ALIKE, alike, outlying, sifted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,6 +62,9 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         A Report: of the fluctuators, or, where none is seen, of the mean and the noise of the readings.
     """
     progress = progress or Progress(quiet=True)
+    used, left_out = sifted(table)
+    whole, table = len(table), table.where(used)
+    progress.say(left_out)
     fits = fit_variants(table, fluctuators, n_starts, progress)
     aic = {name: float(f.aic) for name, f in fits.items()}
     forms = [name for name in (ONE, TWO) if name in fits]
@@ -84,8 +88,11 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         "model": "telegraph",
         "fit": fits[chosen],
         "describe": {name: (DESCRIBE if seen else WITHOUT)[_field(name)] for name in fits[chosen].names},
-        "source": {"name": table.name, "sha256": table.sha256, "rows": len(table)},
-        "inputs": {"fluctuators": fluctuators, "starts": n_starts},
+        "source": {"name": table.name, "sha256": table.sha256, "rows": whole},
+        "inputs": {"fluctuators": fluctuators, "starts": n_starts}
+        | ({"left out": whole - len(table)} if left_out else {}),
+        "doubts": left_out,
+        "used": used,
         "comparison": comparison,
     }
     if not seen:
@@ -114,6 +121,7 @@ def _still(table: Table, aic: dict[str, float]) -> str:
 def picture(table: Table, report: Report) -> Figure:
     """The record with the most likely levels, its histogram and Allan deviation; without levels what would be seen."""
     model = report.fit.model
+    table = table if report.used is None else table.where(report.used)
     title = f"{table.name}: {report.title}"
     if report.verdict == NONE:
         bounds = np.array([quantity.value for quantity in report.derived.values()])
@@ -121,7 +129,9 @@ def picture(table: Table, report: Report) -> Figure:
         y = table["signal"]
         return white_record(table["time"], y, float(np.mean(y)), _noise(table, model), rates, bounds, title=title)
     expected = np.asarray(model.expected_signal(jnp.asarray(table["time"]), jnp.asarray(table["signal"])))
-    return telegraph_fit(table["time"], table["signal"], expected, model.source, float(model.sigma), title=title)
+    return telegraph_fit(
+        table["time"], table["signal"], expected, model.source, float(model.sigma), residuals=True, title=title
+    )
 
 
 def rates_to_try(table: Table) -> np.ndarray:
@@ -161,12 +171,19 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], chosen: str, gain: flo
         if math.isfinite(most)
         else "Not even levels ten times the noise from their middle would be seen at all rates tried: see below."
     )
+    share, errors = alike(table)
+    memory = (
+        f" Yet neighbours are alike (rank correlation {share:.2g}, {errors:.2g} standard errors): something switches "
+        "or drifts, but not as levels with normal noise do."
+        if errors > ALIKE
+        else ""
+    )
     return Report(
         title="no telegraph noise seen",
         derived=derived,
         verdict=NONE,
-        verdict_text="no telegraph noise is seen. Readings without memory describe the record as well (AIC "
-        f"{gain:+.2g} from them, where {SIGN:g} would be a sign). {hidden}",
+        verdict_text="no telegraph noise is seen. Readings without memory describe the record as well: a fluctuator "
+        f"{aic_change(-gain)} (a fall of {SIGN:g} would be a sign).{memory} {hidden}",
         upper_limit=most if math.isfinite(most) else None,
         notes=[TIME_UNIT, *readout(table), *drift(fits, seen=False), *_not_normal(table, fits), STEPS],
         **common,
@@ -182,10 +199,11 @@ def _not_normal(table: Table, fits: dict[str, LikelihoodFit]) -> list[str]:
     best = min(forms, key=lambda name: float(fits[name].aic))
     lower = min(float(fits[name].aic) for name in (NOISE, LINE)) - float(fits[best].aic)
     if lower > SIGN:
+        apart = "" if alike(table)[1] > ALIKE else ", but neighbours share nothing"
         notes.append(
-            f'The readings are not normal: the form "{best}" has an AIC {lower:.3g} lower, but neighbours share '
-            "nothing. Outliers do this, and a defect that switches much faster than the sampling; the errors and "
-            "amplitudes above take the readings for normal."
+            f'The readings are not normal: the form "{best}" has an AIC {lower:.3g} lower{apart}. Outliers do this, '
+            "and a defect that switches much faster than the sampling; the errors and amplitudes above take the "
+            "readings for normal."
         )
     return notes
 

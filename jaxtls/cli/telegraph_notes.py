@@ -13,13 +13,24 @@ from ..fitting import LikelihoodFit, propagate
 from ..models.fluctuators import TelegraphRecord
 from .tables import Table
 from .telegraph_fit import CLEAN, EQUAL, ONE, TWO, two_values
-from .telegraph_rivals import LINE, NOISE, outliers
+from .telegraph_rivals import LINE, NOISE
+from .telegraph_sift import outlying
 
 SIGN = 6.0  # of the AIC, to believe in a fluctuator
 FEW = 3.0  # switchings within the record, below which nothing says that they come again
 TIME_UNIT = (
     "Rates are per unit of the column `time`: with times in s they are in 1/s (switchings, no angular frequency)."
 )
+
+
+def aic_change(change: float) -> str:
+    """What a form does to the AIC.
+
+    Example:
+        >>> aic_change(-3.14), aic_change(2.0)
+        ('lowers the AIC by 3.1', 'raises the AIC by 2')
+    """
+    return f"{'lowers' if change < 0 else 'raises'} the AIC by {abs(change):.2g}"
 
 
 def readout(table: Table) -> list[str]:
@@ -71,17 +82,6 @@ def drift(fits: dict[str, LikelihoodFit], seen: bool) -> list[str]:
     ]
 
 
-def outlying(table: Table) -> list[str]:
-    """Readings far from all others."""
-    where = outliers(table)
-    if not 0 < len(where) <= max(3, 0.02 * len(table)):
-        return []
-    first = ", ".join(f"{table['signal'][i]:.4g} at time {table['time'][i]:.6g}" for i in where[:3])
-    more = ", ..." if len(where) > 3 else ""
-    said = "1 outlier is" if len(where) == 1 else f"{len(where)} outliers are"
-    return [f"{said} seen ({first}{more}), further than eight standard deviations from the others."]
-
-
 def _bias(k: int, model: TelegraphRecord) -> Array:
     """ln(d/u) of a fluctuator."""
     return jnp.log(model.source.rates_down[k] / model.source.rates_up[k])
@@ -99,15 +99,16 @@ def notes_of(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> list[
         if not math.isfinite(error):
             notes.append(f"The two rates{of} are not told apart: one of them is not determined.")
         elif abs(away) <= 2 * error:
-            alike = "" if count > 1 else f", and one rate for both directions has an AIC {equal:+.2g} from two"
+            alike = "" if count > 1 else f", and one rate for both directions {aic_change(equal)}"
             notes.append(f"Unequal rates{of} are not seen: ln(d/u) = {away:.2g} ± {error:.2g}{alike}.")
         else:
             notes.append(f"The rates{of} differ by {abs(away / error):.2g} standard errors of ln(d/u).")
     notes.append(_second(table, fits, chosen))
-    notes.append(
-        "A further fluctuator that is weaker than the noise of a reading, faster than the sampling or slower than the "
-        "record would hide in sigma or the offset."
-    )
+    if not two_values(table):
+        notes.append(
+            "A further fluctuator that is weaker than the noise of a reading, faster than the sampling or slower than "
+            "the record would hide in sigma or the offset."
+        )
     return notes + _reach(table, f)
 
 
@@ -119,10 +120,11 @@ def _second(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> str:
         return "A second fluctuator was not looked for (--fluctuators 1)."
     second = float(fits[ONE].aic - fits[TWO].aic)
     if chosen == TWO:
-        earned = "" if second > SIGN else f" The second one is not called for (AIC {second:+.2g} in its favour)."
+        earned = "" if second > SIGN else f" The second one is not called for: it {aic_change(-second)}."
         return f"Which of two fluctuators is called the first is a matter of name: the likelihood is the same.{earned}"
-    doubt = "" if fits[TWO].success else "; its search did not converge, so that it may be a little more"
-    return f"A second fluctuator is not called for (AIC {second:+.2g} in its favour{doubt}; {SIGN:g} would be a sign)."
+    doubt = "" if fits[TWO].success else ", though its search did not converge"
+    change = aic_change(-second)
+    return f"A second fluctuator is not called for: it {change}{doubt} (a fall of {SIGN:g} would be a sign)."
 
 
 def _reach(table: Table, f: LikelihoodFit) -> list[str]:

@@ -77,7 +77,8 @@ def along(table: Table) -> np.ndarray:
 def outliers(table: Table) -> np.ndarray:
     """Readings, by index, further from the median than eight standard deviations of the middle ones."""
     away = np.abs(table["signal"] - np.median(table["signal"]))
-    return np.flatnonzero(away > 8 * 1.4826 * np.median(away))
+    usual = 1.4826 * float(np.median(away))
+    return np.flatnonzero(away > 8 * usual) if usual > 0 else np.zeros(0, int)
 
 
 def wide_start(table: Table) -> Outliers:

@@ -13,6 +13,8 @@ from ._noise import coherence_decay as coherence_decay
 from ._noise import noise_spectrum as noise_spectrum
 from ._noise import telegraph_fit as telegraph_fit
 from ._noise import white_record as white_record
+from ._rate_fits import flat_rates as flat_rates
+from ._rate_fits import rate_fit as rate_fit
 from ._resonance import resonance as resonance
 from ._resonator import resonator_batch as resonator_batch
 from ._resonator import resonator_fit as resonator_fit
@@ -31,8 +33,6 @@ from ._style import few_decades as few_decades
 from ._style import figure as figure
 from ._style import ramp as ramp
 from ._style import tidy as tidy
-from ._tls_bath import flat_rates as flat_rates
-from ._tls_bath import rate_fit as rate_fit
 from ._tls_bath import rate_waterfall as rate_waterfall
 from ._tls_bath import swap_fit as swap_fit
 from ._tls_bath import swap_map as swap_map

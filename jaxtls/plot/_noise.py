@@ -77,17 +77,20 @@ def allan_deviation(
         3
     """
     tau = np.asarray(taus)
-    ax = new_axes(ax, 6.0, 4.2)
-    parts = _single(fluctuators)
+    columns, ax = 4 if ax is None else 2, new_axes(ax, 6.0, 4.2)
+    parts, peaks = _single(fluctuators), []
     white = sigma**2 * step / tau
-    for (variance, rate), colour in zip(parts, ramp(len(parts)), strict=True):
+    many = len(parts) > 6
+    for k, ((variance, rate), colour) in enumerate(zip(parts, ramp(len(parts)), strict=True)):
         x = rate * tau
         hump = variance * (2 - (3 - 4 * np.exp(-x) + np.exp(-2 * x)) / x) / x
         small = x < 1e-3
         hump = np.where(small, variance * (2 * x / 3 - x**2 / 2), hump)
-        ax.loglog(
-            tau, np.sqrt(hump), color=colour, lw=1.1, ls="--", label=rf"$\Gamma$ = {rate:.3g} {rate_unit}".rstrip()
-        )
+        peaks.append(float(np.sqrt(hump.max())))
+        label = rf"$\Gamma$ = {rate:.3g} {rate_unit}".rstrip()
+        if many:
+            label = "single fluctuators" if k == 0 else ""
+        ax.loglog(tau, np.sqrt(hump), color=colour, lw=1.1, ls="--", label=label)
     if sigma:
         ax.loglog(tau, np.sqrt(white), color="0.6", lw=1.1, ls=":", label="white noise")
     whole = np.sqrt(np.asarray(fluctuators.allan_variance(tau)) + white)
@@ -97,11 +100,11 @@ def allan_deviation(
         windows, seen = (np.asarray(part) for part in measured)
         ax.loglog(windows, seen, "o", ms=4, color=VERMILION, label="record")
         low, high = min(low, seen[seen > 0].min(initial=low)), max(high, seen.max())
-    ax.set_ylim(low / 6, high * 1.6)
+    # of many equal ones each is far below their sum
+    ax.set_ylim(min(low / 6, 0.4 * float(np.median(peaks))), high * 1.6)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
-    if len(parts) <= 6:
-        ax.legend(frameon=False, fontsize=7 if measured is not None else 8)
+    key_above(ax, columns)
     return ax
 
 
@@ -180,7 +183,7 @@ def coherence_decay(
     ax.set_ylim(0, 1.02)
     ax.set_xlabel(time_label)
     ax.set_ylabel(r"coherence $|D(t)|$")
-    ax.legend(fontsize=9, edgecolor="none", framealpha=0.85)
+    key_above(ax, columns=min(len(pulses), 4))
     return ax
 
 
@@ -193,6 +196,7 @@ def telegraph_fit(
     *,
     labels: tuple[str, str] = ("time", "signal"),
     rate_unit: str = "1/time",
+    residuals: bool = False,
     title: str = "",
 ) -> Figure:
     """A record with the levels that its fit finds behind the noise, its readings' histogram, and its Allan deviation.
@@ -205,10 +209,11 @@ def telegraph_fit(
         sigma: standard deviation of one reading.
         labels: of time and signal, with units in brackets.
         rate_unit: of the rates in the legend.
+        residuals: adds what the fit leaves of the readings, in units of sigma, below the record.
         title: above the picture.
 
     Returns:
-        A figure of three panels, (a), (b) and (c), 7 in wide.
+        A figure of three panels, (a), (b) and (c), or of four, 7 in wide.
 
     Example:
         >>> f = jt.Fluctuators(np.ones(1), 0.1 * np.ones(1), 0.1 * np.ones(1))
@@ -219,10 +224,18 @@ def telegraph_fit(
     """
     t, y, levels = np.asarray(time), np.asarray(signal), np.asarray(expected)
     _, after = _step(t)
-    fig = figure(7.0, 5.0)
-    space = fig.add_gridspec(2, 2)
-    ax, counts, allan = fig.add_subplot(space[0, :]), fig.add_subplot(space[1, 0]), fig.add_subplot(space[1, 1])
-    _record(ax, t, y, labels)
+    fig = figure(7.0, 6.2 if residuals else 5.0)
+    space = fig.add_gridspec(2 + residuals, 2, height_ratios=[2, 1, 2] if residuals else [1, 1])
+    ax, counts, allan = (fig.add_subplot(space[at]) for at in ((0, slice(None)), (-1, 0), (-1, 1)))
+    axes = [ax, counts, allan]
+    if residuals:
+        below = fig.add_subplot(space[1, :], sharex=ax)
+        below.plot(t, (y - levels) / sigma, ".", ms=2.5, color="0.5")
+        below.axhline(0.0, color=BLUE, lw=1.0)
+        below.set(xlabel=labels[0], ylabel="residual / sigma")
+        axes.insert(1, below)
+    _record(ax, t, y, labels if not residuals else ("", labels[1]))
+    ax.tick_params(labelbottom=not residuals)
     ax.plot(t, np.where(after, np.nan, levels), color=BLUE, lw=1.3, label="fit, without noise")
     _histogram(counts, y, levels, sigma, labels[1])
     windows, measured = _allan_points(t, y)
@@ -238,7 +251,7 @@ def telegraph_fit(
         whole_label="fit",
         ax=allan,
     )
-    _finish(fig, (ax, counts, allan), title)
+    _finish(fig, axes, title)
     return fig
 
 

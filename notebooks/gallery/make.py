@@ -24,6 +24,7 @@ SHEETS = {
     "blacker-tilbrook": (("blacker-tilbrook-1", "blacker-tilbrook-2"), ("blacker-tilbrook-3",)),
     "artiaco-closed": (("artiaco-3", "artiaco-5"), ("artiaco-4a", "artiaco-4b"), ("artiaco-6", "artiaco-11")),
     "artiaco-open": (("artiaco-7", "artiaco-9"), ("artiaco-8", "artiaco-10")),
+    "defects": (("klimov-t1",), ("bergli-echo",), ("cho-t1",)),
 }
 WIDTH = 1000
 COLOURS = 40

@@ -222,3 +222,16 @@ def test_the_table_takes_the_fastest_variant_of_each_peer(tmp_path):
     page.write_text("no marks")
     with pytest.raises(SystemExit, match="needs one"):
         results.write_table(page, "new")
+
+
+def test_the_table_has_values_beside_their_gradients():
+    """Without a peer: time, first call, error and memory of a value, then of its gradient with the ratio."""
+    timings = harness.Timing(2.0, 0.5, 0.1, 3, 54.2), harness.Timing(3.0, 1.5, 0.1, 3, None)
+    found = [
+        harness.Row.timed("a case", name, timing, size={"N": 2}, error={"max": 1e-9}, ratio=1.0, ratio_to="value")
+        for name, timing in zip(("value", "value and gradient"), timings)
+    ]
+    document = {"benchmark": "baths", "created": "2026-11-30T00:00", "rows": [vars(row) for row in found]}
+    table = results.table([document])
+    cells = "0.5 (2), 1e-09, 54.2 MiB; value and gradient 1.5 (3), 1e-09 = 3×"
+    assert table.splitlines()[2:] == [f"| baths: a case, N = 2 | {cells} |  |  |  | 2026-11-30 |"]

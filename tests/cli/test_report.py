@@ -36,6 +36,12 @@ def test_text():
     assert "NOT CONVERGED" in made.text()
 
 
+def test_doubts_come_first_and_once():
+    made = made_up(doubts=["MHz or GHz?"], notes=["mind the gap"])
+    assert made.text().splitlines()[2] == "check first: MHz or GHz?" and made.text().count("GHz?") == 1
+    assert made.to_dict()["notes"] == ["MHz or GHz?", "mind the gap"]
+
+
 def test_blind_spots_are_spelt_out():
     made = made_up()
     made.fit.stderr = {"a": 1.0, "b": 0.4}

@@ -1,5 +1,6 @@
 """`--model swap`: the bundled map's TLSs come back, a map without any says so, and files are checked."""
 
+import io
 import json
 
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import pytest
 
 import jaxtls as jt
 from jaxtls.__main__ import main
+from jaxtls._progress import Progress
 from jaxtls.cli import swap, swap_search
 from jaxtls.cli.data import make_swap_map
 from jaxtls.cli.scans import swap_unit_notes, unit_notes
@@ -64,9 +66,29 @@ def empty_map(noise=0.03):
     return Table("empty.csv", "0" * 64, columns)
 
 
+@pytest.mark.parametrize(
+    "column, factor, words",
+    [("frequency_MHz", 1e-3, "in GHz"), ("time_us", 1e3, "in ns"), ("population", 100, "percent")],
+)
+def test_slips_are_said_before_the_fit_and_head_the_report(column, factor, words, monkeypatch):
+    """Who gave GHz need not wait for a fit of them to hear of it."""
+    table, said = empty_map(), io.StringIO()
+    table.columns[column] = factor * table.columns[column]
+    assert swap.doubts(empty_map()) == [] and any(words in doubt for doubt in swap.doubts(table))
+
+    def fitted(*_):
+        raise TimeoutError
+
+    monkeypatch.setattr(swap, "_without", fitted)
+    with pytest.raises(TimeoutError):
+        swap.run(table, progress=Progress(said))
+    assert words in said.getvalue()
+
+
 @pytest.mark.slow
 def test_a_map_without_tls_says_so():
     report = swap.run(empty_map())
+    assert report.doubts == []
     assert report.verdict == "no TLS" and "would go unseen" in report.verdict_text and "no TLS seen" in report.title
     assert " inf" not in report.text() and "NOT" not in report.text()
     swap.picture(empty_map(), report).canvas.draw()

@@ -13,7 +13,8 @@ from jaxtls.cli.data import make_telegraph
 from jaxtls.cli.tables import InputError, Table
 from jaxtls.cli.telegraph_fit import first_guess
 from jaxtls.cli.telegraph_limits import amplitudes_seen
-from jaxtls.cli.telegraph_notes import few
+from jaxtls.cli.telegraph_notes import aic_change, few
+from jaxtls.cli.telegraph_sift import ALIKE, alike, sifted
 
 
 def test_bundled_record_is_what_the_script_makes():
@@ -145,6 +146,7 @@ def test_readings_of_two_values():
     share = np.count_nonzero(np.diff(y)) / 799
     assert abs(total.value + np.log(1 - 2 * share)) < total.stderr < 0.03  # equal rates: share = (1 - e^-Gamma)/2
     assert all(np.isfinite(row["AIC - best"]) for row in report.comparison)
+    assert "hide in sigma" not in " ".join(report.notes)  # it is held, as the levels are
 
 
 @pytest.mark.slow
@@ -152,7 +154,41 @@ def test_outliers_on_both_sides_are_no_telegraph_noise():
     table = noise(5)
     table.columns["signal"][[100, 400]] = -25.0, 225.0
     report = telegraph.run(table, n_starts=2)
-    assert report.verdict == telegraph.NONE and "2 outliers are seen (-25 at time 100" in " ".join(report.notes)
+    assert report.verdict == telegraph.NONE and "2 outliers are seen (-25 at time 100" in report.doubts[0]
+    assert report.inputs["left out"] == 2 and report.source["rows"] == 600 and report.used.sum() == 598
+    assert abs(report.fit.values["sigma"] - 1) < 4 * report.fit.stderr["sigma"]
+
+
+@pytest.mark.slow
+def test_outliers_hide_no_fluctuator():
+    """Levels of two standard deviations beside three readings of fifty: the levels are found, and the picture drawn."""
+    rng, ts = np.random.default_rng(9), np.arange(400.0)
+    y = 2 * switching(rng, ts, 0.1) + rng.normal(size=400)
+    y[[50, 200, 301]] = 50.0, -50.0, 45.0
+    table = Table("three", "0" * 64, {"time": ts, "signal": y})
+    report = telegraph.run(table, fluctuators="1", n_starts=1)
+    amplitude = report.fit.values["source.amplitudes"][0]
+    assert report.verdict == "telegraph noise" and abs(amplitude - 2) < 4 * report.fit.stderr["source.amplitudes"][0]
+    assert report.text().splitlines()[2].startswith("check first: 3 outliers are seen (50 at time 50")
+    telegraph.picture(table, report).canvas.draw()
+
+
+def test_what_is_sifted_and_what_neighbours_share():
+    """Two in a row may be a level; many are no outliers. Ranks see memory in any noise, and none in a drift."""
+    alone, row = noise(8), noise(8)
+    alone.columns["signal"][[10, 12]], row.columns["signal"][[10, 11]] = 60.0, 60.0
+    assert np.flatnonzero(~sifted(alone)[0]).tolist() == [10, 12] and "left out" in sifted(alone)[1][0]
+    assert sifted(row)[0].all() and sifted(row)[1] == [] and sifted(noise(8))[0].all()
+    heavy = noise(2, kind="heavy")
+    assert abs(alike(heavy)[1]) < 4
+    heavy.columns["signal"][:] += 5 * heavy["time"] / 600
+    assert abs(alike(heavy)[1]) < 4
+    heavy.columns["signal"][:] += 2 * switching(np.random.default_rng(1), heavy["time"], 0.05)
+    assert alike(heavy)[1] > ALIKE
+
+
+def test_the_aic_in_words():
+    assert (aic_change(-3.14), aic_change(2.0)) == ("lowers the AIC by 3.1", "raises the AIC by 2")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls import plot
-from jaxtls.plot import _tls_bath
+from jaxtls.plot import _rate_fits
 
 F, T = np.linspace(4.0, 6.0, 5), np.linspace(0.0, 9.0, 4)
 MAP = np.asarray(jt.TLSBath([5.0], [0.3], 0.1).swap_map(F, T))
@@ -54,6 +54,22 @@ def test_fits():
     assert_allclose(expected.get_ydata(), np.sqrt(4 * 0.05**2 * 3.0 + 2e-4))
 
 
+def test_several_tls_with_residuals():
+    """A colour each, moves of each, the residual map beside, and a word where there are none."""
+    centres = np.array([[5.0, 5.1, 4.9, 5.2], [4.2, 4.4, 4.3, 4.5]])
+    strengths = np.array([0.05, 0.1])
+    fig = plot.rate_fit(F, T, np.ones((4, 5)), centres, 0.01 * np.ones((2, 4)), diffusion=strengths, residuals=MAP.T)
+    fig.canvas.draw()
+    assert len(fig.axes) == 5
+    [moves] = [ax for ax in fig.axes if "moved" in ax.get_ylabel()]
+    said = {text.get_text() for text in moves.get_legend().get_texts()}
+    assert said == {"TLS 0", "TLS 1", "90 % of such records", "diffusion and fit errors", "fit errors alone"}
+    drawn = [line for line in moves.lines if line.get_marker() == "o"]
+    assert_allclose([line.get_ydata()[0] for line in drawn], np.sqrt(np.mean(np.diff(centres) ** 2, axis=1)))
+    lost = plot.rate_fit(F, T, np.ones((4, 5)), centres, np.full((2, 4), np.inf), diffusion=0.1, residuals=MAP.T)
+    assert "no moves" in next(ax for ax in lost.axes if "moved" in ax.get_ylabel()).texts[0].get_text()
+
+
 def test_times_without_a_tls_are_left_out():
     """An infinite error takes its time out of the moves, given as errors or as a covariance."""
     t, centres = np.arange(5.0), np.array([5.0, 5.1, 7.0, 4.9, 5.2])
@@ -71,7 +87,7 @@ def test_band_of_moves_holds_nine_of_ten_records(d):
     rng = np.random.default_rng(5)
     t = np.cumsum(rng.uniform(0.1, 0.5, 20))
     own, common = rng.uniform(0.2, 1.5, 20), 0.3 * rng.uniform(size=20)
-    low, high = _tls_bath.move_band(t, np.diag(own**2) + np.outer(common, common), d)
+    low, high = _rate_fits.move_band(t, np.diag(own**2) + np.outer(common, common), d)
     inside = np.zeros((600, 9))
     for record in inside:
         path = np.concatenate([[0.0], np.cumsum(2 * d * np.sqrt(np.diff(t)) * rng.normal(size=19))])

@@ -17,11 +17,9 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._platform import platform
-from ..glass.exponentials import decay
+from ..glass.exponentials import cos_sin, exp_of_negative, fall, signed
 
-# In x² = w² tau²: cosh x, sinh(x)/x and (x cosh x - sinh x)/(2 x³), to rounding for |x²| < 1/4.
-_COSH = tuple(1 / math.factorial(2 * k) for k in range(9))
-_SINHC = tuple(1 / math.factorial(2 * k + 1) for k in range(9))
+# (x cosh x - sinh x)/(2 x³) in x² = w² tau², to rounding for |x²| < 1/4.
 _CONVOLVED = tuple((k + 1) / math.factorial(2 * k + 3) for k in range(9))
 _NEAR = 0.25
 
@@ -34,37 +32,63 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 
 
 def _roots(rate: Array, n: Array) -> tuple[Array, Array, Array]:
-    """w = (l+ - l-)/2 with Re w >= 0, kept off 0, -l+ and -l-; l+ without cancellation for weak or fast fluctuators."""
+    """w = (l+ - l-)/2 with Re w >= 0, kept off 0, -l+ (without cancellation for weak or fast fluctuators) and w²."""
     half = rate / 2
     square = half**2 - n
-    # Closer to the exceptional point the far form is never taken, unless all has decayed.
+    # S and P are even in w: so close to the exceptional point any small w is as good.
     at_point = jnp.abs(square) <= 1e-24 * half**2
-    w = jnp.sqrt(jnp.where(at_point, half**2, square))
-    return w, n / (w + half), w + half
+    w = jnp.where(at_point, 1e-12 * half, jnp.sqrt(jnp.where(at_point, half**2, square)))
+    return w, n / (w + half), jnp.where(at_point, half**2, square)
+
+
+def _waves(w: Array, plus: Array, tau: Array) -> tuple[Array, Array, Array]:
+    """e^{l+ tau}, e^{l- tau} and S. l+ + l- is real: one cosine and one sine of real numbers serve both."""
+    cos, sin, half_turns = cos_sin(w.imag * tau)
+    size = signed(exp_of_negative(plus.real * tau), half_turns)
+    apart = 2 * w.real * tau
+    ratio = exp_of_negative(apart)
+    s = jax.lax.complex(size * fall(apart, ratio) * cos, size * (1 + ratio) * sin) * (0.5 / w)
+    faster = size * ratio
+    return jax.lax.complex(size * cos, size * sin), jax.lax.complex(faster * cos, -faster * sin), s
+
+
+@jax.custom_jvp
+def _decays(w: Array, plus: Array, tau: Array) -> tuple[Array, Array]:
+    """e^{l+ tau} and e^{l- tau}."""
+    slow, fast, _ = _waves(w, plus, tau)
+    return slow, fast
+
+
+@_decays.defjvp
+def _decays_jvp(
+    primals: tuple[Array, Array, Array], tangents: tuple[Array, Array, Array]
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    w, plus, tau = primals
+    dw, dplus, dtau = tangents
+    slow, fast = _decays(w, plus, tau)
+    dslow = -slow * (plus * dtau + tau * dplus)
+    dfast = -fast * ((plus + 2 * w) * dtau + tau * (dplus + 2 * dw))
+    return (slow, fast), (dslow, dfast)
 
 
 def _solve(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
     """P, S and the convolutions R = S * S and R' = S * S'."""
+    p, s = propagate(rate, n, tau)
     half, w2 = rate / 2, (rate / 2) ** 2 - n
     x2 = w2 * tau**2
     near = jnp.abs(x2.real) + jnp.abs(x2.imag) < _NEAR
-    w, plus, minus = _roots(rate, n)
 
     # About the exceptional point
-    x2 = jnp.where(near, x2, 0.0)
-    envelope = jnp.exp(-half * tau)
-    s0 = envelope * tau * _polynomial(_SINHC, x2)
-    p0 = envelope * _polynomial(_COSH, x2) + half * s0
-    r0 = envelope * tau**3 * _polynomial(_CONVOLVED, x2)
-    dr0 = (tau * s0 - rate * r0) / 2
+    r0 = jnp.exp(-half * tau) * tau**3 * _polynomial(_CONVOLVED, jnp.where(near, x2, 0.0))
+    dr0 = (tau * s - rate * r0) / 2
 
     # Away from it
-    slow, fast = decay(plus * tau), decay(minus * tau)
-    s1 = (slow - fast) / (2 * w)
-    p1 = (minus * slow - plus * fast) / (2 * w)
-    r1 = (tau * (slow + fast) / 2 - s1) / (2 * w**2)
-    dr1 = (half * s1 - tau * (plus * slow + minus * fast) / 2) / (2 * w**2)
-    return tuple(jnp.where(near, a, b) for a, b in ((p0, p1), (s0, s1), (r0, r1), (dr0, dr1)))
+    w, plus, w2 = _roots(rate, n)
+    slow, fast = _decays(w, plus, tau)
+    inverse = 0.5 / w2
+    r1 = (tau * (slow + fast) / 2 - s) * inverse
+    dr1 = (half * s - tau * (plus * slow + (w + half) * fast) / 2) * inverse
+    return p, s, jnp.where(near, r0, r1), jnp.where(near, dr0, dr1)
 
 
 def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
@@ -84,8 +108,9 @@ def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
 @jax.custom_jvp
 def propagate(rate: Array, n: Array, tau: Array) -> tuple[Array, Array]:
     """P and S; `rate` is Gamma > 0 (real), n complex, tau >= 0 real; the three broadcast."""
-    p, s, _, _ = _solve(rate, n, tau)
-    return p, s
+    w, plus, _ = _roots(rate, n)
+    slow, _, s = _waves(w, plus, tau)
+    return slow + plus * s, s
 
 
 @propagate.defjvp

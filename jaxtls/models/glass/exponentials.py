@@ -83,7 +83,7 @@ def _integer_bits(count: Array) -> Array:
     return jax.lax.bitcast_convert_type(count + 1.5 * 2.0**info.nmant, jnp.int64 if info.bits == 64 else jnp.int32)
 
 
-def _cos_sin(y: Array) -> tuple[Array, Array, Array]:
+def cos_sin(y: Array) -> tuple[Array, Array, Array]:
     """cos r, sin r and n for y = r + n pi, |r| <= pi/2, with an error of the order of y's own rounding."""
     half_turns = jnp.round(y * (1 / math.pi))
     r = _remainder(y, half_turns, _PI)
@@ -93,7 +93,7 @@ def _cos_sin(y: Array) -> tuple[Array, Array, Array]:
     return cos, sin, half_turns
 
 
-def _signed(x: Array, half_turns: Array) -> Array:
+def signed(x: Array, half_turns: Array) -> Array:
     """x, negative if the number is odd, for x >= 0."""
     odd = _integer_bits(half_turns) << (jnp.finfo(x.dtype).bits - 1)
     return jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(x, odd.dtype) | odd, x.dtype)
@@ -114,8 +114,8 @@ def decay(z: Array) -> Array:
     """e^-z for complex z; by JAX on a GPU, which gains nothing from polynomials that take long to compile."""
     if platform() != "cpu":
         return jnp.exp(-z)
-    cos, sin, half_turns = _cos_sin(z.imag)
-    size = _signed(exp_of_negative(z.real), half_turns)
+    cos, sin, half_turns = cos_sin(z.imag)
+    size = signed(exp_of_negative(z.real), half_turns)
     return jax.lax.complex(size * cos, -size * sin)
 
 
@@ -123,6 +123,13 @@ def decay(z: Array) -> Array:
 def _decay_jvp(primals, tangents):
     value = decay(*primals)
     return value, -value * tangents[0]
+
+
+def fall(x: Array, decayed: Array) -> Array:
+    """1 - e^-x for real x >= 0, from e^-x, without cancellation."""
+    small = x < _RADIUS
+    x = jnp.where(small, x, 0.0)
+    return jnp.where(small, x * _polynomial(_SERIES, x), 1 - decayed)
 
 
 def mean_decay(z: Array, decayed: Array) -> Array:
