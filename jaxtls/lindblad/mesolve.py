@@ -152,9 +152,11 @@ def recorded(
     options: EvolveOptions,
 ) -> Solution:
     """The run of an equation through all its times, the start included."""
+    options = known_options(options)
     wanted = ["expects"] if equation.operators.count else ()
-    whole = {"observables": wanted, "save_states": save_states, "discontinuities": discontinuities}
-    return evolve(equation, state, ts, **whole, **known_options(options))
+    return evolve(
+        equation, state, ts, observables=wanted, save_states=save_states, discontinuities=discontinuities, **options
+    )
 
 
 def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
