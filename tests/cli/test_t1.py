@@ -81,7 +81,7 @@ def scans_of(table, errors=True):
 
 
 def test_noise_is_no_tls():
-    """Of 60 tables without a TLS none gains what is asked for, although each scan has a place of its own."""
+    """Of 24 tables without a TLS none gains what is asked for, although each scan has a place of its own."""
     for errors in (True, False):
         gains = [scans_of(table_of(np.full(8, 5020.0), 0.0, 0.1, seed), errors).best().gain for seed in range(12)]
         assert max(gains) < t1.GAIN and min(gains) > -3.0
