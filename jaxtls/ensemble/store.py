@@ -30,7 +30,7 @@ from jaxtyping import Array
 
 from .._checks import require
 from .fingerprint import UNKNOWABLE
-from .program import Program, is_typed, written
+from .program import Program, written
 
 # Seconds for which a store that is in use is asked for again.
 PATIENCE = 5.0
