@@ -28,7 +28,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from .._checks import require
+from .._checks import is_typed, require
 from .fingerprint import UNKNOWABLE
 from .program import Program, written
 
