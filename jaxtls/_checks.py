@@ -103,6 +103,28 @@ def size(name: str, value: object, least: int = 1) -> int:
     return plain
 
 
+def is_typed(key: Array) -> bool:
+    """Whether a key is of `jax.random.key`, rather than raw bits."""
+    return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
+
+
+def random_key(name: str, value: object) -> Array:
+    """One random key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`, which may be traced."""
+    remedy = "Make one with jax.random.key(seed)."
+    must = "be a JAX random key"
+    if not isinstance(value, jax.Array | np.ndarray):
+        raise ValueError(f"Argument `{name}` must {must}, but got {value!r}. {remedy}")
+    key = jnp.asarray(value)
+    if is_typed(key):
+        split_less = f"Use {name}[0], or split less."
+        require(key.shape == (), name, "be a single key", f"keys of shape {key.shape}", split_less)
+        return key
+    bits = jax.eval_shape(lambda: jax.random.key_data(jax.random.key(0))).shape
+    fits = key.dtype == jnp.uint32 and key.shape == bits
+    require(fits, name, must, f"an array of {key.dtype}, shape {key.shape}", remedy)
+    return key
+
+
 def tolerances(rtol: object, atol: object) -> None:
     """Refuse what are not positive finite Python numbers."""
     for name, value in (("rtol", rtol), ("atol", atol)):

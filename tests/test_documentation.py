@@ -35,6 +35,13 @@ def test_code_prints_what_is_shown(page):
     pages.run(page)
 
 
+def test_the_guide_shows_the_plan_of_the_readme():
+    """The same program, which the README's own test runs in every round; that of the guide takes longer."""
+    plan = re.compile(r"^Plan: .*\n  .*$", re.M)
+    shown = plan.findall((FOLDER / "pages" / "guide" / "lindblad.md").read_text())
+    assert len(shown) == 1 and shown == plan.findall(layout.source("README.md").read_text())
+
+
 def test_every_model_and_name_has_its_place():
     listed = [*reference.MODELS, *" ".join(names for _, names in reference.TOPICS.values()).split()]
     assert sorted(listed) == sorted(set(listed))

@@ -157,9 +157,31 @@ assert "matplotlib" not in sys.modules
 
 def test_products_ask_for_full_precision_in_one_file():
     """A GPU would round the operands of any other product in single precision."""
-    product = re.compile(r"jnp\.(matmul|einsum|tensordot|dot|vdot|inner)\(|precision=(HIGHEST|\"highest|jax)")
+    # xp is NumPy or jnp, as it happens.
+    product = re.compile(r"\b(jnp|xp)\.(matmul|einsum|tensordot|dot|vdot|inner)\b|precision=(HIGHEST|\"highest|jax)")
     written = [path for path in ROOT.rglob("*.py") if product.search(path.read_text())]
     assert [str(path.relative_to(ROOT)) for path in written] == ["numerics/products.py"]
+
+
+def test_engine_rooms_write_products_of_host_arrays_alone_with_the_operator():
+    """`@` between arrays on a device takes its default precision: only these files, of NumPy and SciPy, have it."""
+    host = {
+        "lindblad/resolvent/host.py",
+        "lindblad/resolvent/levels.py",
+        "lindblad/resolvent/sparse.py",
+        "lindblad/rhs/sectors.py",
+        "models/glass/random_states.py",
+        "models/network/sectors.py",
+        "numerics/powers.py",
+    }
+    written = {
+        str(path.relative_to(ROOT))
+        for room in ("numerics", "quantum", "dynamics", "lindblad", "models")
+        for path in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.MatMult)
+    }
+    assert written == host
 
 
 def test_no_method_looks_at_the_class_of_a_generator():

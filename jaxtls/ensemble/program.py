@@ -20,7 +20,7 @@ from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, DTypeLike, PyTree
 
-from .._checks import is_traced, require
+from .._checks import is_traced, is_typed, random_key, require
 from .fingerprint import fingerprint
 
 AXIS = "realization"
@@ -33,15 +33,7 @@ def checked(key: Array) -> Array:
     """One key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
     outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
     require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
-    remedy = "Make one with jax.random.key(seed)."
-    require(isinstance(key, jax.Array | np.ndarray), "key", "be a JAX random key", repr(key), remedy)
-    if is_typed(key):
-        require(key.shape == (), "key", "be a single key", f"keys of shape {key.shape}", "Use key[0], or split less.")
-    else:
-        bits = np.shape(jax.random.key_data(jax.random.key(0)))
-        fits = key.dtype == jnp.uint32 and key.shape == bits
-        require(fits, "key", "be a JAX random key", f"an array of {key.dtype}, shape {key.shape}", remedy)
-        key = jnp.asarray(key)
+    key = random_key("key", key)
     generator = written(key).partition(":")[0]
     remedy = 'Under vmap all draw from the first of their keys: use jax.random.key(seed, impl="threefry2x32").'
     require(generator not in BATCHED, "key", "draw a realization the same in any batch", f"{generator} keys", remedy)
@@ -72,11 +64,6 @@ def unwritten(text: str, is_typed: bool) -> Array:
     generator, _, bits = text.rpartition(":")
     words = np.array([int(bits[at : at + 8], 16) for at in range(0, len(bits), 8)], np.uint32)
     return unpacked(generator if is_typed else "", words)
-
-
-def is_typed(key: Array) -> bool:
-    """Whether it is of `jax.random.key`."""
-    return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

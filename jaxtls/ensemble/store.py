@@ -28,9 +28,9 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from .._checks import require
+from .._checks import is_typed, require
 from .fingerprint import UNKNOWABLE
-from .program import Program, is_typed, written
+from .program import Program, written
 
 # Seconds for which a store that is in use is asked for again.
 PATIENCE = 5.0

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, PyTree
 
-from .._checks import is_traced, real, require
+from .._checks import is_traced, random_key, real, require
 from ._hypercube import hypercube
 from .transforms import AbstractTransform, Fixed, Positive
 
@@ -169,6 +169,7 @@ class Parameters:
 
     def starts(self, count: int, key: Array | None) -> np.ndarray:
         """Physical values (count, n): the given start, then points that fill the ranges evenly."""
+        key = None if key is None else random_key("key", key)
         v0 = np.concatenate([np.ravel(value) for value in self.start.values()])[None]
         if count == 1:
             return v0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -172,7 +172,7 @@ def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
         Operator: sums of these make structured Hamiltonians that never become dense where that is dearer.
 
     Raises:
-        ValueError: a factor does not fit its subsystem.
+        ValueError: `dims` is no list of sizes, `factors` no mapping, or a factor does not fit its subsystem.
 
     Example:
         >>> zz = local((2, 2), {0: [[1, 0], [0, -1]], 1: [[1, 0], [0, -1]]})
@@ -181,6 +181,12 @@ def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
 
     Source: none.
     """
+    like = "Write (2, 2) for two TLSs."
+    require(isinstance(dims, Iterable), "dims", "list the dimensions of all subsystems", repr(dims), like)
+    require(
+        isinstance(factors, Mapping), "factors", "be a mapping of subsystems to operators", repr(factors),
+        "Write {0: op} for `op` on the first.",
+    )  # fmt: skip
     sizes = tuple(size("dims", d) for d in dims)
     require(len(sizes) > 0, "dims", "list at least one subsystem", dims)
     parts = [Diagonals.identity(d) for d in sizes]

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, positive, refused, require, size, tolerances
+from .._checks import concrete, positive, random_key, refused, require, size, tolerances
 from ..dynamics.evolve import known_edges
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
@@ -136,6 +136,7 @@ def trajectories(
     """
     ts, start = output_times(tsave, t0)
     count, limit = size("n", n), size("max_steps", max_steps)
+    key = random_key("key", key)
     tolerances(rtol, atol)
     longest = jnp.inf if max_step is None else positive("max_step", max_step)
     require(record or max_jumps is None, "max_jumps", "be left out without record=True", max_jumps)

@@ -32,6 +32,12 @@ def thermal_quanta(w: Array, temperature: Array) -> Array:
     return 2 * bose(_over_temperature(w, temperature))
 
 
+def coth_half(x: Array) -> Array:
+    """coth(x/2) = 1 + 2/(e^x - 1), by which emission and absorption together exceed emission at T = 0; x = w/T > 0."""
+    # Not by `bose`, whose derivative overflows beyond x = 709.
+    return 1 / jnp.tanh(x / 2)
+
+
 def bose(x: Array) -> Array:
     """1/(e^x - 1), the mean number of quanta at x = w/T > 0."""
     return 1 / jnp.expm1(x)

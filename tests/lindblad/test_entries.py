@@ -1,5 +1,6 @@
 """What users of other solvers bring along: one time and t0, operators in any form, kets in plans, three operators."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -86,6 +87,14 @@ def test_a_batch_of_states_is_told_how_to_be_mapped():
     assert_allclose(found[1], jt.mesolve(SX, [SM], RHO, TS).states, atol=1e-9)
 
 
+def test_a_batch_of_solutions_is_a_solution():
+    """Under `filter_vmap`, as the page on performance says; plain `vmap` returns no words."""
+    run = lambda w: jt.mesolve(w * SX, [SM], RHO, TS, [SZ])
+    both = eqx.filter_vmap(run)(jnp.array([1.0, 2.0]))
+    assert_allclose(both.expects, jnp.stack([run(1.0).expects, run(2.0).expects]), atol=1e-7)
+    assert both.stats["method"] == run(1.0).stats["method"]
+
+
 @pytest.mark.parametrize("n", [2, 70])
 @pytest.mark.parametrize("driven", [False, True])
 def test_a_plan_of_a_ket_moves_kets(n, driven):
@@ -138,3 +147,61 @@ def test_three_operators():
         options={"rtol": 1e-10, "atol": 1e-12},
     )
     assert_allclose(jt.correlation(law, rho, b, c, taus, c=a), theirs, atol=1e-7)
+
+
+PAIR = jt.Fluctuators([1.0], [1.0], [2.0])
+SPREAD = {"slowest": 1e-3, "fastest": 1.0, "amplitude": 0.01}
+BAND = {"band": (4.0, 6.0), "max_coupling": 0.1, "relaxation": 0.1}
+DRAWS = {
+    "trajectories": lambda key: jt.trajectories(SZ, [SM], UP, TS, 2, key),
+    "ensemble": lambda key: jt.ensemble(jax.random.normal, key, 2),
+    "fluctuators": lambda key: PAIR.sample(key, TS),
+    "bath of fluctuators": lambda key: jt.Fluctuators.sample_bath(key, 2, **SPREAD),
+    "record": lambda key: jt.TelegraphRecord(PAIR, 0.1).sample(key, TS),
+    "bath": lambda key: jt.TLSBath.sample(key, 2, **BAND),
+    "bath in time": lambda key: jt.TLSBath([5.0], [0.1], 0.2, shifts=[[0.3]], rates_up=1.0, rates_down=1.0).rate_trace(
+        key, TS, 5.0
+    ),
+    "glass": lambda key: jt.TLSGlass.sample(key, 3),
+    "states": lambda key: jt.random_bloch_vectors(key, 3),
+    "concurrence": lambda key: jt.random_state_concurrence(key, 2, 10),
+}
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
+def test_what_is_no_random_key_is_refused_by_name(draw):
+    wrong = [None, 3, "seed", np.zeros(2), [0, 1]]
+    for key in wrong:
+        with pytest.raises(ValueError, match=r"`key` must be a JAX random key.*jax\.random\.key\(seed\)"):
+            draw(key)
+    with pytest.raises(ValueError, match=r"`key` must be a single key"):
+        draw(jax.random.split(jax.random.key(0)))
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_random_keys_of_every_kind_draw():
+    vectors = lambda key: jt.random_bloch_vectors(key, 3)
+    typed, raw = jax.random.key(7), jax.random.PRNGKey(7)
+    for key in (raw, np.asarray(raw)):
+        assert_allclose(vectors(key), vectors(typed), rtol=1e-15)
+    assert_allclose(jax.jit(vectors)(raw), vectors(typed), rtol=1e-15)
+    keys = jax.random.split(typed, 2)
+    assert_allclose(jax.vmap(vectors)(keys)[1], vectors(keys[1]), rtol=1e-15)
+    fast = jax.random.key(7, impl="rbg")
+    assert vectors(fast).shape == (3, 3)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize(
+    "dims, factors, told",
+    [
+        (None, {0: SZ}, r"`dims` must list .*None.*\(2, 2\)"),
+        (2, {0: SZ}, "`dims` must list .*2"),
+        ((2, 2), None, r"`factors` must be a mapping.*None.*\{0: op\}"),
+        ((2, 2), [SZ], "`factors` must be a mapping"),
+    ],
+)
+def test_local_says_what_it_wants(dims, factors, told):
+    with pytest.raises(ValueError, match=told):
+        jt.local(dims, factors)

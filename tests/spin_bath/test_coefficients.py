@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import jaxtls as jt
+from jaxtls.models._thermal import coth_half
 from jaxtls.models.spin_bath.coefficients import principal_value
 
 NAMES = ("frequency_shift", "damping", "diffusion", "anomalous")
@@ -252,6 +253,13 @@ def test_principal_value_is_second_order_free():
     for step in (0.2, 0.1):
         value = principal_value(lambda w: w / (4 + w**2), jnp.array(1.0), step)
         assert_allclose(value, np.log(2) / 5, rtol=1e-12)
+
+
+def test_coth_has_finite_slopes_however_cold():
+    x = jnp.array([1e-6, 1e-3, 1.0, 30.0, 800.0, 1e6])
+    assert_allclose(coth_half(x), 1 / np.tanh(x / 2), rtol=1e-14)
+    slopes = jax.vmap(jax.grad(coth_half))(x)
+    assert_allclose(slopes, -0.5 / jnp.sinh(x / 2) ** 2, rtol=1e-9, atol=1e-14)
 
 
 def test_thermal_occupation():

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ...dynamics.faber import Ellipse
-from ...numerics import lapack
+from ...numerics import lapack, products
 from ...numerics.namespace import namespace
 from ..lindbladian import Lindbladian
 from .sectors import Blocks
@@ -61,7 +61,8 @@ def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) 
     where = (owner * model.n + row) * model.n + column
     real, imag = (_sums(xp, where, part, int(np.prod(shape))).reshape(shape) for part in (values.real, values.imag))
     jumps = xp.sqrt(model.rates[: model.jumps.count])[:, None, None] * (real + 1j * imag)
-    lost, gained = xp.einsum("kji,kjl->il", jumps.conj(), jumps), xp.einsum("kij,klj->il", jumps, jumps.conj())
+    einsum = np.einsum if xp is np else products.einsum
+    lost, gained = einsum("kji,kjl->il", jumps.conj(), jumps), einsum("kij,klj->il", jumps, jumps.conj())
     return tuple(xp.maximum(_energies(xp, found)[-1], 0.0) for found in (lost, gained))
 
 

@@ -111,7 +111,7 @@ class Fluctuators(eqx.Module):
             x = _scalar("max_energy", _checks.positive("max_energy", max_energy)) / heat
         a = _checks.finite("amplitude", amplitude)
         _checks.require(a.shape in ((), (n,)), "amplitude", f"be a number or have shape ({n},)", f"shape {a.shape}")
-        up, down = bath_rates(key, n, low, high, x)
+        up, down = bath_rates(_checks.random_key("key", key), n, low, high, x)
         return cls(jnp.broadcast_to(a, (n,)), up, down)
 
     @property
@@ -226,7 +226,7 @@ class Fluctuators(eqx.Module):
             _checks.require(first.shape == shape, "initial", f"have shape {shape}", f"shape {first.shape}")
             known = _checks.concrete(first)
             _checks.require(known is None or bool(np.all(np.abs(known) == 1)), "initial", "hold +1 and -1", initial)
-        return trajectory(key, self.rates_up, self.rates_down, times, first)
+        return trajectory(_checks.random_key("key", key), self.rates_up, self.rates_down, times, first)
 
     def coherence(self, ts: Numbers, *, pulses: int = 0) -> Array:
         r"""D(t) = <exp(i int_0^t y xi dt')>, exact: the product over fluctuators of 2x2 transfer matrices.

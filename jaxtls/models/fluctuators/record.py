@@ -55,6 +55,6 @@ class TelegraphRecord(eqx.Module):
 
     def sample(self, key: Array, ts: Numbers) -> Float[Array, " T"]:
         """A record drawn at times ts (T,) [unit of the signal]."""
-        states, noise = jax.random.split(key)
+        states, noise = jax.random.split(_checks.random_key("key", key))
         xi = matmul(self.source.sample(states, ts), self.source.amplitudes)
         return self.offset + xi + self.sigma * jax.random.normal(noise, xi.shape, xi.dtype)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import require, size
+from ..._checks import random_key, require, size
 from ..._types import Numbers
 from ...quantum import _wootters
 
@@ -44,7 +44,7 @@ def random_state_concurrence(key: Array, n_tls: int, n_states: int = 1) -> Array
     """
     n_tls, n_states = size("n_tls", n_tls, 2), size("n_states", n_states)
     require(n_tls <= 60, "n_tls", "be at most 60, beyond which the concurrence is zero", n_tls)
-    return _mean_concurrence(key, n_tls, n_states)
+    return _mean_concurrence(random_key("key", key), n_tls, n_states)
 
 
 class RandomStateFit(NamedTuple):

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike
 
-from ..._checks import concrete, positive, real, require, size
+from ..._checks import concrete, positive, random_key, real, require, size
 from ..._types import Numbers
 from ...numerics.products import tensordot
 from .. import _thermal
@@ -55,7 +55,7 @@ def draw(
     spacing: Numbers,
 ) -> Disorder:
     """One draw; arguments as in `TLSGlass.sample`."""
-    n_tls = size("n_tls", n_tls, 2)
+    key, n_tls = random_key("key", key), size("n_tls", n_tls, 2)
     values = {
         "tunnelling": tunnelling,
         "compression": compression,
@@ -146,7 +146,7 @@ def random_bloch_vectors(key: Array, n_tls: int) -> Array:
     Source: Artiaco, Balducci & Scardicchio, Section IV: uniform on the sphere reproduces their plateaus; a uniform
     polar angle does not.
     """
-    return _directions(key, size("n_tls", n_tls))
+    return _directions(random_key("key", key), size("n_tls", n_tls))
 
 
 @partial(jax.jit, static_argnums=1)

@@ -14,6 +14,7 @@ from ..._checks import positive, require
 from ..._types import Numbers
 from .._constants import BOLTZMANN, ELECTRONVOLT, HBAR
 from .._special import digamma_excess
+from .._thermal import coth_half
 from .._thermal import polarization as thermal_polarization
 from . import response
 
@@ -143,7 +144,7 @@ class TunnellingSolid(eqx.Module):
         kelvin = positive("energy", energy) / BOLTZMANN
         temperature = positive("temperature", temperature)
         # T^3 y^3 coth(y/2) = kelvin^3 coth(kelvin/2T)
-        return self._rate_scale() * kelvin**3 / jnp.tanh(kelvin / (2 * temperature))
+        return self._rate_scale() * kelvin**3 * coth_half(kelvin / temperature)
 
     def relaxation_rate(self, energy: Numbers, tunnelling: Numbers, temperature: Numbers) -> Array:
         """Gamma = Gamma_max (Lambda/E)^2 [1/s] of a TLS of energy E and tunnelling element Lambda <= E [J]."""

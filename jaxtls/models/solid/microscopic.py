@@ -9,6 +9,7 @@ from jaxtyping import Array
 
 from ..._checks import finite, positive, require, size
 from ..._types import Numbers
+from ...numerics.products import matmul
 from ...quantum import destroy, identity, position, sigma_x, sigma_z, tensor
 
 MOST_TLS = 6
@@ -93,7 +94,7 @@ def effective_hamiltonian(
     count = energies.shape[0]
     a = destroy(n + 2)
     # x^2 of the oscillator that is not cut
-    x2 = ((a + a.T) @ (a + a.T))[:n, :n] / (2 * mass * omega_p)
+    x2 = matmul(a + a.T, a + a.T)[:n, :n] / (2 * mass * omega_p)
     squares = 4 * g_x**2 / (mass * energies)
     h = _embed(count, {}, _oscillator(n, omega_p))
     for j in range(count):
@@ -101,7 +102,7 @@ def effective_hamiltonian(
         h = h + mass * squares[j] / 4 * _embed(count, {j: sigma_z()}, x2)
     if ising:
         total = reduce(jnp.add, (g_z[j] * _embed(count, {j: sigma_z()}, identity(n)) for j in range(count)))
-        h = h - total @ total / (2 * mass * omega_p**2)
+        h = h - matmul(total, total) / (2 * mass * omega_p**2)
     return h
 
 

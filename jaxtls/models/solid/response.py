@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._thermal import coth_half
+
 # ln y of the trapezoidal rules over all energies: sech^2(y/2) has stopped at y = 80, and y dy at e^-20.
 _STEP = 0.05
 _LN_Y = np.arange(-20.0, np.log(80.0), _STEP)
@@ -18,7 +20,7 @@ _GAUSS = np.polynomial.legendre.leggauss(96)
 
 def rate_shape(y: Array) -> Array:
     """y^3 coth(y/2), the energy dependence of Gamma_max at fixed T; 2 y^2 at small y."""
-    return y**3 / jnp.tanh(y / 2)
+    return y**3 * coth_half(y)
 
 
 def relaxation_response(a: Array) -> tuple[Array, Array]:
@@ -80,7 +82,7 @@ def slowest_energy(b: Array) -> Array:
     def newton(u: Array) -> Array:
         y = jnp.exp(u)
         x = jnp.minimum(y, 300.0)
-        value = 3 * u - jnp.log(jnp.tanh(x / 2))
+        value = 3 * u + jnp.log(coth_half(x))
         slope = 3 - x / jnp.sinh(x)
         return u - (value - target) / slope
 

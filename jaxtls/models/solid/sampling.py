@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import positive, require, size
+from ..._checks import positive, random_key, require, size
 from ..._types import Numbers
 from .._constants import BOLTZMANN
 from . import response
@@ -60,7 +60,7 @@ def sample(solid: TunnellingSolid, key: Array, n_tls: int, omega: Numbers, tempe
 
     Source: Wang & Taylor, below Eq. 28.
     """
-    n_tls = size("n_tls", n_tls, least=2)
+    key, n_tls = random_key("key", key), size("n_tls", n_tls, least=2)
     omega, temperature = positive("omega", omega), positive("temperature", temperature)
     scale = solid._rate_scale() * temperature**3
     b = omega / scale

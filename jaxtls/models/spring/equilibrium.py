@@ -5,6 +5,8 @@ Leading order in 1/N, as in the paper; a constant force f enters as H_f = -f x. 
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array
@@ -55,7 +57,6 @@ def entropy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
         >>> bool(spring.entropy(force=0.1) < spring.entropy())
         True
     """
-    import dataclasses
 
     def log_z(beta: Array) -> Array:
         return partition_function(dataclasses.replace(spring, beta=beta), force)

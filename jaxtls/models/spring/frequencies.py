@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from .._thermal import coth_half
+
 
 @partial(jax.jit, static_argnames="classes")
 def effective_stiffness(omega_0: Array, softening: Array, omega: Array, b: Array, beta: Array, classes: int) -> Array:
@@ -26,4 +28,4 @@ def entropic_stiffness(omega: Array, b: Array, beta: Array, classes: int) -> Arr
 @jax.jit
 def fastest_relaxation(rates: Array, b: Array, beta: Array) -> Array:
     """Largest gamma coth(beta B/2), from the rates of all classes at one point, (C, 1)."""
-    return jnp.max(rates[:, 0] / jnp.tanh(beta * b / 2))
+    return jnp.max(rates[:, 0] * coth_half(beta * b))

@@ -19,15 +19,13 @@ from jaxtyping import Array
 
 from ..._checks import amplitude, finite, require, size
 from ..._types import Numbers
+from ...numerics.exponential import expm1
 from ...numerics.products import matmul
 from .._thermal import bose
 from .parameters import AbstractSpring
 
 # Levels kept where N is larger or unknown; level m relaxes at m Gamma.
 DEFAULT_MODES = 24
-# exp of generators of norm up to 2^30; 1/15! is round-off.
-SQUARINGS = 30
-TAYLOR = 14
 
 
 class Moments(NamedTuple):
@@ -132,8 +130,8 @@ def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Arr
 
     def at(t: Array) -> Array:
         # c_0 alone is wanted, and alone is not zero at the start.
-        flows = (_exponential(t * generator)[:: n_modes + 1, :: n_modes + 1] for generator in (first, second))
-        return jnp.concatenate([matmul(flow, start) for flow, start in zip(flows, (start_1, start_2))])
+        less_one = (expm1(t * generator)[:: n_modes + 1, :: n_modes + 1] for generator in (first, second))
+        return jnp.concatenate([start + matmul(e, start) for e, start in zip(less_one, (start_1, start_2))])
 
     x, p, x2, xp, p2 = (values.reshape(ts.shape) for values in jax.lax.map(at, ts.reshape(-1)).T)
     return Moments(x=x, p=p, x2=x2, p2=p2, xp=xp)
@@ -193,21 +191,6 @@ def weak_coupling_rates(spring: AbstractSpring, alpha: Numbers) -> WeakCouplingR
         impurity_slope=4 * number * s0 + (4 * number + 2) * (s2 - r2),
         frequency_shift=shift,
     )
-
-
-def _exponential(generator: Array) -> Array:
-    """Matrix exponential in two scans (quick to compile): Taylor of exp - 1 of a 2^SQUARINGS-th, U -> 2 U + U^2."""
-    small = generator / 2.0**SQUARINGS
-
-    def taylor(u: Array, order: Array) -> tuple[Array, None]:
-        return (small + matmul(small, u)) / order, None
-
-    def square(u: Array, _: None) -> tuple[Array, None]:
-        return 2 * u + matmul(u, u), None
-
-    u, _ = jax.lax.scan(taylor, jnp.zeros_like(small), jnp.arange(TAYLOR, 0, -1, dtype=small.dtype))
-    u, _ = jax.lax.scan(square, u, None, length=SQUARINGS)
-    return jnp.eye(len(u), dtype=u.dtype) + u
 
 
 class _Noise(NamedTuple):

@@ -17,6 +17,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from ..._checks import concrete, is_traced, require
+from .._thermal import coth_half
 from . import grouping
 from .hierarchy import count_indices
 from .parameters import AbstractSpring, Spring
@@ -49,7 +50,7 @@ def relaxation(spring: AbstractSpring) -> tuple[np.ndarray, ...]:
     with jax.ensure_compile_time_eval():
         p = np.asarray(spring.class_polarizations)
         rates = np.asarray(spring.spin_rates(jnp.zeros(1)))[:, 0]
-        gammas = rates / np.tanh(np.asarray(spring.beta * spring.class_splittings) / 2)
+        gammas = rates * np.asarray(coth_half(spring.beta * spring.class_splittings))
         counts = np.array([float(n) for n in spring.spin_counts])
         return gammas, p * (1 - p), np.asarray(spring.class_omegas), counts, np.asarray(spring.effective_frequency)
 

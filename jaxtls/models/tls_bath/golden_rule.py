@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require
+from ..._checks import concrete, finite, random_key, require
 from . import checks, rates, saturation, traces
 from .checks import Numbers
 from .defects import AbstractDefects
@@ -150,5 +150,6 @@ class AbstractGoldenRule(AbstractDefects):
         w, times = checks.qubit_frequencies("frequency", frequency), checks.ascending("ts", ts)
         if self.shifts is None:
             return jnp.broadcast_to(self.relaxation_rate(w), times.shape + w.shape)
+        key = random_key("key", key)
         tls = self.frequencies, self.couplings, self._widths
         return traces.trace(key, times, *tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(times.shape + w.shape)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, finite, require, size
+from ..._checks import concrete, finite, random_key, require, size
 from ..solid.material import TunnellingSolid
 from . import amplitude, checks, contour, material, populations, sampling
 from .checks import Numbers
@@ -106,7 +106,7 @@ class TLSBath(AbstractGoldenRule):
         (2005).
         """
         low, high, least = checks.band_and_cut(band, min_tunnelling)
-        drawn = sampling.draw(key, size("n", n), least)
+        drawn = sampling.draw(random_key("key", key), size("n", n), least)
         g = checks.number("max_coupling", max_coupling, zero=False) * drawn.shares * drawn.cosines
         return cls(low + (high - low) * drawn.energies, g, relaxation, dephasing)
 
@@ -165,7 +165,8 @@ class TLSBath(AbstractGoldenRule):
         low, high, least = checks.band_and_cut(band, min_tunnelling)
         p, cells = checks.number("dipole", dipole, zero=False), material.field_map(fields, volumes)
         kelvin = checks.number("temperature", temperature, zero=False)
-        w, g, u = material.draw(key, size("n", n), solid, p, cells, (low, high), least)
+        key, n = random_key("key", key), size("n", n)
+        w, g, u = material.draw(key, n, solid, p, cells, (low, high), least)
         if relaxation is None:
             relaxation = material.phonon_relaxation(solid, w, u, kelvin)
         return cls(w, g, relaxation, dephasing)
