@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Callable, Mapping
 
-import equinox as eqx
 from jaxtyping import Array, ArrayLike, PyTree
 
 from .model import AbstractModel, VectorField
@@ -12,7 +11,7 @@ from .model import AbstractModel, VectorField
 class UserModel(AbstractModel):
     """A user's module, with the hooks that it happens to have."""
 
-    module: eqx.Module
+    module: PyTree
 
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:
         """That of the module."""
@@ -22,6 +21,14 @@ class UserModel(AbstractModel):
         """The module's `generator`, else its vector field."""
         made = _hook(self.module, "generator", None)
         return _hook(self.module, "vector_field", None) if made is None else made(y0)
+
+    def lindbladian(self) -> AbstractModel | None:
+        """The module's, if it has one."""
+        return _hook(self.module, "lindbladian", lambda: None)()
+
+    def steady_state(self) -> PyTree | None:
+        """The module's, if it has one."""
+        return _hook(self.module, "steady_state", lambda: None)()
 
     @property
     def observables(self) -> Mapping[str, Callable[[PyTree], Array]]:

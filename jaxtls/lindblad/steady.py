@@ -11,6 +11,7 @@ from jaxtyping import Array, PyTree
 from .._checks import concrete, is_traced, refused, require
 from .._platform import platform
 from ..dynamics.model import AbstractModel
+from ..dynamics.user_model import UserModel
 from ..numerics.hermitian import from_unknowns, hermitian_part, on_unknowns, unknowns
 from ..quantum import to_density_matrix
 from . import foreign
@@ -100,11 +101,12 @@ def steady_state(
     """
     require(method in METHODS, "method", f"be one of {METHODS}", repr(method))
     if not isinstance(model, AbstractGenerator):
+        whole = model if isinstance(model, AbstractModel) else UserModel(model)
         # A way of the model's own comes first: a network's state is smaller than its density matrix.
-        own = isinstance(model, AbstractModel) and type(model).steady_state is not AbstractModel.steady_state
-        offered = model.lindbladian() if isinstance(model, AbstractModel) and not own else None
+        own = whole.steady_state()
+        offered = whole.lindbladian() if own is None else None
         if not isinstance(offered, AbstractGenerator):
-            return _own(model, rho0, info)
+            return _own(own, type(model).__name__, rho0, info)
         model = offered
     require_constant(model, "model")
     start = None if rho0 is None else to_density_matrix(foreign.as_state("rho0", rho0, model.n)).astype(model.dtype)
@@ -127,12 +129,11 @@ def require_constant(model: AbstractGenerator, name: str) -> None:
     )
 
 
-def _own(model: PyTree, rho0: PyTree, info: bool) -> PyTree:
-    """The state that a model finds itself."""
-    found = model.steady_state() if isinstance(model, AbstractModel) else None
+def _own(found: PyTree, name: str, rho0: PyTree, info: bool) -> PyTree:
+    """The state that a model found itself."""
     wanted = "be an AbstractGenerator or offer steady_state() or lindbladian()"
     remedy = "Where it has a lindbladian() all the same, pass that."
-    require(found is not None, "model", wanted, type(model).__name__, remedy)
+    require(found is not None, "model", wanted, name, remedy)
     require(not info, "info", "be False for a model with a steady_state of its own", info)
     require(rho0 is None, "rho0", "be left out for a model with a steady_state of its own", "a state")
     return found

@@ -1,5 +1,6 @@
 """Sums and multiples of generators, and propagators, keep what the engine has to know of their parts."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -101,3 +102,28 @@ def test_plans_of_something_else_are_refused_by_name():
         jt.sesolve(SX, UP, ts, plan=plan)
     with pytest.raises(ValueError, match="`plan` must be one for states of shape"):
         jt.mesolve(np.eye(4), [], np.eye(4), ts, plan=plan)
+
+
+class Qubit(eqx.Module):
+    """A module of a user's, no model of ours."""
+
+    rate: float
+
+    def lindbladian(self):
+        lower = np.array([[0.0, 0.0], [1.0, 0.0]])
+        return jt.Lindbladian(0.5 * SZ, [lower, lower.T], rates=[self.rate, 0.2])
+
+
+class Resting(eqx.Module):
+    """Another, which knows where it comes to rest."""
+
+    def steady_state(self):
+        return jnp.eye(2) / 2
+
+
+def test_steady_states_of_modules_that_offer_a_way():
+    assert_allclose(jt.steady_state(Qubit(0.6))[0, 0].real, 0.25, atol=1e-9)
+    assert_allclose(jt.steady_state(Resting()), np.eye(2) / 2)
+    for wrong in ("x", 3, np.eye(2)):
+        with pytest.raises(ValueError, match=r"`model` must be an AbstractGenerator or offer steady_state\(\)"):
+            jt.steady_state(wrong)
