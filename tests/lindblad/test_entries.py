@@ -151,14 +151,13 @@ def test_three_operators():
 
 PAIR = jt.Fluctuators([1.0], [1.0], [2.0])
 SPREAD = {"slowest": 1e-3, "fastest": 1.0, "amplitude": 0.01}
-BAND = {"band": (4.0, 6.0), "max_coupling": 0.1, "relaxation": 0.1}
 DRAWS = {
     "trajectories": lambda key: jt.trajectories(SZ, [SM], UP, TS, 2, key),
     "ensemble": lambda key: jt.ensemble(jax.random.normal, key, 2),
     "fluctuators": lambda key: PAIR.sample(key, TS),
     "bath of fluctuators": lambda key: jt.Fluctuators.sample_bath(key, 2, **SPREAD),
     "record": lambda key: jt.TelegraphRecord(PAIR, 0.1).sample(key, TS),
-    "bath": lambda key: jt.TLSBath.sample(key, 2, **BAND),
+    "bath": lambda key: jt.TLSBath.sample(key, 2, band=(4.0, 6.0), max_coupling=0.1, relaxation=0.1),
     "bath in time": lambda key: jt.TLSBath([5.0], [0.1], 0.2, shifts=[[0.3]], rates_up=1.0, rates_down=1.0).rate_trace(
         key, TS, 5.0
     ),
