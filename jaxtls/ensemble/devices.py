@@ -50,12 +50,12 @@ class Lanes(Protocol):
 
     @property
     def lanes(self) -> int:
-        """How many."""
+        """How many realizations run at a time."""
         ...
 
     @property
     def memory(self) -> int:
-        """How many bytes."""
+        """How many bytes they take."""
         ...
 
 

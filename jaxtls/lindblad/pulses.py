@@ -69,12 +69,8 @@ def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: f
 
 
 def steps_that_see(values: Array, widths: np.ndarray, gaps: Array) -> Array:
-    """Steps (N,) that the (C, S + 1, N) values of coefficients over intervals of lengths `gaps` ask for.
-
-    Arguments:
-        values: at S + 1 places of each interval, not differentiated.
-        widths: (S,) shares of it between two places.
-        gaps: (N,).
+    """Steps (N,) that the (C, S + 1, N) values of coefficients ask for: at S + 1 places of intervals of lengths `gaps`,
+    whose shares between two places are `widths` (S,). Not differentiated.
     """
     change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
     total, squares = jnp.sum(change, 1), jnp.sum(change**2 / widths[:, None], 1)

@@ -50,7 +50,7 @@ class _Places(NamedTuple):
 
     @property
     def room(self) -> int:
-        """The places."""
+        """How many places states need."""
         return self.each * self.distances + 1
 
     def far(self, i: Array) -> Array:
