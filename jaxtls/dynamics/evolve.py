@@ -347,6 +347,18 @@ class Plan(eqx.Module):
         """Whether it was found for states of these shapes."""
         return self.moved == shapes(state)
 
+    def _numbers(self) -> tuple:
+        leaves, structure = jax.tree.flatten(self)
+        arrays = [np.asarray(leaf) for leaf in leaves]
+        return structure, tuple((x.shape, x.dtype.str, x.tobytes()) for x in arrays)
+
+    def __hash__(self) -> int:
+        return hash(self._numbers())
+
+    def __eq__(self, other: object) -> bool:
+        """True of two plans that say the same: one may be a static argument of a compiled function."""
+        return isinstance(other, Plan) and self._numbers() == other._numbers()
+
     def __repr__(self) -> str:
         return f"Plan: {self.chosen}, {self.why}\n  {self.settings.describe()}"
 

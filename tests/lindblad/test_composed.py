@@ -1,5 +1,7 @@
 """Sums and multiples of generators, and propagators, keep what the engine has to know of their parts."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -90,6 +92,23 @@ class Own(jt.AbstractGenerator):
 def test_a_users_generator_without_operators_is_asked_for_none():
     sol = jt.mesolve(Own(), [], np.array([1.0, 1.0]) / np.sqrt(2), np.array([0.0, 0.3]))
     assert_allclose(sol.states[-1, 0, 1], 0.5 * np.exp(-0.6j), atol=1e-6)
+
+
+def test_plans_are_static_arguments():
+    a = np.diag(np.sqrt(np.arange(1.0, 12)), 1)
+    law, ts = jt.Lindbladian(a.T @ a + 0.1 * (a + a.T), [a]), np.array([0.0, 1.0])
+    plan, again, other = (jt.plan(law, np.eye(12)[k], ts) for k in (0, 0, 1))
+    assert plan == again and hash(plan) == hash(again) and plan != other
+    found = []
+
+    @partial(jax.jit, static_argnums=1)
+    def last(x, plan):
+        found.append(plan)
+        return jt.mesolve([a.T @ a, (a + a.T, x)], [a], np.eye(12)[0], ts, plan=plan).states[-1]
+
+    assert_allclose(last(0.1, plan), jt.mesolve(law, [], np.eye(12)[0], ts).states[-1], atol=1e-6)
+    last(0.1, again)
+    assert len(found) == 1
 
 
 def test_plans_of_something_else_are_refused_by_name():
