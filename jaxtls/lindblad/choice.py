@@ -1,4 +1,4 @@
-"""What "auto" stands for in quantum equations, and why."""
+"""Says what "auto" stands for in quantum equations, and why."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -
 
 
 def _of_time(law: AbstractGenerator, ts: Array, beside: str) -> Choice:
-    """Tsit5 of either kind; `beside` says what stands against fewer, longer steps."""
+    """Chooses Tsit5 of either kind; `beside` says what stands against fewer, longer steps."""
     if not (law.has_operators and law.is_sum):
         return Choice(Diffrax(), "because the equation is not a sum of matrices times functions of time")
     # Steps that end at each of many output times would cost more than an interpolation between longer ones.

@@ -32,7 +32,7 @@ def correlation(
     discontinuities: TimesLike | None = None,
     **evolve_options: Unpack[EvolveOptions],
 ) -> Array:
-    r"""Correlation function of two operators, or of three, V the propagator of the equation.
+    r"""Returns the correlation function of two operators, or of three, V the propagator of the equation.
 
         <A(t + tau) B(t)> = Tr[A V(t + tau, t)(B rho)],   <C(t) A(t + tau) B(t)> = Tr[A V(t + tau, t)(B rho C)]
 

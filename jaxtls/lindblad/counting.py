@@ -54,7 +54,7 @@ class CountingStatistics(eqx.Module):
 
 
 def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> CountingStatistics:
-    r"""Current, noise and Fano factor of N(t), the sum of the weights w_k of the jumps so far, in the steady state.
+    r"""Gives current, noise and Fano factor of N(t), the sum of weights w_k of the jumps so far, in the steady state.
 
         current = Tr J rho,   noise = Tr J2 rho - 2 Tr[J L^D (J rho - current rho)],   L^D the Drazin inverse,
         J rho = sum_k w_k r_k L_k rho L_k†,   J2 with w_k^2: the first two derivatives of the leading eigenvalue of
@@ -95,7 +95,7 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
 
 
 def several_counts(lindbladian: Lindbladian, weights: Array) -> CountingStatistics:
-    """As `counting_statistics` for weights (R, K): R counts, by one steady state and one factorization."""
+    """Does as `counting_statistics` for weights (R, K): R counts, by one steady state and one factorization."""
     rows = weights[:, np.asarray(lindbladian.order, int)] if lindbladian.order else weights
     if lindbladian.n > DENSE_LEVELS:
         resolved = kind_of(lindbladian, "auto", hermitian=True)
@@ -125,7 +125,7 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
 
 
 def _dense_matrix(model: Lindbladian) -> tuple[Array, Array]:
-    """M = -L + m |1><1|/n, regular where the steady state is unique, and m, a typical rate."""
+    """Returns M = -L + m |1><1|/n, regular where the steady state is unique, and m, a typical rate."""
     matrix = model.matrix()
     one = jnp.eye(model.n, dtype=matrix.dtype).reshape(-1)
     scale = jnp.linalg.norm(jax.lax.stop_gradient(matrix)) / model.n
@@ -139,7 +139,7 @@ def _dense_solve(matrix: Array, rhs: Array) -> Array:
 
 @eqx.filter_jit
 def _dense_rest(model: Lindbladian) -> tuple[Array, Array]:
-    """The steady state, and the smallest singular value of M over m."""
+    """Returns the steady state, and the smallest singular value of M over m."""
     matrix, scale = _dense_matrix(model)
     rho = hermitian_part(_dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype)))
     isolation = lapack.svdvals(jax.lax.stop_gradient(matrix))[-1] / scale

@@ -8,7 +8,7 @@ from .operators import Operator, OperatorLike, as_operator
 
 
 def modulated(envelope: object, op: OperatorLike) -> Operator:
-    """The time-dependent term envelope(t) * op.
+    """Returns the time-dependent term envelope(t) * op.
 
     Arguments:
         envelope: t -> number, written with jax.numpy, or with NumPy's functions. A fresh lambda compiles anew in each
@@ -34,7 +34,7 @@ def modulated(envelope: object, op: OperatorLike) -> Operator:
 
 
 def piecewise_constant(times: Numbers, values: Numbers, op: OperatorLike) -> Operator:
-    """The term v(t) op with v(t) = values[k] for times[k] <= t < times[k+1], and 0 outside.
+    """Returns the term v(t) op with v(t) = values[k] for times[k] <= t < times[k+1], and 0 outside.
 
     The solver stops at each edge and starts anew behind it, so no pulse is stepped over.
 
@@ -61,7 +61,7 @@ def piecewise_constant(times: Numbers, values: Numbers, op: OperatorLike) -> Ope
 
 
 def sampled(times: Numbers, values: Numbers, op: OperatorLike, order: int = 3) -> Operator:
-    """The term v(t) op with v(t) through samples: a cubic spline, or straight lines.
+    """Returns the term v(t) op with v(t) through samples: a cubic spline, or straight lines.
 
     Arguments:
         times: (K,) ascending times of the samples, two or more [time]; beyond them the ends are held.

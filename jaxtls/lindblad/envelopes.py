@@ -67,7 +67,7 @@ class PiecewisePolynomial(eqx.Module):
 
     @classmethod
     def through(cls, times: Numbers, values: Numbers, order: int = 3, name: str = "values") -> PiecewisePolynomial:
-        """Straight lines (order 1) or the cubic spline that is smooth at the second and last but one sample, too."""
+        """Draws straight lines (order 1) or the cubic spline that is smooth at the second and last but one sample."""
         ts, given = _ascending(times), amplitude(name, values)
         require(order in ORDERS, "order", f"be one of {ORDERS}", repr(order), "For steps use jt.piecewise_constant.")
         must = f"have shape {ts.shape}, one for each time"
@@ -90,7 +90,7 @@ class PiecewisePolynomial(eqx.Module):
 
 
 class Steps(PiecewisePolynomial):
-    """Held samples, whose edges the solver has to know."""
+    """Holds samples from step to step; the solver has to know their edges."""
 
     @property
     def discontinuities(self) -> Array:
@@ -98,7 +98,7 @@ class Steps(PiecewisePolynomial):
 
 
 class _Path(eqx.Module):
-    """A diffrax interpolation."""
+    """Follows a diffrax interpolation."""
 
     path: Any
 
@@ -107,7 +107,7 @@ class _Path(eqx.Module):
 
 
 class _Foreign:
-    """A QuTiP coefficient that calls a Python function; the same for JAX where it is the same object."""
+    """Calls the Python function of a QuTiP coefficient; it is the same for JAX where that object is the same."""
 
     def __init__(self, base: Callable) -> None:
         self.base = base
@@ -123,7 +123,7 @@ class _Foreign:
 
 
 class _Combined(eqx.Module):
-    """A sum, product, conjugate or squared modulus, by QuTiP's name for it."""
+    """Combines by QuTiP's name for it: a sum, product, conjugate or squared modulus."""
 
     parts: tuple[Callable, ...]
     kind: str = eqx.field(static=True)
@@ -138,13 +138,13 @@ class _Combined(eqx.Module):
 
 
 def is_envelope(value: object) -> bool:
-    """True for what can only be a number of time: text and samples too, which are refused or need their times."""
+    """Says whether it can only be a number of time: text and samples, too, which are refused or need their times."""
     known = foreign.is_plain(value)
     return not known and isinstance(value, str | foreign.Interpolation | foreign.QutipCoefficient)
 
 
 def as_envelope(name: str, value: object) -> Callable:
-    """A function t -> number from whatever may stand for one, with what it closes over as leaves.
+    """Returns a function t -> number from whatever may stand for one, with what it closes over as leaves.
 
     Raises:
         ValueError: it is none, JAX cannot trace it, or it gives no number.
@@ -194,7 +194,7 @@ def _of_qutip(name: str, value: foreign.QutipCoefficient) -> Callable:
 
 
 def hoisted(name: str, f: Callable, convert: Callable[[object], ArrayLike]) -> tuple[Callable, tuple[int, ...]]:
-    """A function of time with the tracers that it closes over as leaves, so that derivatives see them; its shape."""
+    """Gives a function of time with the tracers it closes over as leaves, so that derivatives see them; its shape."""
     _require_time_alone(name, f)
 
     def converted(t: Array) -> ArrayLike:
@@ -220,7 +220,7 @@ def hoisted(name: str, f: Callable, convert: Callable[[object], ArrayLike]) -> t
 
 
 def _by_numpy(f: Callable) -> ByNumpy | None:
-    """The function for a time that NumPy's functions understand, if that is all it lacks."""
+    """Returns the function for a time that NumPy's functions understand, if that is all it lacks."""
     found = ByNumpy(f)
     try:
         jax.eval_shape(found, jnp.zeros((), float))
@@ -260,7 +260,7 @@ def _ascending(times: Numbers) -> Array:
 
 
 def _slopes(steps: Array, lines: Array) -> Array:
-    """Slopes (K,) of the not-a-knot cubic spline at its samples, from (K - 1,) steps and slopes of the chords."""
+    """Gives the slopes (K,) of the not-a-knot cubic spline at its samples, from (K - 1,) steps and slopes of chords."""
     if lines.shape[0] == 1:
         return jnp.concatenate([lines, lines])
     if lines.shape[0] == 2:

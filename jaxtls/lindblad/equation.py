@@ -37,15 +37,15 @@ class MasterEquation(AbstractModel):
 
     @property
     def observables(self) -> dict[str, Callable[[Array], Array]]:
-        """Expectation values, recorded by `measured` at their times."""
+        """Gives the expectation values, recorded by `measured` at their times."""
         return {"expects": lambda rho: self.operators(0.0, rho)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """The expectation values Tr(O(t) rho)."""
+        """Gives the expectation values Tr(O(t) rho)."""
         return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """The generator's own; how far the trace drifted, and how far a Hermitian start lost it."""
+        """Gives the generator's own diagnostics; how far the trace drifted, and how far a Hermitian start lost it."""
         found = {"trace_error": jnp.abs(jnp.trace(y) - self.trace)}
         if self.is_state:
             found = {**self.law.diagnostics(y), **found}
@@ -73,7 +73,7 @@ class MasterEquation(AbstractModel):
 
 
 def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) -> tuple[MasterEquation, PyTree]:
-    """The equation and the density matrix of a ket or a density matrix."""
+    """Returns the equation and the density matrix of a ket or a density matrix."""
     rho = state if state.ndim == 2 else state[:, None] * state.conj()
     rho = rho.astype(jnp.result_type(rho.dtype, law.dtype))
     known = concrete(rho)
@@ -87,7 +87,7 @@ def master_equation(law: AbstractGenerator, state: PyTree, operators: Measured) 
 def equation_of(
     law: AbstractGenerator, state: PyTree, operators: Measured, may_stay: bool = True
 ) -> tuple[MasterEquation | SchroedingerEquation, PyTree]:
-    """The equation and the state that it moves: a ket that nothing makes jump stays one, where it may."""
+    """Returns the equation and the state that it moves: a ket that nothing makes jump stays one, where it may."""
     if may_stay and state.ndim == 1 and law.has_operators and not law.has_jumps:
         return ket_equation(operators_of(law), state, operators)
     return master_equation(law, state, operators)

@@ -21,50 +21,50 @@ from ..quantum.foreign import is_plain as is_plain
 
 @runtime_checkable
 class DynamiqsTime(Protocol):
-    """What is read of a dynamiqs `TimeQArray`."""
+    """Names what is read of a dynamiqs `TimeQArray`."""
 
     discontinuity_ts: Any
 
 
 @runtime_checkable
 class Interpolation(Protocol):
-    """What is read of a diffrax interpolation."""
+    """Names what is read of a diffrax interpolation."""
 
     def evaluate(self, t0: ArrayLike) -> Array:
-        """The number at a time."""
+        """Returns the number at a time."""
 
     def derivative(self, t: ArrayLike) -> Array:
-        """Its slope at a time."""
+        """Returns its slope at a time."""
 
 
 @runtime_checkable
 class QutipTime(Protocol):
-    """What is read of a QuTiP `QobjEvo`."""
+    """Names what is read of a QuTiP `QobjEvo`."""
 
     num_elements: int
 
     def to_list(self) -> list:
-        """Its terms: a `Qobj`, a pair of a `Qobj` and a `Coefficient`, or a pair of a function and its arguments."""
+        """Lists terms: a `Qobj`, a pair of a `Qobj` and a `Coefficient`, or a pair of a function and its arguments."""
 
 
 @runtime_checkable
 class QutipCoefficient(Protocol):
-    """What is read of a QuTiP `Coefficient`, a number of time."""
+    """Names what is read of a QuTiP `Coefficient`, a number of time."""
 
     def replace_arguments(self, arguments: dict) -> object:
-        """With other arguments."""
+        """Returns it with other arguments."""
 
     def __reduce__(self) -> tuple:
-        """What it is made of: its class may be read there."""
+        """Says what it is made of: its class may be read there."""
 
 
 def is_callable(value: object) -> TypeGuard[Callable]:
-    """True for a function of time; a QuTiP `Qobj` and a JAX array are not."""
+    """Returns True for a function of time; a QuTiP `Qobj` and a JAX array are not."""
     return callable(value) and not is_foreign(value) and not isinstance(value, jax.Array | np.ndarray)
 
 
 def as_array(name: str, value: object) -> Any:
-    """A complex array from numbers, a SciPy sparse matrix, a `Qobj` or a `QArray`: NumPy's unless it is being traced.
+    """Makes a complex array of numbers, a SciPy sparse matrix, a `Qobj` or a `QArray`: NumPy's unless it is traced.
 
     Known numbers stay NumPy's because jax.numpy would make tracers of them inside jit, and hide their zeros.
 
@@ -91,7 +91,7 @@ def as_array(name: str, value: object) -> Any:
 
 
 def as_matrix(name: str, value: object, n: int | None = None) -> Any:
-    """A complex (n, n) array; n is free where it is None."""
+    """Returns a complex (n, n) array; n is free where it is None."""
     array = as_array(name, value)
     good = array.ndim == 2 and array.shape[0] == array.shape[1] and array.shape[0] > 0
     require(good, name, "be a square matrix (n, n)", f"shape {array.shape}")
@@ -100,7 +100,7 @@ def as_matrix(name: str, value: object, n: int | None = None) -> Any:
 
 
 def as_state(name: str, value: object, n: int, *, ket: bool | None = None, call: str = "") -> Any:
-    """A ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one.
+    """Returns a ket (n,) or a density matrix (n, n), complex; `ket` True or False allows only that one.
 
     `call` is what a batch is told to be mapped over, as Python text.
     """

@@ -49,15 +49,15 @@ class AbstractGenerator(AbstractModel):
 
         @property
         def n(self) -> int:
-            """The dimension of the Hilbert space."""
+            """Gives the dimension of the Hilbert space."""
 
         @property
         def dtype(self) -> jnp.dtype:
-            """The complex type of its numbers."""
+            """Gives the complex type of its numbers."""
 
         @property
         def is_constant(self) -> bool:
-            """Whether it is the same at all times."""
+            """Says whether it is the same at all times."""
 
     else:
         n: eqx.AbstractVar[int]
@@ -66,18 +66,18 @@ class AbstractGenerator(AbstractModel):
 
     @abc.abstractmethod
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
-        """t, rho, args -> L(t) rho for any (n, n) matrix; with `hermitian` only Hermitian ones are passed."""
+        """Returns t, rho, args -> L(t) rho for any (n, n) matrix; with `hermitian` only Hermitian ones are passed."""
 
     def vector_field(self, t: ArrayLike, y: ArrayLike, args: None = None) -> Array:
-        """d rho/dt at time t for any (n, n) matrix, Hermitian or not; pure, linear in y."""
+        """Returns d rho/dt at time t for any (n, n) matrix, Hermitian or not; pure, linear in y."""
         return self.generator()(t, jnp.asarray(as_matrix("y", y, self.n)), args)
 
     def apply(self, rho: ArrayLike, t: ArrayLike = 0.0) -> Array:
-        """The image L(t) rho of a matrix."""
+        """Returns the image L(t) rho of a matrix."""
         return self.vector_field(t, rho)
 
     def matrix(self, t: ArrayLike = 0.0) -> Array:
-        """L(t) on vec(rho), written row by row: (n^2, n^2); refused where it would take more than 2 GiB."""
+        """Returns L(t) on vec(rho), written row by row: (n^2, n^2); refused where it would take more than 2 GiB."""
         size = self.n**4 * jnp.dtype(self.dtype).itemsize
         remedy = "`apply` needs the (n, n) state alone."
         require(
@@ -90,13 +90,13 @@ class AbstractGenerator(AbstractModel):
         return self.whole(t)
 
     def whole(self, t: ArrayLike = 0.0) -> Array:
-        """`matrix`, of any size; to be overridden where the elements are known."""
+        """Does as `matrix` for any size; it is to be overridden where the elements are known."""
         basis = jnp.eye(self.n**2, dtype=self.dtype).reshape(-1, self.n, self.n)
         field = self.generator()
         return jax.vmap(lambda y: field(t, y, None).reshape(-1))(basis).T
 
     def effective(self, t: ArrayLike = 0.0) -> Array:
-        """A of the part A y + y A† of L(t), the motion between jumps, (n, n); here by probing, up to an estimate.
+        """Gives A of the part A y + y A† of L(t), the motion between jumps, (n, n); here by probing, up to an estimate.
 
         sum_j <k| L(|i><j|) |j> = n A_ki + (Tr A)* delta_ki + what jumps leave behind; the sum by random signs.
         """
@@ -110,31 +110,31 @@ class AbstractGenerator(AbstractModel):
 
     @property
     def has_operators(self) -> bool:
-        """Whether it is given by operators whose patterns and bounds can be looked at, as a `Lindbladian` is."""
+        """Says whether it is given by operators whose patterns and bounds can be looked at, as a `Lindbladian` is."""
         return False
 
     @property
     def has_jumps(self) -> bool:
-        """Whether anything but a Hamiltonian moves states; where nothing does, kets stay kets."""
+        """Says whether anything but a Hamiltonian moves states; where nothing does, kets stay kets."""
         return True
 
     @property
     def is_sum(self) -> bool:
-        """Whether all its terms are known matrices times numbers or functions of time."""
+        """Says whether all its terms are known matrices times numbers or functions of time."""
         return False
 
     @property
     def is_modulated(self) -> bool:
-        """Whether a known matrix is multiplied by a function of time."""
+        """Says whether a known matrix is multiplied by a function of time."""
         return False
 
     @property
     def layout(self) -> str:
-        """How products are done."""
+        """Says how products are done."""
         return "dense"
 
     def hermiticity_error(self, ts: Array) -> float | None:
-        """Largest share of the Hamiltonian that is not Hermitian at some times; None where that is not known."""
+        """Gives the largest share of the Hamiltonian that is not Hermitian at some times; None where it is unknown."""
         return None
 
     def objection(self, ts: Array) -> str | None:

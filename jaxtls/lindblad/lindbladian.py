@@ -130,16 +130,16 @@ class Lindbladian(AbstractGenerator):
 
     @property
     def dtype(self) -> jnp.dtype:
-        """The complex type of its numbers."""
+        """Gives the complex type of its numbers."""
         return self.terms.values.dtype
 
     @property
     def is_constant(self) -> bool:
-        """True where no term depends on time."""
+        """Returns True where no term depends on time."""
         return not (self.envelopes or self.jump_envelopes or self.functions or self.jump_functions)
 
     def gershgorin(self) -> tuple[Array, Array]:
-        """Diagonal of the constant H and the sums of the moduli beside it, (n,) each."""
+        """Returns the diagonal of the constant H and the sums of the moduli beside it, (n,) each."""
         entries, values = self.terms.entries(), self.terms.values.reshape(-1)
         zeros = jnp.zeros(self.n, self.rates.dtype)
         on = entries.row == entries.column
@@ -148,25 +148,25 @@ class Lindbladian(AbstractGenerator):
 
     @property
     def has_jumps(self) -> bool:
-        """True where anything dissipates, if only at rate 0."""
+        """Returns True where anything dissipates, if only at rate 0."""
         return self.jumps.count > 0 or len(self.jump_functions) > 0
 
     @property
     def is_sum(self) -> bool:
-        """True where all terms are matrices times functions of time."""
+        """Returns True where all terms are matrices times functions of time."""
         return not (self.functions or self.jump_functions)
 
     @property
     def is_modulated(self) -> bool:
-        """True where a matrix is multiplied by a function of time."""
+        """Returns True where a matrix is multiplied by a function of time."""
         return bool(self.envelopes or self.jump_envelopes)
 
     def stops(self, ts: Array) -> Array | None:
-        """Times at which steps must end, so that no pulse is stepped over; see `pulses`."""
+        """Gives times at which steps must end, so that no pulse is stepped over; see `pulses`."""
         return None if self.is_constant else pulse_times(self.moving, ts, self.n)
 
     def moving(self, t: ArrayLike) -> Array:
-        """Numbers that change where the equation does."""
+        """Gives numbers that change where the equation does."""
         values = [jnp.asarray(f(t)).reshape(()) for f in (*self.envelopes, *self.jump_envelopes)]
         found = [value.real[None] for value in values]
         found += [value.imag[None] for value in values if jnp.iscomplexobj(value)]
@@ -177,7 +177,7 @@ class Lindbladian(AbstractGenerator):
         return jnp.concatenate([part.astype(self.rates.dtype) for part in found])
 
     def hermiticity_error(self, ts: Array) -> float | None:
-        """Largest |H - H†| / |H| at three times of a run that depends on time; None where numbers are traced."""
+        """Gives the largest |H - H†| / |H| at three times of a run that depends on time; None for traced numbers."""
         if self.is_constant or is_traced(self, ts):
             return None
         try:
@@ -191,11 +191,11 @@ class Lindbladian(AbstractGenerator):
         return True
 
     def effective(self, t: ArrayLike = 0.0) -> Array:
-        """-i H - (1/2) sum_k r_k L_k† L_k at time t, (n, n)."""
+        """Returns -i H - (1/2) sum_k r_k L_k† L_k at time t, (n, n)."""
         return self.ket_generator()(t, jnp.eye(self.n, dtype=self.dtype))
 
     def whole(self, t: ArrayLike = 0.0) -> Array:
-        """L(t) on vec(rho), each element written once."""
+        """Returns L(t) on vec(rho), each element written once."""
         n, one, between = self.n, jnp.eye(self.n, dtype=self.dtype), self.effective(t)
         outer = lambda a, b: (a[:, None, :, None] * b[None, :, None, :]).reshape(n * n, n * n)
         total = outer(between, one) + outer(one, between.conj())
@@ -206,40 +206,40 @@ class Lindbladian(AbstractGenerator):
         return total + gains.reshape(n * n, n * n)
 
     def patterned(self, terms: Skeleton, jumps: Skeleton) -> Lindbladian:
-        """The same operators in the storage of a plan; what lies outside its patterns is left out."""
+        """Returns the same operators in the storage of a plan; what lies outside its patterns is left out."""
         if (self.terms.skeleton, self.jumps.skeleton) == (terms, jumps):
             return self
         families = self.terms.patterned(terms), self.jumps.patterned(jumps)
         return eqx.tree_at(lambda model: (model.terms, model.jumps), self, families)
 
     def outside(self, terms: Skeleton, jumps: Skeleton) -> Array:
-        """The largest element of an operator that lies outside the patterns of a plan."""
+        """Returns the largest element of an operator that lies outside the patterns of a plan."""
         if (self.terms.skeleton, self.jumps.skeleton) == (terms, jumps):
             return jnp.zeros((), self.rates.dtype)
         return jnp.maximum(self.terms.outside(terms), self.jumps.outside(jumps))
 
     @property
     def layout(self) -> str:
-        """ "dense" or "stencil"."""
+        """Says "dense" or "stencil"."""
         return "dense" if self.terms.is_dense else "stencil"
 
     @property
     def discontinuities(self) -> Sequence[Array]:
-        """Known edges of the envelopes and functions, a list of (K,) arrays."""
+        """Gives the known edges of the envelopes and functions, a list of (K,) arrays."""
         found = []
         for f in (*self.envelopes, *self.jump_envelopes, *self.functions, *self.jump_functions):
             found += _edges(f)
         return found
 
     def hamiltonian(self, t: ArrayLike) -> Array:
-        """The dense Hamiltonian at time t, (n, n)."""
+        """Returns the dense Hamiltonian at time t, (n, n)."""
         c = self.coefficients(t)
         weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
         matrix = tensordot(weights, self.terms.dense(), 1)
         return matrix + self._summed(self.functions, t)
 
     def jump_channels(self, t: ArrayLike) -> tuple[Array, Array]:
-        """Rates (K,) and dense operators (K, n, n) at time t."""
+        """Returns the rates (K,) and dense operators (K, n, n) at time t."""
         c, k = self.coefficients(t), self.jumps.count
         modulation = 1.0 if c is None else c[np.asarray(self.groups, int)].real
         operators = [self.jumps.dense(), *(self._evaluated(f, t)[None] for f in self.jump_functions)]
@@ -248,7 +248,7 @@ class Lindbladian(AbstractGenerator):
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> Callable[[Any, Array, Any], Array]:
-        """The right-hand side with everything made that does not depend on time; see `fields` for `hermitian`."""
+        """Makes the right-hand side, and once what does not depend on time; see `fields` for `hermitian`."""
         parts = self.parts()
         fixed = (parts.both(None), parts.left(None), parts.jumps(None)) if not self.is_modulated else None
 
@@ -270,7 +270,7 @@ class Lindbladian(AbstractGenerator):
         return field
 
     def ket_generator(self) -> Callable[[Any, Array], Array]:
-        """psi -> (-i H - (1/2) sum_k r_k L_k† L_k) psi at time t, for psi (n, m): the motion between two jumps."""
+        """Gives psi -> (-i H - (1/2) sum_k r_k L_k† L_k) psi at time t, for psi (n, m): the motion between jumps."""
         parts = self.parts()
 
         def field(t: ArrayLike, psi: Array) -> Array:
@@ -286,13 +286,13 @@ class Lindbladian(AbstractGenerator):
         return field
 
     def parts(self) -> AbstractParts:
-        """A and the jumps, made once for a run."""
+        """Makes A and the jumps, once for a run."""
         kind = DenseParts if self.terms.is_dense else StencilParts
         n_groups = 1 + len(self.envelopes) + len(self.jump_envelopes)
         return kind.build(self.terms, self.jumps, self.rates[: self.jumps.count], self.groups, n_groups)
 
     def coefficients(self, t: ArrayLike) -> Array | None:
-        """c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
+        """Returns c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
         if not self.is_modulated:
             return None
         dtype = self.terms.values.dtype
@@ -300,7 +300,7 @@ class Lindbladian(AbstractGenerator):
         return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
 
     def _functional(self, t: ArrayLike, y: Array) -> Array:
-        """The share of those operators that are functions of time."""
+        """Returns the share of those operators that are functions of time."""
         h = self._summed(self.functions, t)
         loss = jnp.zeros_like(h)
         gain = jnp.zeros_like(y)
@@ -321,7 +321,7 @@ class Lindbladian(AbstractGenerator):
 
 
 def operators_of(generator: AbstractGenerator) -> Lindbladian:
-    """A generator that `has_operators`, with them: where a method that has been found to fit goes on to use them."""
+    """Gives a generator that `has_operators`, with them: where a method that was found to fit goes on to use them."""
     if isinstance(generator, Lindbladian):
         return generator
     must = "Argument `generator` must be a jt.Lindbladian where it says that it has operators"
@@ -337,7 +337,7 @@ def _hermiticity_error(model: Lindbladian, ts: Array) -> Array:
 
 
 def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:
-    """Whether shifted copies are fewer than the multiplications that dense products would do."""
+    """Says whether shifted copies are fewer than the multiplications that dense products would do."""
     if layout != "auto":
         return layout == "stencil"
     if n < STENCIL_LEAST:
@@ -369,7 +369,7 @@ def _require_hermitian(h: Operator) -> None:
 
 
 def _known(matrix: ArrayLike | Diagonals) -> np.ndarray | None:
-    """The numbers of an operator where they are known, put together without compiled code."""
+    """Returns the numbers of an operator where they are known, put together without compiled code."""
     if not isinstance(matrix, Diagonals):
         return concrete(matrix)
     values = concrete(matrix.values)
@@ -378,13 +378,13 @@ def _known(matrix: ArrayLike | Diagonals) -> np.ndarray | None:
 
 @runtime_checkable
 class KnowsEdges(Protocol):
-    """A function of time that says where it jumps."""
+    """Declares that a function of time says where it jumps."""
 
     discontinuities: ArrayLike
 
 
 def _edges(f: object) -> list[Array]:
-    """Discontinuities that a function of time, or one that it is made of, knows."""
+    """Finds the discontinuities that a function of time, or one that it is made of, knows."""
     nodes = [f] if isinstance(f, KnowsEdges) else jax.tree.leaves(f, is_leaf=lambda node: isinstance(node, KnowsEdges))
     found = [node.discontinuities for node in nodes if isinstance(node, KnowsEdges)]
     # dynamiqs' name for the same.

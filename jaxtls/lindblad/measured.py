@@ -46,7 +46,7 @@ class Measured(eqx.Module):
 
     @classmethod
     def read(cls, name: str, ops: object, n: int) -> Measured:
-        """From whatever may stand for operators, checked by name: see `listed`."""
+        """Reads from whatever may stand for operators, checked by name: see `listed`."""
         names, found = listed(name, ops)
         places = range(len(found)) if names is None else map(repr, names)
         labels = [name] if len(found) == 1 and found[0] is ops else [f"{name}[{place}]" for place in places]
@@ -68,20 +68,20 @@ class Measured(eqx.Module):
 
     @property
     def is_constant(self) -> bool:
-        """True where none depends on time."""
+        """Returns True where none depends on time."""
         return not self.functions and all(envelope is None for envelope in self.envelopes)
 
     @property
     def dtype(self) -> np.dtype:
-        """The complex type of the matrices."""
+        """Gives the complex type of the matrices."""
         return np.dtype(jnp.result_type(self.matrices.dtype, jnp.complex64))
 
     def astype(self, dtype: DTypeLike) -> Measured:
-        """The same with matrices of another type."""
+        """Converts the matrices to another type."""
         return eqx.tree_at(lambda m: m.matrices, self, self.matrices.astype(dtype))
 
     def __call__(self, t: ArrayLike, state: Array) -> Array:
-        """The values (K,) at time t in a density matrix (n, n) or a ket (n,), which is not normalised."""
+        """Returns the values (K,) at time t in a density matrix (n, n) or a ket (n,), which is not normalised."""
         if state.ndim == 1:
             ket = state
 
@@ -97,7 +97,7 @@ class Measured(eqx.Module):
         return jnp.asarray(self._summed(t, expect))
 
     def at(self, t: ArrayLike) -> PyTree:
-        """The dense operators at time t, (K, n, n)."""
+        """Returns the dense operators at time t, (K, n, n)."""
         return self._summed(t, lambda matrices: matrices)
 
     def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> PyTree:
@@ -120,7 +120,7 @@ def _number(value: ArrayLike, dtype: DTypeLike) -> Array:
 
 
 def listed(name: str, ops: Any) -> tuple[tuple[str, ...] | None, list[Any]]:
-    """The names (of a dict) and the operators of a list, a dict, a stack (K, n, n), one operator alone, or None.
+    """Gives the names (of a dict) and operators of a list, a dict, a stack (K, n, n), one operator alone, or None.
 
     Raises:
         ValueError: `ops` is nothing of the kind.

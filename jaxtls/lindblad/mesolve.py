@@ -42,32 +42,32 @@ class MasterSolution(eqx.Module):
 
     @property
     def ts(self) -> Array:
-        """Output times, (T,)."""
+        """Gives output times, (T,)."""
         return self.solution.ts
 
     @property
     def states(self) -> Array | None:
-        """Density matrices, (T, n, n), or None unless they were saved."""
+        """Gives the density matrices, (T, n, n), or None unless they were saved."""
         return self.solution.states
 
     @property
     def stats(self) -> dict[str, PyTree]:
-        """`method`, `why`, `steps`, `layout`; for an expansion also its `terms` and the `levels` that were kept."""
+        """Gives `method`, `why`, `steps`, `layout`; for an expansion its `terms` and the `levels` that were kept."""
         return self.solution.stats
 
     @property
     def diagnostics(self) -> dict[str, Array]:
-        """Largest trace_error and hermiticity_error over the run."""
+        """Gives the largest trace_error and hermiticity_error over the run."""
         return self.solution.diagnostics
 
     @property
     def success(self) -> Array:
-        """True where the solver reached the last time with finite numbers."""
+        """Returns True where the solver reached the last time with finite numbers."""
         return self.solution.success
 
     @property
     def precision(self) -> str:
-        """ "single" or "double": of the numbers that were computed with."""
+        """Says "single" or "double": of the numbers that were computed with."""
         return self.solution.precision
 
     def __repr__(self) -> str:
@@ -151,7 +151,7 @@ def recorded(
     save_states: bool,
     options: EvolveOptions,
 ) -> Solution:
-    """The run of an equation through all its times, the start included."""
+    """Returns the run of an equation through all its times, the start included."""
     options = known_options(options)
     wanted = ["expects"] if equation.operators.count else ()
     return evolve(
@@ -160,12 +160,12 @@ def recorded(
 
 
 def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
-    """The expectation values that were recorded, (K, T)."""
+    """Returns the expectation values that were recorded, (K, T)."""
     return sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), dtype)
 
 
 def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
-    """The solution of a master equation without jumps from that of its ket."""
+    """Returns the solution of a master equation without jumps from that of its ket."""
     states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
     expects = expectations(sol, count, complex)
     named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}
@@ -183,7 +183,7 @@ def as_generator(
     layout: str = "auto",
     ts: Array | None = None,
 ) -> AbstractGenerator:
-    """A generator as it is, or a Lindbladian made from its parts; pairs (operator, samples) have them at `ts`."""
+    """Takes a generator as it is, or makes a Lindbladian of its parts; pairs (operator, samples) have them at `ts`."""
     names, jumps = listed("jump_ops", jump_ops)
     if isinstance(hamiltonian, AbstractGenerator):
         good = not jumps and rates is None
@@ -202,7 +202,7 @@ def as_lindbladian(
     layout: str = "auto",
     ts: Array | None = None,
 ) -> Lindbladian:
-    """A `Lindbladian` as it is, or one made from its parts."""
+    """Takes a `Lindbladian` as it is, or makes one of its parts."""
     found = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     require(found.has_operators, "hamiltonian", "be an operator or a Lindbladian", type(found).__name__)
     return operators_of(found)

@@ -1,4 +1,4 @@
-"""When a run begins and what is recorded of it: `tsave`, of which there may be one, and `t0`."""
+"""Says when a run begins and what is recorded of it: `tsave`, of which there may be one, and `t0`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .operators import TimesLike
 
 
 def output_times(tsave: TimesLike, t0: TimesLike | None) -> tuple[Array, Array | None]:
-    """The output times (T,), and the time of the initial state where it is not the first of them.
+    """Returns the the output times (T,), and the time of the initial state where it is not the first of them.
 
     Raises:
         ValueError: naming `tsave` or `t0`.
@@ -44,12 +44,12 @@ def output_times(tsave: TimesLike, t0: TimesLike | None) -> tuple[Array, Array |
 
 
 def whole_run(ts: Array, start: Array | None) -> Array:
-    """All times of a run, its start first."""
+    """Returns all times of a run, its start first."""
     return ts if start is None else jnp.concatenate([start[None], ts])
 
 
 def at_outputs(solution: Solution, start: Array | None) -> Solution:
-    """The solution without the start of the run, where that is no output."""
+    """Returns the solution without the start of the run, where that is no output."""
     if start is None:
         return solution
     cut = lambda tree: jax.tree.map(lambda x: x[1:], tree)

@@ -34,16 +34,16 @@ class NumpyTime(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def real(self) -> NumpyTime:
-        """The real part."""
+        """Gives the real part."""
         return NumpyTime(jnp.real(self.value))
 
     @property
     def imag(self) -> NumpyTime:
-        """The imaginary part."""
+        """Gives the imaginary part."""
         return NumpyTime(jnp.imag(self.value))
 
     def conj(self) -> NumpyTime:
-        """The complex conjugate of it."""
+        """Returns the complex conjugate of it."""
         return NumpyTime(jnp.conj(self.value))
 
     conjugate = conj
@@ -63,7 +63,7 @@ class NumpyTime(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 class ByNumpy:
-    """A function of time that is called with a `NumpyTime`; the same for JAX where the function is the same."""
+    """Calls a function of time with a `NumpyTime`; it is the same for JAX where the function is the same."""
 
     def __init__(self, function: Callable) -> None:
         self.function = function
@@ -79,7 +79,7 @@ class ByNumpy:
 
 
 def _called(name: str, given: Sequence, **options: object) -> Any:
-    """JAX's function of a name, of plain arguments."""
+    """Calls JAX's function of a name, of plain arguments."""
     function = vars(jnp).get(name, vars(jax.scipy.special).get(name))
     if function is None:
         return NotImplemented

@@ -1,4 +1,4 @@
-"""What a Hamiltonian or a jump operator may be: a sum of matrices, modulated matrices and functions of time."""
+"""Says what a Hamiltonian or a jump operator may be: a sum of matrices, modulated matrices and functions of time."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ class Operator(eqx.Module):
 
     @property
     def is_constant(self) -> bool:
-        """True where no term depends on time."""
+        """Returns True where no term depends on time."""
         return all(term.envelope is None and term.function is None for term in self.terms)
 
     def __call__(self, t: ArrayLike = 0.0) -> Array:
-        """The dense (n, n) matrix at time t."""
+        """Returns the dense (n, n) matrix at time t."""
         return sum((term.dense(t) for term in self.terms), jnp.zeros((self.n, self.n), complex))
 
     def __add__(self, other: OperatorLike) -> Operator:
@@ -82,12 +82,12 @@ class Operator(eqx.Module):
         return as_operator("operator", other, self.n) - self
 
     def times(self, name: str, envelope: object) -> Operator:
-        """envelope(t) times the sum, of a function or what else `as_envelope` takes, named `name` in messages."""
+        """Multiplies the sum by envelope(t), a function or what else `as_envelope` takes, named `name` in messages."""
         f = as_envelope(name, envelope)
         return Operator(tuple(_enveloped(term, f) for term in self.terms), self.n)
 
     def dag(self) -> Operator:
-        """The Hermitian conjugate."""
+        """Returns the Hermitian conjugate."""
         return Operator(tuple(_conjugated(term) for term in self.terms), self.n)
 
 
@@ -159,7 +159,7 @@ def _conjugated(term: Term) -> Term:
 
 
 def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
-    """A product of operators on some subsystems, the identity on the others, kept as diagonals.
+    """Makes a product of operators on some subsystems, the identity on the others, kept as diagonals.
 
     O = O_0 (x) O_1 (x) ...; the first subsystem is the slowest index. The numbers of `factors` and those that
     multiply the result may be traced; which diagonals a factor has is read from it where it is known.
@@ -201,7 +201,7 @@ def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
 
 
 def constant_matrix(name: str, value: object, n: int | None = None) -> Any:
-    """The matrix (n, n) of what may stand for an operator, which must not depend on time; NumPy's where it is known.
+    """Gives the matrix (n, n) of what may stand for an operator and must not depend on time; NumPy's where it is known.
 
     Example:
         >>> constant_matrix("a", [[[1, 0], [0, -1]], ([[0, 1], [1, 0]], 0.5)]).real.tolist()
@@ -214,7 +214,7 @@ def constant_matrix(name: str, value: object, n: int | None = None) -> Any:
 
 
 def as_operator(name: str, value: object, n: int | None = None) -> Operator:
-    """An `Operator` from anything that may stand for one, checked by name."""
+    """Makes an `Operator` from anything that may stand for one, checked by name."""
     if isinstance(value, Operator):
         require(n is None or value.n == n, name, f"have dimension {n}", value.n)
         return value
@@ -238,7 +238,7 @@ def as_operator(name: str, value: object, n: int | None = None) -> Operator:
 
 
 def on_times(name: str, value: object, ts: Array) -> Any:
-    """An operator whose pairs (operator, samples) have them at the times `ts`, as QuTiP reads them; others as given."""
+    """Gives an operator whose pairs (operator, samples) have them at the times `ts`, as in QuTiP; others as given."""
     if not isinstance(value, list | tuple):
         return value
     if _is_pair(value):
@@ -253,7 +253,7 @@ def on_times(name: str, value: object, ts: Array) -> Any:
 
 
 def _depth(value: object) -> int:
-    """Dimensions of an array or of nested lists, which may hold tracers; -1 of what holds no numbers."""
+    """Counts the dimensions of an array or of nested lists, which may hold tracers; -1 of what holds no numbers."""
     if isinstance(value, list | tuple):
         return 1 + _depth(value[0]) if value else 1
     if value is None or isinstance(value, str | Operator) or foreign.is_callable(value) or is_envelope(value):
@@ -262,12 +262,12 @@ def _depth(value: object) -> int:
 
 
 def _is_special(value: object) -> bool:
-    """True for an operator that is no array or list of numbers."""
+    """Returns True for an operator that is no array or list of numbers."""
     return isinstance(value, Operator | foreign.QutipTime) or foreign.is_foreign(value) or foreign.is_callable(value)
 
 
 def _is_pair(part: object) -> bool:
-    """Whether a member of a list is (operator, coefficient), and not a row of numbers."""
+    """Says whether a member of a list is (operator, coefficient), and not a row of numbers."""
     if not isinstance(part, list | tuple) or len(part) != 2:
         return False
     operator, coefficient = part
@@ -277,14 +277,14 @@ def _is_pair(part: object) -> bool:
 
 
 def _gives_matrix(name: str, coefficient: object) -> bool:
-    """True for a function that is an operator of its own beside another, and no coefficient of it."""
+    """Returns True for a function that is an operator of its own beside another, and no coefficient of it."""
     if is_envelope(coefficient) or not foreign.is_callable(coefficient):
         return False
     return len(hoisted(name, coefficient, lambda found: foreign.as_array(name, found))[1]) > 0
 
 
 def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
-    """QuTiP's list form [H0, (V, x), (W, f)]: the sum of operators and of pairs of an operator and its coefficient."""
+    """Reads QuTiP's list form [H0, (V, x), (W, f)]: a sum of operators and of pairs of operator and coefficient."""
     total: Operator | None = None
     for k, part in enumerate(value):
         label = f"{name}[{k}]"
@@ -296,7 +296,7 @@ def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
 
 
 def _from_pair(name: str, pair: Sequence, n: int | None) -> Operator:
-    """An operator times a number, traced or not, or a function of time; its pattern is kept where that is traced."""
+    """Makes an operator times a number, traced or not, or a function of time; a traced one's pattern is kept."""
     term = _structured(as_operator(name, pair[0], n))
     coefficient = pair[1]
     if is_envelope(coefficient) or foreign.is_callable(coefficient):
@@ -310,7 +310,7 @@ def _from_pair(name: str, pair: Sequence, n: int | None) -> Operator:
 
 
 def _plain(part: object) -> object:
-    """A term of a `QobjEvo`; functions that return a `Qobj` stand beside the arguments that they are called with."""
+    """Reads a term of a `QobjEvo`; functions that return a `Qobj` stand beside the arguments they are called with."""
     if not (isinstance(part, list) and isinstance(part[1], dict)):
         return part
     function, arguments = part
@@ -318,7 +318,7 @@ def _plain(part: object) -> object:
 
 
 def _structured(op: Operator) -> Operator:
-    """With matrices as diagonals, whose pattern survives a traced factor."""
+    """Keeps matrices as diagonals, whose pattern survives a traced factor."""
     terms = []
     for term in op.terms:
         matrix = term.matrix

@@ -22,7 +22,7 @@ from .operators import OperatorLike
 
 
 class _Maps(AbstractModel):
-    """dV/dt = L(t) V for the maps of a generator, one column an (n, n) matrix; or dU/dt = -i H(t) U."""
+    """Moves by dV/dt = L(t) V for the maps of a generator, one column an (n, n) matrix; or dU/dt = -i H(t) U."""
 
     closes_over: ClassVar[bool] = False
     source: AbstractGenerator
@@ -55,7 +55,7 @@ class _Maps(AbstractModel):
         return self.source.objection(ts)
 
     def matrix(self) -> Array:
-        """The constant L or -i H."""
+        """Returns the constant L or -i H."""
         return self.vector_field(0.0, jnp.eye(self.size, dtype=self.source.dtype))
 
     @property
@@ -72,7 +72,7 @@ def propagator(
     max_steps: int | None = None,
     discontinuities: ArrayLike | None = None,
 ) -> Array:
-    r"""The maps V(t_k, t_0) of a linear equation from the first time to each, hbar = 1.
+    r"""Returns the maps V(t_k, t_0) of a linear equation from the first time to each, hbar = 1.
 
         d/dt V(t, t_0) = L(t) V(t, t_0),   V(t_0, t_0) = 1,   V(t_2, t_0) = V(t_2, t_1) V(t_1, t_0)
 
@@ -135,7 +135,7 @@ def _maps(generator: AbstractGenerator | OperatorLike) -> _Maps:
 
 @eqx.filter_jit
 def _chained(maps: _Maps, ts: Array, uniform: bool | None) -> Array:
-    """Products of the steps' exponentials."""
+    """Chains products of the steps' exponentials."""
     one = jnp.eye(maps.size, dtype=maps.source.dtype)
     later = moved(maps.matrix(), one, jnp.diff(ts), uniform)
     return jnp.concatenate([one[None], later])

@@ -1,4 +1,4 @@
-"""Where the coefficients of an equation move: a solver that controls its steps would jump over a late pulse.
+"""Says where the coefficients of an equation move: a solver that controls its steps would jump over a late pulse.
 
 Each coefficient is sampled over the span of the run. Times at equal shares of its variation lie densely where a pulse
 is; those that lie much denser than an even spacing would are times at which steps must end.
@@ -26,7 +26,7 @@ NEGLIGIBLE = 1e-9
 
 
 def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Array:
-    """STOPS ascending times where `moving`, t -> (C,) numbers, changes quickly; the end of the run stands for none."""
+    """Finds STOPS ascending times where `moving`, t -> (C,) numbers, moves fast; the end of the run stands for none."""
     ts = jax.lax.stop_gradient(ts)
     samples = int(np.clip(MOST_ELEMENTS // n**2, 256, SAMPLES))
     grid = jnp.sort(jnp.concatenate([jnp.linspace(ts[0], ts[-1], samples), ts]))
@@ -49,7 +49,7 @@ def pulse_times(moving: Callable[[ArrayLike], Array], ts: Array, n: int) -> Arra
 
 
 def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: float | None) -> Array:
-    """Steps (N,) below which a solver could step over what `moving` does inside an interval between two knots.
+    """Counts steps (N,) below which a solver could step over what `moving` does inside an interval between two knots.
 
     A share q of the interval, (sum d)^2 / sum d^2/w of the differences d between samples that lie w of it apart, is
     where a coefficient changes: .8 to 1 for what is smooth there, little where a pulse is.
@@ -69,8 +69,8 @@ def fewest_steps(moving: Callable[[ArrayLike], Array], knots: Array, max_step: f
 
 
 def steps_that_see(values: Array, widths: np.ndarray, gaps: Array) -> Array:
-    """Steps (N,) that the (C, S + 1, N) values of coefficients ask for: at S + 1 places of intervals of lengths `gaps`,
-    whose shares between two places are `widths` (S,). Not differentiated.
+    """Counts steps (N,) that the (C, S + 1, N) values of coefficients ask for: at S + 1 places of intervals of lengths
+    `gaps`, whose shares between two places are `widths` (S,). Not differentiated.
     """
     change = jnp.nan_to_num(jnp.abs(jnp.diff(values, axis=1)), posinf=0.0)
     total, squares = jnp.sum(change, 1), jnp.sum(change**2 / widths[:, None], 1)

@@ -101,11 +101,11 @@ class BlochRedfield(AbstractGenerator):
 
     @property
     def dtype(self) -> jnp.dtype:
-        """The complex type of its numbers."""
+        """Gives the complex type of its numbers."""
         return self.hamiltonian.dtype
 
     def generator(self, y0: Array | None = None, *, hermitian: bool = False) -> VectorField:
-        """t, rho, args -> L rho for any (n, n) matrix."""
+        """Returns t, rho, args -> L rho for any (n, n) matrix."""
 
         def field(t: ArrayLike, rho: Array, args: None = None) -> Array:
             turn = matmul(self.hamiltonian, rho) - matmul(rho, self.hamiltonian)
@@ -114,7 +114,7 @@ class BlochRedfield(AbstractGenerator):
         return field
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
-        """`smallest_eigenvalue` of a Hermitian state, which a positive one has not below 0; not differentiated."""
+        """Gives `smallest_eigenvalue` of a Hermitian state, not below 0 for a positive one; not differentiated."""
         fixed = jax.lax.stop_gradient(hermitian_part(rho))
         return {"smallest_eigenvalue": lapack.eigvalsh(fixed)[0]}
 
@@ -128,7 +128,7 @@ class BlochRedfield(AbstractGenerator):
 
 
 def _hermitian(name: str, value: object, n: int | None = None) -> Numbers:
-    """A constant Hermitian matrix, NumPy's where known."""
+    """Reads a constant Hermitian matrix, NumPy's where known."""
     remedy = "Bloch-Redfield equations are built in the eigenbasis of a constant H."
     plain = isinstance(value, Operator) or not foreign.is_callable(value)
     require(plain, name, "be a constant matrix", "a function of time", remedy)
@@ -159,7 +159,7 @@ def _pairs(couplings: object, n: int) -> list[tuple[Numbers, Callable]]:
 
 
 def _cutoff(secular: object) -> Numbers | None:
-    """The absolute cutoff; None keeps all."""
+    """Returns the absolute cutoff; None keeps all."""
     if secular is None:
         return None
     must = 'be None, "full", or a frequency >= 0'
@@ -177,13 +177,13 @@ def _cutoff(secular: object) -> Numbers | None:
 
 
 def _known_levels(hamiltonian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """`levels` of known numbers, which stay known inside jit."""
+    """Finds `levels` of known numbers, which stay known inside jit."""
     energies, vectors = np.linalg.eigh(hamiltonian)
     return vectors, np.diag(energies).astype(vectors.dtype)
 
 
 def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, known: bool) -> Array:
-    """A_ab S(e_b - e_a)."""
+    """Returns A_ab S(e_b - e_a)."""
     name = f"couplings[{k}][1]"
     if known:
         with jax.ensure_compile_time_eval():
@@ -196,7 +196,7 @@ def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, know
 
 
 def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Numbers:
-    """S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
+    """Evaluates S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
     distinct, where = np.unique(released, return_inverse=True)
     try:
         # A function that holds traced numbers is evaluated once, not once a frequency.

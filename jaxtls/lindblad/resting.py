@@ -21,7 +21,7 @@ DESCRIBED = 12
 
 
 def describe(model: AbstractGenerator) -> str:
-    """How many steady states a small equation has, and where its conserved quantities live."""
+    """Says how many steady states a small equation has, and where its conserved quantities live."""
     n = model.n
     if n > DESCRIBED:
         return ""

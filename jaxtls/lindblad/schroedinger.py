@@ -14,7 +14,7 @@ from .measured import Measured
 
 
 class SchroedingerEquation(AbstractModel):
-    """i d psi/dt = H(t) psi; neither phase nor norm is touched."""
+    """Moves by i d psi/dt = H(t) psi; neither phase nor norm is touched."""
 
     closes_over: ClassVar[bool] = False
     law: Lindbladian  # without jumps
@@ -23,15 +23,15 @@ class SchroedingerEquation(AbstractModel):
 
     @property
     def observables(self) -> dict[str, Callable[[Array], Array]]:
-        """Expectation values, recorded by `measured` at their times."""
+        """Gives the expectation values, recorded by `measured` at their times."""
         return {"expects": lambda psi: self.operators(0.0, psi)} if self.operators.count else {}
 
     def measured(self, t: ArrayLike, y: Array, names: tuple[str, ...]) -> dict[str, Array]:
-        """The expectation values <psi|O(t)|psi>."""
+        """Returns the expectation values <psi|O(t)|psi>."""
         return {name: self.operators(t, y) for name in names}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """How far the norm drifted."""
+        """Says how far the norm drifted."""
         return {"norm_error": jnp.abs(jnp.sum(jnp.abs(y) ** 2) - self.norm)}
 
     @property
@@ -57,7 +57,7 @@ class SchroedingerEquation(AbstractModel):
 
 
 def ket_equation(law: Lindbladian, psi0: ArrayLike, operators: Measured) -> tuple[SchroedingerEquation, Array]:
-    """The equation and the ket in its type."""
+    """Returns the equation and the ket in its type."""
     psi = jnp.asarray(psi0)
     psi = psi.astype(jnp.result_type(psi.dtype, law.dtype))
     return SchroedingerEquation(law, operators, jnp.sum(jnp.abs(psi) ** 2)), psi

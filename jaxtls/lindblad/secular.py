@@ -27,15 +27,15 @@ MAX_ELEMENTS = 2**26
 
 
 class AbstractRelaxation(eqx.Module):
-    """What baths do to a density matrix."""
+    """Says what baths do to a density matrix."""
 
     @abc.abstractmethod
     def __call__(self, rho: Array) -> Array:
-        """The change of any (n, n) matrix per time."""
+        """Returns the change of any (n, n) matrix per time."""
 
 
 class WholeRelaxation(AbstractRelaxation):
-    """sum_k -[A_k, X_k rho - rho X_k†], four products a bath."""
+    """Gives sum_k -[A_k, X_k rho - rho X_k†], four products a bath."""
 
     operators: Array  # (K, n, n)
     products: Array
@@ -46,7 +46,7 @@ class WholeRelaxation(AbstractRelaxation):
 
 
 class SecularRelaxation(AbstractRelaxation):
-    """The kept elements, between two rotations."""
+    """Keeps some elements, between two rotations."""
 
     vectors: Array
     loss: Array
@@ -68,7 +68,7 @@ class SecularRelaxation(AbstractRelaxation):
 def secular_relaxation(
     vectors: Array, energies: Numbers, operators: Array, products: Array, cutoff: Numbers
 ) -> SecularRelaxation:
-    """From A and X (K, n, n) in the eigenbasis; `cutoff` is an absolute difference of frequencies."""
+    """Makes it from A and X (K, n, n) in the eigenbasis; `cutoff` is an absolute difference of frequencies."""
     n = energies.shape[0]
     loss = jnp.sum(matmul(operators, products), 0)
     known = concrete(energies), concrete(cutoff)
@@ -105,7 +105,7 @@ def _gains(a_ac: Array, x_ac: Array, a_bd: Array, x_bd: Array) -> Array:
 
 
 def _kept_pairs(energies: np.ndarray, cutoff: float) -> tuple | None:
-    """Transitions ((a, c), (b, d)) of like frequencies; None where they are so many that a full table is as good."""
+    """Lists transitions ((a, c), (b, d)) of like frequencies; None where they are so many that a table is as good."""
     n = len(energies)
     released = np.asarray(energies[:, None] - energies[None, :]).reshape(-1)
     order = np.argsort(released, kind="stable")

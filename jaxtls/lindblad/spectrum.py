@@ -36,7 +36,7 @@ def spectrum(
     *,
     method: str = "auto",
 ) -> Array:
-    r"""Spectrum of the fluctuations of A and B at rest, by one linear equation a frequency.
+    r"""Gives the spectrum of the fluctuations of A and B at rest, by one linear equation a frequency.
 
         S(omega) = int C(tau) e^{-i omega tau} dtau over all tau,   C(tau) = <A(tau) B(0)> - <A><B>
 
@@ -89,7 +89,7 @@ def spectrum(
 
 @jax.jit
 def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Array) -> Array:
-    """int_0^inf (<A(tau) B> - <A><B>) e^{-i omega tau} dtau."""
+    """Integrates int_0^inf (<A(tau) B> - <A><B>) e^{-i omega tau} dtau."""
     start = matmul(b, rho)
     start = start - jnp.trace(start) * rho
     floor = float(jnp.finfo(start.dtype).eps) ** 0.5

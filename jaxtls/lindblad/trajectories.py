@@ -31,7 +31,7 @@ NOT_FINITE = "Where a function of time is not finite shorten the run or mend the
 
 
 class TrajectoriesResult(eqx.Module):
-    """Averages over quantum trajectories.
+    """Holds averages over quantum trajectories.
 
     Attributes:
         ts: (T,) times.
@@ -57,7 +57,7 @@ class TrajectoriesResult(eqx.Module):
 
     @property
     def count(self) -> int:
-        """Number of trajectories."""
+        """Counts the trajectories."""
         return self.jumps.shape[-1]
 
 
@@ -84,7 +84,7 @@ def trajectories(
     layout: str = "auto",
     throw: bool | None = None,
 ) -> TrajectoriesResult:
-    r"""Average expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).
+    r"""Averages expectation values over quantum-jump trajectories, which tend to those of `mesolve` as 1/sqrt(n).
 
         d psi/dt = (-i H - (1/2) sum_k r_k L_k† L_k) psi,  with jumps psi -> L_k psi at the rates r_k |L_k psi|^2
 
@@ -169,7 +169,7 @@ def trajectories(
 def _result(
     ts: Array, found: Averages, record: bool, max_jumps: int | None, run: Callable[[int], Averages], throw: bool | None
 ) -> TrajectoriesResult:
-    """What was found, run again where the records of jumps had too little room, and refused where it failed."""
+    """Gives what was found, run again where the records of jumps had too little room, and refused where it failed."""
     times, channels = (found.jump_times, found.jump_channels) if record else (None, None)
     if record and max_jumps is None and found.jump_times.shape[1]:
         jumps = concrete(found.jumps)

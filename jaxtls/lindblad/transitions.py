@@ -37,21 +37,21 @@ Numbers = Array | np.ndarray
 
 
 def rounding(energies: Numbers) -> Array:
-    """Below this, two frequencies are one: 1e-9 of the width of the spectrum, and what its offset costs."""
+    """Says below what two frequencies are one: 1e-9 of the width of the spectrum, and what its offset costs."""
     eps = float(jnp.finfo(energies.dtype).eps)
     width = jnp.max(energies) - jnp.min(energies)
     return max(1e-9, 64 * eps) * width + 64 * eps * jnp.max(jnp.abs(energies))
 
 
 def frequencies(energies: Numbers) -> Array:
-    """e_b - e_a at (a, b), (n, n): what a transition b -> a releases; exactly 0 between equal levels."""
+    """Returns e_b - e_a at (a, b), (n, n): what a transition b -> a releases; exactly 0 between equal levels."""
     released = energies[None, :] - energies[:, None]
     return jnp.where(jnp.abs(released) <= rounding(energies), 0.0, released)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
 def levels(hamiltonian: Array, order: int = 0) -> tuple[Array, Array]:
-    """V (n, n) and B = V† H V, whose diagonal are the energies, ascending; `order` counts derivatives.
+    """Finds V (n, n) and B = V† H V, whose diagonal are the energies, ascending; `order` counts derivatives.
 
     Example:
         >>> v, b = levels(jnp.array([[0.0, 1.0], [1.0, 0.0]]))
@@ -75,7 +75,7 @@ def _levels_jvp(order: int, primals: tuple[Array], tangents: tuple[Array]) -> tu
 
 
 def _equal(blocks: Array) -> Array:
-    """True at pairs of equal levels, (n, n)."""
+    """Marks pairs of equal levels, (n, n)."""
     return frequencies(jnp.diagonal(blocks).real) == 0
 
 
@@ -89,7 +89,7 @@ def _turn(equal: Array, blocks: Array, moved: Array) -> Array:
 
 @jax.custom_jvp
 def once(value: Array, degenerate: Array) -> Array:
-    """The value itself, whose derivative is nan where `degenerate`."""
+    """Gives the value itself, whose derivative is nan where `degenerate`."""
     return value
 
 
@@ -100,7 +100,7 @@ def _once_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Array]) -> tu
 
 
 def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
-    """g(e_b - e_a) M_ab for a real function g that JAX can trace; M and the result in the basis of `levels`."""
+    """Gives g(e_b - e_a) M_ab for a real function g that JAX can trace; M and the result in the basis of `levels`."""
     # What the function closes over becomes a leaf: a custom rule sees nothing else.
     now = jnp.zeros((), blocks.real.dtype)
 
@@ -113,13 +113,13 @@ def weighted(spectrum: Spectrum, blocks: Array, matrix: Array) -> Array:
 
 
 def sampled(spectrum: Spectrum, released: Array) -> Array:
-    """The function at each of (n, n) frequencies."""
+    """Samples the function at each of (n, n) frequencies."""
     return jax.vmap(spectrum)(released.reshape(-1)).reshape(released.shape).astype(released.dtype)
 
 
 @eqx.filter_custom_jvp
 def _weighted(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
-    """g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
+    """Gives g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
     return sampled(spectrum, frequencies(centres)) * matrix
 
 
@@ -129,7 +129,7 @@ def _weighted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 def _series(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
-    """g(k - ad D) M to second order in D."""
+    """Expands g(k - ad D) M to second order in D."""
     released, total = frequencies(centres), jnp.zeros_like(matrix)
     for order in range(ORDERS + 1):
         total = total + sampled(spectrum, released) * matrix / math.factorial(order)

@@ -17,7 +17,7 @@ from .lane import Lane, Motion, Problem
 
 
 class Batch(NamedTuple):
-    """What a batch of B trajectories leaves behind."""
+    """Holds what a batch of B trajectories leaves behind."""
 
     values: Array  # (B, K, T)
     jumps: Array  # (B,)
@@ -36,7 +36,7 @@ State = tuple[Lane, Array, Array, Array]
 
 
 class Averages(NamedTuple):
-    """Averages over all trajectories, and what is known of each."""
+    """Holds averages over all trajectories, and what is known of each."""
 
     mean: Array  # (K, T)
     sem: Array  # (K, T)
@@ -53,7 +53,7 @@ class Averages(NamedTuple):
 def averages(
     problem: Problem, start: Start, key: Array, count: int, batch: int, width: int, improved: bool
 ) -> Averages:
-    """`count` trajectories in batches of `batch`; the first `width` jumps of each are recorded."""
+    """Runs `count` trajectories in batches of `batch`; the first `width` jumps of each are recorded."""
     motion = Motion.build(problem)
     weights, hazards, rest = start.weights, None, None
     if improved:
@@ -96,7 +96,7 @@ def averages(
 
 
 def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid: Array, width: int) -> Batch:
-    """Trajectories side by side until the last has arrived; those that have stand still."""
+    """Moves trajectories side by side until the last has arrived; those that have stand still."""
     problem, count = motion.problem, kets.shape[0]
     lanes = jax.vmap(motion.start)(kets, threshold)
     # What is not wanted has arrived.
@@ -134,7 +134,7 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
 
 
 def _merged(total: tuple[Array, Array, Array], values: Array, valid: Array) -> tuple[Array, Array, Array]:
-    """Count, mean and summed squares with a batch more.
+    """Merges count, mean and summed squares with those of a batch more.
 
     Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983).
     """

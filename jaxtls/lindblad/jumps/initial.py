@@ -1,4 +1,4 @@
-"""Where trajectories start: a ket, or the eigenvectors of a density matrix with their eigenvalues."""
+"""Says where trajectories start: a ket, or the eigenvectors of a density matrix with their eigenvalues."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Start(eqx.Module):
 
     @classmethod
     def read(cls, name: str, state: PyTree, n: int, dtype: jnp.dtype) -> Start:
-        """From a ket (n,) or a density matrix (n, n), checked by name and normalised.
+        """Reads a ket (n,) or a density matrix (n, n), checked by name and normalised.
 
         Raises:
             ValueError: the state is 0, not finite, or no density matrix.
@@ -51,7 +51,7 @@ class Start(eqx.Module):
         return cls(vectors.T, weights / jnp.sum(weights))
 
     def pick(self, seeds: Array, weights: Array) -> Array:
-        """A ket's number for each trajectory, by weights that need not sum to 1."""
+        """Picks a ket's number for each trajectory, by weights that need not sum to 1."""
         if self.kets.shape[0] == 1:
             return jnp.zeros(seeds.shape, int)
         sums = jnp.cumsum(weights)

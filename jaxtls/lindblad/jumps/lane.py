@@ -28,7 +28,7 @@ from .stops import stops
 
 
 class Problem(eqx.Module):
-    """What all trajectories share."""
+    """Holds what all trajectories share."""
 
     model: Lindbladian
     measured: Measured
@@ -66,7 +66,7 @@ Before = tuple[Step, Array, Array, Array]
 
 
 class Event(NamedTuple):
-    """What a turn has to write down: places past the end mean nothing."""
+    """Holds what a turn has to write down: places past the end mean nothing."""
 
     column: Array
     values: Array  # (K,)
@@ -76,7 +76,7 @@ class Event(NamedTuple):
 
 
 class Motion(eqx.Module):
-    """Everything that is made once for a run."""
+    """Holds everything that is made once for a run."""
 
     problem: Problem
     loss: Loss
@@ -116,7 +116,7 @@ class Motion(eqx.Module):
         return left & jnp.isinf(lane.broken)
 
     def start(self, psi: Array, threshold: Array) -> Lane:
-        """At the first time; just behind it where that is an edge."""
+        """Starts at the first time; just behind it where that is an edge."""
         p = self.problem
         t = jnp.where(jnp.any(self.is_edge & (self.stops == p.start)), eqxi.nextafter(p.start), p.start)
         slope, zero, none = self.field(t, psi), jnp.zeros((), self.problem.ts.dtype), jnp.zeros((), int)
@@ -186,7 +186,7 @@ class Motion(eqx.Module):
         return after, Event(column, p.measured(end, psi), jump, end, channel)
 
     def judged(self, rate: Array, rates: Array, dt: Array, error: Array) -> tuple[Array, Array]:
-        """The integral of the jump rate over a step, and the step's error in units of what is allowed."""
+        """Returns the integral of the jump rate over a step, and the step's error in units of what is allowed."""
         p = self.problem
         gain, doubt = integral(rate, rates, dt)
         gain = jnp.maximum(gain, 0)
@@ -198,7 +198,7 @@ class Motion(eqx.Module):
     def renewed(
         self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, before: Before, kept: tuple
     ) -> tuple:
-        """`anew` where there is something that may jump."""
+        """Calls `anew` where there is something that may jump."""
         if self.loss.is_empty and self.problem.edges is None:
             return kept
         anew = lambda: self.anew(seed, jumps, jump, behind, t, before, kept)
@@ -211,7 +211,7 @@ class Motion(eqx.Module):
     def anew(
         self, seed: Array, jumps: Array, jump: Array, behind: Array, t: Array, before: Before, kept: tuple
     ) -> tuple[Array, ...]:
-        """State, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
+        """Returns state, slope, rate, next threshold and channel where a jump happens or an edge has been passed."""
         psi, slope, rate, threshold, channel = kept
         made, start, dt, share = before
         model = self.problem.model

@@ -47,11 +47,11 @@ class Loss(eqx.Module):
 
     @property
     def is_empty(self) -> bool:
-        """True where there are no jump operators."""
+        """Returns True where there are no jump operators."""
         return len(self.model.order) == 0
 
     def __call__(self, times: Array, states: Array) -> Array:
-        """The rates (S,) at the times (S,) in the kets (S, n)."""
+        """Returns the rates (S,) at the times (S,) in the kets (S, n)."""
         found = jnp.zeros(times.shape, times.dtype)
         if self.is_empty:
             return found
@@ -83,5 +83,5 @@ class Loss(eqx.Module):
 
 
 def _lengths(operators: Array, psi: Array) -> Array:
-    """The squares |L_k psi|^2, (K,)."""
+    """Returns the squares |L_k psi|^2, (K,)."""
     return jnp.sum(jnp.abs(einsum("kij,j->ki", operators, psi)) ** 2, 1)

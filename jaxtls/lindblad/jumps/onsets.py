@@ -1,4 +1,4 @@
-"""Where coefficients start to move after an idle span: a step must not pass there unseen."""
+"""Says where coefficients start to move after an idle span: a step must not pass there unseen."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Onsets(eqx.Module):
 
     @classmethod
     def find(cls, model: Lindbladian, start: Array, end: Array) -> Onsets | None:
-        """None where nothing depends on time."""
+        """Finds the onsets; None where nothing depends on time."""
         functions: Sequence[Callable] = (
             *model.envelopes,
             *model.jump_envelopes,
@@ -56,14 +56,14 @@ class Onsets(eqx.Module):
         return cls(start, width, jnp.concatenate([coming[:1], coming[:-1]]))
 
     def cap(self, t: Array) -> Array:
-        """The longest step from t: up to the next onset, and a cell while beside one."""
+        """Returns the longest step from t: up to the next onset, and a cell while beside one."""
         cell = jnp.clip(((t - self.start) / self.width).astype(int), 0, CELLS - 1)
         ahead = self.start + (self.after[cell] - 1) * self.width - t
         return jnp.where(self.after[cell] >= CELLS, jnp.inf, jnp.maximum(ahead, self.width))
 
 
 def _shadow(value: Array) -> Array:
-    """Real numbers that move where the value does, (2,): a matrix is summed under weights that repeat nowhere."""
+    """Gives real numbers that move where the value does, (2,): a matrix is summed under weights that repeat nowhere."""
     value = jnp.asarray(foreign.as_array("function", value))
     weights = np.exp(1j * np.arange(value.size) ** 1.5).reshape(value.shape)
     total = jnp.sum(weights * value)

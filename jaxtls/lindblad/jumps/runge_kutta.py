@@ -43,18 +43,18 @@ class Step(eqx.Module):
 
     @property
     def slope(self) -> Array:
-        """That of the end, (n,)."""
+        """Gives the slope at the end, (n,)."""
         return self.slopes[-1]
 
     def between(self, start: Array, dt: Array, share: Array) -> Array:
-        """The state after a share of the step, (n,), as exact as its error estimate."""
+        """Returns the state after a share of the step, (n,), as exact as its error estimate."""
         change, first, last = self.end - start, dt * self.slopes[0], dt * self.slopes[-1]
         bend = dt * sum((d * k for d, k in zip(BEND, self.slopes) if d), jnp.zeros_like(start))
         return start + extension(change, first, last, bend, share)
 
 
 def step(field: Callable[[Array, Array], Array], t: Array, y: Array, slope: Array, dt: Array) -> Step:
-    """From y at t, whose slope is known, to t + dt: six slopes."""
+    """Steps from y at t, whose slope is known, to t + dt: six slopes."""
     slopes, states = [slope], [y]
     for node, row in zip(NODES[1:], STAGES):
         moved = sum((a * k for a, k in zip(row, slopes) if a), jnp.zeros_like(y))
@@ -72,14 +72,14 @@ def step(field: Callable[[Array, Array], Array], t: Array, y: Array, slope: Arra
 
 
 def integral(first: Array, rates: Array, dt: Array) -> tuple[Array, Array]:
-    """The integral over a step, and its error, of a rate that was `first` () at its start, `rates` (S,) at SEEN."""
+    """Integrates over a step, with its error, a rate that was `first` () at its start, `rates` (S,) at SEEN."""
     weights, errors = (jnp.asarray([row[k] for k in SEEN], rates.dtype) for row in (WEIGHTS, ERROR))
     gain = dt * (WEIGHTS[0] * first + jnp.sum(weights * rates))
     return gain, jnp.abs(dt * (ERROR[0] * first + jnp.sum(errors * rates)))
 
 
 def extension(change: Array, first: Array, last: Array, bend: Array, share: Array) -> Array:
-    """What is gained after a share of a step: Hermite's cubic through both ends, and a term of fourth order."""
+    """Returns what is gained after a share of a step: Hermite's cubic through both ends, and a term of fourth order."""
     rest = 1 - share
     below, above = first - change, change - last
     return share * (change + rest * (below + share * (above - below + rest * bend)))
@@ -99,7 +99,7 @@ class Inside(eqx.Module):
         self.bend = dt * (BEND[0] * first + jnp.sum(weights * rates))
 
     def reached(self, wanted: Array) -> Array:
-        """The share of the step after which the hazard has grown by `wanted`, which is less than its gain."""
+        """Returns the share of the step after which the hazard has grown by `wanted`, which is less than its gain."""
         low, high = jnp.zeros_like(self.gain), jnp.ones_like(self.gain)
         # Where the parabola through both ends, with the slope of the first, is: also where the hazard starts flat.
         root = self.first + jnp.sqrt(jnp.maximum(self.first**2 + 4 * (self.gain - self.first) * wanted, 0.0))

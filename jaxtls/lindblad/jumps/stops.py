@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 
 def stops(start: Array, later: Array, edges: Array | None, offset: int) -> tuple[Array, Array, Array]:
-    """Outputs behind the start, and edges, in order; the column of each among the outputs, or one past them; and
+    """Orders outputs behind the start, and edges; gives the column of each among the outputs, or one past them, and
     whether it is an edge."""
     count = later.shape[0]
     column = np.arange(offset, offset + count)

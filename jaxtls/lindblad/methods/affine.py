@@ -33,7 +33,7 @@ SHARE = 0.05
 
 
 class Side(eqx.Module):
-    """What the batches need."""
+    """Holds what the batches need."""
 
     law: Lindbladian
     maps: Array  # (G, d, d + 1): the share of each real coefficient
@@ -42,7 +42,7 @@ class Side(eqx.Module):
 
 
 class Walk(eqx.Module):
-    """Where each interval stands: its propagator so far, less 1, the share of it that is done, the next step."""
+    """Says where each interval stands: its propagator so far, less 1, the share of it that is done, the next step."""
 
     propagators: Array  # (d, d + 1, N)
     share: Array
@@ -53,7 +53,7 @@ class Walk(eqx.Module):
 def side_of(
     law: Lindbladian, ts: Array, edges: tuple[Array, ...], max_step: float | None = None, least: int = LEAST
 ) -> tuple[Side, Array | None]:
-    """Also the place of each output among the knots; None where they are evenly so many knots apart."""
+    """Makes the side, and the place of each output among the knots; None where they are evenly so many knots apart."""
     knots, places = intervals.divided(ts, edges, least)
     span = jax.lax.stop_gradient(jnp.diff(knots))
     longest = jnp.ones_like(span)
@@ -63,7 +63,7 @@ def side_of(
 
 
 def maps_of(law: Lindbladian, dtype: DTypeLike) -> Array:
-    """The share that each real coefficient of L(t) has in the affine map of all packed elements but the last."""
+    """Gives the share that each real coefficient of L(t) has in the affine map of all packed elements but the last."""
     groups = groups_of(law)
     units = np.zeros((len(groups), 1 + len(law.envelopes) + len(law.jump_envelopes)), complex)
     units[np.arange(len(groups)), [g.index for g in groups]] = [1j if g.imaginary else 1 for g in groups]
@@ -82,7 +82,7 @@ def maps_of(law: Lindbladian, dtype: DTypeLike) -> Array:
 
 
 def _diagonal(n: int) -> np.ndarray:
-    """Which of all packed elements but the last lie on the diagonal."""
+    """Marks which of all packed elements but the last lie on the diagonal."""
     return np.eye(n).reshape(-1)[:-1]
 
 
@@ -96,7 +96,7 @@ def _begun(side: Side) -> Walk:
 
 
 def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Walk:
-    """One step of each interval that is not done."""
+    """Makes one step of each interval that is not done."""
     low, span = side.knots[:-1], jnp.diff(side.knots)
     share, done = jax.lax.stop_gradient((walk.share, are_done(walk.share, span)))
     step = jax.lax.stop_gradient(jnp.minimum(jnp.minimum(walk.step, side.longest), 1 - share))
@@ -129,7 +129,7 @@ def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Wal
 
 
 def _coefficients(law: Lindbladian, times: Array) -> Array:
-    """The real coefficients, (G, points, N)."""
+    """Returns the real coefficients, (G, points, N)."""
     groups = groups_of(law)
     found = jax.vmap(jax.vmap(law.coefficients))(times)
     assert found is not None
@@ -137,7 +137,7 @@ def _coefficients(law: Lindbladian, times: Array) -> Array:
 
 
 def searched(side: Side, rtol: float, atol: float) -> tuple[Walk, Array]:
-    """All intervals done, or stuck; and the number of batches."""
+    """Steps until all intervals are done, or stuck; counts the batches."""
     knots = side.knots
     span = jnp.diff(knots)
     shortest = 4 * jnp.finfo(knots.dtype).eps * jnp.maximum(knots[-1] - knots[0], jnp.max(jnp.abs(knots)))
@@ -154,7 +154,7 @@ def searched(side: Side, rtol: float, atol: float) -> tuple[Walk, Array]:
 
 
 def repeated(side: Side, rtol: float, atol: float, turns: Array, known: Walk, kind: Kind) -> Array:
-    """The propagators once more, by so many batches, for derivatives; in reverse mode they are known."""
+    """Makes the propagators once more, by so many batches, for derivatives; in reverse mode they are known."""
     start = _begun(side)
     if kind == "reverse":
         varied, rest = eqx.partition(side, eqx.is_inexact_array)
@@ -179,18 +179,18 @@ def repeated(side: Side, rtol: float, atol: float, turns: Array, known: Walk, ki
 
 
 def to_outputs(propagators: Array, places: Array | None, outputs: int) -> Array:
-    """The maps from the first time to each of so many outputs after it, less 1: (d, d + 1, outputs)."""
+    """Returns the maps from the first time to each of so many outputs after it, less 1: (d, d + 1, outputs)."""
     if places is not None:
         return magnus.chained(propagators)[..., places[1:] - 1]
     return magnus.chained(magnus.folded(propagators, propagators.shape[-1] // outputs))
 
 
 def coordinates(rho: Array) -> tuple[Array, Array]:
-    """All packed elements but the last of a Hermitian matrix, and the trace."""
+    """Returns all packed elements but the last of a Hermitian matrix, and the trace."""
     return unknowns(rho, True)[:-1], jnp.trace(rho).real
 
 
 def matrices(x: Array, trace: ArrayLike) -> Array:
-    """The inverse of `coordinates` for (T, d) of them."""
+    """Returns the inverse of `coordinates` for (T, d) of them."""
     last = trace - jnp.sum(x * _diagonal(round(np.sqrt(x.shape[-1] + 1))), -1, keepdims=True)
     return from_unknowns(jnp.concatenate([x, last], -1), True)

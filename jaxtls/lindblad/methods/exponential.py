@@ -26,7 +26,7 @@ ROUNDING = 1e-5
 
 
 def constant_only(problem: Problem) -> str | None:
-    """Why a method for constant generators cannot solve a problem."""
+    """Says why a method for constant generators cannot solve a problem."""
     if not isinstance(problem.model, MasterEquation | SchroedingerEquation):
         return "be one that fits: this one wants a generator of density matrices or a Hamiltonian"
     # Where nothing depends on time, nothing jumps at discontinuities either.
@@ -52,7 +52,7 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
 
 
 def moved(generator: Array, start: Array, durations: Array, uniform: bool | None) -> Array:
-    """The state after each interval, (T - 1, n^2)."""
+    """Returns the state after each interval, (T - 1, n^2)."""
 
     def shared(_: None) -> Array:
         step = expm1(durations[0] * generator)

@@ -49,7 +49,7 @@ MAX_MACRO_STEPS = 2**20
 
 
 class FaberPlan(AbstractPlan):
-    """The form of the state and the ellipse; steps and their terms are counted inside the program."""
+    """Holds the form of the state and the ellipse; steps and their terms are counted inside the program."""
 
     form: PyTree  # BlockPlan or WholeMatrix
     edge: np.ndarray | None  # (n,) which states end the window
@@ -61,7 +61,7 @@ class FaberPlan(AbstractPlan):
     first: FaberPlan | None = None  # of part of the levels, tried first inside the program
 
     def describe(self) -> str:
-        """Levels, layout and terms."""
+        """Tells levels, layout and terms."""
         return f"{self.levels} levels ({self.form.layout}); up to {TERMS} terms a macro step, steps by the numbers"
 
 
@@ -71,7 +71,7 @@ class KetPlan(AbstractPlan):
     bound: int = eqx.field(static=True)
 
     def describe(self) -> str:
-        """The most terms."""
+        """Tells the most terms."""
         return f"up to {faber.TRACED_TERMS} terms a macro step, as many steps as the numbers ask for"
 
 
@@ -87,7 +87,7 @@ class Faber(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The words "Faber expansion"."""
+        """Says "Faber expansion"."""
         return "Faber expansion"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -98,7 +98,7 @@ class Faber(AbstractMethod):
         return found
 
     def plan(self, problem: Problem) -> AbstractPlan:
-        """The first window, and the terms that its spectrum asks for; structure alone where numbers are traced."""
+        """Chooses the first window, and the terms that its spectrum asks for; by structure alone for traced numbers."""
         if isinstance(problem.model, SchroedingerEquation):
             return KetPlan(problem.max_steps or 0)
         if problem.traced:
@@ -139,7 +139,7 @@ class Faber(AbstractMethod):
         return FaberPlan(form, None, None, skeletons, filled, levels, first=first)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """Macro steps from output to output."""
+        """Makes macro steps from output to output."""
         known = concrete(problem.ts)
         uniform = None if known is None else stepping.equally_spaced(np.diff(known))
         if isinstance(plan, KetPlan):
@@ -155,7 +155,7 @@ class Faber(AbstractMethod):
             return _run(_prepare(model, rho, plan), problem, plan, uniform)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
-        """A larger window where population arrived at its edge, more terms where the last ones are not small."""
+        """Takes a larger window where population arrived at its edge, more terms where the last ones are not small."""
         if not isinstance(plan, FaberPlan) or plan.window is None:
             return None
         if float(solution.diagnostics.get("pattern_error", 0.0)) > 0:
@@ -174,7 +174,7 @@ def _for_states(plan: FaberPlan, hermitian: bool) -> FaberPlan:
 def _first(
     part: tuple | None, skeletons: tuple[Skeleton, Skeleton], filled: Pattern, around: Callable
 ) -> FaberPlan | None:
-    """The plan of a window that is tried first."""
+    """Returns the plan of a window that is tried first."""
     if part is None:
         return None
     form, found, edge, levels = part
@@ -187,17 +187,17 @@ def _lindbladian(model: AbstractModel) -> Lindbladian:
 
 
 def _known(leaf: PyTree) -> PyTree:
-    """NumPy's numbers; functions of time, which observables may hold, are left alone."""
+    """Gives NumPy's numbers; functions of time, which observables may hold, are left alone."""
     return leaf if callable(leaf) else np.asarray(leaf)
 
 
 def _share(problem: Problem) -> float:
-    """What the terms of one step may leave out."""
+    """Says what the terms of one step may leave out."""
     return faber.SHARE * max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
 
 
 class Prepared(eqx.Module):
-    """What a run needs, made from the equation and the state: in NumPy where numbers are known."""
+    """Holds what a run needs, made from the equation and the state: in NumPy where numbers are known."""
 
     field: PyTree  # has ready() -> (L - c)/s on what the form splits
     start: ArrayLike
@@ -226,7 +226,7 @@ def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) ->
     still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
 
     def known(plan: FaberPlan, find: Callable) -> FaberPlan:
-        """With an ellipse, of the numbers of the run unless it has one."""
+        """Adds an ellipse, of the numbers of the run unless it has one."""
         ellipse = plan.ellipse
         if ellipse is None:
             ellipse = spectral_ellipse(still, find(*plan.skeletons, plan.filled)[1], 1e-3 / (ts[-1] - ts[0]))
@@ -239,7 +239,7 @@ def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) ->
 
 
 def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> faber.FaberExpansion:
-    """With an ellipse so many times as large as the planned one."""
+    """Takes an ellipse so many times as large as the planned one."""
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
@@ -261,7 +261,7 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLi
 
 
 def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> tuple[sweep.Sweep, Array]:
-    """The run by an ellipse, and how many steps it asks for."""
+    """Makes the run by an ellipse; counts the steps it asks for."""
     expansion = _expansion(made, problem, plan, widen)
     span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], expansion.ellipse.capacity))
     wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, _share(problem)) - 1e-9))
@@ -273,8 +273,8 @@ def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) 
 
 
 class Found(eqx.Module):
-    """What a run found beside its records: how wide an ellipse, sizes of last terms and of leaks, steps, terms, and
-    how many levels it kept.
+    """Holds what a run found beside its records: how wide an ellipse, sizes of last terms and of leaks, steps,
+    terms, and how many levels it kept.
     """
 
     widen: Array
@@ -285,7 +285,7 @@ class Found(eqx.Module):
 
 
 def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | None = None) -> tuple[PyTree, Found]:
-    """Records by the first ellipse that is large enough."""
+    """Finds the records by the first ellipse that is large enough."""
 
     def attempt(carry: tuple) -> tuple:
         run, wanted = _sweep(made, problem, plan, widen := carry[0])
@@ -307,7 +307,7 @@ def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | N
 
 
 def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple[PyTree, Found]:
-    """Records on part of the levels, or on all where that proves too small."""
+    """Finds the records on part of the levels, or on all where that proves too small."""
     if plan.first is None or made.first is None:
         return _searched(made, problem, plan)
     most = 0.1 * problem.atol
@@ -317,7 +317,7 @@ def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple
 
 
 def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
-    """Records by steps that end at each output, with functions of the user's or a bar that shows how far it is."""
+    """Finds the records by steps that end at each output, with functions of the user's or a bar of how far it is."""
     expansion = dataclasses.replace(_expansion(made, problem, plan, WIDEN), grouped=True)
     durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
     counts = faber.counts_of(expansion, durations)
@@ -336,7 +336,7 @@ def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | 
 
 
 def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
-    """Records of a run of traced numbers, with derivatives by a rule."""
+    """Finds the records of a run of traced numbers, with derivatives by a rule."""
     numbers, rest = eqx.partition((made, problem, plan), eqx.is_array)
 
     def run(numbers: PyTree) -> tuple[PyTree, Found]:

@@ -23,7 +23,7 @@ ROOM = 1.02
 
 @eqx.filter_jit
 def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
-    """psi(t + h) = exp(-i h H) psi(t)."""
+    """Moves by psi(t + h) = exp(-i h H) psi(t)."""
     model, ts = _model(problem), problem.ts
     matrix = -1j * model.law.hamiltonian(0.0).astype(problem.y0.dtype)
     later = moved(matrix, problem.y0, jnp.diff(ts), uniform)
@@ -36,7 +36,7 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
 
 @eqx.filter_jit
 def by_expansion(problem: Problem, uniform: bool | None, bound: int) -> Solution:
-    """Faber's, on a segment of the imaginary axis Chebyshev's, polynomials of H about the middle of its spectrum."""
+    """Moves by Faber's, on a segment of the imaginary axis Chebyshev's, polynomials of H about its middle."""
     model, ts = _model(problem), problem.ts
     middle, width = jax.lax.stop_gradient(_spectrum(model.law))
     durations = jnp.diff(ts)
@@ -81,7 +81,7 @@ def _model(problem: Problem) -> SchroedingerEquation:
 
 
 def _spectrum(law: Lindbladian) -> tuple[Array, Array]:
-    """Middle and half width of the spectrum of H."""
+    """Returns the middle and half width of the spectrum of H."""
     if law.n <= DIAGONALISED:
         energies = lapack.eigvalsh(law.hamiltonian(0.0))
         low, high = energies[0], energies[-1]

@@ -31,7 +31,7 @@ class SidePlan(AbstractPlan):
     n: int = eqx.field(static=True)
 
     def describe(self) -> str:
-        """The size of the propagators."""
+        """Tells the size of the propagators."""
         return f"propagators of {self.n**2} x {self.n**2} real numbers; steps by the error"
 
 
@@ -47,7 +47,7 @@ class Magnus(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The words "Magnus steps, all intervals at once"."""
+        """Says "Magnus steps, all intervals at once"."""
         return "Magnus steps, all intervals at once"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -58,7 +58,7 @@ class Magnus(AbstractMethod):
         return "be another for what is no density matrix, and where operators are functions of time themselves"
 
     def plan(self, problem: Problem) -> SidePlan:
-        """The number of levels."""
+        """Counts the levels."""
         return SidePlan(_law(problem).n)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
@@ -67,7 +67,7 @@ class Magnus(AbstractMethod):
 
 
 def fits(law: AbstractGenerator) -> bool:
-    """Whether all terms are matrices, some of them times functions of time."""
+    """Says whether all terms are matrices, some of them times functions of time."""
     return law.is_sum and law.is_modulated
 
 

@@ -27,7 +27,7 @@ class ExponentialPlan(AbstractPlan):
     uniform: bool | None = eqx.field(static=True)
 
     def describe(self) -> str:
-        """The size of the exponentials."""
+        """Tells the size of the exponentials."""
         return f"exponentials of {self.n**2} x {self.n**2} matrices"
 
 
@@ -45,7 +45,7 @@ class MatrixExponential(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The words "matrix exponential"."""
+        """Says "matrix exponential"."""
         return "matrix exponential"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -53,13 +53,13 @@ class MatrixExponential(AbstractMethod):
         return constant_only(problem)
 
     def plan(self, problem: Problem) -> ExponentialPlan:
-        """Whether the times are equally spaced, where they are known."""
+        """Notes whether the times are equally spaced, where they are known."""
         assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
         known = concrete(problem.ts)
         return ExponentialPlan(problem.model.law.n, None if known is None else equally_spaced(np.diff(known)))
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """The state at all times, one product after the other."""
+        """Moves the state through all times, one product after the other."""
         assert isinstance(plan, ExponentialPlan)
         known = concrete(problem.ts)
         uniform = None if known is None else equally_spaced(np.diff(known))

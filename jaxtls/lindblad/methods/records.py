@@ -1,4 +1,4 @@
-"""What is kept of a density matrix in one of its forms: expectation values, what should stay small, itself."""
+"""Says what is kept of a density matrix in one of its forms: expectation values, what should stay small, itself."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..equation import MasterEquation
 
 
 class Weights(eqx.Module):
-    """Of the elements of a state in what is recorded: Tr(O rho) is the sum of weights * z."""
+    """Weighs the elements of a state in what is recorded: Tr(O rho) is the sum of weights * z."""
 
     operators: ArrayLike | None  # (K, ...), None where they depend on time
     unit: ArrayLike
@@ -24,7 +24,7 @@ class Weights(eqx.Module):
 
     @classmethod
     def of(cls, form: PyTree, model: MasterEquation, edge: ArrayLike | None, dtype: DTypeLike) -> Weights:
-        """Those of a form (`BlockPlan` or `WholeMatrix`)."""
+        """Makes the weights for a form (`BlockPlan` or `WholeMatrix`)."""
         constant = model.operators.is_constant
         alone = lambda matrix: form.operators(matrix.astype(dtype)[None])[0]
         return cls(
@@ -34,24 +34,24 @@ class Weights(eqx.Module):
         )
 
     def are_enough(self, problem: Problem) -> bool:
-        """Whether all that is recorded is a sum of these."""
+        """Says whether all that is recorded is a sum of these."""
         return problem.named and not problem.save_states and (self.operators is not None or not problem.observables)
 
     def together(self) -> Array:
-        """All, (K + 1 or 2, ...)."""
+        """Puts all together, (K + 1 or 2, ...)."""
         more = [self.unit] if self.edge is None else [self.unit, self.edge]
         more = [jnp.asarray(x)[None] for x in more]
         return jnp.concatenate(more if self.operators is None else [jnp.asarray(self.operators), *more])
 
     def at_edge(self, z: Array) -> Array:
-        """Population of the states that end the window."""
+        """Gives the population of the states that end the window."""
         if self.edge is None:
             return jnp.zeros((), z.real.dtype)
         return jnp.abs(jnp.sum(jnp.asarray(self.edge) * z))
 
 
 def recorder(form: PyTree, weights: Weights, problem: Problem) -> Recorder:
-    """t, z -> records of a state in the form z, for a run to call at each of its times."""
+    """Returns t, z -> records of a state in the form z, for a run to call at each of its times."""
     model = problem.model
     assert isinstance(model, MasterEquation)
     unit = jnp.asarray(weights.unit)
@@ -81,7 +81,7 @@ def recorder(form: PyTree, weights: Weights, problem: Problem) -> Recorder:
 
 
 def records_of(form: PyTree, weights: Weights, problem: Problem, values: Array) -> dict:
-    """Records at all times from the sums of `weights.together()`, real parts and imaginary ones, or from states."""
+    """Makes records at all times of the sums of `weights.together()`, real parts and imaginary ones, or of states."""
     model = problem.model
     assert isinstance(model, MasterEquation)
     if not weights.are_enough(problem):

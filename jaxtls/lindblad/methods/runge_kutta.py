@@ -33,7 +33,7 @@ from .structure import ANEW, filled_by, for_states, of_equation, structure
 
 
 class BlocksPlan(AbstractPlan):
-    """The form of the state; steps are found as the run goes."""
+    """Holds the form of the state; steps are found as the run goes."""
 
     form: PyTree  # BlockPlan or WholeMatrix
     edge: np.ndarray | None  # (n,) which states end the window
@@ -45,7 +45,7 @@ class BlocksPlan(AbstractPlan):
     window: int | None = eqx.field(static=True, default=None)
 
     def describe(self) -> str:
-        """Levels and layout."""
+        """Tells levels and layout."""
         return f"{self.levels} levels ({self.form.layout}); steps by the error"
 
 
@@ -63,7 +63,7 @@ class RungeKutta(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The words "Tsit5 on blocks"."""
+        """Says "Tsit5 on blocks"."""
         return "Tsit5 on blocks"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -74,7 +74,7 @@ class RungeKutta(AbstractMethod):
         return "be a diffrax solver where operators are functions of time themselves"
 
     def plan(self, problem: Problem) -> BlocksPlan:
-        """The first window; structure alone where numbers are traced. Kets are taken whole."""
+        """Chooses the first window; structure alone where numbers are traced. Kets are taken whole."""
         if isinstance(problem.model, SchroedingerEquation):
             law = _law(problem)
             skeletons = law.terms.skeleton, law.jumps.skeleton
@@ -82,7 +82,7 @@ class RungeKutta(AbstractMethod):
         return _planned(problem, None if problem.traced else 0)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """One loop over all intervals."""
+        """Loops once over all intervals."""
         assert isinstance(plan, BlocksPlan)
         if isinstance(plan.form, WholeKet):
             return _run(problem, plan, None)
@@ -97,7 +97,7 @@ class RungeKutta(AbstractMethod):
         return _run(problem, plan, None if nothing else outside)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> BlocksPlan | None:
-        """A larger window where population arrived at the edge of this one."""
+        """Takes a larger window where population arrived at the edge of this one."""
         assert isinstance(plan, BlocksPlan)
         if float(solution.diagnostics.get("pattern_error", 0.0)) > 0:
             # A plan of something else.
@@ -121,7 +121,7 @@ def _law(problem: Problem) -> Lindbladian:
 
 @eqx.filter_jit
 def _outside(problem: Problem, plan: BlocksPlan) -> Array:
-    """What of the equation and the state the plan has no place for."""
+    """Finds the largest number of the equation and the state that the plan has no place for."""
     found = jnp.maximum(_law(problem).outside(*plan.skeletons), plan.form.left_out(problem.y0))
     return jax.lax.stop_gradient(found)
 
@@ -202,7 +202,7 @@ def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: 
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
-    """The right-hand side on the parts of a state, and what keeps them Hermitian."""
+    """Makes the right-hand side on the parts of a state, and what keeps them Hermitian."""
     if isinstance(form, PackedMatrix) and form.n <= superoperator.LEVELS:
         return superoperator.MatrixField.make(law, plan.groups), lambda parts: parts
     if isinstance(form, BlockPlan):

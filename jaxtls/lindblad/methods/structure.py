@@ -1,4 +1,4 @@
-"""Which form a state takes: the window of states that are reached, the sectors in it, and how products are done."""
+"""Finds the form that a state takes: the window of states that are reached, its sectors, and how products are done."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST_ELEMENTS = 2**25
 
 
 def filled_by(rho: PyTree) -> Pattern:
-    """Where the state can differ from 0; where it is varied, its derivative may fill what its value leaves empty."""
+    """Marks where the state can differ from 0; of a varied one the derivative may fill what its value leaves empty."""
     return Pattern(np.ones(rho.shape, bool) if is_traced(rho) else np.asarray(rho) != 0)
 
 
@@ -49,7 +49,7 @@ def of_equation(n: int, skeletons: tuple[Skeleton, Skeleton], state: PyTree, law
 
 
 def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | WholeMatrix:
-    """The form for Hermitian states, which are half the numbers; itself for others."""
+    """Gives the form for Hermitian states, which are half the numbers; itself for others."""
     if not hermitian:
         return form
     kind = PackedBlocks if isinstance(form, BlockPlan) else PackedMatrix
@@ -57,7 +57,7 @@ def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | Wh
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """States kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
+    """Picks the states kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
     reached = np.nonzero(far >= 0)[0]
     farthest = int(np.max(far))
     if len(reached) <= WINDOW_LEAST or farthest < WINDOW_DISTANCE:
@@ -84,7 +84,7 @@ def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeM
 
 
 def _diagonal_pairs(jumps: Skeleton) -> int:
-    """How many pairs of diagonals belong to one jump, over all jumps: shifted copies at most."""
+    """Counts the pairs of diagonals that belong to one jump, over all jumps: shifted copies at most."""
     entries = jumps.entries()
     found = np.unique(np.stack([entries.owner, entries.column - entries.row]), axis=1)
     return int(np.sum(np.bincount(found[0]) ** 2)) if found.size else 0
@@ -94,7 +94,7 @@ def _diagonal_pairs(jumps: Skeleton) -> int:
 def structure(
     terms: Skeleton, jumps: Skeleton, filled: Pattern, window: int | None
 ) -> tuple[BlockPlan | WholeMatrix, Blocks, np.ndarray | None, int]:
-    """The form, its blocks, which states are at the edge of the window, and how many are kept."""
+    """Finds the form, its blocks, which states are at the edge of the window, and how many are kept."""
     n = filled.mask.shape[0]
     far = distances(terms.entries(), jumps.entries(), n, filled.mask)
     kept, edge = (np.nonzero(far >= 0)[0], None) if window is None else _window(far, window)
@@ -107,7 +107,7 @@ Window = tuple[BlockPlan, Blocks, np.ndarray, int]
 
 
 def first_window(terms: Skeleton, jumps: Skeleton, filled: Pattern) -> Window | None:
-    """The same of the part of the states that a program tries first; None: they are few, or near each other."""
+    """Finds the same of the part of the states that a program tries first; None: they are few, or near each other."""
     return _first_window(terms, jumps, filled, FIRST_LEAST if platform() == "cpu" else FIRST_LEAST_GPU)
 
 

@@ -16,14 +16,14 @@ from .sparse import Structure
 
 
 class Scatter(NamedTuple):
-    """Places in (K, 3, P, P), flat, and which numbers go there."""
+    """Holds places in (K, 3, P, P), flat, and which numbers go there."""
 
     where: np.ndarray
     source: np.ndarray
 
 
 def from_operators(model: Lindbladian, structure: Structure, order: Order, trace: ArrayLike, s: ArrayLike) -> Array:
-    """The blocks (K, 3, P, P) from the elements of H and the jumps."""
+    """Makes the blocks (K, 3, P, P) of the elements of H and the jumps."""
     effective = model.effective()
     found, scatter = _entries(structure), _scatter(structure, order)
     values = model.jumps.values.reshape(-1)
@@ -37,7 +37,7 @@ def from_operators(model: Lindbladian, structure: Structure, order: Order, trace
 
 
 def from_matrix(matrix: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> Array:
-    """The one block (1, 3, P, P) from the whole of L on elements, (n^2, n^2)."""
+    """Makes the one block (1, 3, P, P) of the whole of L on elements, (n^2, n^2)."""
     own = -(on_unknowns(matrix, order.n) if order.hermitian else matrix)
     slot, width = order.slot, order.width
     own = jnp.zeros((width, width), own.dtype).at[slot[:, None], slot[None, :]].set(own)
@@ -46,7 +46,7 @@ def from_matrix(matrix: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> 
 
 
 def _completed(blocks: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> Array:
-    """With s and the padding on the diagonal, and the trace among the populations, all of them in the last block."""
+    """Adds s and the padding on the diagonal, and the trace among the populations, all of them in the last block."""
     empty = order.padding()
     diagonal = (s * (1 - empty) + empty).astype(blocks.dtype)
     index = np.arange(order.width)
@@ -73,7 +73,7 @@ def _scatter(structure: Structure, order: Order) -> Scatter:
 
 
 def _where(order: Order, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Flat places in (K, 3, P, P) of unknowns' rows and columns."""
+    """Finds the flat places in (K, 3, P, P) of unknowns' rows and columns."""
     side = order.block[columns] - order.block[rows] + 1
     found = ((order.block[rows] * 3 + side) * order.width + order.place[rows]) * order.width + order.place[columns]
     return found

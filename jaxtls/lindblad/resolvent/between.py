@@ -20,14 +20,14 @@ TURN = 1e-3
 
 
 class BetweenJumps(eqx.Module):
-    """Eigenvectors, (n, n) unitary, and the rates and frequencies at which they decay and turn, (n,) complex."""
+    """Holds eigenvectors, (n, n) unitary, and the rates and frequencies at which they decay and turn, (n,) complex."""
 
     vectors: Array
     values: Array
 
     @classmethod
     def of(cls, effective: Array) -> BetweenJumps:
-        """The eigenvectors and their rates, from A."""
+        """Finds the eigenvectors and their rates, from A."""
         hamiltonian = 0.5j * (effective - effective.conj().T)
         losses = -(effective + effective.conj().T)
         _, vectors = lapack.eigh(hamiltonian + TURN * losses)
@@ -36,7 +36,7 @@ class BetweenJumps(eqx.Module):
         return cls(vectors, values - 0.5 * FLOOR * jnp.where(mean > 0, mean, 1.0))
 
     def solve(self, r: Array, s: ArrayLike) -> Array:
-        """y with s y - A y - y A† = r."""
+        """Solves y with s y - A y - y A† = r."""
         inner = matmul(matmul(self.vectors.conj().T, r), self.vectors)
         inner = inner / (s - self.values[:, None] - self.values.conj()[None, :])
         return matmul(matmul(self.vectors, inner), self.vectors.conj().T)

@@ -24,7 +24,7 @@ LEAF = 30
 
 
 class Elimination(eqx.Module):
-    """S_k^-1 (K, P, P), and what stands beside the blocks."""
+    """Holds S_k^-1 (K, P, P), and what stands beside the blocks."""
 
     inverses: Array
     before: Array
@@ -32,7 +32,7 @@ class Elimination(eqx.Module):
 
     @classmethod
     def of(cls, blocks: Array) -> Elimination:
-        """From (K, 3, P, P): what stands before, on and after the diagonal."""
+        """Eliminates in (K, 3, P, P): what stands before, on and after the diagonal."""
         before, diagonal, after = blocks[:, 0], blocks[:, 1], blocks[:, 2]
         if blocks.shape[0] == 1:
             return cls(inverse(diagonal[0])[None], before[:, :0], after[:, :0])
@@ -46,7 +46,7 @@ class Elimination(eqx.Module):
         return cls(inverses, before, after)
 
     def solve(self, b: Array, *, transposed: bool = False) -> Array:
-        """x of M x = b, or of its transpose, both (K, P)."""
+        """Solves x of M x = b, or of its transpose, both (K, P)."""
         flip = lambda x: jnp.swapaxes(x, 1, 2)
         inverses = flip(self.inverses) if transposed else self.inverses
         if b.shape[0] == 1:
@@ -71,12 +71,12 @@ class Elimination(eqx.Module):
 
 
 def leaf_of(width: int) -> int:
-    """The size of the leaves in which a block of so many unknowns is inverted."""
+    """Returns the size of the leaves in which a block of so many unknowns is inverted."""
     return -(-width // -(-width // LEAF))
 
 
 def inverse(matrix: Array) -> Array:
-    """The inverse of (P, P), P a multiple of its leaf: block after block replaced in place."""
+    """Returns the inverse of (P, P), P a multiple of its leaf: block after block replaced in place."""
     size = matrix.shape[0]
     leaf = leaf_of(size)
     if size == leaf:

@@ -9,7 +9,7 @@ REFINEMENTS = 2
 
 
 def at_rest(matrix: np.ndarray, n: int, scale: float) -> tuple[np.ndarray, float]:
-    """The packed elements of rho from the matrix of -L on them; and the smallest singular value of M over `scale`."""
+    """Finds the packed elements of rho from the matrix of -L on them; the smallest singular value of M over `scale`."""
     # In double precision whatever the model's, as the sparse factors are.
     weights, matrix = np.eye(n).reshape(-1), np.asarray(matrix, float)
     system = matrix + scale / n * np.outer(weights, weights)

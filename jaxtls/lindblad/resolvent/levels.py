@@ -65,26 +65,26 @@ class Order:
 
     @property
     def work(self) -> float:
-        """Multiplications of the factorisation."""
+        """Counts the multiplications of the factorisation."""
         return _work(self.count, self.width)
 
     def spread(self, v: Array) -> Array:
-        """The unknowns (n^2,) in their blocks, (K, P)."""
+        """Spreads the unknowns (n^2,) over their blocks, (K, P)."""
         return jnp.zeros(self.count * self.width, v.dtype).at[self.slot].set(v).reshape(self.count, self.width)
 
     def gathered(self, blocks: Array) -> Array:
-        """Blocks into (n^2,)."""
+        """Gathers blocks into (n^2,)."""
         return blocks.reshape(-1)[self.slot]
 
     def padding(self) -> np.ndarray:
-        """1 on the diagonal where no unknown stands, 0 elsewhere, (K, P)."""
+        """Gives 1 on the diagonal where no unknown stands, 0 elsewhere, (K, P)."""
         empty = np.ones(self.count * self.width)
         empty[self.slot] = 0
         return empty.reshape(self.count, self.width)
 
 
 def entries(structure: Structure) -> Entries:
-    """All of L's elements, a population's column included."""
+    """Lists all of L's elements, a population's column included."""
     n = structure.n
     a_rows, a_columns = effective_pattern(structure)
     other = np.arange(n)
@@ -110,7 +110,7 @@ def entries(structure: Structure) -> Entries:
 
 
 def effective_pattern(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of A = -i H - (1/2) sum_k r_k L_k† L_k that can differ from 0."""
+    """Finds rows and columns of A = -i H - (1/2) sum_k r_k L_k† L_k that can differ from 0."""
     n = structure.n
     h, jumps = structure.hamiltonian.entries(), structure.jumps.entries()
     stacked = sp.csr_array(
@@ -122,7 +122,7 @@ def effective_pattern(structure: Structure) -> tuple[np.ndarray, np.ndarray]:
 
 @functools.lru_cache(maxsize=64)
 def full(structure: Structure) -> bool:
-    """Whether L has so many elements that no order helps."""
+    """Says whether L has so many elements that no order helps."""
     n = structure.n
     counts = np.bincount(structure.jumps.entries().owner, minlength=1)
     elements = 2 * n * len(effective_pattern(structure)[0]) + float(np.sum(counts.astype(float) ** 2))
@@ -131,7 +131,7 @@ def full(structure: Structure) -> bool:
 
 @functools.lru_cache(maxsize=64)
 def order(structure: Structure, hermitian: bool) -> Order:
-    """The cheapest merging of levels; one block where that is cheapest, or L is full."""
+    """Finds the cheapest merging of levels; one block where that is cheapest, or L is full."""
     n = structure.n
     if n == 1 or full(structure):
         return one_block(n, hermitian)
@@ -147,12 +147,12 @@ def order(structure: Structure, hermitian: bool) -> Order:
 
 @functools.lru_cache(maxsize=64)
 def one_block(n: int, hermitian: bool) -> Order:
-    """All unknowns together."""
+    """Puts all unknowns together."""
     return Order(n, hermitian, np.zeros(n * n, int), 1)
 
 
 def _distances(graph: sp.csr_array, start: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Edges from the nearest node of `start`, in parts that hold none from one of their own and its mirror image."""
+    """Counts edges from the nearest node of `start`, in parts that hold none from one of them and its mirror image."""
     count, label = connected_components(graph, directed=False)
     has = np.zeros(count, bool)
     has[label[start]] = True
@@ -176,7 +176,7 @@ def _limits(sizes: np.ndarray) -> np.ndarray:
 
 
 def _merged(sizes: np.ndarray, limit: int) -> tuple[float, np.ndarray]:
-    """Work, and the block of each level, the farthest first, where blocks hold at most `limit` unknowns."""
+    """Counts the work, and finds each level's block, the farthest first, where blocks hold at most `limit` unknowns."""
     block, held, where, width = 0, 0, [], 0
     for size in sizes:
         if held and held + size > limit:

@@ -42,7 +42,7 @@ T = TypeVar("T", bound=PyTree)
 
 
 class Kind(NamedTuple):
-    """How the equation is solved: "blocks", "dense" (one block), "sparse" or "iterative"; in which order.
+    """Says how the equation is solved: "blocks", "dense" (one block), "sparse" or "iterative"; in which order.
 
     "banded": arrays whose numbers are traced are taken to couple neighbouring levels, as `structure` says. Where the
     running program finds that they do, the blocks are exact; where not, the motion between jumps stands in for them.
@@ -56,11 +56,11 @@ class Kind(NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        """Whether there are factors of all of M."""
+        """Says whether there are factors of all of M."""
         return self.name not in ("iterative", "banded")
 
     def where_it_runs(self, solve: Callable[[Kind], T]) -> T:
-        """`solve(self)`, or of the kind for other devices, as the program's own device decides."""
+        """Says `solve(self)`, or that of the kind for other devices, as the program's own device decides."""
         other = self.elsewhere
         if other is None:
             return solve(self)
@@ -68,7 +68,7 @@ class Kind(NamedTuple):
 
 
 class Resolvent(eqx.Module):
-    """M for a time-independent generator, with what does not depend on s or R made once."""
+    """Holds M for a time-independent generator, with what does not depend on s or R made once."""
 
     model: AbstractGenerator
     scale: Array
@@ -84,21 +84,21 @@ class Resolvent(eqx.Module):
 
     @property
     def hermitian(self) -> bool:
-        """Whether X is taken to be Hermitian."""
+        """Says whether X is taken to be Hermitian."""
         return self.kind.order is not None and self.kind.order.hermitian
 
     def apply(self, x: Array, s: ArrayLike = 0.0) -> Array:
-        """The image M x of a matrix."""
+        """Returns the image M x of a matrix."""
         n = self.model.n
         moved = self.model.generator(hermitian=self.hermitian)(0.0, x, None)
         return s * x - moved + self.trace * self.scale * jnp.trace(x) * jnp.eye(n, dtype=x.dtype) / n
 
     def on_unknowns(self, s: ArrayLike = 0.0) -> Solve:
-        """`apply` on the vector of unknowns."""
+        """Does as `apply` on the vector of unknowns."""
         return lambda v: unknowns(self.apply(from_unknowns(v, self.hermitian), s), self.hermitian)
 
     def approximate(self, s: ArrayLike, floor: float) -> tuple[Solve, Solve]:
-        """Approximate inverses of M and of its transpose, on vectors of unknowns; `floor` over the scale."""
+        """Makes approximate inverses of M and of its transpose, on vectors of unknowns; `floor` over the scale."""
         still, s = jax.lax.stop_gradient((self.model, s))
         n, order = still.n, self.kind.order
         shifted = s + floor * self.scale
@@ -124,7 +124,7 @@ class Resolvent(eqx.Module):
         return self._between_jumps(s)
 
     def _between_jumps(self, s: ArrayLike) -> tuple[Solve, Solve]:
-        """The motion between jumps as an approximate inverse, and its transpose."""
+        """Takes the motion between jumps as an approximate inverse, and its transpose."""
         between = BetweenJumps.of(jax.lax.stop_gradient(self.model).effective())
         forward = lambda v: unknowns(between.solve(from_unknowns(v, self.hermitian), s), self.hermitian)
         return forward, lambda v: jax.linear_transpose(forward, v)(v)[0]
@@ -139,7 +139,7 @@ class Resolvent(eqx.Module):
         rtol: float | None = None,
         steps: int | None = None,
     ) -> Array:
-        """X with M X = rhs, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
+        """Solves X with M X = rhs, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
         rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
         forward, transposed = self.approximate(s, floor) if inverses is None else inverses
         iterative = not self.kind.is_exact
@@ -163,7 +163,7 @@ class Resolvent(eqx.Module):
 
 
 def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
-    """What solves the equation for a method "direct", "iterative" or "auto"."""
+    """Says what solves the equation for a method "direct", "iterative" or "auto"."""
     if method == "iterative":
         return Kind("iterative")
     if not model.has_operators:
@@ -183,7 +183,7 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
 
 
 def dense_kind(n: int) -> Kind:
-    """The whole matrix, for equations at rest that an iteration does not meet."""
+    """Takes the whole matrix, for equations at rest that an iteration does not meet."""
     return _blocks(levels.one_block(n, True))
 
 
@@ -192,7 +192,7 @@ def _blocks(order: levels.Order) -> Kind:
 
 
 def smallest(inverses: tuple[Solve, Solve], count: int, scale: Array, dtype: jnp.dtype) -> Array:
-    """Smallest singular value of M over its scale, by inverse iteration: one vector and its largest growth."""
+    """Finds the smallest singular value of M over its scale, by inverse iteration: a vector and its largest growth."""
     vector = jnp.asarray(np.random.default_rng(0).normal(size=count), dtype)
     forward, transposed = inverses
     # The adjoint is the transpose of the conjugate.

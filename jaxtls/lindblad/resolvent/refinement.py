@@ -28,7 +28,7 @@ STANDS = 0.1
 def minimal_residuals(
     apply: Callable[[Array], Array], approximate: Callable[[Array], Array], b: Array, rtol: float, most: int, kept: int
 ) -> tuple[Array, Array]:
-    """x of M x = b, vectors; stops at |M x - b| <= rtol |b|, or after `most` steps; the last `kept` are remembered.
+    """Solves M x = b, vectors; stops at |M x - b| <= rtol |b|, or after `most` steps; the last `kept` are remembered.
 
     Also the smallest |M z| / |z| of its directions: near 0 where one is a null vector, which ends the steps.
     """

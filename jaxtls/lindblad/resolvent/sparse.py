@@ -36,7 +36,7 @@ REFINEMENTS = 2
 
 @dataclass(frozen=True)
 class Structure:
-    """Where H and the jumps can differ from 0; hashable."""
+    """Says where H and the jumps can differ from 0; hashable."""
 
     n: int
     hamiltonian: Skeleton
@@ -47,7 +47,7 @@ class Structure:
         return cls(model.n, model.terms.skeleton, model.jumps.skeleton)
 
     def banded(self) -> Structure | None:
-        """The same with neighbouring levels alone coupled, where nothing is known of H; None: something is."""
+        """Gives the same with neighbouring levels alone coupled, where nothing is known of H; None: something is."""
         neighbours = np.abs(np.subtract.outer(np.arange(self.n), np.arange(self.n))) <= 1
         found = []
         for skeleton in (self.hamiltonian, self.jumps):
@@ -59,12 +59,12 @@ class Structure:
         return Structure(self.n, *found) if np.any(np.all(self.hamiltonian.pattern.mask, (1, 2))) else None
 
     def holds(self, model: Lindbladian) -> Array:
-        """Whether all numbers outside the patterns are 0."""
+        """Says whether all numbers outside the patterns are 0."""
         outside = lambda skeleton, values: jnp.where(skeleton.pattern.mask, 0, values) == 0
         return jnp.all(outside(self.hamiltonian, model.terms.values)) & jnp.all(outside(self.jumps, model.jumps.values))
 
     def superoperator(self, h: np.ndarray, jumps: np.ndarray, rates: np.ndarray) -> sp.csc_array:
-        """L on rho written row by row, (n^2, n^2)."""
+        """Returns L on rho written row by row, (n^2, n^2)."""
         hamiltonian = _operators(self.hamiltonian, h, self.n)
         one = sp.eye_array(self.n, format="csr")
         a = -1j * (hamiltonian[0] if hamiltonian else sp.csr_array((self.n, self.n), dtype=complex))
@@ -75,7 +75,7 @@ class Structure:
         return sum(gains, sp.kron(a, one, format="csr") + sp.kron(one, a.conj(), format="csr")).tocsc()
 
     def system(self, numbers: tuple[np.ndarray, ...], s: complex, scale: float) -> sp.csc_array:
-        """M = s - L + (scale/n) 1 Tr."""
+        """Returns M = s - L + (scale/n) 1 Tr."""
         diagonal = np.arange(self.n) * (self.n + 1)
         rows, columns = np.repeat(diagonal, self.n), np.tile(diagonal, self.n)
         trace = sp.csc_array((np.full(self.n**2, scale / self.n), (rows, columns)), shape=(self.n**2,) * 2)
@@ -84,7 +84,7 @@ class Structure:
 
 @functools.lru_cache(maxsize=64)
 def pays(structure: Structure) -> bool:
-    """Whether the factors stay sparse and small, by the bandwidth of each piece."""
+    """Says whether the factors stay sparse and small, by the bandwidth of each piece."""
     n = structure.n
     h, jumps = structure.hamiltonian.entries(), structure.jumps.entries()
     if 2 * n * (len(h.row) + n) + sum(np.bincount(jumps.owner) ** 2, 0) > MOST_ELEMENTS:
@@ -110,7 +110,7 @@ _threads = functools.cache(ThreadpoolController)
 
 
 class Factorisation:
-    """M in factors, piece by piece."""
+    """Holds M in factors, piece by piece."""
 
     def __init__(self, matrix: sp.csc_array):
         self.size = matrix.shape[0]
@@ -119,7 +119,7 @@ class Factorisation:
         self._factors: dict[int, SuperLU | None] = {}
 
     def solve(self, b: np.ndarray, transposed: bool = False) -> np.ndarray:
-        """X of M X = b, or of its transpose; NaN where M is singular."""
+        """Solves X of M X = b, or of its transpose; NaN where M is singular."""
         x = np.zeros(self.size, complex)
         for k, piece in enumerate(self._pieces):
             if np.any(b[piece]):
@@ -128,7 +128,7 @@ class Factorisation:
         return x
 
     def smallest(self) -> float:
-        """The smallest singular value of M, by inverse iteration in each piece."""
+        """Finds the smallest singular value of M, by inverse iteration in each piece."""
         with _threads().limit(limits=1, user_api="blas"):
             return min(self._smallest(k) for k in range(len(self._pieces)))
 
@@ -167,7 +167,7 @@ class Factorisation:
 
 
 def solve(model: Lindbladian, scale: Any, s: Any, rhs: Array, transposed: bool) -> Array:
-    """X of M X = rhs, (n, n), traced or not."""
+    """Solves X of M X = rhs, (n, n), traced or not."""
     structure = Structure.of(model)
 
     def host(b: Any, *numbers: Any) -> np.ndarray:
@@ -179,7 +179,7 @@ def solve(model: Lindbladian, scale: Any, s: Any, rhs: Array, transposed: bool) 
 
 
 def smallest(model: Lindbladian, scale: Any) -> Array:
-    """The smallest singular value of M at s = 0."""
+    """Finds the smallest singular value of M at s = 0."""
     structure = Structure.of(model)
     like = jax.ShapeDtypeStruct((), model.rates.dtype)
     host = lambda *numbers: np.asarray(_factorised(structure, *numbers).smallest(), like.dtype)
@@ -217,7 +217,7 @@ def _operators(skeleton: Skeleton, values: np.ndarray, n: int) -> list[sp.csr_ar
 
 
 def _pieces(matrix: sp.csc_array) -> list[np.ndarray]:
-    """Indices that share a connected component."""
+    """Lists indices that share a connected component."""
     count, label = connected_components(_pattern(matrix), directed=False)
     order = np.argsort(label, kind="stable")
     return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])

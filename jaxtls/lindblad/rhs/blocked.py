@@ -35,7 +35,7 @@ SHIFT_COST = 4
 
 
 class Numbers(NamedTuple):
-    """The numbers of a Lindbladian, or a share of them."""
+    """Holds the numbers of a Lindbladian, or a share of them."""
 
     terms: Family
     jumps: Family
@@ -43,7 +43,7 @@ class Numbers(NamedTuple):
 
 
 class BlockPlan(eqx.Module):
-    """Where the numbers of a Lindbladian go in the block form: indices are arrays, shapes and shifts are static."""
+    """Says where the numbers of a Lindbladian go in the block form: indices are arrays, shapes and shifts static."""
 
     states: Any  # (B, m), -1 where padded
     pairs: Any  # (P, 2)
@@ -107,27 +107,27 @@ class BlockPlan(eqx.Module):
 
     @property
     def copies(self) -> int:
-        """Elements moved by the jumps in one right-hand side."""
+        """Counts the elements moved by the jumps in one right-hand side."""
         return len(self.groups) * self.pairs.shape[0] * self.states.shape[1] ** 2
 
     @property
     def layout(self) -> str:
-        """How products with A are done, and the blocks where there are several."""
+        """Says how products with A are done, and tells the blocks where there are several."""
         kind, count = "dense" if self.offsets is None else "stencil", len(self.mirror)
         return kind if count == 1 else f"{kind}, {count} blocks of {self.states.shape[1]} levels"
 
     def pack(self, rho: Any) -> Any:
-        """From (n, n) complex to z; what lies outside the blocks is left out."""
+        """Packs (n, n) complex into z; what lies outside the blocks is left out."""
         blocks = self.blocks_of(rho)
         return namespace(blocks).stack([blocks.real, blocks.imag], 2)
 
     def blocks_of(self, rho: Any) -> Any:
-        """From (n, n) to (P, m, m)."""
+        """Takes the blocks (P, m, m) of (n, n)."""
         rows, columns = self._rows_and_columns()
         return namespace(rho, self.states).pad(rho, ((0, 1), (0, 1)))[rows, columns]
 
     def left_out(self, rho: Any) -> Any:
-        """The largest element of a state that lies outside the blocks."""
+        """Returns the largest element of a state that lies outside the blocks."""
         rows, columns = self._rows_and_columns()
         xp = namespace(rho, rows, columns)
         places = rows * (self.n + 1) + columns
@@ -135,42 +135,42 @@ class BlockPlan(eqx.Module):
         return xp.max(xp.where(inside[:-1, :-1] > 0, 0.0, xp.abs(rho)))
 
     def unpack(self, z: Array) -> Array:
-        """From z to (n, n) complex."""
+        """Unpacks z into (n, n) complex."""
         return self.scattered(jax.lax.complex(z[:, :, 0], z[:, :, 1]))
 
     def scattered(self, blocks: Array) -> Array:
-        """From blocks (P, m, m) to (n, n)."""
+        """Scatters blocks (P, m, m) over (n, n)."""
         rows, columns = self._rows_and_columns()
         return jnp.zeros((self.n, self.n), blocks.dtype).at[rows, columns].set(blocks, mode="drop")
 
     def split(self, z: Array) -> PyTree:
-        """Real and imaginary part."""
+        """Splits into real and imaginary part."""
         return z[:, :, 0], z[:, :, 1]
 
     def joined(self, parts: PyTree) -> Array:
         return jnp.stack(parts, 2)
 
     def operators(self, ops: Any) -> Any:
-        """From (K, n, n) to weights (K, P, m, 2, m) complex, so that Tr(O rho) is the sum of weights * z."""
+        """Makes weights (K, P, m, 2, m) complex of (K, n, n), so that Tr(O rho) is the sum of weights * z."""
         blocks = self.transposed_blocks_of(ops)
         return namespace(blocks).stack([blocks, 1j * blocks], 3)
 
     def transposed_blocks_of(self, ops: Any) -> Any:
-        """From (K, n, n) to (K, P, m, m), whose sum with blocks of rho is Tr(O rho)."""
+        """Takes (K, P, m, m) of (K, n, n), whose sum with blocks of rho is Tr(O rho)."""
         rows, columns = self._rows_and_columns()
         return namespace(ops, self.states).pad(ops, ((0, 0), (0, 1), (0, 1)))[:, columns, rows]
 
     def rows(self, weights: Array) -> PyTree:
-        """Weights of z as real ones of its parts: of the real part of the sum, then of the imaginary one."""
+        """Makes weights of z real ones of its parts: of the real part of the sum, then of the imaginary one."""
         return jax.vmap(self.split)(jnp.concatenate([weights.real, weights.imag]))
 
     def conjugated(self, z: Array) -> Array:
-        """z of the Hermitian conjugate."""
+        """Returns z of the Hermitian conjugate."""
         flipped = jnp.swapaxes(z if is_identity(self.mirror) else z[np.asarray(self.mirror)], 1, 3)
         return jnp.stack([flipped[:, :, 0], -flipped[:, :, 1]], 2)
 
     def hermitian_part(self, z: Array) -> Array:
-        """Without what rounding left beside it."""
+        """Takes the state without what rounding left beside its Hermitian part."""
         return (z + self.conjugated(z)) / 2
 
     def _rows_and_columns(self) -> tuple[Any, Any]:
@@ -179,7 +179,7 @@ class BlockPlan(eqx.Module):
         return states[self.pairs[:, 0]][:, :, None], states[self.pairs[:, 1]][:, None, :]
 
     def field(self, model: Lindbladian | Numbers, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
-        """z -> (L - centre) z / scale, with everything made that does not depend on z."""
+        """Makes z -> (L - centre) z / scale, with everything made that does not depend on z."""
         n_sectors, m = self.states.shape
         dtype = model.terms.values.dtype
         h, v, rates = model.terms.values.reshape(-1), model.jumps.values.reshape(-1), model.rates
@@ -222,15 +222,15 @@ class BlockPlan(eqx.Module):
 
     @property
     def field_type(self) -> type[BlockField]:
-        """The right-hand side on this form."""
+        """Gives the type of the right-hand side on this form."""
         return BlockField
 
     def _sides(self) -> list[tuple[int, int]]:
-        """Shifts of A from the left and of A† from the right."""
+        """Lists shifts of A from the left and of A† from the right."""
         return [*((d, 0) for d in self.offsets or ()), *((0, d) for d in self.offsets or ())]
 
     def moves(self) -> list[tuple[tuple[int, ...], list[int], list[int]]]:
-        """Each source with the groups that have real weights, and those that have imaginary ones."""
+        """Lists each source with the groups that have real weights, and those that have imaginary ones."""
         found: dict[tuple, tuple] = {}
         for k, ((source, _, _), parts) in enumerate(zip(self.groups, self.parts)):
             for part in (0, 1):
@@ -243,7 +243,7 @@ PARTS: tuple[Callable, Callable] = (lambda w: w.real, lambda w: w.imag)
 
 
 def _together(xp: ModuleType, weights: list, shape: tuple[int, ...]) -> Any:
-    """Weights one by one where they are written out, in one array where a loop runs over them."""
+    """Keeps weights one by one where they are written out, in one array where a loop runs over them."""
     if not weights:
         return None
     if len(weights) <= UNROLLED:
@@ -262,7 +262,7 @@ class BlockField(eqx.Module):
     back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
 
     def ready(self) -> BlockField:
-        """With arrays on the device, and what derivatives need."""
+        """Puts arrays on the device, and adds what derivatives need."""
         found = jax.tree.map(jnp.asarray, self)
         back = tuple(
             tuple(moved(w, shifts) if is_unrolled(shifts) else () for w, shifts in zip(weights, self.shifts(chosen)))
@@ -278,20 +278,20 @@ class BlockField(eqx.Module):
 
     @property
     def arrays(self) -> tuple:
-        """All that depends on the numbers of the equation, and linearly so."""
+        """Gives all that depends on the numbers of the equation, and linearly so."""
         return self.local, self.dense, self.moves, self.back
 
     def with_arrays(self, arrays: tuple) -> BlockField:
-        """The same field of other numbers."""
+        """Gives the same field of other numbers."""
         return type(self)(self.plan, self.hermitian, *arrays)
 
     def scaled(self, factor: ArrayLike, shift: ArrayLike) -> BlockField:
-        """factor * self + shift."""
+        """Gives factor * self + shift."""
         (real, imag), *rest = jax.tree.map(lambda x: factor * x, self.arrays)
         return self.with_arrays(((real + shift, imag), *rest))
 
     def nonzero(self) -> tuple:
-        """Of NumPy numbers, before it is ready: which of the `arrays` of the field that is ready differ from 0."""
+        """Says, for NumPy numbers and before it is ready, which `arrays` of the ready field differ from 0."""
         flag = lambda array: bool(np.any(array))
         moves = jax.tree.map(flag, self.moves)
         back = tuple(tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves)
@@ -301,7 +301,7 @@ class BlockField(eqx.Module):
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]
 
     def __call__(self, parts: PyTree) -> PyTree:
-        """Of z in its two parts."""
+        """Moves z in its two parts."""
         re, im = parts
         w_re, w_im = self.local
         total: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
@@ -322,7 +322,7 @@ class BlockField(eqx.Module):
         return total[0] + rest[0], total[1] + rest[1]
 
     def left(self, z: Array) -> Array:
-        """The off-diagonal part of A, from the left: products of rows times (Re | Im)."""
+        """Adds the off-diagonal part of A, from the left: products of rows times (Re | Im)."""
         assert self.dense is not None
         count, m = z.shape[:2]
         flat = z.reshape(count, m, 2 * m)
@@ -332,7 +332,7 @@ class BlockField(eqx.Module):
 
 
 def _turned(z: Array) -> Array:
-    """i times z."""
+    """Multiplies z by i."""
     return jnp.stack([-z[:, :, 1], z[:, :, 0]], 2)
 
 
@@ -341,7 +341,7 @@ def _identity(count: int) -> tuple[int, ...]:
 
 
 def taken(z: Array, source: tuple[int, ...]) -> Array:
-    """Blocks in the order of their sources; where there is none the weights are 0."""
+    """Takes blocks in the order of their sources; where there is none the weights are 0."""
     if is_identity(source):
         return z
     if source == tuple(range(len(source)))[::-1]:
@@ -358,7 +358,7 @@ def is_unrolled(shifts: Shifts) -> bool:
 
 
 def looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
-    """total + sum_p w_p * z[:, i + d_p, j + e_p] on both parts, in a loop; beyond the edges weights are 0."""
+    """Adds sum_p w_p * z[:, i + d_p, j + e_p] to total on both parts, in a loop; beyond the edges weights are 0."""
     shape, (low, high) = total[0].shape, reach(shifts)
     padded = [jnp.pad(part, ((0, 0), (low[0], high[0]), (low[1], high[1]))) for part in z]
 
@@ -371,7 +371,7 @@ def looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
 
 
 def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (first, second) of all ordered pairs that share a key."""
+    """Lists indices (first, second) of all ordered pairs that share a key."""
     order = np.argsort(keys, kind="stable")
     _, start, size = np.unique(keys[order], return_index=True, return_counts=True)
     begin, width = np.repeat(start, size), np.repeat(size, size)
@@ -381,7 +381,7 @@ def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _jump_terms(jumps: Any, blocks: Blocks) -> tuple:
-    """Jumps as vectors on shifts, L_k = sum_v diag(v) shift, and the pairs of them that make L rho L†."""
+    """Writes jumps as vectors on shifts, L_k = sum_v diag(v) shift, and lists the pairs of them that make L rho L†."""
     block, place = blocks.block, blocks.place
     inside = (block[jumps.row] >= 0) & (block[jumps.column] >= 0)
     owner, row, column, where = (part[inside] for part in jumps)

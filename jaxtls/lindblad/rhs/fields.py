@@ -29,27 +29,27 @@ UNROLLED = 8
 
 
 class AbstractParts(eqx.Module):
-    """A and the jumps for given group coefficients c (G,), or None where only group 0 exists."""
+    """Holds A and the jumps for given group coefficients c (G,), or None where only group 0 exists."""
 
     @abc.abstractmethod
     def left(self, c: Array | None) -> Callable[[Array], Array]:
-        """y -> A y, for y (n, m)."""
+        """Makes y -> A y, for y (n, m)."""
 
     def ket(self, c: Array | None) -> Callable[[Array], Array]:
-        """As `left`, for few columns."""
+        """Does as `left`, for few columns."""
         return self.left(c)
 
     @abc.abstractmethod
     def both(self, c: Array | None) -> Callable[[Array], Array]:
-        """y -> A y + y A†, for y (n, n)."""
+        """Makes y -> A y + y A†, for y (n, n)."""
 
     @abc.abstractmethod
     def jumps(self, c: Array | None) -> Callable[[Array], Array]:
-        """y -> sum_k r_k L_k y L_k†."""
+        """Makes y -> sum_k r_k L_k y L_k†."""
 
 
 class DenseParts(AbstractParts):
-    """Two products of stacked matrices for all jumps together."""
+    """Takes two products of stacked matrices for all jumps together."""
 
     effective: Array  # (G, n, n)
     operators: Array  # (K, n, n)
@@ -100,7 +100,7 @@ class DenseParts(AbstractParts):
 
 
 class StencilParts(AbstractParts):
-    """Shifted copies of y: (A y)_ij = sum_d a_d[i] y[i+d, j], and W_p[i,j] y[i+d_p, j+e_p] for the jumps."""
+    """Sums shifted copies of y: (A y)_ij = sum_d a_d[i] y[i+d, j], and W_p[i,j] y[i+d_p, j+e_p] for the jumps."""
 
     effective: Array  # (E, n)
     weights: Array  # (P, n, n)
@@ -175,7 +175,7 @@ def _merged(values: Array, labels: list) -> tuple[Array, list]:
 
 
 def _shifted_sum(y: Array, weights: Array, shifts: Any) -> Array:
-    """sum_p weights[p] * y[i + d_p, j + e_p]; shifts wrap around, where weights are 0."""
+    """Sums weights[p] * y[i + d_p, j + e_p] over p; shifts wrap around, where weights are 0."""
     if len(shifts) == 0:
         return jnp.zeros_like(y)
     places = np.asarray(shifts, int) % np.array(y.shape)

@@ -31,7 +31,7 @@ class Group:
 
 
 def groups_of(law: Lindbladian) -> tuple[Group, ...]:
-    """The real coefficients of an equation; imaginary parts only where an envelope has one."""
+    """Lists the real coefficients of an equation; imaginary parts only where an envelope has one."""
     found = [Group(0)]
     for k, envelope in enumerate(law.envelopes, 1):
         found.append(Group(k))
@@ -43,12 +43,12 @@ def groups_of(law: Lindbladian) -> tuple[Group, ...]:
 
 
 def with_parts(terms: Skeleton, groups: tuple[Group, ...]) -> Skeleton:
-    """The skeleton of H as it is once envelopes with imaginary parts have multiplied it."""
+    """Gives the skeleton of H as it is once envelopes with imaginary parts have multiplied it."""
     return dataclasses.replace(terms, is_real=False) if any(g.imaginary for g in groups) else terms
 
 
 def _share(numbers: Numbers, jump_groups: tuple[int, ...], group: Group) -> Numbers:
-    """The numbers of one group alone."""
+    """Takes the numbers of one group alone."""
     terms, jumps, rates = numbers
     owners = np.arange(terms.count) if terms.owners is None else np.asarray(terms.owners, int)
     mask = (owners == group.index).astype(float)
@@ -60,7 +60,7 @@ def _share(numbers: Numbers, jump_groups: tuple[int, ...], group: Group) -> Numb
 
 
 class MovingField(eqx.Module):
-    """t, z -> L(t) z on the parts that `BlockPlan.split` gives."""
+    """Moves by t, z -> L(t) z on the parts that `BlockPlan.split` gives."""
 
     fields: tuple[BlockField, ...]  # one for each group
     law: Lindbladian
@@ -72,7 +72,7 @@ class MovingField(eqx.Module):
     def make(
         cls, plan: BlockPlan, law: Lindbladian, groups: tuple[Group, ...], filled: tuple, *, hermitian: bool
     ) -> MovingField:
-        """The arrays of all groups."""
+        """Makes the arrays of all groups."""
         numbers = Numbers(law.terms, law.jumps, law.rates[: law.jumps.count])
         shares = [_share(numbers, law.groups, group) for group in groups]
         fields = tuple(plan.field(share, 0.0, 1.0, hermitian=hermitian).ready() for share in shares)
@@ -103,7 +103,7 @@ def filled_arrays(
     groups: tuple[Group, ...],
     hermitian: bool,
 ) -> tuple[tuple[int, ...], ...]:
-    """Which groups fill each array: found on numbers of the operators' patterns that no sum cancels."""
+    """Says which groups fill each array: found on numbers of the operators' patterns that no sum cancels."""
     numbers = Numbers(_generic(terms), _generic(jumps), 1.0 + np.arange(jumps.count))
     shares = [plan.field(_share(numbers, jump_groups, group), 0.0, 1.0, hermitian=hermitian) for group in groups]
     flags = [jax.tree.leaves(share.nonzero()) for share in shares]

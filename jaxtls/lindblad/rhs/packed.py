@@ -80,7 +80,7 @@ class PackedField(BlockField):
 
 
 def _from_right(z: Array, a: Array) -> Array:
-    """The product z a^T."""
+    """Returns the product z a^T."""
     return einsum("pij,pkj->pik", z, a)
 
 
@@ -115,7 +115,7 @@ class PackedMatrix(WholeMatrix):
 
 
 class PackedDenseField(DenseField):
-    """The same on the whole matrix; A by three products, as Gauss multiplies complex numbers."""
+    """Does the same on the whole matrix; A by three products, as Gauss multiplies complex numbers."""
 
     def __call__(self, z: Array) -> Array:
         turned = z.T

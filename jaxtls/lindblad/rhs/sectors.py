@@ -1,4 +1,4 @@
-"""Which part of the density matrix a constant equation ever fills: reachable states, and blocks between sectors.
+"""Finds which part of the density matrix a constant equation ever fills: reachable states, and blocks between sectors.
 
 States are nodes of a graph whose edges are the elements of H, of the jumps and of their L†L that can differ from 0.
 What no edge leads to from the initial state stays empty. H and the L†L alone fall into connected components, the
@@ -40,7 +40,7 @@ class Blocks(NamedTuple):
 
 
 def distances(h: Entries, jumps: Entries, n: int, filled: np.ndarray) -> np.ndarray:
-    """Edges from the nearest state that `filled` (n, n) holds, -1 for states never reached."""
+    """Counts edges from the nearest state that `filled` (n, n) holds, -1 for states never reached."""
     graph = _matrix(h.row, h.column, n)
     moved = _matrix(jumps.row, jumps.column, n)
     losses = _losses(jumps, n)
@@ -56,7 +56,7 @@ def distances(h: Entries, jumps: Entries, n: int, filled: np.ndarray) -> np.ndar
 
 
 def blocks(h: Entries, jumps: Entries, count: int, n: int, filled: np.ndarray, kept: np.ndarray) -> Blocks:
-    """Sectors among the states `kept` (ascending), one block of all of them where sectors do not pay."""
+    """Finds the sectors among the states `kept` (ascending), one block of all of them where sectors do not pay."""
     whole = _one_block(count, n, kept)
     graph = _matrix(h.row, h.column, n) + _losses(jumps, n)
     number, label = connected_components(graph[kept][:, kept], directed=False)
@@ -92,7 +92,7 @@ def _one_block(count: int, n: int, kept: np.ndarray) -> Blocks:
 
 
 def _reached_pairs(block: np.ndarray, filled: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """Blocks (a, b) that the initial ones lead to, with their mirrors, sorted."""
+    """Lists the blocks (a, b) that the initial ones lead to, with their mirrors, sorted."""
     rows, columns = np.nonzero(filled)
     inside = (block[rows] >= 0) & (block[columns] >= 0)
     new = np.zeros((sources.shape[1],) * 2, bool)
@@ -113,7 +113,7 @@ def _matrix(rows: np.ndarray, columns: np.ndarray, n: int) -> sp.csr_matrix:
 
 
 def _losses(jumps: Entries, n: int) -> sp.csr_matrix:
-    """The pattern of sum_k L_k† L_k."""
+    """Returns the pattern of sum_k L_k† L_k."""
     if len(jumps.row) == 0:
         return sp.csr_matrix((n, n), dtype=np.int64)
     rows = jumps.owner * n + jumps.row

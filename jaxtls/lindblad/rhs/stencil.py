@@ -23,7 +23,7 @@ Shifts = tuple[tuple[int, int], ...]
 
 
 def shifted_sum(weights: Sequence[Any], back: Sequence[Any], z: Any, shifts: Shifts) -> Array:
-    """sum_p weights[p] * z shifted by shifts[p].
+    """Sums weights[p] * z shifted by shifts[p] over p.
 
     Arguments:
         weights: K of (..., m, m), 0 where the shift leaves the matrix; not one array, whose slope would be put together
@@ -39,12 +39,12 @@ def shifted_sum(weights: Sequence[Any], back: Sequence[Any], z: Any, shifts: Shi
 
 
 def moved(weights: Sequence[Any], shifts: Shifts) -> tuple[Any, ...]:
-    """The weights of the transposed sum: w_p at (i - d, j - e)."""
+    """Gives the weights of the transposed sum: w_p at (i - d, j - e)."""
     return tuple(_copies(w, ((-d, -e),))[0] for w, (d, e) in zip(weights, shifts))
 
 
 def reach(shifts: Shifts) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns by which shifts leave the matrix at its low and at its high end."""
+    """Counts rows and columns by which shifts leave the matrix at its low and at its high end."""
     places = np.asarray(shifts, int)
     return np.maximum(0, -places.min(0)), np.maximum(0, places.max(0))
 

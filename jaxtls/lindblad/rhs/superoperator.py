@@ -23,7 +23,7 @@ LEVELS = 8
 
 
 class MatrixField(eqx.Module):
-    """t, P -> L(t) P, P of n x n real numbers."""
+    """Moves by t, P -> L(t) P, P of n x n real numbers."""
 
     matrices: Array  # (G, n^2, n^2), for each real coefficient
     law: Lindbladian
@@ -31,7 +31,7 @@ class MatrixField(eqx.Module):
 
     @classmethod
     def make(cls, law: Lindbladian, groups: tuple[Group, ...]) -> MatrixField:
-        """The matrices of all coefficients."""
+        """Makes the matrices of all coefficients."""
         return cls(matrices_of(law, groups), law, groups)
 
     def __call__(self, t: ArrayLike, z: Array) -> Array:
@@ -41,14 +41,14 @@ class MatrixField(eqx.Module):
 
 
 def real_coefficients(law: Lindbladian, groups: tuple[Group, ...], t: ArrayLike) -> Array:
-    """The coefficients (G,) at time t."""
+    """Gives the coefficients (G,) at time t."""
     found = law.coefficients(t)
     assert found is not None
     return jnp.stack([found[g.index].imag if g.imaginary else found[g.index].real for g in groups])
 
 
 def matrices_of(law: Lindbladian, groups: tuple[Group, ...]) -> Array:
-    """The share of each real coefficient in the equation, (G, n^2, n^2) real."""
+    """Returns the share of each real coefficient in the equation, (G, n^2, n^2) real."""
     rates = law.rates[: law.jumps.count]
     n_groups = 1 + len(law.envelopes) + len(law.jump_envelopes)
     parts = DenseParts.build(law.terms, law.jumps, rates, law.groups, n_groups)

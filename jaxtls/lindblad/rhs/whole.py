@@ -20,7 +20,7 @@ from ..lindbladian import Lindbladian
 
 
 class WholeMatrix(eqx.Module):
-    """The face of `BlockPlan` on the matrix as it is."""
+    """Wears the face of `BlockPlan` on the matrix as it is."""
 
     n: int = eqx.field(static=True)
 
@@ -61,7 +61,7 @@ class WholeMatrix(eqx.Module):
 
     @property
     def field_type(self) -> type[DenseField]:
-        """The right-hand side on this form."""
+        """Gives the type of the right-hand side on this form."""
         return DenseField
 
 
@@ -88,7 +88,7 @@ class WholeField(eqx.Module):
 
 
 class DenseField(eqx.Module):
-    """A z + z A† + sum_k r_k L_k z L_k†."""
+    """Gives A z + z A† + sum_k r_k L_k z L_k†."""
 
     effective: Array  # (2, n, n): real and imaginary part
     operators: Array  # (K, 1 or 2, n, n)
@@ -101,7 +101,7 @@ class DenseField(eqx.Module):
         return half + _conjugated(other)
 
     def scaled(self, factor: ArrayLike, shift: ArrayLike) -> DenseField:
-        """factor * self + shift."""
+        """Gives factor * self + shift."""
         found = eqx.tree_at(lambda f: (f.effective, f.rates), self, (factor * self.effective, factor * self.rates))
         half = shift / 2 * np.eye(self.effective.shape[-1])
         return eqx.tree_at(lambda f: f.effective, found, found.effective.at[0].add(half))
@@ -133,11 +133,11 @@ class DenseField(eqx.Module):
 
 
 def _turned(z: Array) -> Array:
-    """i times z."""
+    """Multiplies z by i."""
     return jnp.stack([-z[:, 1], z[:, 0]], 1)
 
 
 def _conjugated(z: Array) -> Array:
-    """z of the Hermitian conjugate."""
+    """Returns z of the Hermitian conjugate."""
     flipped = jnp.swapaxes(z, 0, 2)
     return jnp.stack([flipped[:, 0], -flipped[:, 1]], 1)

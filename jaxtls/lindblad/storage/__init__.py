@@ -1,1 +1,1 @@
-"""How operators are kept: as diagonals, and stacked."""
+"""Says how operators are kept: as diagonals, and stacked."""

@@ -23,7 +23,7 @@ from ..._checks import concrete
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Pattern:
-    """Which elements of an array can differ from 0; hashable, so that compiled programs are found again by it."""
+    """Says which elements of an array can differ from 0; hashable, so that compiled programs are found again by it."""
 
     mask: np.ndarray  # of booleans
 
@@ -60,7 +60,7 @@ class Diagonals(eqx.Module):
 
     @classmethod
     def from_array(cls, matrix: Any) -> Diagonals:
-        """All nonzero diagonals of a matrix; every diagonal where its numbers are being traced."""
+        """Takes all nonzero diagonals of a matrix; every diagonal where its numbers are being traced."""
         known = concrete(matrix)
         n = matrix.shape[-1]
         if known is None:
@@ -84,7 +84,7 @@ class Diagonals(eqx.Module):
 
     @classmethod
     def summed(cls, values: Any, offsets: Any, mask: np.ndarray) -> Diagonals:
-        """Diagonals (D, n) of which several may share an offset; those outside the matrix are dropped."""
+        """Sums diagonals (D, n) of which several may share an offset; those outside the matrix are dropped."""
         n = values.shape[-1]
         offsets = np.asarray(offsets, int).reshape(-1)
         kept = np.nonzero(np.abs(offsets) < n)[0]
@@ -97,17 +97,17 @@ class Diagonals(eqx.Module):
         return cls(total, tuple(int(d) for d in found), Pattern(joined))
 
     def dense(self) -> Any:
-        """The (n, n) array."""
+        """Returns the (n, n) array."""
         return densified(self.values[None], self.offsets, np.zeros(len(self.offsets), int), 1)[0]
 
     def dag(self) -> Diagonals:
-        """The Hermitian conjugate: offset -d, row i + d holding conj(v_i)."""
+        """Returns the Hermitian conjugate: offset -d, row i + d holding conj(v_i)."""
         offsets = np.asarray(self.offsets, int)
         values = rolled(self.values, offsets).conj()
         return Diagonals.summed(values, -offsets, rolled(self.pattern.mask, offsets))
 
     def kron(self, other: Diagonals) -> Diagonals:
-        """The Kronecker product, this factor the slower index."""
+        """Returns the Kronecker product, this factor the slower index."""
         shape = (len(self.offsets) * len(other.offsets), self.n * other.n)
         values = self.values[:, None, :, None] * other.values[None, :, None, :]
         mask = self.pattern.mask[:, None, :, None] & other.pattern.mask[None, :, None, :]
@@ -116,13 +116,13 @@ class Diagonals(eqx.Module):
 
 
 def rolled(values: Any, shifts: np.ndarray) -> Any:
-    """Row k of `values` (D, n) moved up by shifts[k]: out[k, r] = values[k, r - shifts[k]], cyclic."""
+    """Moves row k of `values` (D, n) up by shifts[k]: out[k, r] = values[k, r - shifts[k]], cyclic."""
     n = values.shape[-1]
     return values[np.arange(len(shifts))[:, None], (np.arange(n) - np.asarray(shifts)[:, None]) % n]
 
 
 def added(shape: tuple[int, ...], index: Any, values: Any) -> Any:
-    """Zeros with `values` added at `index`: in NumPy where they are known."""
+    """Adds `values` to zeros at `index`: in NumPy where they are known."""
     if isinstance(values, np.ndarray):
         found = np.zeros(shape, values.dtype)
         np.add.at(found, index, values)
@@ -131,7 +131,7 @@ def added(shape: tuple[int, ...], index: Any, values: Any) -> Any:
 
 
 def densified(values: Any, offsets: Any, owners: np.ndarray, count: int) -> Any:
-    """A stack (count, n, n) from diagonals `values` (E, n), the e-th belonging to matrix owners[e]."""
+    """Makes a stack (count, n, n) of diagonals `values` (E, n), the e-th belonging to matrix owners[e]."""
     values = values.reshape(-1, values.shape[-1])
     n, offsets = values.shape[-1], np.asarray(offsets, int)
     rows = np.arange(n)

@@ -27,7 +27,7 @@ class Entries(NamedTuple):
 
 @dataclass(frozen=True)
 class Skeleton:
-    """What is static of a family of operators; hashable."""
+    """Says what is static of a family of operators; hashable."""
 
     count: int
     # None: dense.
@@ -39,7 +39,7 @@ class Skeleton:
     is_real: bool
 
     def entries(self) -> Entries:
-        """Where the operators can differ from 0."""
+        """Says where the operators can differ from 0."""
         found = np.nonzero(self.pattern.mask)
         shape = self.pattern.mask.shape
         place = np.asarray(np.ravel_multi_index(found, shape)) if self.pattern.mask.size else found[0]
@@ -85,7 +85,7 @@ class Family(eqx.Module):
         return self.skeleton.owners
 
     def entries(self) -> Entries:
-        """Where the operators can differ from 0."""
+        """Says where the operators can differ from 0."""
         return self.skeleton.entries()
 
     @property
@@ -93,20 +93,20 @@ class Family(eqx.Module):
         return self.offsets is None
 
     def dense(self) -> Any:
-        """The operators as dense matrices, (count, n, n)."""
+        """Returns the operators as dense matrices, (count, n, n)."""
         if self.offsets is None:
             return self.values
         return densified(self.values, self.offsets, np.asarray(self.owners, int), self.count)
 
     def patterned(self, skeleton: Skeleton) -> Family:
-        """The same operators in the storage of another skeleton; what its pattern leaves out is dropped."""
+        """Returns the same operators in the storage of another skeleton; what its pattern leaves out is dropped."""
         entries = skeleton.entries()
         found = self.dense()[entries.owner, entries.row, entries.column]
         shape = skeleton.pattern.mask.shape
         return Family(jnp.zeros(int(np.prod(shape)), found.dtype).at[entries.place].set(found).reshape(shape), skeleton)
 
     def outside(self, skeleton: Skeleton) -> Array:
-        """The largest element that `patterned` leaves out, or imaginary part where the skeleton has none."""
+        """Returns the largest element that `patterned` leaves out, or imaginary part where the skeleton has none."""
         inside = np.zeros((skeleton.count, self.values.shape[-1], self.values.shape[-1]), bool)
         entries = skeleton.entries()
         inside[entries.owner, entries.row, entries.column] = True
@@ -115,14 +115,14 @@ class Family(eqx.Module):
         return jnp.max(lost, initial=0.0)
 
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Indices (first, second) of all pairs of diagonals that belong to one operator."""
+        """Lists indices (first, second) of all pairs of diagonals that belong to one operator."""
         owners = np.asarray(self.owners, int)
         first, second = np.nonzero(owners[:, None] == owners[None, :])
         return first, second
 
 
 def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
-    """The sum of operators, as diagonals where all of them are."""
+    """Returns the sum of operators, as diagonals where all of them are."""
     if len(members) == 1:
         return members[0]
     if all(isinstance(m, Diagonals) for m in members):
@@ -133,7 +133,7 @@ def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
 
 
 def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> Any:
-    """Arrays laid end to end: in NumPy where all are known, then on the device if a type is given."""
+    """Lays arrays end to end: in NumPy where all are known, then on the device if a type is given."""
     if not arrays:
         arrays = [np.zeros(empty, float if dtype is None else dtype)]
     if all(isinstance(a, np.ndarray) for a in arrays):
@@ -152,7 +152,7 @@ def _parts(real: Array, dtype: DTypeLike) -> tuple[Array, Array]:
 
 
 def diagonals_of(matrix: Any) -> int:
-    """How many diagonals the operator has; all of them where its numbers are being traced."""
+    """Counts the diagonals that the operator has; all of them where its numbers are being traced."""
     if isinstance(matrix, Diagonals):
         return len(matrix.offsets)
     known = concrete(matrix)
@@ -163,7 +163,7 @@ def diagonals_of(matrix: Any) -> int:
 
 
 def _mask(member: Any) -> np.ndarray:
-    """Which elements of an (n, n) operator can differ from 0."""
+    """Marks which elements of an (n, n) operator can differ from 0."""
     if not isinstance(member, Diagonals):
         known = concrete(member)
         return np.ones(member.shape, bool) if known is None else known != 0
