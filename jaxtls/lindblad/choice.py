@@ -48,7 +48,7 @@ def _(model: SchroedingerEquation, y0: PyTree, ts: Array, edges: Array | None) -
 
 
 def _of_time(law: AbstractGenerator, ts: Array, beside: str) -> Choice:
-    """Chooses Tsit5 of either kind; `beside` says what stands against fewer, longer steps."""
+    """Choose Tsit5 of either kind; `beside` says what stands against fewer, longer steps."""
     if not (law.has_operators and law.is_sum):
         return Choice(Diffrax(), "because the equation is not a sum of matrices times functions of time")
     # Steps that end at each of many output times would cost more than an interpolation between longer ones.

@@ -125,7 +125,7 @@ def _count(model: Lindbladian, weights: Array, rho: Array, kind: Kind | None) ->
 
 
 def _dense_matrix(model: Lindbladian) -> tuple[Array, Array]:
-    """Returns M = -L + m |1><1|/n, regular where the steady state is unique, and m, a typical rate."""
+    """Return M = -L + m |1><1|/n, regular where the steady state is unique, and m, a typical rate."""
     matrix = model.matrix()
     one = jnp.eye(model.n, dtype=matrix.dtype).reshape(-1)
     scale = jnp.linalg.norm(jax.lax.stop_gradient(matrix)) / model.n
@@ -139,7 +139,7 @@ def _dense_solve(matrix: Array, rhs: Array) -> Array:
 
 @eqx.filter_jit
 def _dense_rest(model: Lindbladian) -> tuple[Array, Array]:
-    """Returns the steady state, and the smallest singular value of M over m."""
+    """Return the steady state, and the smallest singular value of M over m."""
     matrix, scale = _dense_matrix(model)
     rho = hermitian_part(_dense_solve(matrix, scale / model.n * jnp.eye(model.n, dtype=matrix.dtype)))
     isolation = lapack.svdvals(jax.lax.stop_gradient(matrix))[-1] / scale

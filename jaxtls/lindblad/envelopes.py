@@ -220,7 +220,7 @@ def hoisted(name: str, f: Callable, convert: Callable[[object], ArrayLike]) -> t
 
 
 def _by_numpy(f: Callable) -> ByNumpy | None:
-    """Returns the function for a time that NumPy's functions understand, if that is all it lacks."""
+    """Return the function for a time that NumPy's functions understand, if that is all it lacks."""
     found = ByNumpy(f)
     try:
         jax.eval_shape(found, jnp.zeros((), float))
@@ -260,7 +260,7 @@ def _ascending(times: Numbers) -> Array:
 
 
 def _slopes(steps: Array, lines: Array) -> Array:
-    """Gives the slopes (K,) of the not-a-knot cubic spline at its samples, from (K - 1,) steps and slopes of chords."""
+    """Give the slopes (K,) of the not-a-knot cubic spline at its samples, from (K - 1,) steps and slopes of chords."""
     if lines.shape[0] == 1:
         return jnp.concatenate([lines, lines])
     if lines.shape[0] == 2:

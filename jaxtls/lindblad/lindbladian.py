@@ -300,7 +300,7 @@ class Lindbladian(AbstractGenerator):
         return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
 
     def _functional(self, t: ArrayLike, y: Array) -> Array:
-        """Returns the share of those operators that are functions of time."""
+        """Return the share of those operators that are functions of time."""
         h = self._summed(self.functions, t)
         loss = jnp.zeros_like(h)
         gain = jnp.zeros_like(y)
@@ -337,7 +337,7 @@ def _hermiticity_error(model: Lindbladian, ts: Array) -> Array:
 
 
 def _stencil_pays(members: list, jumps: list, n: int, layout: str) -> bool:
-    """Says whether shifted copies are fewer than the multiplications that dense products would do."""
+    """Say whether shifted copies are fewer than the multiplications that dense products would do."""
     if layout != "auto":
         return layout == "stencil"
     if n < STENCIL_LEAST:
@@ -369,7 +369,7 @@ def _require_hermitian(h: Operator) -> None:
 
 
 def _known(matrix: ArrayLike | Diagonals) -> np.ndarray | None:
-    """Returns the numbers of an operator where they are known, put together without compiled code."""
+    """Return the numbers of an operator where they are known, put together without compiled code."""
     if not isinstance(matrix, Diagonals):
         return concrete(matrix)
     values = concrete(matrix.values)
@@ -384,7 +384,7 @@ class KnowsEdges(Protocol):
 
 
 def _edges(f: object) -> list[Array]:
-    """Finds the discontinuities that a function of time, or one that it is made of, knows."""
+    """Find the discontinuities that a function of time, or one that it is made of, knows."""
     nodes = [f] if isinstance(f, KnowsEdges) else jax.tree.leaves(f, is_leaf=lambda node: isinstance(node, KnowsEdges))
     found = [node.discontinuities for node in nodes if isinstance(node, KnowsEdges)]
     # dynamiqs' name for the same.

@@ -165,7 +165,7 @@ def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
 
 
 def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
-    """Returns the solution of a master equation without jumps from that of its ket."""
+    """Return the solution of a master equation without jumps from that of its ket."""
     states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
     expects = expectations(sol, count, complex)
     named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}

@@ -14,7 +14,7 @@ from .operators import TimesLike
 
 
 def output_times(tsave: TimesLike, t0: TimesLike | None) -> tuple[Array, Array | None]:
-    """Returns the the output times (T,), and the time of the initial state where it is not the first of them.
+    """Gives the output times (T,), and the time of the initial state where it is not the first of them.
 
     Raises:
         ValueError: naming `tsave` or `t0`.

@@ -79,7 +79,7 @@ class ByNumpy:
 
 
 def _called(name: str, given: Sequence, **options: object) -> Any:
-    """Calls JAX's function of a name, of plain arguments."""
+    """Call JAX's function of a name, of plain arguments."""
     function = vars(jnp).get(name, vars(jax.scipy.special).get(name))
     if function is None:
         return NotImplemented

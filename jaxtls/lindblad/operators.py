@@ -253,7 +253,7 @@ def on_times(name: str, value: object, ts: Array) -> Any:
 
 
 def _depth(value: object) -> int:
-    """Counts the dimensions of an array or of nested lists, which may hold tracers; -1 of what holds no numbers."""
+    """Count the dimensions of an array or of nested lists, which may hold tracers; -1 of what holds no numbers."""
     if isinstance(value, list | tuple):
         return 1 + _depth(value[0]) if value else 1
     if value is None or isinstance(value, str | Operator) or foreign.is_callable(value) or is_envelope(value):
@@ -262,12 +262,12 @@ def _depth(value: object) -> int:
 
 
 def _is_special(value: object) -> bool:
-    """Returns True for an operator that is no array or list of numbers."""
+    """Return True for an operator that is no array or list of numbers."""
     return isinstance(value, Operator | foreign.QutipTime) or foreign.is_foreign(value) or foreign.is_callable(value)
 
 
 def _is_pair(part: object) -> bool:
-    """Says whether a member of a list is (operator, coefficient), and not a row of numbers."""
+    """Say whether a member of a list is (operator, coefficient), and not a row of numbers."""
     if not isinstance(part, list | tuple) or len(part) != 2:
         return False
     operator, coefficient = part
@@ -277,14 +277,14 @@ def _is_pair(part: object) -> bool:
 
 
 def _gives_matrix(name: str, coefficient: object) -> bool:
-    """Returns True for a function that is an operator of its own beside another, and no coefficient of it."""
+    """Return True for a function that is an operator of its own beside another, and no coefficient of it."""
     if is_envelope(coefficient) or not foreign.is_callable(coefficient):
         return False
     return len(hoisted(name, coefficient, lambda found: foreign.as_array(name, found))[1]) > 0
 
 
 def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
-    """Reads QuTiP's list form [H0, (V, x), (W, f)]: a sum of operators and of pairs of operator and coefficient."""
+    """Read QuTiP's list form [H0, (V, x), (W, f)]: a sum of operators and of pairs of operator and coefficient."""
     total: Operator | None = None
     for k, part in enumerate(value):
         label = f"{name}[{k}]"
@@ -296,7 +296,7 @@ def _from_list(name: str, value: Sequence, n: int | None) -> Operator:
 
 
 def _from_pair(name: str, pair: Sequence, n: int | None) -> Operator:
-    """Makes an operator times a number, traced or not, or a function of time; a traced one's pattern is kept."""
+    """Make an operator times a number, traced or not, or a function of time; a traced one's pattern is kept."""
     term = _structured(as_operator(name, pair[0], n))
     coefficient = pair[1]
     if is_envelope(coefficient) or foreign.is_callable(coefficient):
@@ -310,7 +310,7 @@ def _from_pair(name: str, pair: Sequence, n: int | None) -> Operator:
 
 
 def _plain(part: object) -> object:
-    """Reads a term of a `QobjEvo`; functions that return a `Qobj` stand beside the arguments they are called with."""
+    """Read a term of a `QobjEvo`; functions that return a `Qobj` stand beside the arguments they are called with."""
     if not (isinstance(part, list) and isinstance(part[1], dict)):
         return part
     function, arguments = part
@@ -318,7 +318,7 @@ def _plain(part: object) -> object:
 
 
 def _structured(op: Operator) -> Operator:
-    """Keeps matrices as diagonals, whose pattern survives a traced factor."""
+    """Keep matrices as diagonals, whose pattern survives a traced factor."""
     terms = []
     for term in op.terms:
         matrix = term.matrix

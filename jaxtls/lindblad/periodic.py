@@ -141,7 +141,7 @@ def _of_few(
 
 @eqx.filter_jit
 def _fixed_point(one_period: Array, n: int) -> tuple[Array, Array]:
-    """Solves vec rho with V rho = rho and Tr rho = 1; gives the smallest singular value of the equation, too."""
+    """Solve V rho = rho with Tr rho = 1 for vec rho, with the smallest singular value of the equation."""
     one = jnp.eye(n, dtype=one_period.dtype).reshape(-1)
     # A map that keeps the trace has 1 - V with rank n^2 - 1; the trace fills the missing direction.
     matrix = jnp.eye(n * n, dtype=one.dtype) - one_period + jnp.outer(one, one) / n
@@ -167,7 +167,7 @@ def _require_period(generator: AbstractGenerator, period: Array) -> None:
 
 @eqx.filter_jit
 def _change(generator: AbstractGenerator, period: Array) -> Array:
-    """Tells how far two matrices move otherwise one period later, and how far they move, (2,)."""
+    """Tell how far two matrices move otherwise one period later, and how far they move, (2,)."""
     shares = (np.arange(PROBES) + 0.37) / PROBES
     probe = np.random.default_rng(0).normal(size=(2, generator.n, generator.n)).astype(generator.dtype)
     field = generator.generator()

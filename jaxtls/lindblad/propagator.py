@@ -135,7 +135,7 @@ def _maps(generator: AbstractGenerator | OperatorLike) -> _Maps:
 
 @eqx.filter_jit
 def _chained(maps: _Maps, ts: Array, uniform: bool | None) -> Array:
-    """Chains products of the steps' exponentials."""
+    """Chain products of the steps' exponentials."""
     one = jnp.eye(maps.size, dtype=maps.source.dtype)
     later = moved(maps.matrix(), one, jnp.diff(ts), uniform)
     return jnp.concatenate([one[None], later])

@@ -128,7 +128,7 @@ class BlochRedfield(AbstractGenerator):
 
 
 def _hermitian(name: str, value: object, n: int | None = None) -> Numbers:
-    """Reads a constant Hermitian matrix, NumPy's where known."""
+    """Read a constant Hermitian matrix, NumPy's where known."""
     remedy = "Bloch-Redfield equations are built in the eigenbasis of a constant H."
     plain = isinstance(value, Operator) or not foreign.is_callable(value)
     require(plain, name, "be a constant matrix", "a function of time", remedy)
@@ -159,7 +159,7 @@ def _pairs(couplings: object, n: int) -> list[tuple[Numbers, Callable]]:
 
 
 def _cutoff(secular: object) -> Numbers | None:
-    """Returns the absolute cutoff; None keeps all."""
+    """Return the absolute cutoff; None keeps all."""
     if secular is None:
         return None
     must = 'be None, "full", or a frequency >= 0'
@@ -177,13 +177,13 @@ def _cutoff(secular: object) -> Numbers | None:
 
 
 def _known_levels(hamiltonian: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Finds `levels` of known numbers, which stay known inside jit."""
+    """Find `levels` of known numbers, which stay known inside jit."""
     energies, vectors = np.linalg.eigh(hamiltonian)
     return vectors, np.diag(energies).astype(vectors.dtype)
 
 
 def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, known: bool) -> Array:
-    """Returns A_ab S(e_b - e_a)."""
+    """Return A_ab S(e_b - e_a)."""
     name = f"couplings[{k}][1]"
     if known:
         with jax.ensure_compile_time_eval():
@@ -196,7 +196,7 @@ def _weighted(k: int, spectrum: Callable, blocks: Numbers, matrix: Numbers, know
 
 
 def _evaluated(name: str, spectrum: Callable, released: np.ndarray) -> Numbers:
-    """Evaluates S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
+    """Evaluate S at known frequencies: by plain floats where that is quick or needed, else all at a time."""
     distinct, where = np.unique(released, return_inverse=True)
     try:
         # A function that holds traced numbers is evaluated once, not once a frequency.

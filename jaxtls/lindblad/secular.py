@@ -105,7 +105,7 @@ def _gains(a_ac: Array, x_ac: Array, a_bd: Array, x_bd: Array) -> Array:
 
 
 def _kept_pairs(energies: np.ndarray, cutoff: float) -> tuple | None:
-    """Lists transitions ((a, c), (b, d)) of like frequencies; None where they are so many that a table is as good."""
+    """List transitions ((a, c), (b, d)) of like frequencies; None where they are so many that a table is as good."""
     n = len(energies)
     released = np.asarray(energies[:, None] - energies[None, :]).reshape(-1)
     order = np.argsort(released, kind="stable")

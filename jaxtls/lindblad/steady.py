@@ -130,7 +130,7 @@ def require_constant(model: AbstractGenerator, name: str) -> None:
 
 
 def _own(found: PyTree, name: str, rho0: PyTree, info: bool) -> PyTree:
-    """Takes the state that a model found itself."""
+    """Take the state that a model found itself."""
     wanted = "be an AbstractGenerator or offer steady_state() or lindbladian()"
     remedy = "Where it has a lindbladian() all the same, pass that."
     require(found is not None, "model", wanted, name, remedy)
@@ -140,7 +140,7 @@ def _own(found: PyTree, name: str, rho0: PyTree, info: bool) -> PyTree:
 
 
 def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: bool | None) -> Array:
-    """Gives the state, if it may be trusted."""
+    """Give the state, if it may be trusted."""
     known = concrete(found.unique)
     several = SEVERAL if known is None or np.all(known) else f"{SEVERAL}{describe(jax.lax.stop_gradient(model))}"
     rho = refused(rho, ~found.unique, several, throw)
@@ -148,7 +148,7 @@ def _refused(rho: Array, found: SteadyInfo, model: AbstractGenerator, throw: boo
 
 
 def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
-    """Solves for known numbers once more, with the whole matrix."""
+    """Solve for known numbers once more, with the whole matrix."""
     kind = dense_kind(model.n)
     if platform() != "cpu":
         return _judged(model, None, kind)
@@ -162,7 +162,7 @@ def _repeated(model: AbstractGenerator) -> tuple[Array, SteadyInfo]:
 
 @eqx.filter_jit
 def _matrix(model: AbstractGenerator) -> tuple[Array, Array]:
-    """Makes -L on the packed elements of a Hermitian matrix, and the scale."""
+    """Make -L on the packed elements of a Hermitian matrix, and the scale."""
     return on_unknowns(-model.whole(), model.n), Resolvent.build(model, dense_kind(model.n)).scale
 
 
@@ -178,7 +178,7 @@ def _judged(model: AbstractGenerator, rho0: Array | None, kind: Kind) -> tuple[A
 
 @eqx.filter_jit
 def _trust(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -> tuple[Array, ...]:
-    """Judges residual, isolation, whether it is unique and whether it converged."""
+    """Judge residual, isolation, whether it is unique and whether it converged."""
     eps = float(np.finfo(np.dtype(rho.dtype)).eps)
     fixed, still = jax.lax.stop_gradient((model, rho))
     scale = Resolvent.build(fixed, kind).scale
@@ -188,7 +188,7 @@ def _trust(model: AbstractGenerator, rho: Array, isolation: Array, kind: Kind) -
 
 
 def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
-    """Solves for the one state at rest, and its isolation."""
+    """Solve for the one state at rest, and its isolation."""
     resolvent = Resolvent.build(model, kind)
     scale, dtype = resolvent.scale, model.dtype
     rhs = (scale / model.n * jnp.eye(model.n)).astype(dtype)
@@ -206,7 +206,7 @@ def _solved(model: AbstractGenerator, kind: Kind) -> tuple[Array, Array]:
 
 
 def _met(resolvent: Resolvent, inverse: Solve) -> Array:
-    """Gives 1 where M reaches a random traceless matrix; else the smallest |M x| / |x| met on the way, over scale."""
+    """Give 1 where M reaches a random traceless matrix; else the smallest |M x| / |x| met on the way, over scale."""
     n, rng = resolvent.model.n, np.random.default_rng(0)
     noise = rng.normal(size=(n, n)) / n + np.diag(rng.normal(size=n))
     noise = noise + noise.T
@@ -219,7 +219,7 @@ def _met(resolvent: Resolvent, inverse: Solve) -> Array:
 
 
 def _reached(model: AbstractGenerator, rho0: Array, kind: Kind) -> tuple[Array, Array]:
-    """Finds the long-time mean of exp(t L) rho0: s (s - L)^-1 leaves what rests, damps the rest by s / |s - lambda|."""
+    """Find the long-time mean of exp(t L) rho0: s (s - L)^-1 leaves what rests, damps the rest by s / |s - lambda|."""
     resolvent = Resolvent.build(model, kind, trace=0.0)
     s = resolvent.scale * float(jnp.finfo(model.dtype).eps) ** POWER
     inverses = resolvent.approximate(s, 0.0)

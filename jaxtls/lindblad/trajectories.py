@@ -169,7 +169,7 @@ def trajectories(
 def _result(
     ts: Array, found: Averages, record: bool, max_jumps: int | None, run: Callable[[int], Averages], throw: bool | None
 ) -> TrajectoriesResult:
-    """Gives what was found, run again where the records of jumps had too little room, and refused where it failed."""
+    """Give what was found, run again where the records of jumps had too little room, and refused where it failed."""
     times, channels = (found.jump_times, found.jump_channels) if record else (None, None)
     if record and max_jumps is None and found.jump_times.shape[1]:
         jumps = concrete(found.jumps)

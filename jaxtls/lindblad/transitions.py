@@ -75,12 +75,12 @@ def _levels_jvp(order: int, primals: tuple[Array], tangents: tuple[Array]) -> tu
 
 
 def _equal(blocks: Array) -> Array:
-    """Marks pairs of equal levels, (n, n)."""
+    """Mark pairs of equal levels, (n, n)."""
     return frequencies(jnp.diagonal(blocks).real) == 0
 
 
 def _turn(equal: Array, blocks: Array, moved: Array) -> Array:
-    """W with B W - W B + M = 0 between different levels, right to first order in what B has beside its diagonal."""
+    """Solve B W - W B + M = 0 between different levels for W, to first order in B's part beside its diagonal."""
     inverse = jnp.where(equal, 0.0, 1 / jnp.where(equal, 1.0, frequencies(jnp.diagonal(blocks).real)))
     beside = blocks - jnp.diag(jnp.diagonal(blocks))
     turn = inverse * moved
@@ -119,7 +119,7 @@ def sampled(spectrum: Spectrum, released: Array) -> Array:
 
 @eqx.filter_custom_jvp
 def _weighted(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
-    """Gives g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
+    """Give g(k) M, k the frequencies of the means of equal levels; `inside` is 0, and counts in derivatives."""
     return sampled(spectrum, frequencies(centres)) * matrix
 
 
@@ -129,7 +129,7 @@ def _weighted_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 def _series(spectrum: Spectrum, centres: Array, inside: Array, matrix: Array) -> Array:
-    """Expands g(k - ad D) M to second order in D."""
+    """Expand g(k - ad D) M to second order in D."""
     released, total = frequencies(centres), jnp.zeros_like(matrix)
     for order in range(ORDERS + 1):
         total = total + sampled(spectrum, released) * matrix / math.factorial(order)

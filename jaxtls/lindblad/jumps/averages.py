@@ -96,7 +96,7 @@ def averages(
 
 
 def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid: Array, width: int) -> Batch:
-    """Moves trajectories side by side until the last has arrived; those that have stand still."""
+    """Move trajectories side by side until the last has arrived; those that have stand still."""
     problem, count = motion.problem, kets.shape[0]
     lanes = jax.vmap(motion.start)(kets, threshold)
     # What is not wanted has arrived.
@@ -134,7 +134,7 @@ def _together(motion: Motion, seeds: Array, kets: Array, threshold: Array, valid
 
 
 def _merged(total: tuple[Array, Array, Array], values: Array, valid: Array) -> tuple[Array, Array, Array]:
-    """Merges count, mean and summed squares with those of a batch more.
+    """Merge count, mean and summed squares with those of a batch more.
 
     Source: T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37, 242 (1983).
     """

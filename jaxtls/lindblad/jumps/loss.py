@@ -83,5 +83,5 @@ class Loss(eqx.Module):
 
 
 def _lengths(operators: Array, psi: Array) -> Array:
-    """Returns the squares |L_k psi|^2, (K,)."""
+    """Return the squares |L_k psi|^2, (K,)."""
     return jnp.sum(jnp.abs(einsum("kij,j->ki", operators, psi)) ** 2, 1)

@@ -63,7 +63,7 @@ class Onsets(eqx.Module):
 
 
 def _shadow(value: Array) -> Array:
-    """Gives real numbers that move where the value does, (2,): a matrix is summed under weights that repeat nowhere."""
+    """Give real numbers that move where the value does, (2,): a matrix is summed under weights that repeat nowhere."""
     value = jnp.asarray(foreign.as_array("function", value))
     weights = np.exp(1j * np.arange(value.size) ** 1.5).reshape(value.shape)
     total = jnp.sum(weights * value)

@@ -82,7 +82,7 @@ def maps_of(law: Lindbladian, dtype: DTypeLike) -> Array:
 
 
 def _diagonal(n: int) -> np.ndarray:
-    """Marks which of all packed elements but the last lie on the diagonal."""
+    """Mark which of all packed elements but the last lie on the diagonal."""
     return np.eye(n).reshape(-1)[:-1]
 
 
@@ -96,7 +96,7 @@ def _begun(side: Side) -> Walk:
 
 
 def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Walk:
-    """Makes one step of each interval that is not done."""
+    """Make one step of each interval that is not done."""
     low, span = side.knots[:-1], jnp.diff(side.knots)
     share, done = jax.lax.stop_gradient((walk.share, are_done(walk.share, span)))
     step = jax.lax.stop_gradient(jnp.minimum(jnp.minimum(walk.step, side.longest), 1 - share))
@@ -129,7 +129,7 @@ def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Wal
 
 
 def _coefficients(law: Lindbladian, times: Array) -> Array:
-    """Returns the real coefficients, (G, points, N)."""
+    """Return the real coefficients, (G, points, N)."""
     groups = groups_of(law)
     found = jax.vmap(jax.vmap(law.coefficients))(times)
     assert found is not None

@@ -174,7 +174,7 @@ def _for_states(plan: FaberPlan, hermitian: bool) -> FaberPlan:
 def _first(
     part: tuple | None, skeletons: tuple[Skeleton, Skeleton], filled: Pattern, around: Callable
 ) -> FaberPlan | None:
-    """Returns the plan of a window that is tried first."""
+    """Return the plan of a window that is tried first."""
     if part is None:
         return None
     form, found, edge, levels = part
@@ -187,12 +187,12 @@ def _lindbladian(model: AbstractModel) -> Lindbladian:
 
 
 def _known(leaf: PyTree) -> PyTree:
-    """Gives NumPy's numbers; functions of time, which observables may hold, are left alone."""
+    """Give NumPy's numbers; functions of time, which observables may hold, are left alone."""
     return leaf if callable(leaf) else np.asarray(leaf)
 
 
 def _share(problem: Problem) -> float:
-    """Says what the terms of one step may leave out."""
+    """Say what the terms of one step may leave out."""
     return faber.SHARE * max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
 
 
@@ -239,7 +239,7 @@ def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) ->
 
 
 def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> faber.FaberExpansion:
-    """Takes an ellipse so many times as large as the planned one."""
+    """Take an ellipse so many times as large as the planned one."""
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
@@ -261,7 +261,7 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLi
 
 
 def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> tuple[sweep.Sweep, Array]:
-    """Makes the run by an ellipse; counts the steps it asks for."""
+    """Make the run by an ellipse; counts the steps it asks for."""
     expansion = _expansion(made, problem, plan, widen)
     span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], expansion.ellipse.capacity))
     wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, _share(problem)) - 1e-9))
@@ -285,7 +285,7 @@ class Found(eqx.Module):
 
 
 def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | None = None) -> tuple[PyTree, Found]:
-    """Finds the records by the first ellipse that is large enough."""
+    """Find the records by the first ellipse that is large enough."""
 
     def attempt(carry: tuple) -> tuple:
         run, wanted = _sweep(made, problem, plan, widen := carry[0])
@@ -307,7 +307,7 @@ def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | N
 
 
 def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple[PyTree, Found]:
-    """Finds the records on part of the levels, or on all where that proves too small."""
+    """Find the records on part of the levels, or on all where that proves too small."""
     if plan.first is None or made.first is None:
         return _searched(made, problem, plan)
     most = 0.1 * problem.atol
@@ -317,7 +317,7 @@ def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple
 
 
 def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
-    """Finds the records by steps that end at each output, with functions of the user's or a bar of how far it is."""
+    """Find the records by steps that end at each output, with functions of the user's or a bar of how far it is."""
     expansion = dataclasses.replace(_expansion(made, problem, plan, WIDEN), grouped=True)
     durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
     counts = faber.counts_of(expansion, durations)
@@ -336,7 +336,7 @@ def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | 
 
 
 def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
-    """Finds the records of a run of traced numbers, with derivatives by a rule."""
+    """Find the records of a run of traced numbers, with derivatives by a rule."""
     numbers, rest = eqx.partition((made, problem, plan), eqx.is_array)
 
     def run(numbers: PyTree) -> tuple[PyTree, Found]:

@@ -81,7 +81,7 @@ def _model(problem: Problem) -> SchroedingerEquation:
 
 
 def _spectrum(law: Lindbladian) -> tuple[Array, Array]:
-    """Returns the middle and half width of the spectrum of H."""
+    """Return the middle and half width of the spectrum of H."""
     if law.n <= DIAGONALISED:
         energies = lapack.eigvalsh(law.hamiltonian(0.0))
         low, high = energies[0], energies[-1]

@@ -121,7 +121,7 @@ def _law(problem: Problem) -> Lindbladian:
 
 @eqx.filter_jit
 def _outside(problem: Problem, plan: BlocksPlan) -> Array:
-    """Finds the largest number of the equation and the state that the plan has no place for."""
+    """Find the largest number of the equation and the state that the plan has no place for."""
     found = jnp.maximum(_law(problem).outside(*plan.skeletons), plan.form.left_out(problem.y0))
     return jax.lax.stop_gradient(found)
 
@@ -202,7 +202,7 @@ def _task_of_blocks(problem: Problem, plan: BlocksPlan, law: Lindbladian, grid: 
 
 
 def _field(form: PyTree, law: Lindbladian, plan: BlocksPlan, hermitian: bool) -> tuple:
-    """Makes the right-hand side on the parts of a state, and what keeps them Hermitian."""
+    """Make the right-hand side on the parts of a state, and what keeps them Hermitian."""
     if isinstance(form, PackedMatrix) and form.n <= superoperator.LEVELS:
         return superoperator.MatrixField.make(law, plan.groups), lambda parts: parts
     if isinstance(form, BlockPlan):

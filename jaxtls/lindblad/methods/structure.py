@@ -57,7 +57,7 @@ def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | Wh
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Picks the states kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
+    """Pick the states kept in an attempt, ascending, and which of them are at the edge; None where all are kept."""
     reached = np.nonzero(far >= 0)[0]
     farthest = int(np.max(far))
     if len(reached) <= WINDOW_LEAST or farthest < WINDOW_DISTANCE:
@@ -84,7 +84,7 @@ def _form(terms: Skeleton, jumps: Skeleton, found: Blocks) -> BlockPlan | WholeM
 
 
 def _diagonal_pairs(jumps: Skeleton) -> int:
-    """Counts the pairs of diagonals that belong to one jump, over all jumps: shifted copies at most."""
+    """Count the pairs of diagonals that belong to one jump, over all jumps: shifted copies at most."""
     entries = jumps.entries()
     found = np.unique(np.stack([entries.owner, entries.column - entries.row]), axis=1)
     return int(np.sum(np.bincount(found[0]) ** 2)) if found.size else 0

@@ -46,7 +46,7 @@ def from_matrix(matrix: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> 
 
 
 def _completed(blocks: Array, order: Order, trace: ArrayLike, s: ArrayLike) -> Array:
-    """Adds s and the padding on the diagonal, and the trace among the populations, all of them in the last block."""
+    """Add s and the padding on the diagonal, and the trace among the populations, all of them in the last block."""
     empty = order.padding()
     diagonal = (s * (1 - empty) + empty).astype(blocks.dtype)
     index = np.arange(order.width)
@@ -73,7 +73,7 @@ def _scatter(structure: Structure, order: Order) -> Scatter:
 
 
 def _where(order: Order, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Finds the flat places in (K, 3, P, P) of unknowns' rows and columns."""
+    """Find the flat places in (K, 3, P, P) of unknowns' rows and columns."""
     side = order.block[columns] - order.block[rows] + 1
     found = ((order.block[rows] * 3 + side) * order.width + order.place[rows]) * order.width + order.place[columns]
     return found

@@ -36,7 +36,7 @@ class BetweenJumps(eqx.Module):
         return cls(vectors, values - 0.5 * FLOOR * jnp.where(mean > 0, mean, 1.0))
 
     def solve(self, r: Array, s: ArrayLike) -> Array:
-        """Solves y with s y - A y - y A† = r."""
+        """Solves s y - A y - y A† = r for y."""
         inner = matmul(matmul(self.vectors.conj().T, r), self.vectors)
         inner = inner / (s - self.values[:, None] - self.values.conj()[None, :])
         return matmul(matmul(self.vectors, inner), self.vectors.conj().T)

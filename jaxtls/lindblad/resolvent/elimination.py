@@ -32,7 +32,7 @@ class Elimination(eqx.Module):
 
     @classmethod
     def of(cls, blocks: Array) -> Elimination:
-        """Eliminates in (K, 3, P, P): what stands before, on and after the diagonal."""
+        """Eliminates the blocks (K, 3, P, P): what stands before, on and after the diagonal."""
         before, diagonal, after = blocks[:, 0], blocks[:, 1], blocks[:, 2]
         if blocks.shape[0] == 1:
             return cls(inverse(diagonal[0])[None], before[:, :0], after[:, :0])
@@ -46,7 +46,7 @@ class Elimination(eqx.Module):
         return cls(inverses, before, after)
 
     def solve(self, b: Array, *, transposed: bool = False) -> Array:
-        """Solves x of M x = b, or of its transpose, both (K, P)."""
+        """Solves M x = b for x, or with the transpose of M, both (K, P)."""
         flip = lambda x: jnp.swapaxes(x, 1, 2)
         inverses = flip(self.inverses) if transposed else self.inverses
         if b.shape[0] == 1:

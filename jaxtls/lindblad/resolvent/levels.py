@@ -152,7 +152,7 @@ def one_block(n: int, hermitian: bool) -> Order:
 
 
 def _distances(graph: sp.csr_array, start: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Counts edges from the nearest node of `start`, in parts that hold none from one of them and its mirror image."""
+    """Count edges from the nearest node of `start`; parts without one start at one of theirs and its mirror image."""
     count, label = connected_components(graph, directed=False)
     has = np.zeros(count, bool)
     has[label[start]] = True
@@ -176,7 +176,7 @@ def _limits(sizes: np.ndarray) -> np.ndarray:
 
 
 def _merged(sizes: np.ndarray, limit: int) -> tuple[float, np.ndarray]:
-    """Counts the work, and finds each level's block, the farthest first, where blocks hold at most `limit` unknowns."""
+    """Count the work, and finds each level's block, the farthest first, where blocks hold at most `limit` unknowns."""
     block, held, where, width = 0, 0, [], 0
     for size in sizes:
         if held and held + size > limit:

@@ -60,7 +60,7 @@ class Kind(NamedTuple):
         return self.name not in ("iterative", "banded")
 
     def where_it_runs(self, solve: Callable[[Kind], T]) -> T:
-        """Says `solve(self)`, or that of the kind for other devices, as the program's own device decides."""
+        """Calls `solve(self)`, or that of the kind for other devices, as the program's own device decides."""
         other = self.elsewhere
         if other is None:
             return solve(self)
@@ -124,7 +124,7 @@ class Resolvent(eqx.Module):
         return self._between_jumps(s)
 
     def _between_jumps(self, s: ArrayLike) -> tuple[Solve, Solve]:
-        """Takes the motion between jumps as an approximate inverse, and its transpose."""
+        """Take the motion between jumps as an approximate inverse, and its transpose."""
         between = BetweenJumps.of(jax.lax.stop_gradient(self.model).effective())
         forward = lambda v: unknowns(between.solve(from_unknowns(v, self.hermitian), s), self.hermitian)
         return forward, lambda v: jax.linear_transpose(forward, v)(v)[0]
@@ -139,7 +139,7 @@ class Resolvent(eqx.Module):
         rtol: float | None = None,
         steps: int | None = None,
     ) -> Array:
-        """Solves X with M X = rhs, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
+        """Solves M X = rhs for X, (n, n) complex; `steps` plain corrections, else as many as the residual asks for."""
         rtol = 100 * float(jnp.finfo(rhs.dtype).eps) if rtol is None else rtol
         forward, transposed = self.approximate(s, floor) if inverses is None else inverses
         iterative = not self.kind.is_exact

@@ -119,7 +119,7 @@ class Factorisation:
         self._factors: dict[int, SuperLU | None] = {}
 
     def solve(self, b: np.ndarray, transposed: bool = False) -> np.ndarray:
-        """Solves X of M X = b, or of its transpose; NaN where M is singular."""
+        """Solves M X = b for X, or with the transpose; NaN where M is singular."""
         x = np.zeros(self.size, complex)
         for k, piece in enumerate(self._pieces):
             if np.any(b[piece]):
@@ -167,7 +167,7 @@ class Factorisation:
 
 
 def solve(model: Lindbladian, scale: Any, s: Any, rhs: Array, transposed: bool) -> Array:
-    """Solves X of M X = rhs, (n, n), traced or not."""
+    """Solves M X = rhs for X, (n, n), traced or not."""
     structure = Structure.of(model)
 
     def host(b: Any, *numbers: Any) -> np.ndarray:
@@ -217,7 +217,7 @@ def _operators(skeleton: Skeleton, values: np.ndarray, n: int) -> list[sp.csr_ar
 
 
 def _pieces(matrix: sp.csc_array) -> list[np.ndarray]:
-    """Lists indices that share a connected component."""
+    """List indices that share a connected component."""
     count, label = connected_components(_pattern(matrix), directed=False)
     order = np.argsort(label, kind="stable")
     return np.split(order, np.cumsum(np.bincount(label, minlength=count))[:-1])

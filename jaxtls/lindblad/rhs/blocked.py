@@ -226,7 +226,7 @@ class BlockPlan(eqx.Module):
         return BlockField
 
     def _sides(self) -> list[tuple[int, int]]:
-        """Lists shifts of A from the left and of A† from the right."""
+        """List shifts of A from the left and of A† from the right."""
         return [*((d, 0) for d in self.offsets or ()), *((0, d) for d in self.offsets or ())]
 
     def moves(self) -> list[tuple[tuple[int, ...], list[int], list[int]]]:
@@ -243,7 +243,7 @@ PARTS: tuple[Callable, Callable] = (lambda w: w.real, lambda w: w.imag)
 
 
 def _together(xp: ModuleType, weights: list, shape: tuple[int, ...]) -> Any:
-    """Keeps weights one by one where they are written out, in one array where a loop runs over them."""
+    """Keep weights one by one where they are written out, in one array where a loop runs over them."""
     if not weights:
         return None
     if len(weights) <= UNROLLED:
@@ -271,7 +271,7 @@ class BlockField(eqx.Module):
         return eqx.tree_at(lambda f: f.back, found, back)
 
     def wide(self) -> BlockField:
-        """With all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not in each term."""
+        """Makes all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not in each."""
         spread = lambda tree: jax.tree.map(lambda w: jnp.broadcast_to(w, self.local[0].shape), tree)
         parts = tuple(tuple(spread(w) if isinstance(w, tuple) else w for w in weights) for weights in self.moves)
         return eqx.tree_at(lambda f: (f.moves, f.back), self, (parts, spread(self.back)))
@@ -322,7 +322,7 @@ class BlockField(eqx.Module):
         return total[0] + rest[0], total[1] + rest[1]
 
     def left(self, z: Array) -> Array:
-        """Adds the off-diagonal part of A, from the left: products of rows times (Re | Im)."""
+        """Applies the off-diagonal part of A, from the left: products of rows times (Re | Im)."""
         assert self.dense is not None
         count, m = z.shape[:2]
         flat = z.reshape(count, m, 2 * m)
@@ -332,7 +332,7 @@ class BlockField(eqx.Module):
 
 
 def _turned(z: Array) -> Array:
-    """Multiplies z by i."""
+    """Multiply z by i."""
     return jnp.stack([-z[:, :, 1], z[:, :, 0]], 2)
 
 
@@ -371,7 +371,7 @@ def looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
 
 
 def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lists indices (first, second) of all ordered pairs that share a key."""
+    """List indices (first, second) of all ordered pairs that share a key."""
     order = np.argsort(keys, kind="stable")
     _, start, size = np.unique(keys[order], return_index=True, return_counts=True)
     begin, width = np.repeat(start, size), np.repeat(size, size)
@@ -381,7 +381,7 @@ def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _jump_terms(jumps: Any, blocks: Blocks) -> tuple:
-    """Writes jumps as vectors on shifts, L_k = sum_v diag(v) shift, and lists the pairs of them that make L rho L†."""
+    """Write jumps as vectors on shifts, L_k = sum_v diag(v) shift, and lists the pairs of them that make L rho L†."""
     block, place = blocks.block, blocks.place
     inside = (block[jumps.row] >= 0) & (block[jumps.column] >= 0)
     owner, row, column, where = (part[inside] for part in jumps)

@@ -50,12 +50,12 @@ def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellip
 
 
 def _most(keys: np.ndarray) -> int:
-    """Counts how often the most frequent one occurs."""
+    """Count how often the most frequent one occurs."""
     return int(np.max(np.bincount(keys), initial=0))
 
 
 def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) -> tuple[Any, Any]:
-    """Bounds |Gamma| and |Gamma'|."""
+    """Bound |Gamma| and |Gamma'|."""
     owner, row, column, place = entries
     values, shape = model.jumps.values.reshape(-1)[place], (model.jumps.count, model.n, model.n)
     where = (owner * model.n + row) * model.n + column
@@ -67,7 +67,7 @@ def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) 
 
 
 def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:
-    """Returns largest difference of two eigenvalues of H on the kept states."""
+    """Return largest difference of two eigenvalues of H on the kept states."""
     entries, m = model.terms.entries(), blocks.size
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     _, row, column, place = (part[inside] for part in entries)

@@ -175,7 +175,7 @@ def _merged(values: Array, labels: list) -> tuple[Array, list]:
 
 
 def _shifted_sum(y: Array, weights: Array, shifts: Any) -> Array:
-    """Sums weights[p] * y[i + d_p, j + e_p] over p; shifts wrap around, where weights are 0."""
+    """Sum weights[p] * y[i + d_p, j + e_p] over p; shifts wrap around, where weights are 0."""
     if len(shifts) == 0:
         return jnp.zeros_like(y)
     places = np.asarray(shifts, int) % np.array(y.shape)

@@ -48,7 +48,7 @@ def with_parts(terms: Skeleton, groups: tuple[Group, ...]) -> Skeleton:
 
 
 def _share(numbers: Numbers, jump_groups: tuple[int, ...], group: Group) -> Numbers:
-    """Takes the numbers of one group alone."""
+    """Take the numbers of one group alone."""
     terms, jumps, rates = numbers
     owners = np.arange(terms.count) if terms.owners is None else np.asarray(terms.owners, int)
     mask = (owners == group.index).astype(float)

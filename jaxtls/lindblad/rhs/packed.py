@@ -80,7 +80,7 @@ class PackedField(BlockField):
 
 
 def _from_right(z: Array, a: Array) -> Array:
-    """Returns the product z a^T."""
+    """Return the product z a^T."""
     return einsum("pij,pkj->pik", z, a)
 
 

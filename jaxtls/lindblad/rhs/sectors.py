@@ -92,7 +92,7 @@ def _one_block(count: int, n: int, kept: np.ndarray) -> Blocks:
 
 
 def _reached_pairs(block: np.ndarray, filled: np.ndarray, sources: np.ndarray) -> np.ndarray:
-    """Lists the blocks (a, b) that the initial ones lead to, with their mirrors, sorted."""
+    """List the blocks (a, b) that the initial ones lead to, with their mirrors, sorted."""
     rows, columns = np.nonzero(filled)
     inside = (block[rows] >= 0) & (block[columns] >= 0)
     new = np.zeros((sources.shape[1],) * 2, bool)
@@ -113,7 +113,7 @@ def _matrix(rows: np.ndarray, columns: np.ndarray, n: int) -> sp.csr_matrix:
 
 
 def _losses(jumps: Entries, n: int) -> sp.csr_matrix:
-    """Returns the pattern of sum_k L_k† L_k."""
+    """Return the pattern of sum_k L_k† L_k."""
     if len(jumps.row) == 0:
         return sp.csr_matrix((n, n), dtype=np.int64)
     rows = jumps.owner * n + jumps.row

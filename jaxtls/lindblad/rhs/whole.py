@@ -133,11 +133,11 @@ class DenseField(eqx.Module):
 
 
 def _turned(z: Array) -> Array:
-    """Multiplies z by i."""
+    """Multiply z by i."""
     return jnp.stack([-z[:, 1], z[:, 0]], 1)
 
 
 def _conjugated(z: Array) -> Array:
-    """Returns z of the Hermitian conjugate."""
+    """Return z of the Hermitian conjugate."""
     flipped = jnp.swapaxes(z, 0, 2)
     return jnp.stack([flipped[:, 0], -flipped[:, 1]], 1)

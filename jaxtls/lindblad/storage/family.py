@@ -133,7 +133,7 @@ def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
 
 
 def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> Any:
-    """Lays arrays end to end: in NumPy where all are known, then on the device if a type is given."""
+    """Lay arrays end to end: in NumPy where all are known, then on the device if a type is given."""
     if not arrays:
         arrays = [np.zeros(empty, float if dtype is None else dtype)]
     if all(isinstance(a, np.ndarray) for a in arrays):
@@ -163,7 +163,7 @@ def diagonals_of(matrix: Any) -> int:
 
 
 def _mask(member: Any) -> np.ndarray:
-    """Marks which elements of an (n, n) operator can differ from 0."""
+    """Mark which elements of an (n, n) operator can differ from 0."""
     if not isinstance(member, Diagonals):
         known = concrete(member)
         return np.ones(member.shape, bool) if known is None else known != 0
