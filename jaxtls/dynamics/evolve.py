@@ -120,7 +120,7 @@ def evolve(
 
 
 class EvolveOptions(TypedDict, total=False):
-    """What every entry hands on to `evolve`, which explains it; what is left out has its default."""
+    """Holds what every entry hands on to `evolve`, which explains it; what is left out has its default."""
 
     method: Method
     plan: Plan | None
@@ -141,7 +141,7 @@ OF_DIFFRAX: tuple[Literal["adjoint", "stepsize_controller", "dt0"], ...] = ("adj
 
 
 def known_options(options: EvolveOptions) -> EvolveOptions:
-    """The options that an entry hands on; a misspelt one is named."""
+    """Gives the options that an entry hands on; a misspelt one is named."""
     known = EvolveOptions.__annotations__
     unknown = [name for name in options if name not in known]
     if unknown:
@@ -152,7 +152,7 @@ def known_options(options: EvolveOptions) -> EvolveOptions:
 
 
 class Posed(NamedTuple):
-    """A problem, checked; the method that will solve it, with its reason; and what a plan settled, if there is one."""
+    """Holds a checked problem, the method that will solve it, with its reason, and what a plan settled, if any."""
 
     problem: Problem
     choice: Choice
@@ -168,7 +168,7 @@ def posed(
     save_states: bool = False,
     discontinuities: Numbers | None = None,
 ) -> Posed:
-    """What is to be solved, and how."""
+    """Says what is to be solved, and how."""
     ts, options = times("ts", ts), known_options(options)
     rtol, atol = options.get("rtol", 1e-6), options.get("atol", 1e-8)
     tolerances(rtol, atol)
@@ -221,7 +221,7 @@ def posed(
 
 
 def known_edges(model: AbstractModel, discontinuities: Numbers | None, ts: Array) -> Array | None:
-    """The user's discontinuities and those that the model knows, as one array of the times' type."""
+    """Gives the user's discontinuities and those that the model knows, as one array of the times' type."""
     edges = [*model.discontinuities]
     if discontinuities is not None:
         edges.append(finite("discontinuities", discontinuities))
@@ -229,14 +229,14 @@ def known_edges(model: AbstractModel, discontinuities: Numbers | None, ts: Array
 
 
 def _replanned(problem: Problem, planned: AbstractMethod, edges: Array | None, refusal: str) -> Posed:
-    """As without the plan, whose method cannot serve here."""
+    """Poses it without the plan, whose method cannot serve here."""
     method, why = preferred(problem.model, problem.y0, problem.ts, edges)
     told = f"{why}; not as planned ({planned.name}): the method must {refusal}"
     return Posed(problem, Choice(method, told + method.remark(problem)), None)
 
 
 def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None, options: EvolveOptions) -> Choice:
-    """The method that is asked for, else the one that the model prefers."""
+    """Take the method that is asked for, else the one that the model prefers."""
     method, solver, plan = options.get("method", "auto"), options.get("solver"), options.get("plan")
     auto = isinstance(method, str) and method == "auto"
     require(auto or plan is None, "method", "be left out where `plan` names it", repr(method))
@@ -260,7 +260,7 @@ def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | N
 
 
 def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Recorded) -> bool:
-    """Whether functions of the user's use numbers that are being traced and are no leaves of the model."""
+    """Say whether functions of the user's use numbers that are being traced and are no leaves of the model."""
     if not in_transformation():
         return False
     functions = [] if isinstance(observables, tuple) else [*observables.values()]
@@ -280,7 +280,7 @@ def plan(
     discontinuities: Numbers | None = None,
     **options: Unpack[EvolveOptions],
 ) -> Plan:
-    """Sizes and steps of a run, found by looking at a representative point, for runs near it inside jit, vmap and grad.
+    """Finds sizes and steps of a run by looking at a representative point, for runs near it inside jit, vmap and grad.
 
     Arguments:
         model: a jaxtls model, any eqx.Module with `vector_field`, or a generator; with known numbers: take the stiffest
@@ -317,12 +317,12 @@ def _of(shapes: tuple[tuple[int, ...], ...]) -> str:
 
 
 def shapes(state: PyTree) -> tuple[tuple[int, ...], ...]:
-    """Shapes of the arrays that a state is made of."""
+    """Lists the shapes of the arrays that a state is made of."""
     return tuple(np.shape(leaf) for leaf in jax.tree.leaves(state))
 
 
 class Plan(eqx.Module):
-    """What `jt.plan` found; print it to see what and why.
+    """Holds what `jt.plan` found; print it to see what and why.
 
     Attributes:
         method: the method that runs.
@@ -344,7 +344,7 @@ class Plan(eqx.Module):
     moved: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def moves(self, state: PyTree) -> bool:
-        """Whether it was found for states of these shapes."""
+        """Says whether it was found for states of these shapes."""
         return self.moved == shapes(state)
 
     def _numbers(self) -> tuple:
@@ -356,7 +356,7 @@ class Plan(eqx.Module):
         return hash(self._numbers())
 
     def __eq__(self, other: object) -> bool:
-        """True of two plans that say the same: one may be a static argument of a compiled function."""
+        """Compares plans: equal ones say the same, and one may be a static argument of a compiled function."""
         return isinstance(other, Plan) and self._numbers() == other._numbers()
 
     def __repr__(self) -> str:
@@ -364,7 +364,7 @@ class Plan(eqx.Module):
 
 
 def _known(leaf: PyTree) -> PyTree:
-    """NumPy's array of known numbers, which JAX would trace from here on inside a transformation."""
+    """Make NumPy's array of known numbers, which JAX would trace from here on inside a transformation."""
     known = concrete(leaf) if in_transformation() else None
     if known is None or known.dtype.kind not in "biufc":
         return jnp.asarray(leaf)
@@ -418,7 +418,7 @@ def checked(solution: Solution, throw: bool | None, traced: bool) -> Solution:
 
 
 def _reached(solution: Solution) -> str:
-    """Where a solver that did not finish stands, if that is known."""
+    """Say where a solver that did not finish stands, if that is known."""
     reached = solution.stats.get("reached")
     if reached is None or is_traced(reached) or np.ndim(reached) > 0:
         return ""

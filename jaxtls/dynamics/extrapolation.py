@@ -51,7 +51,7 @@ class AbstractSplitting(eqx.Module):
 
 
 def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
-    """Weights of runs with `levels` times as many steps that cancel h^2, h^4, ... up to order 2 len(levels).
+    """Returns weights of runs with `levels` times as many steps that cancel h^2, h^4, ... up to order 2 len(levels).
 
     Example:
         >>> richardson_weights((1, 2))
@@ -67,7 +67,7 @@ LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6, 7: 3.4, 8: 4.2}
 
 
 def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: int) -> Any:
-    """Macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiffness
+    """Counts macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiff or no).
     included)."""
     tightening = (1e-6 / rtol) ** (1 / (2 * n_levels - 1))
     xp = namespace(durations)
@@ -75,13 +75,13 @@ def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: in
 
 
 def cheapest_levels(durations: np.ndarray, rate: float, rtol: float) -> int:
-    """The number of levels with the fewest Strang steps: few where outputs are dense, many where they are far apart."""
+    """Finds the number of levels with the fewest Strang steps: few for dense outputs, many for outputs far apart."""
     costs = {k: np.sum(macro_steps(durations, rate, rtol, k)) * k * (k + 1) // 2 for k in LONGEST}
     return min(costs, key=lambda k: (costs[k], k))
 
 
 def cheapest(durations: Array, rate: Array, rtol: float, most: int) -> tuple[Array, Array]:
-    """The same among 2 .. `most` inside a program, and the macro steps of each interval with it."""
+    """Finds the same among 2 .. `most` inside a program, and the macro steps of each interval with it."""
     numbers = np.arange(2, most + 1)
     steps = jnp.stack([macro_steps(durations, rate, rtol, k) for k in numbers.tolist()])
     best = jnp.argmin(jnp.sum(steps, axis=1) * jnp.asarray(numbers * (numbers + 1) // 2))
@@ -141,7 +141,7 @@ class Extrapolation(AbstractStepper):
         return total, self.splitting.size(difference)
 
     def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
-        """The same numbers with a loop of dynamic length inside each level: a tenth faster, but no reverse mode."""
+        """Gives the same numbers with a loop of dynamic length inside each level: a tenth faster; no reverse mode."""
 
         def level(carry: tuple, plan: tuple) -> tuple[tuple, None]:
             total, difference = carry
@@ -156,19 +156,19 @@ class Extrapolation(AbstractStepper):
         return total, self.splitting.size(difference)
 
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
-        """The moved state alone, with a transpose of loops as long as the levels in use ask for."""
+        """Gives the moved state alone, with a transpose of loops as long as the levels in use ask for."""
         if self.used is None:
             return self.step(z, propagators)[0]
         weights = self._weights(jax.tree.leaves(z)[0].dtype)[0]
         return _combined((self.splitting, z, propagators), self.counts(), weights)
 
     def counts(self) -> Array:
-        """Strang steps of each level."""
+        """Counts the Strang steps of each level."""
         counts = jnp.asarray(self.levels)
         return counts if self.used is None else jnp.where(jnp.arange(len(self.levels)) < self.used, counts, 0)
 
     def _weights(self, dtype: DTypeLike) -> tuple[Array, Array]:
-        """Of each level's result in the sum, and in the difference to the sum without level 1."""
+        """Give the weight of each level's result in the sum, and in the difference to the sum without level 1."""
         most = len(self.levels)
         if self.used is None:
             table = _table(self.levels)
@@ -185,7 +185,7 @@ def _table(levels: tuple[int, ...]) -> np.ndarray:
 
 @eqx.filter_custom_vjp
 def _combined(moving: tuple, counts: Array, weights: Array) -> PyTree:
-    """Weighted sum of the levels' results; `moving` is (splitting, state, propagators)."""
+    """Sum the levels' results with weights; `moving` is (splitting, state, propagators)."""
     splitting, z, propagators = moving
 
     def level(total: PyTree, plan: tuple) -> tuple[PyTree, None]:

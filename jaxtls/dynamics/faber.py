@@ -37,7 +37,7 @@ SHARE = 1e-3
 
 
 class Ellipse(eqx.Module):
-    """Eigenvalues with real part in [-damping, 0] and imaginary part in [-width, width] [1/time]."""
+    """Encloses eigenvalues with real part in [-damping, 0] and imaginary part in [-width, width] [1/time]."""
 
     damping: Any
     width: Any
@@ -70,14 +70,14 @@ def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None
 
 
 def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
-    """How many terms leave out less than `tolerance`; NumPy numbers only."""
+    """Says how many terms leave out less than `tolerance`; NumPy numbers only."""
     size = 2 ** int(np.ceil(np.log2(6 * ellipse.capacity * h + 64)))
     tails = np.cumsum(np.abs(coefficients(ellipse, float(h), size // 2, size))[::-1])[::-1]
     return max(2, int(np.argmax(np.append(2 * tails, 0.0) <= tolerance)))
 
 
 def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float, unshared: int = 2**20) -> tuple[int, np.ndarray]:
-    """The terms, and the macro steps in each interval, with the fewest products of all; NumPy numbers only.
+    """Finds the terms, and the macro steps in each interval, with the fewest products of all; NumPy numbers only.
 
     Beyond `unshared` intervals the tolerance is shared among them, so that errors do not add up.
     """
@@ -90,7 +90,7 @@ def plan(ellipse: Ellipse, durations: np.ndarray, rtol: float, unshared: int = 2
 
 @functools.cache
 def reach(count: int, tolerance: float) -> float:
-    """Largest h s for which `count` terms are enough, whatever the ellipse."""
+    """Returns the largest h s for which `count` terms are enough, whatever the ellipse."""
     # A segment on the imaginary axis is the ellipse that needs most terms at equal capacity.
     reaches = np.linspace(count / 2, 1.0, 200)
     fits = [terms(Ellipse(0.0, 2.0), x, tolerance) <= count for x in reaches]
@@ -98,12 +98,12 @@ def reach(count: int, tolerance: float) -> float:
 
 
 def traced_counts(ellipse: Ellipse, durations: Array, rtol: float) -> Array:
-    """Macro steps in each interval with `TRACED_TERMS` terms, where numbers are traced."""
+    """Counts macro steps in each interval with `TRACED_TERMS` terms, where numbers are traced."""
     return _counts(ellipse, durations, reach(TRACED_TERMS, SHARE * rtol))
 
 
 def counts_of(expansion: FaberExpansion, durations: Array) -> Array:
-    """Macro steps in each interval with the terms of an expansion."""
+    """Counts macro steps in each interval with the terms of an expansion."""
     return _counts(expansion.ellipse, durations, reach(expansion.count, expansion.tolerance))
 
 
@@ -112,7 +112,7 @@ def _counts(ellipse: Ellipse, durations: Array, longest: float) -> Array:
 
 
 class FaberExpansion(AbstractStepper):
-    """exp(h L) on an array by `count` terms; `propagators(h)` are the coefficients.
+    """Applies exp(h L) to an array by `count` terms; `propagators(h)` are the coefficients.
 
     `reduced` is z -> (L - c) z / s; `tidy` is applied before each macro step (it removes what rounding left) and
     `leak` measures what arrived where the basis ends. Within a macro step z is `split`, into real and imaginary part
@@ -144,7 +144,7 @@ class FaberExpansion(AbstractStepper):
         return jnp.zeros(2, dtype)
 
     def propagators(self, h: Array) -> Array:
-        """Coefficients of steps h, along a new last axis."""
+        """Gives the coefficients of steps h, along a new last axis."""
         a = coefficients(self.ellipse, h, self.count)
         if self.used is not None:
             a = jnp.where(jnp.arange(self.count) < self.used, a, 0.0)
@@ -157,11 +157,11 @@ class FaberExpansion(AbstractStepper):
         return a - ratio * jnp.concatenate([a[..., 2:], jnp.zeros((*a.shape[:-1], 2), a.dtype)], -1)
 
     def ratio(self, dtype: DTypeLike) -> Array:
-        """Of the recurrence."""
+        """Gives the ratio of the recurrence."""
         return jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
 
     def enough(self, h: Array) -> Array:
-        """How many terms of a step leave out less than the tolerance, the same in all lanes of a vmap."""
+        """Says how many terms of a step leave out less than the tolerance, the same in all lanes of a vmap."""
         sizes = jnp.abs(jax.lax.stop_gradient(coefficients(self.ellipse, h, self.count)))
         left = 2 * jnp.cumsum(sizes[::-1])[::-1]
         return eqxi.unvmap_max(jnp.maximum(2, jnp.sum(left > self.tolerance)))
@@ -195,7 +195,7 @@ class FaberExpansion(AbstractStepper):
         return self._with_error(total, last)
 
     def quick_step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
-        """The first `used` terms in a loop of dynamic length, so that no other number is compiled for."""
+        """Sums the first `used` terms in a loop of dynamic length, so that no other number is compiled for."""
         if self.used is None:
             return self.step(z, propagators)
         weights, following, carry = self._first(z, propagators)
@@ -209,7 +209,7 @@ class FaberExpansion(AbstractStepper):
         return self._with_error(total, size_of(weights[self.used - 1], last))
 
     def reversible_step(self, z: Array, propagators: Array) -> Array:
-        """The moved state alone, with a reverse of its own."""
+        """Gives the moved state alone, with a reverse of its own."""
         start = self.split(self.tidy(z))
         dtype = jax.tree.leaves(start)[0].dtype
         weights = propagators.astype(dtype)
@@ -227,7 +227,7 @@ class FaberExpansion(AbstractStepper):
         return self.joined(series((apply, unseen), varied, others, ratio, weights, start, used)[0])
 
     def _first(self, z: Array, propagators: Array) -> tuple[Array, Callable, tuple]:
-        """The weights, the recurrence, and (U_{-1}, U_0, the sum so far)."""
+        """Give the weights, the recurrence, and (U_{-1}, U_0, the sum so far)."""
         start = self.split(self.tidy(z))
         dtype = jax.tree.leaves(start)[0].dtype
         weights = propagators.astype(dtype)
@@ -247,11 +247,11 @@ class FaberExpansion(AbstractStepper):
 
 
 def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:
-    """total + weight * term."""
+    """Give total + weight * term."""
     return jax.tree.map(lambda a, b: a + weight * b, total, term)
 
 
 def size_of(weight: Array, term: PyTree) -> Array:
-    """The largest number in a term of a sum."""
+    """Gives the the largest number in a term of a sum."""
     largest = [jnp.max(jnp.abs(jax.lax.stop_gradient(part))) for part in jax.tree.leaves(term)]
     return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.stack(largest))

@@ -42,7 +42,7 @@ SAFETY, SHRINK, GROW, FRESH = 0.9, 0.2, 10.0, 25.0
 
 
 class Grid(NamedTuple):
-    """Where steps must end, and what is known of those between."""
+    """Says where steps must end, and what is known of those between."""
 
     knots: Array  # (N + 1,) ascending
     fresh: Array  # (N,) whether the equation may jump at the start of an interval
@@ -51,7 +51,7 @@ class Grid(NamedTuple):
 
 
 class Task(eqx.Module):
-    """What a run needs, made from numbers that may be traced."""
+    """Holds what a run needs, made from numbers that may be traced."""
 
     field: tsit5.Field
     start: PyTree
@@ -65,17 +65,17 @@ class Task(eqx.Module):
 
     @property
     def pair(self) -> ModuleType:
-        """What makes its steps."""
+        """Gives what makes its steps."""
         return powers if self.is_constant_map else tsit5
 
     @property
     def step(self) -> Callable[..., tuple]:
-        """A step with its error."""
+        """Makes a step with its error."""
         return functools.partial(tsit5.step, products=True) if self.products else self.pair.step
 
 
 def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Array, Array]:
-    """Knots, and the place of each output among them: the times, others inside their span, and equal divisions."""
+    """Finds knots, and the place of each output among them: the times, others in their span, and equal divisions."""
     parts = -(-least // (ts.shape[0] - 1))
     share = np.arange(parts) / parts
     inner = (ts[:-1, None] + jnp.diff(ts)[:, None] * share).reshape(-1)
@@ -90,7 +90,7 @@ def divided(ts: Array, extra: tuple[Array, ...], least: int = LEAST) -> tuple[Ar
 def solved(
     make: Callable[[PyTree], Task], numbers: PyTree, *, rtol: float, atol: float, order: int = 5
 ) -> tuple[PyTree, Array, Array, Array]:
-    """Records at the outputs, steps in all, the time that was reached, and whether it is the last."""
+    """Gives records at the outputs, steps in all, the time that was reached, and whether it is the last."""
 
     def run(numbers: PyTree) -> tuple[PyTree, tuple]:
         records, pieces, reached = _searched(make(numbers), rtol, atol, order)
@@ -106,7 +106,7 @@ def solved(
 
 
 def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[ArrayLike], Array]:
-    """Times of the stages, kept strictly between two knots; what they vary with is left alone."""
+    """Give the times of the stages, kept strictly between two knots; what they vary with is left alone."""
     low, high = jax.lax.stop_gradient((low, high))
     bounds = jnp.nextafter(low, high), jnp.nextafter(high, low)
 
@@ -119,7 +119,7 @@ def _times(t: Array, h: Array, low: Array, high: Array) -> Callable[[ArrayLike],
 
 
 class Pieces(NamedTuple):
-    """Parts of intervals with equal steps, in order: the interval, where a part begins and its step as shares of it."""
+    """Holds parts of intervals with equal steps, in order: the interval, a part's begin, its step as shares of it."""
 
     interval: Array  # (P,)
     begin: Array
@@ -129,7 +129,7 @@ class Pieces(NamedTuple):
 
 
 def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree, Pieces, Array]:
-    """Records, the parts that were walked, and the time that was reached."""
+    """Find records, the parts that were walked, and the time that was reached."""
     knots, last = task.grid.knots, task.grid.knots.shape[0] - 1
     outputs = task.grid.places.shape[0]
     slots = jnp.full(last + 1, outputs).at[task.grid.places].set(jnp.arange(outputs))
@@ -194,7 +194,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
 
 
 def _wanted(grid: Grid, walk: _Walk) -> Array:
-    """How many steps of the length at hand what is left of the interval takes."""
+    """Say how many steps of the length at hand what is left of the interval takes."""
     k, left = walk.interval, 1 - walk.share
     span = grid.knots[k + 1] - grid.knots[k]
     # Behind an edge the steps before it say little; what is too long is found out by few.
@@ -204,7 +204,7 @@ def _wanted(grid: Grid, walk: _Walk) -> Array:
 
 
 class _Doubts(eqx.Module):
-    """The largest errors of the steps of a part, over what is allowed: 1 is just good enough.
+    """Keeps the largest errors of the steps of a part, over what is allowed: 1 is just good enough.
 
     On a CPU that of the worst step. A GPU would wait for a sum at each: there the largest of each element, together
     never less.
@@ -216,13 +216,13 @@ class _Doubts(eqx.Module):
 
     @classmethod
     def none(cls, y: PyTree, rtol: float, atol: float) -> _Doubts:
-        """Before the first step."""
+        """Stands before the first step."""
         zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.real.dtype), y)
         whole = jnp.zeros((), jax.tree.leaves(zeros)[0].dtype)
         return cls(whole if platform() == "cpu" else zeros, rtol, atol)
 
     def grown(self, error: PyTree, before: PyTree, after: PyTree) -> _Doubts:
-        """With one more step."""
+        """Adds one more step."""
         if platform() == "cpu":
             largest = jnp.maximum(self.largest, tsit5.size(error, before, after, self.rtol, self.atol))
             return _Doubts(largest, self.rtol, self.atol)
@@ -232,13 +232,13 @@ class _Doubts(eqx.Module):
 
     @property
     def worst(self) -> Array:
-        """Root mean square."""
+        """Gives the root mean square."""
         leaves = jax.tree.leaves(self.largest)
         return jnp.sqrt(sum(jnp.sum(x**2) for x in leaves) / sum(x.size for x in leaves))
 
 
 class _Walk(NamedTuple):
-    """Where a search stands: interval and share of it, state, step, most steps of a part, whether the last was good."""
+    """Says where a search stands: interval, its share, state, step, most steps of a part, whether the last was good."""
 
     interval: Array
     share: Array
@@ -253,7 +253,7 @@ class _Walk(NamedTuple):
 
     @classmethod
     def begun(cls, task: Task, room: int, records: PyTree) -> _Walk:
-        """At the first knot, with room for so many parts."""
+        """Begins at the first knot, with room for so many parts."""
         knots = task.grid.knots
         return cls(
             interval=jnp.zeros((), int),
@@ -269,14 +269,14 @@ class _Walk(NamedTuple):
         )
 
     def reached(self, knots: Array) -> Array:
-        """The time that was reached."""
+        """Gives the time that was reached."""
         last = knots.shape[0] - 1
         end = jnp.minimum(self.interval, last)
         return knots[end] + self.share * (knots[jnp.minimum(end + 1, last)] - knots[end])
 
 
 def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:
-    """The same run by known steps, as one loop of all of them."""
+    """Make the same run by known steps, as one loop of all of them."""
     knots, places = task.grid.knots, task.grid.places
     outputs, total = places.shape[0], jnp.sum(pieces.steps)
     slots = jnp.full(knots.shape[0], outputs).at[places].set(jnp.arange(outputs))
@@ -289,7 +289,7 @@ def _repeated(task: Task, pieces: Pieces, kind: Kind) -> PyTree:
 
 
 class _Place(NamedTuple):
-    """Where a step stands."""
+    """Says where a step stands."""
 
     interval: Array
     share: Array  # of the interval, where it begins
@@ -298,14 +298,14 @@ class _Place(NamedTuple):
     slot: Array  # the place among the outputs of what comes after it; no place where no output is there
 
     def times(self, knots: Array) -> tuple[Callable[[ArrayLike], Array], Array]:
-        """Times of its stages, and its length."""
+        """Gives the times of its stages, and its length."""
         low, high = knots[self.interval], knots[self.interval + 1]
         span = high - low
         return _times(low + self.share * span, self.step * span, low, high), self.step * span
 
 
 class _Steps(NamedTuple):
-    """Steps in a row, found by their number."""
+    """Finds steps in a row by their number."""
 
     pieces: Pieces
     ends: Array  # steps up to the end of each part
@@ -313,7 +313,7 @@ class _Steps(NamedTuple):
     outputs: int
 
     def place(self, i: Array) -> _Place:
-        """Of step i."""
+        """Finds the place of step i."""
         # To compare all is one kernel, where a search is a loop.
         p = jnp.minimum(jnp.sum(self.ends <= i), self.ends.shape[0] - 1)
         interval, begin, step, steps, ends = (x[p] for x in self.pieces)
@@ -328,7 +328,7 @@ SHARES = np.array((0.0, *tsit5.C[:-1]))
 
 
 def _looped(task: Task, walk: _Steps, total: Array, kind: Kind) -> PyTree:
-    """States at the outputs, by loops that JAX differentiates."""
+    """Find the states at the outputs, by loops that JAX differentiates."""
     leaves, structure = jax.tree.flatten(task.start)
     shares = jnp.asarray(SHARES, task.grid.knots.dtype)
 
@@ -358,7 +358,7 @@ def _looped(task: Task, walk: _Steps, total: Array, kind: Kind) -> PyTree:
 
 
 def _replayed(task: Task, walk: _Steps, total: Array) -> PyTree:
-    """The same for reverse mode."""
+    """Do the same for reverse mode."""
     knots = task.grid.knots
     field = eqx.filter_closure_convert(task.field, knots[0], task.start)
     tidy = eqx.filter_closure_convert(task.tidy, task.start)

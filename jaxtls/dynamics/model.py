@@ -42,95 +42,95 @@ class AbstractModel(eqx.Module):
 
     @abc.abstractmethod
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:
-        """The pure right-hand side dy/dt."""
+        """Gives the the pure right-hand side dy/dt."""
 
     def generator(self, y0: PyTree) -> VectorField:
-        """The right-hand side with everything made that depends neither on time nor on the state."""
+        """Gives the right-hand side with everything made that depends neither on time nor on the state."""
         return self.vector_field
 
     # --- where it comes to rest ---------------------------------------------------------------------------------------
 
     def lindbladian(self) -> AbstractModel | None:
-        """The same physics as a generator on density matrices, which `steady_state` takes; None: there is none."""
+        """Gives the same physics as a generator on density matrices, which `steady_state` takes; None: it has none."""
         return None
 
     def steady_state(self) -> PyTree | None:
-        """The state at rest, where the model has a way of its own to it; None: it has not."""
+        """Gives the state at rest, where the model has a way of its own to it; None: it has not."""
         return None
 
     # --- what is recorded ---------------------------------------------------------------------------------------------
 
     @property
     def observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
-        """Name -> function of the state, recorded unasked."""
+        """Maps names to functions of the state, recorded unasked."""
         return {}
 
     @property
     def optional_observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
-        """Name -> function of the state, recorded where `observables` names it."""
+        """Maps names to functions of the state, recorded where `observables` names it."""
         return {}
 
     def measured(self, t: ArrayLike, y: PyTree, names: tuple[str, ...]) -> Mapping[str, Array]:
-        """The observables of these names at time t."""
+        """Gives the observables of these names at time t."""
         known = {**self.optional_observables, **self.observables}
         return {name: known[name](y) for name in names}
 
     def diagnostics(self, y: PyTree) -> Mapping[str, Array]:
-        """Quantities of a state that should stay small: `trace_error`, `truncation`, `hierarchy`..."""
+        """Gives quantities of a state that should stay small: `trace_error`, `truncation`, `hierarchy`..."""
         return {}
 
     @property
     def diagnostic_limits(self) -> Mapping[str, float]:
-        """Diagnostic -> value above which it is worth a warning."""
+        """Gives for each diagnostic the value above which it is worth a warning."""
         return {}
 
     # --- how it may be moved ------------------------------------------------------------------------------------------
 
     def stops(self, ts: Array) -> Array | None:
-        """Times at which the steps of a solver that controls them must end, where something could be stepped over."""
+        """Gives times at which the steps of a solver that controls them must end, where it could step over a thing."""
         return None
 
     @property
     def discontinuities(self) -> Sequence[Array]:
-        """Times at which the right-hand side is known to jump, arrays of them: steps end there."""
+        """Gives times at which the right-hand side is known to jump, arrays of them: steps end there."""
         return []
 
     def objection(self, ts: Array) -> str | None:
-        """What is wrong with the equation itself at these times, as a sentence to warn with; None: nothing is known."""
+        """Says what is wrong with the equation itself at these times, as a sentence to warn with; None: unknown."""
         return None
 
     @property
     def can_split(self) -> bool:
-        """Whether `splitting_step` gives a step: the default method is then `Splitting`."""
+        """Says whether `splitting_step` gives a step: the default method is then `Splitting`."""
         return False
 
     def splitting_step(self, y0: PyTree) -> AbstractSplitting:
-        """A symmetric step by flows that are solved exactly."""
+        """Makes a symmetric step by flows that are solved exactly."""
         raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")
 
     def splitting_rate(self) -> Array:
-        """1 / (macro step) of the splitting at rtol = 1e-6."""
+        """Gives 1 / (macro step) of the splitting at rtol = 1e-6."""
         raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")
 
     def resolve(
         self, y0: PyTree, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
     ) -> tuple[AbstractModel, PyTree] | None:
-        """A model and state of sizes for this attempt, given what the last one showed; None: they are good enough."""
+        """Gives a model and state of sizes for this attempt, from what the last one showed; None: they are good."""
         return (self, y0) if attempt == 0 else None
 
     def with_counts_as_data(self, y0: PyTree) -> AbstractModel:
-        """Itself with numbers that are structure held as data, so that one program serves them all."""
+        """Gives itself with numbers that are structure held as data, so that one program serves them all."""
         return self
 
     @property
     def can_window(self) -> bool:
-        """Whether `window` may give a smaller model."""
+        """Says whether `window` may give a smaller model."""
         return False
 
     def window(self, y0: PyTree, ts: Array, atol: float, attempt: int) -> tuple[AbstractModel, PyTree] | None:
-        """A model and state on the part of the basis that is reached; None: only the whole will do."""
+        """Gives a model and state on the part of the basis that is reached; None: only the whole will do."""
         return None
 
     def resized(self, y0: PyTree, sizes: tuple[int, ...]) -> tuple[AbstractModel, PyTree]:
-        """Model and state of the sizes that a plan found, (n_coefficients, n_levels) or (n_levels,); pure."""
+        """Gives model and state of the sizes that a plan found, (n_coefficients, n_levels) or (n_levels,); pure."""
         return self, y0

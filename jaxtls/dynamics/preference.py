@@ -1,4 +1,4 @@
-"""What "auto" stands for: the method that a type of model prefers, and why."""
+"""Says what "auto" stands for: the method that a type of model prefers, and why."""
 
 import functools
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from .model import AbstractModel
 
 
 class Choice(NamedTuple):
-    """A method, and why it runs: the words that follow its name in `print(sol)`."""
+    """Holds a method, and why it runs: the words that follow its name in `print(sol)`."""
 
     method: AbstractMethod
     why: str
@@ -20,7 +20,7 @@ class Choice(NamedTuple):
 
 @functools.singledispatch
 def preferred(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | None) -> Choice:
-    """`Splitting` where the model can and nothing jumps, else diffrax. Rooms above register their own types."""
+    """Prefers `Splitting` where the model can and nothing jumps, else diffrax. Rooms above register their own types."""
     if not model.can_split:
         return Choice(Diffrax(), "because the model is known by its right-hand side alone")
     if edges is not None:

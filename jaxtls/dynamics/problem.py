@@ -1,4 +1,4 @@
-"""What is to be solved, apart from how: model, state, times, what to record and how exactly."""
+"""Says what is to be solved, apart from how: model, state, times, what to record and how exactly."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stepping import Recorder
 
 
 class Problem(eqx.Module):
-    """An initial value problem. `observables` are names among the model's own, or name -> function of the state."""
+    """Poses an initial value problem. `observables` are names of the model's own, or name -> function of the state."""
 
     model: AbstractModel
     y0: PyTree
@@ -34,11 +34,11 @@ class Problem(eqx.Module):
 
     @property
     def named(self) -> bool:
-        """Whether all that is recorded is the model's own."""
+        """Says whether all that is recorded is the model's own."""
         return isinstance(self.observables, tuple)
 
     def recorder(self, model: AbstractModel | None = None) -> Recorder:
-        """What is kept at each time; `model` may be a resized one."""
+        """Makes what is kept at each time; `model` may be a resized one."""
         own = self.model if model is None else model
 
         def record(t: ArrayLike, y: PyTree) -> dict:
@@ -63,7 +63,7 @@ def as_solution(
     found: Mapping[str, Array] = MappingProxyType({}),
     limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Solution:
-    """What a method gives, assembled.
+    """Assembles what a method gives.
 
     Arguments:
         problem: as it was run, its model resized or not.
@@ -86,7 +86,7 @@ def as_solution(
 
 
 def worst(diagnostics: Mapping[str, Array]) -> dict[str, Array]:
-    """The value over the run that is worst of each diagnostic: the smallest of what is called so, else the largest."""
+    """Gives the worst value over the run of each diagnostic: the smallest of what is called so, else the largest."""
     return {
         name: jnp.min(value) if name.startswith("smallest") else jnp.max(jnp.abs(value))
         for name, value in diagnostics.items()

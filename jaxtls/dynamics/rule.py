@@ -29,12 +29,12 @@ APART_BYTES = 2**12
 
 
 def bytes_of(tree: PyTree) -> int:
-    """Of all arrays together."""
+    """Counts the bytes of all arrays together."""
     return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
 
 
 def lanes_apart(state: PyTree) -> bool:
-    """Whether lanes of such states run one after the other."""
+    """Says whether lanes of such states run one after the other."""
     return platform() == "cpu" and bytes_of(state) >= APART_BYTES
 
 
@@ -45,7 +45,7 @@ def ruled(
     *,
     apart: bool = False,
 ) -> tuple[PyTree, PyTree]:
-    """`run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for the derivatives of the records.
+    """Gives `run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for derivatives of the records.
 
     Arguments:
         run: a pure function of `numbers` alone; any loops.
@@ -135,7 +135,7 @@ def _are_few(at: list) -> bool:
 
 
 def _by_pushing(pushed: Callable[[list], PyTree], at: list, cts: PyTree) -> list:
-    """The transpose of `pushed` applied to `cts`, a column at a time."""
+    """Apply the transpose of `pushed` to `cts`, a column at a time."""
     sizes = [x.size for x in at]
     columns = np.eye(sum(sizes))
 

@@ -1,4 +1,4 @@
-"""What an evolution returns: the recorded observables and everything that tells whether to trust them."""
+"""Says what an evolution returns: the recorded observables and everything that tells whether to trust them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REMEDIES = {
 
 
 class Solution(eqx.Module):
-    """The result of `evolve`.
+    """Holds the result of `evolve`.
 
     Attributes:
         ts: output times, (T,).
@@ -60,7 +60,7 @@ class Solution(eqx.Module):
 
     @property
     def precision(self) -> str:
-        """ "single" or "double": of the numbers that were computed with.
+        """Says "single" or "double": of the numbers that were computed with.
 
         Example:
             >>> jt.mesolve(jnp.eye(2), [], jnp.eye(2) / 2, jnp.array([0.0, 1.0])).solution.precision
@@ -69,7 +69,7 @@ class Solution(eqx.Module):
         return "double" if np.dtype(self.ts.dtype).itemsize == 8 else "single"
 
     def concerns(self) -> list[str]:
-        """One sentence for each diagnostic above its limit, naming the remedy; empty when there is nothing to report.
+        """Gives a sentence for each diagnostic above its limit, naming the remedy; empty if there is nothing to report.
 
         Example:
             >>> sol.concerns()  # doctest: +SKIP
@@ -111,17 +111,17 @@ class Solution(eqx.Module):
         return "\n".join(lines)
 
     def _told(self) -> str:
-        """The method and the reason for it."""
+        """Tell the method and the reason for it."""
         return ", ".join(str(self.stats[name]) for name in ("method", "why") if name in self.stats)
 
 
 def _extreme(name: str, values: Array) -> float:
-    """The worst of a batch: the smallest of what is called so, else the largest."""
+    """Give the worst of a batch: the smallest of what is called so, else the largest."""
     return float((np.min if name.startswith("smallest") else np.max)(np.asarray(values)))
 
 
 class _Limits(dict):
-    """A hashable dict."""
+    """Makes a dict hashable."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(sorted(self.items())))

@@ -41,7 +41,7 @@ Recorder = Callable[[ArrayLike, PyTree], PyTree]
 
 
 class AbstractStepper(eqx.Module):
-    """A macro step of a linear autonomous model.
+    """Makes macro steps of a linear autonomous model.
 
     `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
     on the step size alone; `step(z, propagators)` gives the moved state and an error estimate, and `quick_step` the
@@ -61,11 +61,11 @@ class AbstractStepper(eqx.Module):
     def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]: ...
 
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
-        """The moved state alone, by loops that reverse mode takes."""
+        """Gives the moved state alone, by loops that reverse mode takes."""
         return self.step(z, propagators)[0]
 
     def no_error(self, dtype: DTypeLike) -> Array:
-        """What error estimates are added to."""
+        """Gives what error estimates are added to."""
         return jnp.zeros((), dtype)
 
     def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
@@ -73,12 +73,12 @@ class AbstractStepper(eqx.Module):
 
 
 def equally_spaced(durations: np.ndarray) -> bool:
-    """Whether all intervals have one length."""
+    """Says whether all intervals have one length."""
     return bool(np.ptp(durations) <= EQUAL * np.max(durations))
 
 
 def _shared(stepper: AbstractStepper, h: Array, uniform: bool | None) -> Callable[[Array], PyTree]:
-    """h -> propagators, made once where the intervals are equal; that is looked at inside the program if not known."""
+    """Make h -> propagators, once where intervals are equal; that is looked at inside the program if not known."""
     if uniform is False:
         return stepper.propagators
     shared = stepper.propagators(h[0])
@@ -100,7 +100,7 @@ def integrate(
     uniform: bool | None,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array]:
-    """Records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
+    """Gives records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
 
     `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
     """
@@ -117,7 +117,7 @@ def _walked(
     uniform: bool | None,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array]:
-    """What is kept of packed states, and the summed error."""
+    """Give what is kept of packed states, and the summed error."""
     h = jnp.diff(ts) / counts
     propagators_of = _shared(stepper, h, uniform)
 
@@ -142,7 +142,7 @@ def _walked(
 
 
 class March(eqx.Module):
-    """What a run needs, made from numbers that may be traced."""
+    """Holds what a run needs, made from numbers that may be traced."""
 
     stepper: AbstractStepper
     start: PyTree
@@ -159,7 +159,7 @@ def solved(
     bound: int,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """As `integrate`, with derivatives by a rule and at most `bound` macro steps an interval.
+    """Does as `integrate`, with derivatives by a rule and at most `bound` macro steps an interval.
 
     `make` closes over nothing that is traced. Also returns whether that was enough.
     """
@@ -190,12 +190,12 @@ def solved(
 
 
 def _most(march: March) -> int:
-    """Where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few."""
+    """Bound the steps where no bound is known: 1024 macro steps in each of many intervals, 32768 in each of few."""
     return GROUP ** (2 if march.ts.shape[0] > MANY else 3)
 
 
 def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, most: int) -> PyTree:
-    """The records for reverse mode, interval by interval from the states that are known."""
+    """Make the records for reverse mode, interval by interval from the states that are known."""
     stepper, count = march.stepper, counts.shape[0]
     h = jnp.diff(march.ts) / counts
     z0 = stepper.pack(march.start)
@@ -227,7 +227,7 @@ def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, 
 
 
 def _parted(tree: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-    """What can vary, other arrays, and the rest."""
+    """Parts what can vary, other arrays, and the rest."""
     varied, rest = eqx.partition(tree, eqx.is_inexact_array)
     return varied, *eqx.partition(rest, eqx.is_array)
 
@@ -243,7 +243,7 @@ def integrate_traced(
     bound: int,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """As `integrate`, differentiable and with at most `bound` macro steps an interval (0: as many as groups allow).
+    """Does as `integrate`, differentiable and with at most `bound` macro steps an interval (0: what groups allow).
 
     Also returns whether that was enough.
     """
@@ -280,7 +280,7 @@ def integrate_traced(
 
 
 class _Bounded:
-    """At most `bound` turns of a loop, in groups; turns and groups that nothing wants cost nothing.
+    """Makes at most `bound` turns of a loop, in groups; turns and groups that nothing wants cost nothing.
 
     The backward pass keeps a carry a turn, or a group where that is too much: `size` is the bytes of one, for all
     intervals.

@@ -28,7 +28,7 @@ TOGETHER = 16
 
 
 class Sweep(eqx.Module):
-    """A run by equal macro steps."""
+    """Runs by equal macro steps."""
 
     expansion: FaberExpansion
     start: Array
@@ -37,7 +37,7 @@ class Sweep(eqx.Module):
     functionals: PyTree | None  # (L, ...) of the parts of a state: what is kept; None: the states
 
     def look(self, parts: PyTree) -> Array:
-        """What is kept of a vector."""
+        """Gives what is kept of a vector."""
         if self.functionals is None:
             return self.expansion.joined(parts)
         pairs = zip(jax.tree.leaves(self.functionals), jax.tree.leaves(parts))
@@ -45,7 +45,7 @@ class Sweep(eqx.Module):
         return functools.reduce(jnp.add, found)
 
     def grid(self) -> tuple[Array, Array, Array]:
-        """Coefficients of a whole step, those of each output, and the step in which each lies."""
+        """Gives coefficients of a whole step, those of each output, and the step in which each lies."""
         ts = self.ts
         step = (ts[-1] - ts[0]) / self.steps
         place = jax.lax.stop_gradient((ts - ts[0]) / step)
@@ -54,21 +54,21 @@ class Sweep(eqx.Module):
         return weights[0], weights[1:], index
 
     def kept(self) -> jax.ShapeDtypeStruct:
-        """Of what is kept of a state."""
+        """Gives the shape of what is kept of a state."""
         if self.functionals is None:
             return jax.ShapeDtypeStruct(self.start.shape, self.start.dtype)
         rows = jax.tree.leaves(self.functionals)[0]
         return jax.ShapeDtypeStruct(rows.shape[:1], rows.dtype)
 
     def together(self) -> int:
-        """Outputs at once."""
+        """Says how many outputs are made at once."""
         if self.functionals is not None:
             return TOGETHER
         size = sum(z.size * z.dtype.itemsize for z in jax.tree.leaves(self.start))
         return int(np.clip(TOGETHER_BYTES // size, 1, TOGETHER))
 
     def step(self, z: Array, weights: Array) -> tuple[Array, Array, Array]:
-        """The state behind a step, what is seen of the terms, and the size of the last one; forward mode takes it."""
+        """Gives the state behind a step, what is seen of the terms, and the last one's size; forward mode takes it."""
         expansion = self.expansion
         start = expansion.split(expansion.tidy(z))
         ratio = expansion.ratio(weights.dtype)
@@ -76,7 +76,7 @@ class Sweep(eqx.Module):
         return expansion.joined(total), seen, size_of(weights[expansion.used - 1], last)
 
     def reversible_step(self, z: Array, weights: Array) -> tuple[Array, Array]:
-        """The same without the size, with a reverse of its own."""
+        """Gives the same without the size, with a reverse of its own."""
         expansion = self.expansion
         start = expansion.split(expansion.tidy(z))
         field, look = (eqx.filter_closure_convert(f, start) for f in (expansion.wide or expansion.reduced, self.look))
@@ -89,7 +89,7 @@ class Sweep(eqx.Module):
 
 
 def swept(sweep: Sweep, most: float | None = None) -> tuple[Array, Array]:
-    """What is kept at each output, and (the summed sizes of last terms, what arrived at the edge); given up where more
+    """Gives what is kept at each output, and (summed sizes of last terms, what came to the edge); given up where more
     than `most` did.
     """
     whole, weights, index = sweep.grid()
@@ -146,7 +146,7 @@ def _walked(
 
 
 def reversible(sweep: Sweep) -> Array:
-    """What is kept at each output, for reverse mode."""
+    """Gives what is kept at each output, for reverse mode."""
     whole, weights, index = sweep.grid()
     macro = eqx.filter_closure_convert(sweep.reversible_step, sweep.start, whole)
     varied, rest = eqx.partition((macro, whole), eqx.is_inexact_array)

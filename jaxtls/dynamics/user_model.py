@@ -9,44 +9,44 @@ from .model import AbstractModel, VectorField
 
 
 class UserModel(AbstractModel):
-    """A user's module, with the hooks that it happens to have."""
+    """Holds a user's module, with the hooks that it happens to have."""
 
     module: PyTree
 
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:
-        """That of the module."""
+        """Gives the vector field of the module."""
         return _hook(self.module, "vector_field", None)(t, y, args)
 
     def generator(self, y0: PyTree) -> VectorField:
-        """The module's `generator`, else its vector field."""
+        """Gives the module's `generator`, else its vector field."""
         made = _hook(self.module, "generator", None)
         return _hook(self.module, "vector_field", None) if made is None else made(y0)
 
     def lindbladian(self) -> AbstractModel | None:
-        """The module's, if it has one."""
+        """Gives the Lindbladian of the module, if it has one."""
         return _hook(self.module, "lindbladian", lambda: None)()
 
     def steady_state(self) -> PyTree | None:
-        """The module's, if it has one."""
+        """Gives the steady state of the module, if it has one."""
         return _hook(self.module, "steady_state", lambda: None)()
 
     @property
     def observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
-        """Those of the module."""
+        """Gives the observables of the module."""
         return _hook(self.module, "observables", {})
 
     @property
     def optional_observables(self) -> Mapping[str, Callable[[PyTree], Array]]:
-        """Those of the module."""
+        """Gives the optional observables of the module."""
         return _hook(self.module, "optional_observables", {})
 
     def diagnostics(self, y: PyTree) -> Mapping[str, Array]:
-        """Those of the module."""
+        """Gives the diagnostics of the module."""
         return _hook(self.module, "diagnostics", lambda y: {})(y)
 
     @property
     def diagnostic_limits(self) -> Mapping[str, float]:
-        """Those of the module."""
+        """Gives the diagnostic limits of the module."""
         return _hook(self.module, "diagnostic_limits", {})
 
 
@@ -56,7 +56,7 @@ def _hook(module: PyTree, name: str, default: PyTree) -> PyTree:
 
 @functools.singledispatch
 def as_model(model: PyTree, y0: PyTree) -> tuple[AbstractModel, PyTree]:
-    """The model and state that are run: an `AbstractModel` as it is, any module with a `vector_field` wrapped.
+    """Gives the model and state that are run: an `AbstractModel` as it is, any module with a `vector_field` wrapped.
 
     Rooms above register what their own types are run as.
     """

@@ -16,11 +16,11 @@ MAX_ATTEMPTS = 6
 
 
 class AbstractPlan(eqx.Module):
-    """Everything of a run that is fixed before it: sizes, numbers of terms and steps, layout."""
+    """Fixes everything of a run before it: sizes, numbers of terms and steps, layout."""
 
     @abc.abstractmethod
     def describe(self) -> str:
-        """What was chosen, and why, in a line."""
+        """Says what was chosen, and why, in a line."""
 
 
 class AbstractMethod(eqx.Module):
@@ -29,30 +29,30 @@ class AbstractMethod(eqx.Module):
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """The word for it in `stats["method"]`."""
+        """Gives the word for it in `stats["method"]`."""
 
     def refusal(self, problem: Problem) -> str | None:
-        """Why the method cannot solve the problem: what it wants, as the end of "must ..."; None if it can."""
+        """Says why the method cannot solve the problem: what it wants, as the end of "must ..."; None if it can."""
         return None
 
     def remark(self, problem: Problem) -> str:
-        """What else of a problem settles how it runs, to be added to the reason for the method; nothing by default."""
+        """Says what else of a problem settles how it runs, to be added to the reason for the method; else nothing."""
         return ""
 
     @abc.abstractmethod
     def plan(self, problem: Problem) -> AbstractPlan:
-        """A first plan: from numbers where they are known, else from structure alone."""
+        """Makes a first plan: from numbers where they are known, else from structure alone."""
 
     @abc.abstractmethod
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """The solution by a plan; pure."""
+        """Gives the solution by a plan; pure."""
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> AbstractPlan | None:
-        """A larger plan where the solution shows that this one was too small, else None; numbers are known."""
+        """Gives a larger plan where the solution shows that this one was too small, else None; numbers are known."""
         return None
 
     def settled(self, plan: AbstractPlan) -> AbstractPlan:
-        """The plan as it serves runs that are traced: loops get bounds that differentiation can use."""
+        """Gives the plan as it serves runs that are traced: loops get bounds that differentiation can use."""
         return plan
 
 
@@ -69,7 +69,7 @@ def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None = 
 
 
 def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) -> tuple[AbstractPlan, Solution]:
-    """A plan that proves good enough, and what it gave; numbers are known."""
+    """Finds a plan that proves good enough, and what it gave; numbers are known."""
     plan = method.plan(problem) if plan is None else plan
     solution = method.run(problem, plan)
     for attempt in range(1, MAX_ATTEMPTS):
@@ -82,7 +82,7 @@ def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) 
 
 
 def fixed(problem: Problem) -> Problem:
-    """The problem without derivatives, which an eager jax.grad leaves with known numbers."""
+    """Gives the problem without derivatives, which an eager jax.grad leaves with known numbers."""
     # Known numbers are left alone: inside jit even stop_gradient would make tracers of them.
     still = jax.tree.map(lambda x: jax.lax.stop_gradient(x) if is_traced(x) else x, problem)
     # A tracer that hides in a function shows no value.

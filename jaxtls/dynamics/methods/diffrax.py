@@ -43,18 +43,18 @@ else:
 
 
 def as_real(tree: PyTree) -> PyTree:
-    """Complex leaves as real arrays with a leading axis (Re, Im): every diffrax solver takes them, implicit ones
+    """Makes complex leaves real arrays with a leading axis (Re, Im): every diffrax solver takes them, implicit ones
     included."""
     return jax.tree.map(lambda z: jnp.stack([z.real, z.imag]) if jnp.iscomplexobj(z) else z, tree)
 
 
 def from_real(tree: PyTree, like: PyTree) -> PyTree:
-    """Inverse of `as_real`; `like` tells which leaves were complex."""
+    """Undoes `as_real`; `like` tells which leaves were complex."""
     return jax.tree.map(lambda r, z: r[0] + 1j * r[1] if jnp.iscomplexobj(z) else r, tree, like)
 
 
 def default_solver(rtol: float) -> diffrax.AbstractSolver:
-    """Tsit5, or Dopri8 where eight orders pay."""
+    """Takes Tsit5, or Dopri8 where eight orders pay."""
     return diffrax.Tsit5() if rtol > FINE else diffrax.Dopri8()
 
 
@@ -144,7 +144,7 @@ class Meter(diffrax.AbstractProgressMeter):
     """Moves the bar on standard error, a hundred times at most."""
 
     def init(self) -> Array:
-        """Nothing has been shown."""
+        """Starts with nothing shown."""
         return jnp.array(0.0)
 
     def step(self, state: Array, progress: ArrayLike) -> Array:
@@ -159,7 +159,7 @@ class Meter(diffrax.AbstractProgressMeter):
 
 
 def _clock(edges: Array, ts: Array) -> Callable[[Array], tuple[Array, Array]]:
-    """Time and its speed as functions of the solver's own time, which stands still when edges or outputs are varied.
+    """Give time and its speed as functions of the solver's own time, which rests where edges or outputs are varied.
 
     The values are those of t and 1. Between two knots time is stretched with them, so that derivatives with respect to
     the places of edges and outputs come out: a step controller would lose them.
@@ -179,7 +179,7 @@ def _clock(edges: Array, ts: Array) -> Callable[[Array], tuple[Array, Array]]:
 
 
 class StrangSolver(diffrax.AbstractSolver):
-    """A model's splitting step as a diffrax solver, locally extrapolated to fourth order with an error estimate.
+    """Makes a model's splitting step a diffrax solver, locally extrapolated to fourth order with an error estimate.
 
     y(h) = (4 S(h/2)^2 - S(h))/3, error estimate y - S(h/2)^2. Takes the model's exact flows, not the vector field, so
     it is for `evolve(model, ..., solver=StrangSolver(model))` or diffrax itself with states of the model's own form
@@ -241,20 +241,20 @@ class StrangSolver(diffrax.AbstractSolver):
 
 
 class StepPlan(AbstractPlan):
-    """Steps of a diffrax solver, and the part of the basis that is kept."""
+    """Holds the steps of a diffrax solver, and the part of the basis that is kept."""
 
     attempt: int | None = eqx.field(static=True)  # of `AbstractModel.window`; None: the whole basis
     levels: int | None = eqx.field(static=True)
     max_steps: int | None = eqx.field(static=True)
 
     def describe(self) -> str:
-        """The levels kept and the most steps."""
+        """Tells the levels kept and the most steps."""
         kept = "the whole basis" if self.levels is None else f"{self.levels} levels"
         return f"{kept}; at most {self.max_steps or 'as many as needed'} steps"
 
 
 class Diffrax(AbstractMethod):
-    """Any diffrax solver, with what it is to be run with; `None` leaves a choice to `evolve`.
+    """Runs any diffrax solver, with what it is to be run with; `None` leaves a choice to `evolve`.
 
     Arguments:
         solver: a diffrax solver; None: Tsit5, or Dopri8 for rtol <= 1e-8.
@@ -272,15 +272,15 @@ class Diffrax(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The class of the solver."""
+        """Names the class of the solver."""
         return type(self.solver or diffrax.Tsit5()).__name__
 
     def remark(self, problem: Problem) -> str:
-        """Why the order is eight, where that is not the user's choice."""
+        """Says why the order is eight, where that is not the user's choice."""
         return f"; of order 8, as rtol <= {FINE:g}" if self.solver is None and problem.rtol <= FINE else ""
 
     def plan(self, problem: Problem) -> StepPlan:
-        """The window that the model proposes, where only its own observables are wanted and numbers are known."""
+        """Takes the window that the model proposes, where only its own observables are wanted and numbers are known."""
         known = not is_traced(problem) and not problem.traced
         if known and problem.model.can_window and problem.named and not problem.save_states and self.solver is None:
             return self._windowed(problem, 0)
@@ -293,7 +293,7 @@ class Diffrax(AbstractMethod):
         return StepPlan(attempt, jax.tree.leaves(found[1])[0].shape[-1], problem.max_steps)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """One call of diffrax."""
+        """Calls diffrax once."""
         assert isinstance(plan, StepPlan)
         model, y0 = problem.model, problem.y0
         if plan.levels is not None:
@@ -310,7 +310,7 @@ class Diffrax(AbstractMethod):
             return _run(method, eqx.tree_at(lambda p: (p.model, p.y0), problem, (model, y0)), plan)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> StepPlan | None:
-        """The next window, where more than a tenth of atol arrived at the edge of this one."""
+        """Takes the next window, where more than a tenth of atol arrived at the edge of this one."""
         assert isinstance(plan, StepPlan)
         if plan.attempt is None or float(solution.diagnostics["truncation"]) <= 0.1 * problem.atol:
             return None

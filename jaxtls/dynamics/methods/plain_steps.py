@@ -19,7 +19,7 @@ MOST_TIMES = 400
 
 
 def fits(problem: Problem) -> bool:
-    """Whether a run is traced, and all that varies in it is a leaf of the problem."""
+    """Says whether a run is traced, and all that varies in it is a leaf of the problem."""
     model = problem.model
     own = problem.named and not model.closes_over and model.stops(problem.ts) is None
     plain = problem.discontinuities is None and problem.max_step is None and not problem.progress

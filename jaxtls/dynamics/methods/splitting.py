@@ -28,7 +28,7 @@ MAX_RATE_FACTOR = 30.0
 
 
 class SplittingPlan(AbstractPlan):
-    """Sizes of the state, and how macro steps are made."""
+    """Holds the sizes of the state, and how macro steps are made."""
 
     sizes: tuple[int, ...] = eqx.field(static=True)  # (n_coefficients, n_levels)
     n_levels: int = eqx.field(static=True)  # of the extrapolation; 0: as many as cost least, by the numbers of the run
@@ -38,14 +38,14 @@ class SplittingPlan(AbstractPlan):
     counts: tuple[int, ...] = eqx.field(static=True, default=())
 
     def describe(self) -> str:
-        """The sizes, the order and the macro steps."""
+        """Tells the sizes, the order and the macro steps."""
         steps = f"{sum(self.counts)} macro steps" if self.counts else "macro steps by the numbers"
         order = f"order {2 * self.n_levels}" if self.n_levels else f"order up to {2 * MOST_TRACED}"
         return f"{self.sizes} coefficients and levels; {order}; {steps}"
 
 
 class Splitting(AbstractMethod):
-    """The model's exact flows in turns, extrapolated; for models that offer `splitting_step`.
+    """Takes the model's exact flows in turns, extrapolated; for models that offer `splitting_step`.
 
     Example:
         >>> jt.Splitting().name
@@ -56,7 +56,7 @@ class Splitting(AbstractMethod):
 
     @property
     def name(self) -> str:
-        """The words "Strang splitting"."""
+        """Says "Strang splitting"."""
         return "Strang splitting"
 
     def refusal(self, problem: Problem) -> str | None:
@@ -66,7 +66,7 @@ class Splitting(AbstractMethod):
         return None if problem.discontinuities is None else "be a diffrax solver where there are discontinuities"
 
     def plan(self, problem: Problem) -> SplittingPlan:
-        """The model's first sizes; the cheapest order and the macro steps, where numbers are known."""
+        """Takes the model's first sizes; the cheapest order and the macro steps, where numbers are known."""
         found = self._sized(problem, None, 0, None)
         assert found is not None
         return found
@@ -74,7 +74,7 @@ class Splitting(AbstractMethod):
     def _sized(
         self, problem: Problem, last: SplittingPlan | None, attempt: int, diagnostics: Mapping[str, Array] | None
     ) -> SplittingPlan | None:
-        """The plan of an attempt; None where neither sizes nor steps are to change."""
+        """Give the plan of an attempt; None where neither sizes nor steps are to change."""
         factor, coarse = (1.0, False) if last is None else (last.rate_factor, False)
         if diagnostics is not None and problem.max_steps is None:
             accurate = float(diagnostics["time_error"]) <= ESTIMATE_SLACK * problem.rtol
@@ -105,7 +105,7 @@ class Splitting(AbstractMethod):
         return SplittingPlan(sizes, n_levels, factor, _bound(counts), tuple(counts.tolist()))
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
-        """Macro steps from output to output."""
+        """Makes macro steps from output to output."""
         assert isinstance(plan, SplittingPlan)
         model, y0 = _resized(problem, plan)
         known = not problem.traced
@@ -121,18 +121,18 @@ class Splitting(AbstractMethod):
             return _run(sized, jnp.asarray(plan.rate_factor), static)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> SplittingPlan | None:
-        """Larger sizes where the model sees that they are needed, shorter steps where their error is too large."""
+        """Takes larger sizes where the model sees the need, shorter steps where their error is too large."""
         assert isinstance(plan, SplittingPlan)
         return self._sized(problem, plan, attempt, solution.diagnostics)
 
 
 def _resized(problem: Problem, plan: SplittingPlan) -> tuple[AbstractModel, PyTree]:
-    """Model and state of the plan's sizes."""
+    """Give model and state of the plan's sizes."""
     return problem.model.resized(problem.y0, plan.sizes)
 
 
 def _bound(counts: np.ndarray) -> int:
-    """Macro steps of the longest interval, rounded up so that other numbers seldom compile anew."""
+    """Count macro steps of the longest interval, rounded up so that other numbers seldom compile anew."""
     return 2 ** int(np.ceil(np.log2(max(1, int(np.max(counts))))))
 
 
@@ -142,7 +142,7 @@ def _rate(model: AbstractModel) -> Array:
 
 
 def _stepper(problem: Problem, rate_factor: Array, static: tuple) -> tuple[extrapolation.Extrapolation, Array]:
-    """Macro steps, and their number in each interval."""
+    """Make macro steps, and counts them in each interval."""
     n_levels, _, uniform, _ = static
     splitting = problem.model.splitting_step(problem.y0)
     rate = jax.lax.stop_gradient(splitting.rate * rate_factor)
