@@ -30,7 +30,7 @@ GROUPS = 10
 
 
 def expm1(matrix: Array) -> Array:
-    """exp(A) - 1 for A of shape (n, n), differentiable in both modes; vmap it for batches.
+    """Computes exp(A) - 1 for A of shape (n, n), differentiable in both modes; vmap it for batches.
 
     Example:
         >>> bool(jnp.allclose(expm1(jnp.array([[0.0, 3.0], [0.0, 0.0]])), jnp.array([[0.0, 3.0], [0.0, 0.0]])))
@@ -53,7 +53,7 @@ def expm1(matrix: Array) -> Array:
 
 
 def taylor(a: Array, product: Callable[[Array, Array], Array], factor: Callable[[Array], Array] = lambda x: x) -> Array:
-    """sum_k a^k/k!, k = 1 .. 16, by six products; `factor` is applied to sums that are factors."""
+    """Sums a^k/k!, k = 1 .. 16, by six products; `factor` is applied to sums that are factors."""
     powers = [a]
     for _ in range(BLOCK - 1):
         powers.append(product(powers[-1], a))

@@ -17,17 +17,17 @@ Matrix = TypeVar("Matrix", Array, np.ndarray)
 
 
 def hermitian_part(matrix: Matrix) -> Matrix:
-    """The part (X + X†)/2 of matrices (..., n, n)."""
+    """Returns the part (X + X†)/2 of matrices (..., n, n)."""
     return (matrix + matrix.conj().swapaxes(-1, -2)) / 2
 
 
 def pack(hermitian: Matrix) -> Matrix:
-    """R + I, of the same shape."""
+    """Packs into R + I, of the same shape."""
     return hermitian.real + hermitian.imag
 
 
 def unpack(packed: Array, transposed: Array | None = None) -> Array:
-    """The Hermitian matrices (..., n, n) of `pack`; `transposed` are the real ones transposed, where that is more than
+    """Undoes `pack`, (..., n, n) Hermitian; `transposed` are the real ones transposed, where that is more than
     a swap of the last two axes.
 
     Example:
@@ -43,20 +43,20 @@ def unpack(packed: Array, transposed: Array | None = None) -> Array:
 
 
 def unknowns(matrices: Array, hermitian: bool) -> Array:
-    """Matrices (..., n, n) as vectors (..., n^2): their elements, or those of the Hermitian part packed."""
+    """Writes matrices (..., n, n) as vectors (..., n^2): their elements, or those of the Hermitian part packed."""
     found = pack(hermitian_part(matrices)) if hermitian else matrices
     return found.reshape(*found.shape[:-2], -1)
 
 
 def from_unknowns(vectors: Array, hermitian: bool) -> Array:
-    """Inverse of `unknowns`."""
+    """Undoes `unknowns`."""
     n = math.isqrt(vectors.shape[-1])
     found = vectors.reshape(*vectors.shape[:-1], n, n)
     return unpack(found) if hermitian else found
 
 
 def on_unknowns(matrix: Array, n: int) -> Array:
-    """A map of Hermitian matrices, (n^2, n^2) on their elements row by row, as the real one on the packed elements p.
+    """Makes a map of Hermitian matrices, (n^2, n^2) on elements row by row, the real one on the packed elements p.
 
     With L = U + iV the real and the imaginary part of sum_kl L_ij,kl x_kl are together sum_kl U_ij,kl p_kl + V_ij,kl
     p_lk.
@@ -73,5 +73,5 @@ def on_unknowns(matrix: Array, n: int) -> Array:
 
 
 def mirrored(n: int) -> np.ndarray:
-    """Where the transpose of an (n, n) matrix has each of its elements, row by row, (n^2,)."""
+    """Says where the transpose of an (n, n) matrix has each of its elements, row by row, (n^2,)."""
     return np.arange(n * n).reshape(n, n).T.reshape(-1)

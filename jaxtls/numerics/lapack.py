@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 
 def _apart(f: Callable[..., R]) -> Callable[..., R]:
-    """f, whose lanes under vmap follow each other."""
+    """Make of f a function whose lanes under vmap follow each other."""
     in_turn = jax.custom_batching.sequential_vmap(f)
 
     def chosen(*arrays: Array) -> R:
@@ -36,7 +36,7 @@ def _apart(f: Callable[..., R]) -> Callable[..., R]:
 
 
 def _each(f: Callable[..., R], *arrays: Array) -> R:
-    """f of (n, n) matrices, for stacks of them."""
+    """Apply f of (n, n) matrices to stacks of them."""
     return f(*arrays) if arrays[0].ndim == 2 else jax.vmap(lambda *part: _each(f, *part))(*arrays)
 
 
@@ -88,7 +88,7 @@ def _solve(a: Array, b: Array) -> Array:
 
 
 def eigh(a: ArrayLike) -> tuple[Array, Array]:
-    """Eigenvalues (..., n), ascending, and vectors (..., n, n) of Hermitian matrices.
+    """Finds the eigenvalues (..., n), ascending, and vectors (..., n, n) of Hermitian matrices.
 
     Example:
         >>> eigh(jnp.diag(jnp.array([2.0, 1.0])))[0].tolist()
@@ -98,7 +98,7 @@ def eigh(a: ArrayLike) -> tuple[Array, Array]:
 
 
 def eigvalsh(a: ArrayLike) -> Array:
-    """Eigenvalues (..., n) of Hermitian matrices, ascending.
+    """Finds the eigenvalues (..., n) of Hermitian matrices, ascending.
 
     Example:
         >>> eigvalsh(jnp.diag(jnp.array([2.0, 1.0]))).tolist()
@@ -108,7 +108,7 @@ def eigvalsh(a: ArrayLike) -> Array:
 
 
 def solve(a: ArrayLike, b: ArrayLike) -> Array:
-    """x with a x = b, for (n, n) and (n,) or (n, k).
+    """Solves a x = b for x, with (n, n) and (n,) or (n, k).
 
     Example:
         >>> solve(jnp.diag(jnp.array([2.0, 4.0])), jnp.ones(2)).tolist()
@@ -118,7 +118,7 @@ def solve(a: ArrayLike, b: ArrayLike) -> Array:
 
 
 def inv(a: ArrayLike) -> Array:
-    """The inverse of (n, n).
+    """Inverts (n, n).
 
     Example:
         >>> inv(jnp.diag(jnp.array([2.0, 4.0]))).tolist()
@@ -129,7 +129,7 @@ def inv(a: ArrayLike) -> Array:
 
 
 def tridiagonal_solve(lower: Array, diagonal: Array, upper: Array, b: Array) -> Array:
-    """x (n, k) with lower_i x_{i-1} + diagonal_i x_i + upper_i x_{i+1} = b_i; lower_0 and upper_{n-1} are 0.
+    """Solves lower_i x_{i-1} + diagonal_i x_i + upper_i x_{i+1} = b_i for x (n, k); lower_0 and upper_{n-1} are 0.
 
     Example:
         >>> zero, two = jnp.zeros(2), 2 * jnp.ones(2)
@@ -148,7 +148,7 @@ def tridiagonal_solve(lower: Array, diagonal: Array, upper: Array, b: Array) -> 
 
 
 def _by_jax(f: Callable[[Array], R], like: Callable[[Array], R]) -> Callable[[Array], R]:
-    """f with the derivative of `like`, which takes a decomposition of the batch itself."""
+    """Give f the derivative of `like`, which takes a decomposition of the batch itself."""
     found = jax.custom_jvp(f)
     found.defjvp(lambda primals, tangents: jax.jvp(like, primals, tangents))
     return found
@@ -160,7 +160,7 @@ _qr = _by_jax(_triangle, lambda a: jnp.linalg.qr(a, mode="r"))
 
 
 def svdvals(a: ArrayLike) -> Array:
-    """Singular values (..., n), descending.
+    """Finds the singular values (..., n), descending.
 
     Example:
         >>> svdvals(jnp.diag(jnp.array([1.0, -2.0]))).tolist()
@@ -170,7 +170,7 @@ def svdvals(a: ArrayLike) -> Array:
 
 
 def svd(a: ArrayLike) -> tuple[Array, Array, Array]:
-    """U, S and V† of (..., n, n).
+    """Finds U, S and V† of (..., n, n).
 
     Example:
         >>> svd(jnp.diag(jnp.array([1.0, -2.0])))[1].tolist()
@@ -180,7 +180,7 @@ def svd(a: ArrayLike) -> tuple[Array, Array, Array]:
 
 
 def triangle(a: ArrayLike) -> Array:
-    """R of a = Q R, (min(m, n), n) of (m, n).
+    """Finds R of a = Q R, (min(m, n), n) of (m, n).
 
     Example:
         >>> abs(triangle(jnp.array([[3.0], [4.0]]))).round(6).tolist()

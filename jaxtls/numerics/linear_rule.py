@@ -32,7 +32,7 @@ def linear(
     apart: bool = False,
     like: PyTree = None,
 ) -> PyTree:
-    """apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
+    """Computes apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
 
     Arguments:
         apply, back: functions of pytrees; what loops they use is their own affair.
@@ -64,7 +64,7 @@ def linear(
 
 
 def mapped(f: Callable[..., PyTree], axes: Sequence[int | None], arguments: Sequence[PyTree]) -> PyTree:
-    """`f` at each place along the axes, one after the other."""
+    """Maps `f` over each place along the axes, one after the other."""
     moving = [jnp.moveaxis(x, d, 0) for x, d in zip(arguments, axes) if d is not None]
 
     def one(here: list) -> PyTree:
@@ -79,7 +79,7 @@ def _shaped(arrays: Sequence[Any]) -> tuple[ShapedArray, ...]:
 
 
 class Rules(NamedTuple):
-    """How many operands are known, what the primitive runs, its transpose, and both in differentiable form.
+    """Says how many operands are known, what the primitive runs, its transpose, and both in differentiable form.
 
     What it takes and gives is known: to trace it for that would be to trace all that it runs, each time.
     """
@@ -94,12 +94,12 @@ class Rules(NamedTuple):
     apart: bool
 
     def turned(self) -> Rules:
-        """Those of the transpose."""
+        """Gives the rules of the transpose."""
         both = self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards
         return Rules(self.known, *both, self.found, self.given, self.apart)
 
     def over(self, size: int, dims: Sequence[int | None]) -> Rules:
-        """Those of a batch of `size`: `dims` of the known operands, all others lead."""
+        """Gives the rules of a batch of `size`: `dims` of the known operands, all others lead."""
         axes = lambda a: (*dims, *(0,) * (len(a) - self.known))
         many = lambda f: lambda *a: jax.vmap(f, in_axes=axes(a))(*a)
         each = (lambda f: lambda *a: mapped(f, axes(a), a)) if self.apart else many

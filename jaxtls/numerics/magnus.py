@@ -48,12 +48,12 @@ WRITTEN = 16
 
 
 def unknown_one(turn: Array, dtype: DTypeLike) -> Array:
-    """The number 1, of which XLA does not know that it is; `turn` counts from 0."""
+    """Gives the number 1, of which XLA does not know that it is; `turn` counts from 0."""
     return jnp.minimum(turn + 1, 1).astype(dtype)
 
 
 def ended(x: Array, one: Array) -> Array:
-    """x / 1. On a CPU XLA never computes a quotient twice: a kernel ends here.
+    """Gives x / 1. On a CPU XLA never computes a quotient twice: a kernel ends here.
 
     Without it each product is computed anew in all that take it, which take each other.
     """
@@ -61,7 +61,7 @@ def ended(x: Array, one: Array) -> Array:
 
 
 def product(a: Array, b: Array, one: Array | None = None) -> Array:
-    """Products of (d, d + 1, N) maps whose last row is zero; with `one` in a kernel of its own."""
+    """Multiplies (d, d + 1, N) maps whose last row is zero; with `one` in a kernel of its own."""
     if not _written_out(a):
         return jnp.sum(a[:, :-1, None] * b[None], 1)
     found = summed([_column(a, k) * _row(b, k) for k in range(len(a))])
@@ -69,19 +69,19 @@ def product(a: Array, b: Array, one: Array | None = None) -> Array:
 
 
 def followed(first: Array, second: Array, one: Array | None = None) -> Array:
-    """exp(W2) exp(W1) - 1 of maps exp(W) - 1."""
+    """Gives exp(W2) exp(W1) - 1 of maps exp(W) - 1."""
     return first + second + product(second, first, one)
 
 
 def combined(maps: Array, c: Array) -> Array:
-    """The sum of (G, d, d + 1) maps times (G, N) numbers."""
+    """Sums (G, d, d + 1) maps times (G, N) numbers."""
     if platform() != "cpu" or len(maps) > WRITTEN:
         return tensordot(maps, c, ((0,), (0,)))
     return summed([m[..., None] * x for m, x in zip(maps, c)])
 
 
 def exponent(a: Sequence[Array], h: Array, one: Array) -> tuple[Array, Array]:
-    """W of one step, (d, d + 1, N), and what an exponent of order 4 would differ by, from A at the chosen points."""
+    """Gives W of one step, (d, d + 1, N), and how an exponent of order 4 would differ, from A at the chosen points."""
     early, middle, late = a
     a1, a2 = ended(h * middle, one), ended(np.sqrt(15) / 3 * h * (late - early), one)
     a3 = ended(10 / 3 * h * (late - 2 * middle + early), one)
@@ -92,7 +92,7 @@ def exponent(a: Sequence[Array], h: Array, one: Array) -> tuple[Array, Array]:
 
 
 def expm1(w: Array, one: Array) -> Array:
-    """exp(W) - 1 of (d, d + 1, N) maps, by as many squarings as the largest needs."""
+    """Computes exp(W) - 1 of (d, d + 1, N) maps, by as many squarings as the largest needs."""
     norm = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(w), 0), initial=0.0))
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
@@ -112,7 +112,7 @@ def expm1(w: Array, one: Array) -> Array:
 
 
 def folded(e: Array, parts: int) -> Array:
-    """Of maps exp(W) - 1 those of so many neighbours together, (d, d + 1, N / parts)."""
+    """Joins maps exp(W) - 1 of so many neighbours, (d, d + 1, N / parts)."""
     rows = e.reshape(*e.shape[:-1], e.shape[-1] // parts, parts)
     while parts > 1:
         even = parts - parts % 2
@@ -123,7 +123,7 @@ def folded(e: Array, parts: int) -> Array:
 
 
 def chained(e: Array) -> Array:
-    """From maps exp(W_k) - 1, those of the first k together, k = 1 .. N: (d, d + 1, N).
+    """Joins maps exp(W_k) - 1, the first k together, k = 1 .. N: (d, d + 1, N).
 
     By doubling, log2(N) products of all; long chains in blocks.
     """
@@ -146,17 +146,17 @@ def _doubled(e: Array) -> Array:
 
 
 def _shifted(e: Array, by: int) -> Array:
-    """Maps so many places later, the identity before them."""
+    """Put maps so many places later, the identity before them."""
     return jnp.pad(e, ((0, 0),) * (e.ndim - 1) + ((by, 0),))[..., : e.shape[-1]]
 
 
 def moved(e: Array, x: Array, c: Array) -> Array:
-    """x, and where each map takes it: (N + 1, d)."""
+    """Gives x, and where each map takes it: (N + 1, d)."""
     return jnp.concatenate([x[None], x + jnp.sum(e * jnp.append(x, c)[:, None], 1).T])
 
 
 def summed(terms: Sequence[Array]) -> Array:
-    """Their sum, written out."""
+    """Sums the terms, written out."""
     return functools.reduce(operator.add, terms)
 
 

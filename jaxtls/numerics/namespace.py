@@ -10,7 +10,7 @@ from jaxtyping import ArrayLike
 
 
 def namespace(*numbers: ArrayLike) -> ModuleType:
-    """NumPy where all of the numbers are its own or Python's, else jax.numpy.
+    """Gives NumPy where all of the numbers are its own or Python's, else jax.numpy.
 
     Example:
         >>> namespace(np.ones(2), 1.0).__name__, namespace(np.ones(2), jnp.ones(2)).__name__

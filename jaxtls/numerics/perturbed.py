@@ -1,4 +1,4 @@
-"""Which arguments of a function with a reverse of its own are differentiated, as JAX tells its rule."""
+"""Says which arguments of a function with a reverse of its own are differentiated, as JAX tells its rule."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from jaxtyping import PyTree
 
 
 def divided(primals: PyTree) -> tuple[PyTree, PyTree]:
-    """Arrays that are differentiated and those that are not, None in the place of the others."""
+    """Divides arrays into those that are differentiated and those that are not, None in the place of the others."""
     moving = jax.tree.map(lambda p: p.value if p.perturbed else None, primals, is_leaf=_is_primal)
     still = jax.tree.map(lambda p: None if p.perturbed else p.value, primals, is_leaf=_is_primal)
     return moving, still
 
 
 def arrays_of(tree: PyTree) -> PyTree:
-    """Primals and cotangents of a rule as plain arrays."""
+    """Gives primals and cotangents of a rule as plain arrays."""
 
     def plain(x: PyTree) -> PyTree:
         if isinstance(x, CustomVJPPrimal):

@@ -22,7 +22,7 @@ from .tsit5 import LOWER, STAGES, E, Field, Stage
 
 
 def _coefficients() -> tuple[np.ndarray, np.ndarray]:
-    """c_0 .. c_7, the last of them zero, and e_0 .. e_7."""
+    """Compute c_0 .. c_7, the last of them zero, and e_0 .. e_7."""
     tableau = np.vstack([np.zeros((1, STAGES)), LOWER])
     # Column k: what the slopes of all stages have of w_(k+1)/h.
     slopes = np.stack([np.linalg.matrix_power(tableau, k) @ np.ones(STAGES) for k in range(STAGES)], 1)
@@ -38,7 +38,7 @@ SLOPE = np.concatenate([[0.0], RESULT[:-1]])
 
 
 def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """State at the end, slope there and error, from y and its slope `first`, as `tsit5.step`.
+    """Gives state at the end, slope there and error, from y and its slope `first`, as `tsit5.step`.
 
     Stages are turns of a loop on a CPU, as there.
     """
@@ -58,7 +58,7 @@ def step(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree,
 
 
 def moved(stage: Stage, y: PyTree) -> PyTree:
-    """y at the end of a step, without an error, as `tsit5.moved`."""
+    """Gives y at the end of a step, without an error, as `tsit5.moved`."""
     last, held = _walked(lambda w: stage(jnp.zeros((), int), w), y, STAGES - 1)
     return jax.tree.map(lambda ws, w: _sum(RESULT[:STAGES], [*ws, w]), held, last)
 
@@ -66,7 +66,7 @@ def moved(stage: Stage, y: PyTree) -> PyTree:
 def pulled(
     stage: Stage, back: Callable[[Array, PyTree, PyTree], tuple[PyTree, PyTree]], y: PyTree, ct: PyTree, zero: PyTree
 ) -> tuple[PyTree, PyTree]:
-    """The transpose of `moved`, as `tsit5.pulled`: u_k = c_k ct + (hL)^T u_(k+1), each u paired with its power."""
+    """Transposes `moved`, as `tsit5.pulled` does: u_k = c_k ct + (hL)^T u_(k+1), each u paired with its power."""
     k = jnp.zeros((), int)
     _, held = _walked(lambda w: stage(k, w), y, STAGES - 1)
 
@@ -83,7 +83,7 @@ def pulled(
 
 
 def _walked(move: Callable[[PyTree], PyTree], start: PyTree, turns: int) -> tuple[PyTree, PyTree]:
-    """The map applied so many times, and what stood before each."""
+    """Apply the map so many times; gives what stood before each, too."""
     return jax.lax.scan(lambda w, _: (move(w), w), start, None, length=turns)
 
 

@@ -18,27 +18,27 @@ FEW = 4
 
 
 def matmul(a: ArrayLike, b: ArrayLike) -> Array:
-    """a @ b; devices would else round single precision to fewer bits."""
+    """Multiplies a @ b; devices would else round single precision to fewer bits."""
     return jnp.matmul(a, b, precision=HIGHEST)
 
 
 def einsum(subscripts: str, *operands: ArrayLike) -> Array:
-    """Einstein's sum of the operands."""
+    """Takes Einstein's sum of the operands."""
     return jnp.einsum(subscripts, *operands, precision=HIGHEST)
 
 
 def tensordot(a: ArrayLike, b: ArrayLike, axes: int | tuple[tuple[int, ...], tuple[int, ...]]) -> Array:
-    """The sum over axes that two arrays share."""
+    """Sums over axes that two arrays share."""
     return jnp.tensordot(a, b, axes, precision=HIGHEST)
 
 
 def few(n: int) -> bool:
-    """Whether sums over n levels are written out; on a CPU, where a product is no kernel, they are not."""
+    """Says whether sums over n levels are written out; on a CPU, where a product is no kernel, they are not."""
     return 0 < n <= FEW and platform() != "cpu"
 
 
 def applied(a: Array, x: Array) -> Array:
-    """a @ x of (m, n) and (n,); column by column where these are few."""
+    """Multiplies a @ x of (m, n) and (n,); column by column where these are few."""
     n = a.shape[-1]
     if not few(n):
         return matmul(a, x)
@@ -46,11 +46,11 @@ def applied(a: Array, x: Array) -> Array:
 
 
 def total(x: Array) -> Array:
-    """The sum over the last axis, term by term where these are few."""
+    """Sums over the last axis, term by term where these are few."""
     n = x.shape[-1]
     return functools.reduce(operator.add, [x[..., k] for k in range(n)]) if few(n) else jnp.sum(x, -1)
 
 
 def length(x: Array) -> Array:
-    """The Euclidean norm along the last axis."""
+    """Takes the Euclidean norm along the last axis."""
     return jnp.sqrt(total(jnp.abs(x) ** 2)) if few(x.shape[-1]) else jnp.linalg.norm(x, axis=-1)

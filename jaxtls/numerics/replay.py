@@ -40,7 +40,7 @@ Back = Callable[[Whole, PyTree, PyTree, Array, PyTree, PyTree], tuple[PyTree, Py
 
 
 class _Places(NamedTuple):
-    """Where states are kept: so many at each distance, of 1, B, B^2, ... steps; the last place is for others.
+    """Says where states are kept: so many at each distance, of 1, B, B^2, ... steps; the last place is for others.
 
     Those of one step are of a block of B = `each` steps, in order; the others of what the next longer distance spans.
     """
@@ -50,11 +50,11 @@ class _Places(NamedTuple):
 
     @property
     def room(self) -> int:
-        """How many places states need."""
+        """Says how many places states need."""
         return self.each * self.distances + 1
 
     def far(self, i: Array) -> Array:
-        """Of the state before step i, at the longest distance at which it stands."""
+        """Finds the place of the state before step i, at the longest distance at which it stands."""
         place = jnp.full_like(i, self.room - 1)
         for k in range(1, self.distances):
             stride = self.each**k
@@ -63,7 +63,7 @@ class _Places(NamedTuple):
         return place
 
     def behind(self, block: Array, blocks: Array) -> Array:
-        """The step up to the start of a block before which a state is kept, where blocks are done from the last on."""
+        """Finds the step, up to a block's start, before which a state is kept, if blocks are done from the last on."""
         first = block * self.each
         for k in range(1, self.distances):
             stride = self.each**k
@@ -74,7 +74,7 @@ class _Places(NamedTuple):
 
 
 class Loop:
-    """What a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
+    """Says what a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
 
     `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none, and i itself
     with `all_kept`. `most` is for short loops inside others, whose room for states is cleared each time.
@@ -94,7 +94,7 @@ class Loop:
         self.most = most
 
     def places(self, state: PyTree) -> _Places:
-        """Where such states are kept."""
+        """Says where such states are kept."""
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
         bound = BOUND if self.most is None else self.most
         room, least = (KEPT_BYTES, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
@@ -111,7 +111,7 @@ def _pulled(step: Step, whole: Whole, moving: PyTree, others: PyTree, i: Array, 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
 def replayed(loop: Loop, varied: PyTree, others: PyTree, start: PyTree, total: Array, known: PyTree = None) -> PyTree:
-    """The states of `total` steps from `start`, at their places, (outputs, ...); 0 where none came.
+    """Gives the states of `total` steps from `start`, at their places, (outputs, ...); 0 where none came.
 
     Arguments:
         loop: what to do; it may close over nothing that is traced.
@@ -143,7 +143,7 @@ def _advanced(loop: Loop, varied: PyTree, others: PyTree, i: Array, state: PyTre
 
 
 class _Replay(NamedTuple):
-    """What the reverse works with."""
+    """Holds what the reverse works with."""
 
     loop: Loop
     moving: PyTree  # None where a number is not differentiated
@@ -154,11 +154,11 @@ class _Replay(NamedTuple):
     cts: PyTree
 
     def whole(self, moving: PyTree) -> PyTree:
-        """All varied numbers."""
+        """Gives all varied numbers."""
         return eqx.combine(moving, self.still)
 
     def step_back(self, i: Array, state: PyTree, carry: tuple) -> tuple:
-        """The cotangent of the state before step i, and the sums of those of the numbers."""
+        """Gives the cotangent of the state before step i, and the sums of those of the numbers."""
         ct, found = carry
         outputs, active = self.loop.outputs, i < self.total
         slot = jnp.where(active, self.loop.slots(self.others, i), outputs)
@@ -169,7 +169,7 @@ class _Replay(NamedTuple):
         return jax.tree.map(lambda a, b: jnp.where(active, a, b), before, ct), found
 
     def block(self, places: _Places, most: Array, j: Array, carry: tuple) -> tuple:
-        """Block j from the last: once more from the last state that is kept to its end, then back to its start."""
+        """Walks block j from the last: once more from the last state that is kept to its end, then back to its head."""
         held, pulled = carry
         k = jax.lax.div(most + places.each - 1, places.each) - 1 - j
         begin = k * places.each
@@ -188,7 +188,7 @@ class _Replay(NamedTuple):
         return held, jax.lax.fori_loop(0, end - begin, back, pulled)
 
     def through(self) -> tuple[PyTree, PyTree]:
-        """The cotangent of the start, and the sums of those of the numbers."""
+        """Gives the cotangent of the start, and the sums of those of the numbers."""
         places, most = self.loop.places(self.start), eqxi.unvmap_max(self.total)
         held = jax.tree.map(lambda x: jnp.zeros((places.room, *x.shape), x.dtype), self.start)
         held = _put(held, places.far(jnp.zeros_like(most)), self.start)
@@ -231,7 +231,7 @@ def _backwards(loop: Loop, residual: tuple, cts: PyTree) -> tuple:
 def pulled_back(
     loop: Loop, moving: PyTree, still: PyTree, others: PyTree, start: PyTree, total: Array
 ) -> tuple[PyTree, PyTree]:
-    """Cotangents of the numbers that vary and of the start, where `loop.back` adds those of what each step gives."""
+    """Gives cotangents of the numbers that vary and of the start; `loop.back` adds those of what each step gives."""
     nothing = jax.tree.map(lambda x: jnp.zeros((loop.outputs, *x.shape), x.dtype), start)
     ct, found = _Replay(loop, moving, still, others, start, total, nothing).through()
     return found, ct

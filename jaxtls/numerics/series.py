@@ -33,7 +33,7 @@ Map = Callable[[PyTree, PyTree, PyTree], PyTree]
 def series(
     maps: tuple[Map, Map], varied: PyTree, others: PyTree, ratio: Array, weights: Array, x: PyTree, used: Array
 ) -> tuple[PyTree, PyTree]:
-    """The sum of the first `used` terms, and what is seen of each.
+    """Sums the first `used` terms, with what is seen of each.
 
     Arguments:
         maps: varied numbers, other numbers, x -> A x; the same for S x; they may close over nothing that is traced.
@@ -53,7 +53,7 @@ def series(
 def summed(
     apply: Callable, look: Callable, ratio: Array, weights: Array, x: PyTree, used: Array
 ) -> tuple[PyTree, PyTree, PyTree]:
-    """`series` by a plain loop, which forward mode takes; also the last two terms.
+    """Does as `series` by a plain loop, which forward mode takes; also gives the last two terms.
 
     Two terms a turn: what a turn hands on to the next need not change places, which would be copies.
     """
@@ -116,7 +116,7 @@ def _backwards(maps: tuple[Map, Map], residual: tuple, cts: tuple) -> tuple:
         return jax.vjp(lambda moving, u: f(eqx.combine(moving, still), others, u), moving, u)[1](ct)
 
     def own(k: Array, u: PyTree) -> tuple[PyTree, PyTree]:
-        """What term k is given by the sum and by what is seen of it."""
+        """Gives what the sum and what is seen of it hand to term k."""
         more, found = pulled(look, u, at(seen, k))
         return more, _plus(found, weights[k], ct)
 

@@ -49,7 +49,7 @@ LOWER = np.array([[*row, *(0.0,) * (STAGES - len(row))] for row in A])
 def step(
     field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree, products: bool = False
 ) -> tuple:
-    """State at the end, slope there and error, from y and its slope `first`; `times(c)` is the time of a stage at c.
+    """Gives state at the end, slope there and error, from y and its slope `first`; `times(c)` is a stage's time at c.
 
     Stages are turns of a loop: written out, a CPU's compiler puts one stage into the next, and each shifted copy of a
     state computes all stages before it anew. On a GPU that is cheap, and turns are not; nor are they where the field
@@ -73,7 +73,7 @@ def step(
 
 
 def _written_out(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """`step`, stage by stage."""
+    """Do as `step`, stage by stage."""
     total = lambda weights, ks: sum(weight * k for weight, k in zip(weights[1:], ks[1:]) if weight) + weights[0] * ks[0]
     slopes, moved = [first], y
     for c, row in zip(C, A):
@@ -90,14 +90,14 @@ ROWS, RESULT = np.concatenate([np.zeros((1, STAGES - 1)), LOWER[:-1, :-1]]), LOW
 
 
 def moved(stage: Stage, y: PyTree) -> PyTree:
-    """y at the end of a step, without an error."""
+    """Gives y at the end of a step, without an error."""
     return _stages(stage, y)[0]
 
 
 def pulled(
     stage: Stage, back: Callable[[Array, PyTree, PyTree], tuple[PyTree, PyTree]], y: PyTree, ct: PyTree, zero: PyTree
 ) -> tuple[PyTree, PyTree]:
-    """The transpose of `moved`: cotangents of what the stages vary with, which `zero` has the form of, and of y.
+    """Transposes `moved`: gives cotangents of what the stages vary with, which `zero` has the form of, and of y.
 
     `back(k, y, ct)` is that of a stage.
     """
@@ -118,7 +118,7 @@ def pulled(
 
 
 def _stages(stage: Stage, y: PyTree) -> tuple[PyTree, PyTree]:
-    """y at the end, and at each stage."""
+    """Give y at the end, and at each stage."""
 
     def one(steps: PyTree, inputs: tuple) -> tuple[PyTree, PyTree]:
         k, row = inputs
@@ -140,7 +140,7 @@ def _combined(weights: Array | np.ndarray, slopes: Array) -> Array:
 
 
 def size(error: PyTree, before: PyTree, after: PyTree, rtol: float, atol: float) -> Array:
-    """Root mean square of error / (atol + rtol |y|): 1 is just good enough."""
+    """Takes the root mean square of error / (atol + rtol |y|): 1 is just good enough."""
     pairs = zip(*(jax.tree.leaves(tree) for tree in (error, before, after)))
     total, count = jnp.zeros(()), 0
     for e, a, b in pairs:

@@ -19,7 +19,7 @@ Kept = Callable[[PyTree, PyTree], PyTree]
 
 
 def turned(count: Array, body: Callable[[Array, PyTree], PyTree], start: PyTree) -> PyTree:
-    """`jax.lax.fori_loop(0, count, body, start)`."""
+    """Runs `jax.lax.fori_loop(0, count, body, start)`."""
 
     def one(carry: tuple) -> tuple:
         i, _, inner = carry
@@ -29,7 +29,7 @@ def turned(count: Array, body: Callable[[Array, PyTree], PyTree], start: PyTree)
 
 
 def grouped(count: Array, body: Callable[[Array, PyTree, Kept], PyTree], start: PyTree, together: int) -> PyTree:
-    """`turned`, on a GPU with so many turns between two looks.
+    """Does as `turned`, on a GPU with so many turns between two looks.
 
     There turns are done up to a multiple of `together`: body(i, carry, kept) passes what they may not change through
     kept(new, old), and has room for what they write.
@@ -48,5 +48,5 @@ def grouped(count: Array, body: Callable[[Array, PyTree, Kept], PyTree], start: 
 
 
 def beyond(together: int) -> int:
-    """Turns that `grouped` may do beyond its count."""
+    """Counts turns that `grouped` may do beyond its count."""
     return 0 if platform() == "cpu" else together - 1

@@ -10,13 +10,13 @@ from .._platform import platform
 
 
 def written(tree: PyTree) -> PyTree:
-    """Arrays as they are written into: on a GPU complex ones with real and imaginary part along a new last axis."""
+    """Writes arrays as pairs: on a GPU complex ones have real and imaginary part along a new last axis."""
     apart = lambda x: jnp.iscomplexobj(x) and platform() != "cpu"
     return jax.tree.map(lambda x: jnp.stack([x.real, x.imag], -1) if apart(x) else jnp.asarray(x), tree)
 
 
 def read(tree: PyTree, like: PyTree) -> PyTree:
-    """The arrays that were written, of the types of `like`."""
+    """Reads the arrays that were written, of the types of `like`."""
 
     def joined(x: Array, as_was: Array | jax.ShapeDtypeStruct) -> Array:
         whole = x.dtype == as_was.dtype or not jnp.issubdtype(as_was.dtype, jnp.complexfloating)
