@@ -229,7 +229,7 @@ def known_edges(model: AbstractModel, discontinuities: Numbers | None, ts: Array
 
 
 def _replanned(problem: Problem, planned: AbstractMethod, edges: Array | None, refusal: str) -> Posed:
-    """Poses it without the plan, whose method cannot serve here."""
+    """Pose it without the plan, whose method cannot serve here."""
     method, why = preferred(problem.model, problem.y0, problem.ts, edges)
     told = f"{why}; not as planned ({planned.name}): the method must {refusal}"
     return Posed(problem, Choice(method, told + method.remark(problem)), None)

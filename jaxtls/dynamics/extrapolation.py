@@ -67,7 +67,7 @@ LONGEST = {2: 0.2, 3: 0.6, 4: 1.15, 5: 1.8, 6: 2.6, 7: 3.4, 8: 4.2}
 
 
 def macro_steps(durations: ArrayLike, rate: ArrayLike, rtol: float, n_levels: int) -> Any:
-    """Counts macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiff or no).
+    """Counts macro steps for each interval, with levels 1 .. n_levels (errors fall as h^(2 n_levels - 1), stiffness
     included)."""
     tightening = (1e-6 / rtol) ** (1 / (2 * n_levels - 1))
     xp = namespace(durations)

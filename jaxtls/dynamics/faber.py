@@ -252,6 +252,6 @@ def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:
 
 
 def size_of(weight: Array, term: PyTree) -> Array:
-    """Gives the the largest number in a term of a sum."""
+    """Gives the largest number in a term of a sum."""
     largest = [jnp.max(jnp.abs(jax.lax.stop_gradient(part))) for part in jax.tree.leaves(term)]
     return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.stack(largest))

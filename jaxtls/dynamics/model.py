@@ -42,7 +42,7 @@ class AbstractModel(eqx.Module):
 
     @abc.abstractmethod
     def vector_field(self, t: ArrayLike, y: PyTree, args: PyTree = None) -> PyTree:
-        """Gives the the pure right-hand side dy/dt."""
+        """Gives the pure right-hand side dy/dt."""
 
     def generator(self, y0: PyTree) -> VectorField:
         """Gives the right-hand side with everything made that depends neither on time nor on the state."""

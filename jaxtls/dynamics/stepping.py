@@ -227,7 +227,7 @@ def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, 
 
 
 def _parted(tree: PyTree) -> tuple[PyTree, PyTree, PyTree]:
-    """Parts what can vary, other arrays, and the rest."""
+    """Part what can vary, other arrays, and the rest."""
     varied, rest = eqx.partition(tree, eqx.is_inexact_array)
     return varied, *eqx.partition(rest, eqx.is_array)
 

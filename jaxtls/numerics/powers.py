@@ -83,7 +83,7 @@ def pulled(
 
 
 def _walked(move: Callable[[PyTree], PyTree], start: PyTree, turns: int) -> tuple[PyTree, PyTree]:
-    """Apply the map so many times; gives what stood before each, too."""
+    """Apply the map so many times; give what stood before each, too."""
     return jax.lax.scan(lambda w, _: (move(w), w), start, None, length=turns)
 
 

@@ -142,7 +142,7 @@ def _rate(model: AbstractModel) -> Array:
 
 
 def _stepper(problem: Problem, rate_factor: Array, static: tuple) -> tuple[extrapolation.Extrapolation, Array]:
-    """Make macro steps, and counts them in each interval."""
+    """Make macro steps, and count them in each interval."""
     n_levels, _, uniform, _ = static
     splitting = problem.model.splitting_step(problem.y0)
     rate = jax.lax.stop_gradient(splitting.rate * rate_factor)

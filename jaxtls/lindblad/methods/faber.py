@@ -261,7 +261,7 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLi
 
 
 def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> tuple[sweep.Sweep, Array]:
-    """Make the run by an ellipse; counts the steps it asks for."""
+    """Make the run by an ellipse; count the steps it asks for."""
     expansion = _expansion(made, problem, plan, widen)
     span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], expansion.ellipse.capacity))
     wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, _share(problem)) - 1e-9))

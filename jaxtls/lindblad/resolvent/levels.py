@@ -176,7 +176,7 @@ def _limits(sizes: np.ndarray) -> np.ndarray:
 
 
 def _merged(sizes: np.ndarray, limit: int) -> tuple[float, np.ndarray]:
-    """Count the work, and finds each level's block, the farthest first, where blocks hold at most `limit` unknowns."""
+    """Count the work, and find each level's block, the farthest first, where blocks hold at most `limit` unknowns."""
     block, held, where, width = 0, 0, [], 0
     for size in sizes:
         if held and held + size > limit:

@@ -381,7 +381,7 @@ def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _jump_terms(jumps: Any, blocks: Blocks) -> tuple:
-    """Write jumps as vectors on shifts, L_k = sum_v diag(v) shift, and lists the pairs of them that make L rho L†."""
+    """Write jumps as vectors on shifts, L_k = sum_v diag(v) shift, and list the pairs of them that make L rho L†."""
     block, place = blocks.block, blocks.place
     inside = (block[jumps.row] >= 0) & (block[jumps.column] >= 0)
     owner, row, column, where = (part[inside] for part in jumps)
