@@ -19,7 +19,7 @@ class Count(int):
 
 
 def spin_counts(value: ArrayLike | Sequence[ArrayLike]) -> Count | Array | tuple[Count | Array, ...]:
-    """A `Count`, a number that may be traced, or a tuple of them, one per class."""
+    """Gives a `Count`, a number that may be traced, or a tuple of them, one per class."""
     if isinstance(value, Sequence):
         require(len(value) > 0, "n_spins", "hold at least one class", value)
         return tuple(_spin_count(n) for n in value)

@@ -8,14 +8,14 @@ from jaxtyping import Array, DTypeLike
 
 
 def roots(n_levels: int, dtype: DTypeLike) -> Array:
-    """sqrt(0), sqrt(1), ..., sqrt(n-1), sqrt(n) -> 0: the ladder's matrix elements, closed at the cut-off, (n+1,)."""
+    """Gives sqrt(0), sqrt(1), ..., sqrt(n-1), sqrt(n) -> 0: the ladder's elements, closed at the cut-off, (n+1,)."""
     steps = np.sqrt(np.arange(n_levels + 1.0))
     steps[-1] = 0.0
     return jnp.asarray(steps, dtype)
 
 
 def from_left(rho: Array, lower: Array | float, raise_: Array | float) -> Array:
-    """The product (lower a + raise_ a^dagger) rho, for rho of shape (..., n, m)."""
+    """Returns the product (lower a + raise_ a^dagger) rho, for rho of shape (..., n, m)."""
     n = rho.shape[-2]
     r = roots(n, rho.real.dtype)[:, None]
     zero = jnp.zeros_like(rho[..., :1, :])
@@ -27,7 +27,7 @@ def from_left(rho: Array, lower: Array | float, raise_: Array | float) -> Array:
 
 
 def from_right(rho: Array, lower: Array | float, raise_: Array | float) -> Array:
-    """rho (lower a + raise_ a^dagger), for rho of shape (..., m, n)."""
+    """Returns rho (lower a + raise_ a^dagger), for rho of shape (..., m, n)."""
     n = rho.shape[-1]
     r = roots(n, rho.real.dtype)
     zero = jnp.zeros_like(rho[..., :1])
@@ -36,7 +36,7 @@ def from_right(rho: Array, lower: Array | float, raise_: Array | float) -> Array
 
 
 def ladder_means(rho: Array) -> tuple[Array, Array, Array]:
-    """Tr a rho, Tr a^2 rho and Tr a^dagger a rho, with the ladder of an oscillator that is not cut."""
+    """Returns Tr a rho, Tr a^2 rho and Tr a^dagger a rho, with the ladder of an oscillator that is not cut."""
     n = rho.shape[-1]
     k = np.arange(n)
     # <k|a rho|k> = sqrt(k+1) rho_(k+1,k)

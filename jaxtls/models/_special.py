@@ -15,7 +15,7 @@ _NODES = 64
 
 @jax.jit
 def digamma_excess(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    r"""Re psi(1/2 + i/u) - ln(1/u) for u >= 0, the digamma function on its critical line less its logarithm.
+    r"""Returns Re psi(1/2 + i/u) - ln(1/u) for u >= 0, the digamma function on its critical line less its logarithm.
 
     The recurrence moves the argument by N = 8, where the asymptotic series holds, and each term is written in u:
 
@@ -49,7 +49,7 @@ def digamma_excess(u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 @jax.jit
 def scaled_k0(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    r"""e^x K_0(x), the scaled modified Bessel function of the second kind, for x > 0.
+    r"""Returns e^x K_0(x), the scaled modified Bessel function of the second kind, for x > 0.
 
         e^x K_0(x) = int_0^inf exp(-2 x sinh^2(t/2)) dt
 

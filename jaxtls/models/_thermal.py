@@ -18,33 +18,33 @@ def _over_temperature(w: Array, temperature: Array) -> Array:
 
 
 def polarization(w: Array, temperature: Array) -> Array:
-    """tanh(w/2T), the population difference of a TLS of splitting w > 0; 1 at T = 0."""
+    """Returns tanh(w/2T), the population difference of a TLS of splitting w > 0; 1 at T = 0."""
     return jnp.tanh(_over_temperature(w, temperature) / 2)
 
 
 def lost_polarization(w: Array, temperature: Array) -> Array:
-    """1 - tanh(w/2T) = 2/(e^(w/T) + 1), without cancellation; 0 at T = 0."""
+    """Returns 1 - tanh(w/2T) = 2/(e^(w/T) + 1), without cancellation; 0 at T = 0."""
     return 2 * jax.nn.sigmoid(-_over_temperature(w, temperature))
 
 
 def thermal_quanta(w: Array, temperature: Array) -> Array:
-    """coth(w/2T) - 1 = 2/(e^(w/T) - 1), without cancellation; 0 at T = 0."""
+    """Returns coth(w/2T) - 1 = 2/(e^(w/T) - 1), without cancellation; 0 at T = 0."""
     return 2 * bose(_over_temperature(w, temperature))
 
 
 def coth_half(x: Array) -> Array:
-    """coth(x/2) = 1 + 2/(e^x - 1), by which emission and absorption together exceed emission at T = 0; x = w/T > 0."""
+    """Gives coth(x/2) = 1 + 2/(e^x - 1), by which emission and absorption exceed emission at T = 0; x = w/T > 0."""
     # Not by `bose`, whose derivative overflows beyond x = 709.
     return 1 / jnp.tanh(x / 2)
 
 
 def bose(x: Array) -> Array:
-    """1/(e^x - 1), the mean number of quanta at x = w/T > 0."""
+    """Returns 1/(e^x - 1), the mean number of quanta at x = w/T > 0."""
     return 1 / jnp.expm1(x)
 
 
 def thermal_occupation(splitting: Numbers, temperature: Numbers) -> Array:
-    """Mean number of quanta of a bosonic bath at a splitting, n_bar = 1/(e^(splitting/T) - 1).
+    """Returns the mean number of quanta of a bosonic bath at a splitting, n_bar = 1/(e^(splitting/T) - 1).
 
     Arguments:
         splitting: full gap of the TLS, any shape, > 0 [energy].

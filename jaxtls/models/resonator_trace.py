@@ -90,22 +90,22 @@ class ResonatorTrace(eqx.Module):
 
     @property
     def Q_loaded(self) -> Array:
-        """Q_l, of the internal loss and the coupling together [1]."""
+        """Gives Q_l, of the internal loss and the coupling together [1]."""
         return self.Q_internal * self.Q_coupling / (self.Q_internal + self.Q_coupling)
 
     @property
     def linewidth(self) -> Array:
-        """Full width f_r / Q_l [Hz] of the power at half its depth."""
+        """Gives the full width f_r / Q_l [Hz] of the power at half its depth."""
         return self.f_r / self.Q_loaded
 
     def line(self, frequencies: ArrayLike) -> Array:
-        """What the line alone would do at frequencies [Hz], a e^{i alpha} e^{-2 pi i f tau + t u}: complex."""
+        """Says what the line alone would do at frequencies [Hz], a e^{i alpha} e^{-2 pi i f tau + t u}: complex."""
         f = _checks.positive("frequencies", frequencies, zero=True)
         growth = jnp.log(self.gain) + self.tilt * (f - self.f_r) / self.f_r
         return jnp.exp(growth + 1j * (self.phase - 2 * np.pi * f * self.delay))
 
     def resonance(self, frequencies: ArrayLike) -> Array:
-        """The bare resonance R at frequencies [Hz], where gain is 1 and cables have no length: complex."""
+        """Gives the bare resonance R at frequencies [Hz], where gain is 1 and cables have no length: complex."""
         f = _checks.positive("frequencies", frequencies, zero=True)
         # The difference first: f/f_r - 1 loses the digits that a narrow resonance needs.
         lorentzian = self.Q_loaded / self.Q_coupling / (1 + 2j * self.Q_loaded * (f - self.f_r) / self.f_r)
@@ -114,7 +114,7 @@ class ResonatorTrace(eqx.Module):
         return 1 - DIPS[self.form] * (1 + 1j * jnp.tan(self.asymmetry)) * lorentzian
 
     def response(self, frequencies: ArrayLike) -> Array:
-        """The scattering parameter measured at frequencies [Hz], any shape: complex, dimensionless.
+        """Gives the scattering parameter measured at frequencies [Hz], any shape: complex, dimensionless.
 
         Example:
             >>> trace = ResonatorTrace(f_r=5e9, Q_internal=1e5, Q_coupling=1e5, gain=0.1, form="reflection")
@@ -129,7 +129,7 @@ DIPS = {"notch": 1.0, "reflection": 2.0}
 
 
 def check_form(form: str) -> str:
-    """The form, if it is one of the three."""
+    """Checks the form, which must be one of the three."""
     forms = get_args(TraceForm)
     _checks.require(form in forms, "form", f"be one of {', '.join(map(repr, forms))}", repr(form))
     return form

@@ -42,23 +42,23 @@ class FockState(NamedTuple):
 
 
 def lowered(c: Array, by: int) -> Array:
-    """a^by c, on the levels kept: sqrt((n+1)..(n+by)) c_(n+by)."""
+    """Returns a^by c, on the levels kept: sqrt((n+1)..(n+by)) c_(n+by)."""
     return jnp.pad((jnp.asarray(_roots(c.shape[0], by), c.real.dtype) * c)[by:], (0, by))
 
 
 def raised(c: Array, by: int) -> Array:
-    """The amplitudes of (a^dagger)^by c, on the levels kept."""
+    """Returns the amplitudes of (a^dagger)^by c, on the levels kept."""
     return jnp.asarray(_roots(c.shape[0], by), c.real.dtype) * jnp.pad(c[: c.shape[0] - by], (by, 0))
 
 
 def _roots(n_levels: int, by: int) -> np.ndarray:
-    """sqrt(n (n-1) .. (n-by+1))."""
+    """Return sqrt(n (n-1) .. (n-by+1))."""
     n = np.arange(n_levels)
     return np.sqrt(np.prod([np.maximum(n - i, 0.0) for i in range(by)], axis=0))
 
 
 def fock_field(model: AbstractDampedOscillator) -> Callable[[Any, FockState, Any], FockState]:
-    """vector_field(t, y, args) of the model's basis."""
+    """Makes vector_field(t, y, args) of the model's basis."""
     fixed = model.basis == "fixed"
 
     def vector_field(t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
@@ -82,7 +82,7 @@ def fock_field(model: AbstractDampedOscillator) -> Callable[[Any, FockState, Any
 
 
 class _Moments(NamedTuple):
-    """Of X = (a + a^dagger)/sqrt2, P = -i(a - a^dagger)/sqrt2 in the basis of the amplitudes."""
+    """Holds moments of X = (a + a^dagger)/sqrt2, P = -i(a - a^dagger)/sqrt2 in the basis of the amplitudes."""
 
     x: Array
     p: Array
@@ -100,12 +100,12 @@ def _moments(c: Array) -> _Moments:
 
 
 def fock_observables(model: AbstractDampedOscillator) -> dict[str, Callable[[FockState], Array]]:
-    """x, v, x2, v2 (position, velocity and their squares), n, energy (mechanical), populations (instantaneous)."""
+    """Gives x, v, x2, v2 (position, velocity, their squares), n, energy (mechanical), populations (instantaneous)."""
     length = jnp.sqrt(model.hbar / (model.mass * model.omega))
     fixed = model.basis == "fixed"
 
     def scaled(y: FockState) -> _Moments:
-        """Moments in the instantaneous basis: X grows and P shrinks by e^lambda."""
+        """Gives the moments in the instantaneous basis: X grows and P shrinks by e^lambda."""
         found = _moments(y.amplitudes)
         if not fixed:
             return found
@@ -131,7 +131,7 @@ def fock_observables(model: AbstractDampedOscillator) -> dict[str, Callable[[Foc
 
 
 def instantaneous(y: FockState, fixed: bool) -> Array:
-    """Amplitudes on the instantaneous levels; from a fixed basis through the squeezing by lambda."""
+    """Gives amplitudes on the instantaneous levels; from a fixed basis through the squeezing by lambda."""
     if not fixed:
         return y.amplitudes
     width = y.contraction
@@ -146,7 +146,7 @@ def instantaneous(y: FockState, fixed: bool) -> Array:
 
 
 def displaced_ket(n_levels: int, n: int, alpha: Array) -> Array:
-    """D(alpha)|n> from D|k> = (a^dagger - conj(alpha)) D|k-1>/sqrt(k), (n_levels,).
+    """Gives D(alpha)|n> from D|k> = (a^dagger - conj(alpha)) D|k-1>/sqrt(k), (n_levels,).
 
     Example:
         >>> ket = displaced_ket(40, 2, jnp.asarray(0.5 + 0.5j))
@@ -164,7 +164,7 @@ def displaced_ket(n_levels: int, n: int, alpha: Array) -> Array:
 
 
 def enough_levels(n: int, reach: float, ratio: float | None) -> int:
-    """A guess for level n displaced by `reach` at r = alpha/omega (None: not known).
+    """Guesses levels for level n displaced by `reach` at r = alpha/omega (None: not known).
 
     Squeezing stretches energies by (1+r)/(1-r) and adds a tail r^2k.
     """
@@ -176,7 +176,7 @@ def enough_levels(n: int, reach: float, ratio: float | None) -> int:
 
 
 def level_numbers(name: str, n: Numbers) -> np.ndarray:
-    """Known ints >= 0, as an array."""
+    """Reads known ints >= 0, as an array."""
     known = concrete(n)
     require(known is not None, name, "be known ints", n)
     levels = np.asarray(known)

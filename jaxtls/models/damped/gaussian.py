@@ -35,7 +35,7 @@ class GaussianState(NamedTuple):
 
 
 class GaussianOscillator(AbstractModel):
-    """Moments of a `DampedOscillator`, for `evolve` or (constant damping, no force) in closed form.
+    """Moves moments of a `DampedOscillator`, by `evolve` or (constant damping, no force) in closed form.
 
     (x, v)(t) = M(t) (x, v)(0),  V(t) = M V(0) M^T,  M = e^(-alpha t) [C + S [[alpha, 1], [-omega^2, -alpha]]],
     C = cosh(kappa t), S = sinh(kappa t)/kappa, kappa^2 = alpha^2 - omega^2.
@@ -60,7 +60,7 @@ class GaussianOscillator(AbstractModel):
     # --- states ------------------------------------------------------------------------------------------------------
 
     def state(self, *, x: Numbers, v: Numbers, var_x: Numbers, var_v: Numbers, cov_xv: Numbers = 0.0) -> GaussianState:
-        """Any Gaussian state with Var x Var v - Cov^2 >= (hbar/2m)^2 [length, length/time, their squares].
+        """Makes any Gaussian state with Var x Var v - Cov^2 >= (hbar/2m)^2 [length, length/time, their squares].
 
         Raises:
             ValueError: the variances break the uncertainty relation.
@@ -78,7 +78,7 @@ class GaussianOscillator(AbstractModel):
         return GaussianState(*(jnp.asarray(part, dtype) for part in parts))
 
     def thermal_state(self, mean_number: Numbers, alpha: Numbers = 0.0) -> GaussianState:
-        """Thermal state of mean number n_bar of the oscillator at the start, displaced by alpha (complex).
+        """Makes a thermal state of mean number n_bar of the oscillator at the start, displaced by alpha (complex).
 
         Arguments:
             mean_number: n_bar >= 0; Var x = (hbar/(m omega)) (n_bar + 1/2).
@@ -101,13 +101,13 @@ class GaussianOscillator(AbstractModel):
         return self._made(x, v, spread, 0.0, model.omega**2 * spread)
 
     def coherent_state(self, alpha: Numbers) -> GaussianState:
-        """|alpha> of the oscillator at the start: `thermal_state` at mean number 0."""
+        """Makes |alpha> of the oscillator at the start: `thermal_state` at mean number 0."""
         return self.thermal_state(0.0, alpha)
 
     # --- closed form -------------------------------------------------------------------------------------------------
 
     def solution(self, ts: Numbers, state: GaussianState) -> dict[str, Array]:
-        """The observables at times ts after the state, in closed form.
+        """Gives the observables at times ts after the state, in closed form.
 
         Arguments:
             ts: times since the state was made, any shape (...).
@@ -144,7 +144,7 @@ class GaussianOscillator(AbstractModel):
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     def vector_field(self, t: ArrayLike, y: GaussianState, args: PyTree = None) -> GaussianState:
-        """d y/dt: the classical equations for means and covariances."""
+        """Gives d y/dt: the classical equations for means and covariances."""
         model = self.oscillator
         alpha, force, stiffness = model.damping_at(t), model.force_at(t), model.omega**2
         acceleration = -2 * alpha * y.v - stiffness * y.x
@@ -161,7 +161,7 @@ class GaussianOscillator(AbstractModel):
 
     @property
     def observables(self) -> dict[str, Callable[[GaussianState], Array]]:
-        """x, v, var_x, cov_xv, var_v, energy (mechanical), n (instantaneous), uncertainty (dx d(mv)) and its bound."""
+        """Gives x, v, var_x, cov_xv, var_v, energy (mechanical), n (instantaneous), uncertainty (dx d(mv)), bound."""
         model = self.oscillator
 
         def energy(y: GaussianState) -> Array:
@@ -184,14 +184,14 @@ class GaussianOscillator(AbstractModel):
 
 @jax.jit
 def propagator(omega: Array, damping: Array, t: Array) -> tuple[Array, Array, Array, Array]:
-    """Elements xx, xv, vx, vv of the classical motion, without overflow at any damping."""
+    """Gives the elements xx, xv, vx, vv of the classical motion, without overflow at any damping."""
     even, odd, _ = damped_flow(omega, damping, t)
     fade = jnp.exp(growth_less_decay(omega, damping, t))
     return fade * (even + damping * odd), fade * odd, -fade * omega**2 * odd, fade * (even - damping * odd)
 
 
 def growth_less_decay(omega: Array, damping: Array, t: Array) -> Array:
-    """growth - alpha t for the `growth` of `damped_flow`: |kappa t| - alpha t = -omega^2 t/(alpha + kappa) at t > 0."""
+    """Gives growth - alpha t for `damped_flow`'s growth: |kappa t| - alpha t = -omega^2 t/(alpha + kappa) at t > 0."""
     growth = damped_flow(omega, damping, t).growth
     grown = growth > 0
     kappa = growth / jnp.where(grown, jnp.abs(t), 1.0)

@@ -1,4 +1,4 @@
-"""What Josephson qubits share: a shunted junction near a minimum of its potential, as a damped oscillator, in SI units.
+"""Says what Josephson qubits share: a shunted junction near its potential's minimum, a damped oscillator, in SI units.
 
 With k = Phi_0/2pi = hbar/2e and the phase phi across the junction (RCSJ model), k C phi'' + k phi'/R + I_c dU/dphi = 0:
 alpha = 1/(2 R C), the mass is k^2 C, and the potential is E_J U(phi), E_J = k I_c.
@@ -62,51 +62,51 @@ class AbstractJosephsonQubit(eqx.Module):
 
     @abc.abstractmethod
     def expansion(self) -> Expansion:
-        """The potential about phi = 0 (the paper's) or about its minimum."""
+        """Gives the potential about phi = 0 (the paper's) or about its minimum."""
 
     @abc.abstractmethod
     def before_step(self, step: Numbers) -> Any:
-        """The circuit with its bias (current or flux) higher by a step."""
+        """Gives the circuit with its bias (current or flux) higher by a step."""
 
     # --- derived quantities ------------------------------------------------------------------------------------------
 
     @property
     def josephson_energy(self) -> Array:
-        """E_J = k I_c [J]."""
+        """Gives E_J = k I_c [J]."""
         return REDUCED_FLUX_QUANTUM * self.critical_current
 
     @property
     def plasma_frequency(self) -> Array:
-        """sqrt(I_c/(k C)) of the bare junction [rad/s]."""
+        """Gives sqrt(I_c/(k C)) of the bare junction [rad/s]."""
         return jnp.sqrt(self.critical_current / REDUCED_FLUX_QUANTUM / self.capacitance)
 
     @property
     def omega(self) -> Array:
-        """Frequency of the quadratic part of the potential [rad/s] (omega_p, omega_f of Eq. 40 for "zero")."""
+        """Gives the frequency of the potential's quadratic part [rad/s] (omega_p, omega_f of Eq. 40 for "zero")."""
         return self.plasma_frequency * jnp.sqrt(self.expansion().stiffness)
 
     @property
     def damping(self) -> Array:
-        """alpha = 1/(2 R C) [1/s]."""
+        """Gives alpha = 1/(2 R C) [1/s]."""
         return 1 / (2 * self.resistance * self.capacitance)
 
     @property
     def offset_phase(self) -> Array:
-        """phi_0, where the quadratic part of the potential has its minimum [rad]."""
+        """Gives phi_0, where the quadratic part of the potential has its minimum [rad]."""
         return self.expansion().phase
 
     @property
     def damping_ratio(self) -> Array:
-        """alpha/omega: 1 at critical damping (Eq. 44)."""
+        """Gives alpha/omega: 1 at critical damping (Eq. 44)."""
         return self.damping / self.omega
 
     @property
     def critical_resistance(self) -> Array:
-        """1/(2 C omega), the resistance at critical damping [ohm]; below it the circuit is overdamped (Eq. 44)."""
+        """Gives 1/(2 C omega), the resistance of critical damping [ohm]; below, the circuit is overdamped (Eq. 44)."""
         return 1 / (2 * self.capacitance * self.omega)
 
     def oscillator(self, **options: Any) -> DampedOscillator:
-        """The harmonic part as a `DampedOscillator` of phi - phi_0: time in s, energies in hbar rad/s (hbar = 1).
+        """Takes the harmonic part as a `DampedOscillator` of phi - phi_0: time in s, energies in hbar rad/s (hbar = 1).
 
         Arguments:
             options: `n_levels`, `basis`, `force` [1/s, energy in hbar] of `DampedOscillator`.
@@ -128,7 +128,7 @@ class AbstractJosephsonQubit(eqx.Module):
     # --- levels, Eq. 43 ----------------------------------------------------------------------------------------------
 
     def levels(self, t: ArrayLike, n: Numbers) -> Array:
-        """E_n(t) = offset + hbar omega (n + 1/2) e^(-t/RC), plus what `quartic` adds: mechanical energies [J].
+        """Gives E_n(t) = offset + hbar omega (n + 1/2) e^(-t/RC), plus what `quartic` adds: mechanical energies [J].
 
         With `quartic`, the cosine to fourth order in perturbation theory: first order in the even terms, second in the
         odd ones (the cubic and linear terms that come with a bias), at the shrinking hbar e^(-t/RC) of (phi, phi').
@@ -154,7 +154,7 @@ class AbstractJosephsonQubit(eqx.Module):
         return self.josephson_energy * (constant + self._ladder(expansion, t, n))
 
     def transition_frequency(self, t: ArrayLike = 0.0, n: Numbers = 0) -> Array:
-        """Frequencies (E_(n+1) - E_n)/hbar [rad/s], without the rounding of the offset.
+        """Gives the frequencies (E_(n+1) - E_n)/hbar [rad/s], without the rounding of the offset.
 
         Example:
             >>> qubit = jt.PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=9e-7,
@@ -168,7 +168,7 @@ class AbstractJosephsonQubit(eqx.Module):
         return self.critical_current / (2 * ELECTRON_CHARGE) * step
 
     def _ladder(self, expansion: Expansion, t: ArrayLike, n: Numbers) -> Array:
-        """The part of E_n/E_J that depends on n."""
+        """Give the part of E_n/E_J that depends on n."""
         n = level_numbers("n", n)
         # hbar_eff omega/E_J at the frequency of the quadratic part; sigma^2 = <phi^2> of the ground state.
         # hbar/E_J = 2e/I_c: the square of E_J, in its derivative, would underflow in single precision.
@@ -189,7 +189,7 @@ class AbstractJosephsonQubit(eqx.Module):
     # --- ring-down ---------------------------------------------------------------------------------------------------
 
     def ring_down(self, ts: Numbers, step: Numbers) -> Array:
-        """The voltage V = k <phi'> after a bias that stood higher by `step` falls to its value at t = 0.
+        """Gives the voltage V = k <phi'> after a bias that stood higher by `step` falls to its value at t = 0.
 
         V(t) = k (phi_0(bias + step) - phi_0(bias)) d/dt [e^(-alpha t)(C + alpha S)], harmonic about phi_0: exact for
         the mean of every state of Eq. 42, and for the junction itself where the step is small.
@@ -232,11 +232,11 @@ class AbstractJosephsonQubit(eqx.Module):
 
 
 def about_zero(phase: Array) -> tuple[Array, Array, Array, Array]:
-    """-phi^4/24 about phi_0, without its constant."""
+    """Gives -phi^4/24 about phi_0, without its constant."""
     return -(phase**3) / 6, -(phase**2) / 4, -phase / 6, jnp.full_like(phase, -1 / 24)
 
 
 def about_minimum(phase: Array) -> tuple[Array, Array, Array, Array]:
-    """Third and fourth order of -cos phi about phi_0."""
+    """Gives the third and fourth order of -cos phi about phi_0."""
     zero = jnp.zeros_like(phase)
     return zero, zero, -jnp.sin(phase) / 6, -jnp.cos(phase) / 24

@@ -96,7 +96,7 @@ class DampedOscillator(AbstractDampedOscillator):
                 require(value.ndim == 0, name, "be a scalar", f"shape {value.shape}", "Use jax.vmap for several.")
 
     def contraction(self, ts: Numbers) -> Array:
-        """lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or by quadrature where alpha is a function.
+        """Gives lambda = int_0^t alpha, by which log widths have shrunk: alpha t, or a quadrature for a function alpha.
 
         Arguments:
             ts: times, any shape; a scalar or (T,) ascending from a time >= 0 where the damping is a
@@ -117,7 +117,7 @@ class DampedOscillator(AbstractDampedOscillator):
     # --- levels and wavefunctions, Eqs. 14-20 ------------------------------------------------------------------------
 
     def energies(self, t: ArrayLike, n: Numbers) -> Array:
-        """E_n(t) = hbar omega (n + 1/2) e^(-2 alpha t): levels of the mechanical energy (dtau/dt)^2 H_tau.
+        """Gives E_n(t) = hbar omega (n + 1/2) e^(-2 alpha t): levels of the mechanical energy (dtau/dt)^2 H_tau.
 
         Arguments:
             t: times, any shape (scalar or 1-D, >= 0, where the damping is a function) [time].
@@ -136,7 +136,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return self.hbar * self.omega * (levels + 0.5) * jnp.exp(-2 * self.contraction(t))
 
     def wavefunction(self, n: int, x: Numbers, t: ArrayLike, *, phase: bool = True) -> Array:
-        """psi_n(x, t): level n, of width sqrt(hbar/(m omega)) e^(-alpha t), with its dynamical phase.
+        """Gives psi_n(x, t): level n, of width sqrt(hbar/(m omega)) e^(-alpha t), with its dynamical phase.
 
         psi_n = (m omega/(pi hbar))^(1/4) (2^n n!)^(-1/2) e^(alpha t/2) H_n(xi) e^(-xi^2/2) e^(i theta_n),
         xi = sqrt(m omega/hbar) e^(alpha t) x,  theta_n = -(n + 1/2) omega t.
@@ -168,7 +168,7 @@ class DampedOscillator(AbstractDampedOscillator):
     # --- transitions, Eqs. 24-32 -------------------------------------------------------------------------------------
 
     def squeezing(self, ts: Numbers) -> Squeezing:
-        """a(t) = u a + v a^dagger: closed form for a number, by `evolve` (ten digits) for a function alpha(t)."""
+        """Gives a(t) = u a + v a^dagger: closed form for a number, by `evolve` (ten digits) for a function alpha(t)."""
         self.require_constant("squeezing", force=False, damping=True)
         if not callable(self.damping):
             return damped_squeezing(self.omega, self.damping, finite("ts", ts))
@@ -176,7 +176,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return squeezing_of(states_from_zero(flow, flow.initial_state(), ts))
 
     def transition_probabilities(self, ts: Numbers, initial: int = 0, n_max: int = 10) -> Array:
-        """P_m(t) of finding level m at time t after a start in level `initial`.
+        """Gives the probabilities P_m(t) of finding level m at time t after a start in level `initial`.
 
         With s^2 = (alpha/Omega)^2 sin^2(Omega t) (Omega^2 = omega^2 - alpha^2; (omega t)^2 at critical damping, sinh
         above), T = s^2/(1 + s^2), b_k = (2k)!/(4^k k!^2):
@@ -203,7 +203,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return sizes.real**2 + sizes.imag**2 if jnp.iscomplexobj(sizes) else sizes**2
 
     def transition_amplitudes(self, ts: Numbers, initial: int = 0, n_max: int = 10) -> Array:
-        """<m; t|U(t)|initial; 0> with its phase: amplitudes on the real functions `wavefunction(m, x, t, phase=False)`.
+        """Gives <m; t|U(t)|initial; 0> with its phase: amplitudes on the real `wavefunction(m, x, t, phase=False)`.
 
         Arguments:
             ts, initial, n_max: as for `transition_probabilities`.
@@ -225,7 +225,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return column(self.squeezing(ts), initial, n_max, phases)
 
     def propagator(self, ts: Numbers, n_levels: int) -> Array:
-        """The block of U(t) on the lowest levels, <m; t|U|n; 0>, (*ts.shape, n_levels, n_levels) complex.
+        """Gives the block of U(t) on the lowest levels, <m; t|U|n; 0>, (*ts.shape, n_levels, n_levels) complex.
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=0.3)
@@ -236,7 +236,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return block(self.squeezing(ts), size("n_levels", n_levels), True)
 
     def mean_energy(self, ts: Numbers, initial: int = 0) -> Array:
-        """<m v^2/2 + m omega^2 x^2/2> = hbar omega e^(-2 alpha t) (n + 1/2)(1 + 2 s^2) after a start in level n.
+        """Gives <m v^2/2 + m omega^2 x^2/2> = hbar omega e^(-2 alpha t) (n + 1/2)(1 + 2 s^2) after a start in level n.
 
         Arguments:
             ts, initial: as for `transition_probabilities`; n is `initial`.
@@ -262,7 +262,7 @@ class DampedOscillator(AbstractDampedOscillator):
     # --- classical motion --------------------------------------------------------------------------------------------
 
     def trajectory(self, ts: Numbers, x: Numbers, v: Numbers) -> tuple[Array, Array]:
-        """The classical motion from (x, v) at time 0, which <x>, <v> of every state follow; free, constant damping.
+        """Gives the classical motion from (x, v) at time 0, which all states' <x>, <v> follow; free, constant damping.
 
         Arguments:
             ts: times, any shape (...) [time].
@@ -283,13 +283,13 @@ class DampedOscillator(AbstractDampedOscillator):
 
     @property
     def gaussian(self) -> GaussianOscillator:
-        """The moments of coherent, thermal and squeezed states as a model of its own (closed form and `evolve`)."""
+        """Gives the moments of coherent, thermal and squeezed states as a model of its own (closed form, `evolve`)."""
         return GaussianOscillator(self)
 
     # --- dynamics on Fock levels -------------------------------------------------------------------------------------
 
     def fock_state(self, n: int) -> FockState:
-        """Level n of the basis at the start.
+        """Makes level n of the basis at the start.
 
         Example:
             >>> DampedOscillator(omega=1.0, damping=0.1, n_levels=8).fock_state(2).amplitudes.real.tolist()
@@ -301,7 +301,7 @@ class DampedOscillator(AbstractDampedOscillator):
         return self._fock(jnp.zeros(n_levels, self._complex()).at[n].set(1.0))
 
     def coherent_state(self, alpha: Numbers) -> FockState:
-        """|alpha> of the basis at the start; <x> = sqrt(2 hbar/(m omega)) Re alpha."""
+        """Makes |alpha> of the basis at the start; <x> = sqrt(2 hbar/(m omega)) Re alpha."""
         return self.displaced_state(0, alpha)
 
     def displaced_state(self, n: int, alpha: Numbers) -> FockState:
@@ -339,12 +339,12 @@ class DampedOscillator(AbstractDampedOscillator):
         return fock.enough_levels(n, reach, None if unknown else float(self.damping_ratio))
 
     def levels(self, y: FockState) -> Array:
-        """The mechanical energies of the instantaneous levels of a state, (n_levels,)."""
+        """Gives the mechanical energies of the instantaneous levels of a state, (n_levels,)."""
         numbers = np.arange(y.amplitudes.shape[0])
         return self.hbar * self.omega * (numbers + 0.5) * jnp.exp(-2 * y.contraction)
 
     def position_amplitude(self, y: FockState, x: Numbers) -> Array:
-        """psi(x) of a state from `evolve`, on positions (...), complex.
+        """Gives psi(x) of a state from `evolve`, on positions (...), complex.
 
         Example:
             >>> d = DampedOscillator(omega=1.0, damping=0.1)
@@ -358,25 +358,25 @@ class DampedOscillator(AbstractDampedOscillator):
         return jnp.sqrt(per_length) * matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
 
     def vector_field(self, t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
-        """d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
+        """Gives d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
         return fock.fock_field(self)(t, y, args)
 
     @property
     def observables(self) -> dict[str, Callable[[FockState], Array]]:
-        """What `evolve` records: x, v, x2, v2, n, energy (mechanical), populations (of the instantaneous levels)."""
+        """Gives what `evolve` records: x, v, x2, v2, n, energy (mechanical), populations (of instantaneous levels)."""
         return fock.fock_observables(self)
 
     @property
     def optional_observables(self) -> dict[str, Callable[[FockState], Array]]:
-        """Recorded when asked for by name."""
+        """Gives what is recorded when asked for by name."""
         return {"levels": self.levels, "amplitudes": lambda y: fock.instantaneous(y, self.basis == "fixed")}
 
     def diagnostics(self, y: FockState) -> dict[str, Array]:
-        """trace_error (of the norm) and truncation (population of the last four levels)."""
+        """Gives trace_error (of the norm) and truncation (population of the last four levels)."""
         population = jnp.abs(y.amplitudes) ** 2
         return {"trace_error": jnp.abs(jnp.sum(population) - 1), "truncation": jnp.sum(population[-4:])}
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-4, "truncation": 1e-6}

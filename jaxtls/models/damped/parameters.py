@@ -1,4 +1,4 @@
-"""What a damped oscillator is made of, and what its equations need to know of it: below everything that solves them."""
+"""Says what a damped oscillator is made of, and what its equations need of it: below everything that solves them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class AbstractDampedOscillator(AbstractModel):
     # --- parameters --------------------------------------------------------------------------------------------------
 
     def damping_at(self, t: ArrayLike) -> Array:
-        """The damping alpha(t) at a time."""
+        """Gives the damping alpha(t) at a time."""
         return self.damping(t) if callable(self.damping) else self.damping
 
     def force_at(self, t: ArrayLike) -> Array | None:
-        """F(t), or None where there is no force."""
+        """Gives F(t), or None where there is no force."""
         return None if self.force is None else self.force(t)
 
     def require_constant(self, what: str, *, force: bool = True, damping: bool = False) -> None:
@@ -44,18 +44,18 @@ class AbstractDampedOscillator(AbstractModel):
 
     @property
     def zero_point(self) -> Array:
-        """sigma = sqrt(hbar/(2 m omega)), the standard deviation of x in the ground state at the start."""
+        """Gives sigma = sqrt(hbar/(2 m omega)), the standard deviation of x in the ground state at the start."""
         return jnp.sqrt(self.hbar / (2 * self.mass * self.omega))
 
     @property
     def damping_ratio(self) -> Array:
-        """alpha/omega: critical at 1."""
+        """Gives alpha/omega: critical at 1."""
         self.require_constant("damping_ratio")
         return self.damping / self.omega
 
     @property
     def period(self) -> Array:
-        """pi/sqrt(omega^2 - alpha^2), after which transition probabilities repeat; inf from critical damping on."""
+        """Gives pi/sqrt(omega^2 - alpha^2), after which transition probabilities repeat; inf from critical on."""
         self.require_constant("period")
         square = (self.omega - self.damping) * (self.omega + self.damping)
         return jnp.where(square > 0, jnp.pi / jnp.sqrt(jnp.where(square > 0, square, 1.0)), jnp.inf)

@@ -71,7 +71,7 @@ class PhaseQubit(AbstractJosephsonQubit):
             )
 
     def expansion(self) -> Expansion:
-        """The potential about the point that `expand_about` names."""
+        """Gives the potential about the point that `expand_about` names."""
         ratio = self.bias_current / self.critical_current
         if self.expand_about == "zero":
             return Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
@@ -80,7 +80,7 @@ class PhaseQubit(AbstractJosephsonQubit):
         return Expansion(phase, -cosine - ratio * phase, cosine, about_minimum(phase))
 
     def before_step(self, step: Numbers) -> PhaseQubit:
-        """The circuit with a bias current higher by a step [A]."""
+        """Gives the circuit with a bias current higher by a step [A]."""
         return dataclasses.replace(self, bias_current=self.bias_current + finite("step", step))
 
 
@@ -132,11 +132,11 @@ class FluxQubit(AbstractJosephsonQubit):
 
     @property
     def screening(self) -> Array:
-        """beta_L = L I_c/k: above 1 the potential has several minima [1]."""
+        """Gives beta_L = L I_c/k: above 1 the potential has several minima [1]."""
         return self.inductance * (self.critical_current / REDUCED_FLUX_QUANTUM)
 
     def expansion(self) -> Expansion:
-        """The potential about the point that `expand_about` names."""
+        """Gives the potential about the point that `expand_about` names."""
         beta, applied = self.screening, 2 * jnp.pi * self.flux
         if self.expand_about == "zero":
             phase = applied / (1 + beta)
@@ -147,12 +147,12 @@ class FluxQubit(AbstractJosephsonQubit):
         return Expansion(phase, offset, jnp.cos(phase) + 1 / beta, about_minimum(phase))
 
     def before_step(self, step: Numbers) -> FluxQubit:
-        """The circuit with a flux higher by a step [Phi_0]."""
+        """Gives the circuit with a flux higher by a step [Phi_0]."""
         return dataclasses.replace(self, flux=self.flux + finite("step", step))
 
 
 def _lowest_minimum(beta: Array, applied: Array) -> Array:
-    """The root of phi + beta sin phi = applied in the lowest well: that of the multiple of 2 pi nearest to `applied`.
+    """Find the root of phi + beta sin phi = applied in the lowest well: that of the 2 pi multiple nearest `applied`.
 
     From psi = 0 Newton's steps climb a rising concave function, without overshooting, to the first root.
     """

@@ -19,7 +19,7 @@ State = TypeVar("State")
 
 
 def function_of_time(name: str, value: Callable) -> Any:
-    """A callable t -> scalar as a pytree; an eqx.Module keeps its leaves and so its gradients."""
+    """Makes a callable t -> scalar a pytree; an eqx.Module keeps its leaves and so its gradients."""
     if not isinstance(value, eqx.Module | jax.tree_util.Partial):
         value = jax.tree_util.Partial(value)
     found = jax.eval_shape(value, jnp.zeros(()))
@@ -29,7 +29,7 @@ def function_of_time(name: str, value: Callable) -> Any:
 
 
 def states_from_zero(flow: eqx.Module, initial: State, ts: Numbers) -> State:
-    """States of a flow that starts at time 0, at ascending times ts >= 0, to ten digits (five in single precision).
+    """Gives states of a flow that starts at time 0, at ascending times ts >= 0, to ten digits (five if single).
 
     Arguments:
         flow: an eqx.Module with `vector_field`.
@@ -70,10 +70,10 @@ def _precise(state: PyTree) -> bool:
 
 
 class Contraction(eqx.Module):
-    """lambda(t) = int_0^t alpha: d lambda/dt = alpha(t)."""
+    """Moves by lambda(t) = int_0^t alpha: d lambda/dt = alpha(t)."""
 
     damping: Any
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """The slope alpha(t) of the contraction."""
+        """Gives the slope alpha(t) of the contraction."""
         return jnp.asarray(self.damping(t), y.dtype)

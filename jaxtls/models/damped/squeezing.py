@@ -21,7 +21,7 @@ _SINH = tuple(1 / math.factorial(2 * k + 1) for k in range(10))
 
 
 class Flow(NamedTuple):
-    """e^(A t) = e^growth (even 1 + odd A); growth = |kappa t| where overdamped, so that even and odd stay finite."""
+    """Holds e^(A t) = e^growth (even 1 + odd A); growth = |kappa t| where overdamped, so that even, odd stay finite."""
 
     even: Array
     odd: Array
@@ -40,7 +40,7 @@ class Squeezing(NamedTuple):
 
 
 def damped_flow(omega: Array, damping: Array, t: Array) -> Flow:
-    """cosh(kappa t) and sinh(kappa t)/kappa, with the growing exponential taken out; smooth at kappa = 0.
+    """Gives cosh(kappa t) and sinh(kappa t)/kappa, with the growing exponential taken out; smooth at kappa = 0.
 
     Arguments:
         omega, damping, t: broadcast against each other.
@@ -76,7 +76,7 @@ def _polynomial(coefficients: tuple[float, ...], z: Array) -> Array:
 
 @jax.jit
 def damped_squeezing(omega: Array, damping: Array, t: Array) -> Squeezing:
-    """u = even - i omega odd, v = alpha odd: v^2 is the s^2 of the closed forms, ratio^2 = s^2/(1 + s^2) their T.
+    """Gives u = even - i omega odd, v = alpha odd: v^2 is the s^2 of the closed forms, ratio^2 = s^2/(1 + s^2) their T.
 
     Arguments:
         omega, damping, t: broadcast against each other.
@@ -104,7 +104,7 @@ def damped_squeezing(omega: Array, damping: Array, t: Array) -> Squeezing:
 
 
 class SqueezingState(NamedTuple):
-    """v/conj(u), log conj(u) and lambda = int alpha dt: they neither overflow nor wind."""
+    """Holds v/conj(u), log conj(u) and lambda = int alpha dt: they neither overflow nor wind."""
 
     xi: Array
     log_u: Array
@@ -119,12 +119,12 @@ class SqueezingFlow(eqx.Module):
     damping: Any
 
     def initial_state(self) -> SqueezingState:
-        """The pair without squeezing."""
+        """Gives the pair without squeezing."""
         zero = jnp.zeros((), jnp.result_type(self.omega.dtype, jnp.complex64))
         return SqueezingState(zero, zero, zero.real)
 
     def vector_field(self, t: ArrayLike, y: SqueezingState, args: PyTree = None) -> SqueezingState:
-        """d/dt of the squeezing at time t."""
+        """Gives d/dt of the squeezing at time t."""
         alpha = self.damping(t)
         return SqueezingState(
             -2j * self.omega * y.xi + alpha * (1 - y.xi**2), 1j * self.omega + alpha * y.xi, jnp.asarray(alpha)
@@ -132,6 +132,6 @@ class SqueezingFlow(eqx.Module):
 
 
 def squeezing_of(state: SqueezingState) -> Squeezing:
-    """A `Squeezing` (with a complex ratio) from a state of `SqueezingFlow`."""
+    """Makes a `Squeezing` (with a complex ratio) of a state of `SqueezingFlow`."""
     angle = state.log_u.imag
     return Squeezing(state.log_u.real, angle, state.xi * jnp.exp(1j * angle))

@@ -24,7 +24,7 @@ _LEAST = 1e-6
 
 
 def elements(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """<m|U|n> for pairs of levels.
+    """Gives <m|U|n> for pairs of levels.
 
     Arguments:
         squeezing: leaves of any one shape (...).
@@ -50,20 +50,20 @@ def elements(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) -> Arr
 
 @eqx.filter_jit
 def column(squeezing: Squeezing, initial: int, n_max: int, phases: bool) -> Array:
-    """<m|U|initial> for m = 0..n_max, (..., n_max + 1): with their phases, or the sizes R alone."""
+    """Gives <m|U|initial> for m = 0..n_max, (..., n_max + 1): with their phases, or the sizes R alone."""
     rows, columns = np.arange(n_max + 1), np.full(n_max + 1, initial)
     return (elements if phases else signed_sizes)(squeezing, rows, columns)
 
 
 @eqx.filter_jit
 def block(squeezing: Squeezing, n_levels: int, phases: bool) -> Array:
-    """<m|U|n> for m, n < n_levels, (..., n_levels, n_levels): with their phases, or the sizes R alone."""
+    """Gives <m|U|n> for m, n < n_levels, (..., n_levels, n_levels): with their phases, or the sizes R alone."""
     rows, columns = np.meshgrid(np.arange(n_levels), np.arange(n_levels), indexing="ij")
     return (elements if phases else signed_sizes)(squeezing, rows, columns)
 
 
 def signed_sizes(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """R_mn, real where `ratio` is real: amplitudes without the phase of u. Zero between levels of unlike parity."""
+    """Gives R_mn, real where `ratio` is real: amplitudes without u's phase. Zero between levels of unlike parity."""
     low, distance = np.minimum(rows, columns), np.abs(rows - columns)
     orders = distance // 2
     table = _legendre(squeezing, int(low.max(initial=0)), int(orders.max(initial=0)))
@@ -75,7 +75,7 @@ def signed_sizes(squeezing: Squeezing, rows: np.ndarray, columns: np.ndarray) ->
 
 
 def _legendre(squeezing: Squeezing, n_steps: int, n_orders: int) -> Array:
-    """R_(j + 2k, j) for j = 0..n_steps and k = 0..n_orders, (n_steps + 1, ..., n_orders + 1).
+    """Give R_(j + 2k, j) for j = 0..n_steps and k = 0..n_orders, (n_steps + 1, ..., n_orders + 1).
 
     R_(2k, 0) = sqrt(x b_k) y^k, b_k = (2k)!/(4^k k!^2), and along a diagonal m - n = 2k
     sqrt((m+1)(n+1)) R_(m+1, n+1) = (m + n + 1) x R_mn - sqrt(m n) R_(m-1, n-1).

@@ -12,26 +12,26 @@ from ..._platform import platform
 
 
 def _elements() -> int:
-    """Of one chunk's arrays (fluctuators times points): what a core's cache holds, or few kernels on a GPU."""
+    """Count the elements of a chunk's arrays (fluctuators times points): what fits a cache, or few kernels on a GPU."""
     return 2**16 if platform() == "cpu" else 2**22
 
 
 def total(
     term: Callable[..., Array], parameters: tuple[Array, ...], neutral: tuple[float, ...], n_points: int
 ) -> Array:
-    """Sum over fluctuators of term(*parameters), (k,) each -> (k, n_points); `neutral` parameters add 0."""
+    """Sums term(*parameters) over fluctuators, (k,) each -> (k, n_points); `neutral` parameters add 0."""
     return _reduce(lambda *p: jnp.sum(term(*p), axis=0), jnp.add, parameters, neutral, n_points)
 
 
 def product(
     factor: Callable[..., Array], parameters: tuple[Array, ...], neutral: tuple[float, ...], n_points: int
 ) -> Array:
-    """Product over fluctuators of factor(*parameters), (k,) each -> (k, n_points); `neutral` parameters give 1."""
+    """Multiplies factor(*parameters) over fluctuators, (k,) each -> (k, n_points); `neutral` parameters give 1."""
     return _reduce(lambda *p: tree_product(factor(*p)), jnp.multiply, parameters, neutral, n_points)
 
 
 def tree_product(factors: Array) -> Array:
-    """Product over the leading axis by halves: the derivative is one of products, so that a zero factor is no fault."""
+    """Multiplies over the leading axis by halves: the derivative is one of products, and a zero factor no fault."""
     while len(factors) > 1:
         half = len(factors) // 2
         odd = factors[2 * half :]
@@ -48,7 +48,7 @@ def _reduce(
     neutral: tuple[float, ...],
     n_points: int,
 ) -> Array:
-    """`part` of chunks of fluctuators, joined; reverse mode computes a chunk again rather than keep it."""
+    """Apply `part` to chunks of fluctuators, joined; reverse mode computes a chunk again rather than keep it."""
     n = parameters[0].shape[0]
     count = -(-n // max(1, _elements() // max(n_points, 1)))
     if count == 1:

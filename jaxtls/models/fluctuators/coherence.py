@@ -27,13 +27,13 @@ class Power(NamedTuple):
 
 
 def _times(a: Power, b: Power, weight: Array) -> Power:
-    """weight = u d |z|²."""
+    """Multiply two powers; weight = u d |z|²."""
     both = weight * a.mixed * b.mixed
     return Power(a.high * b.high + both, a.low * b.low + both, a.high * b.mixed + a.mixed * b.low)
 
 
 def _power(a: Power, weight: Array, exponent: int) -> Power:
-    """a^exponent, exponent >= 1, by repeated squaring."""
+    """Give a^exponent, exponent >= 1, by repeated squaring."""
     if exponent == 1:
         return a
     half = _power(a, weight, exponent // 2)
@@ -42,7 +42,7 @@ def _power(a: Power, weight: Array, exponent: int) -> Power:
 
 
 def factors(amplitude: Array, up: Array, down: Array, ts: Array, pulses: int) -> Array:
-    """One factor for each fluctuator and time, (k,) and (T,) -> (k, T); real for an odd number of pulses.
+    """Gives one factor for each fluctuator and time, (k,) and (T,) -> (k, T); real for an odd number of pulses.
 
     Acting on the stationary state, L leaves i a (p+, -p-), and (1, 1) L = i a (1, -1): the ends of the product are
     P ± i a S. With one pulse it is a sum of squares, as the two halves are independent given the state between them.
@@ -90,6 +90,6 @@ def _real_of_product(a: Array, b: Array) -> Array:
 
 @eqx.filter_jit
 def coherence(amplitudes: Array, up: Array, down: Array, ts: Array, pulses: int) -> Array:
-    """Product of all factors, (K,) and (T,) -> (T,), complex."""
+    """Gives the product of all factors, (K,) and (T,) -> (T,), complex."""
     value = product(lambda a, u, d: factors(a, u, d, ts, pulses), (amplitudes, up, down), (0.0, 1.0, 1.0), ts.size)
     return value + 0j

@@ -27,7 +27,7 @@ _BLOCK = 2**17
 
 
 def levels(amplitudes: Array) -> Float[Array, " S"]:
-    """xi of the 2^K joint states: the first fluctuator slowest, -1 before +1."""
+    """Gives xi of the 2^K joint states: the first fluctuator slowest, -1 before +1."""
     xi = jnp.zeros(1, amplitudes.dtype)
     for a in amplitudes:
         xi = (xi[:, None] + jnp.stack([-a, a])[None, :]).reshape(-1)
@@ -36,7 +36,7 @@ def levels(amplitudes: Array) -> Float[Array, " S"]:
 
 @jax.custom_jvp
 def log_mix(l0: Array, p0: Array, l1: Array, p1: Array) -> Array:
-    """ln(p0 e^l0 + p1 e^l1) with probabilities p that may be 0, also for the derivative by them."""
+    """Gives ln(p0 e^l0 + p1 e^l1) with probabilities p that may be 0, also for the derivative by them."""
     a, b = l0 + _log(p0), l1 + _log(p1)
     return jnp.maximum(a, b) + jnp.log1p(jnp.exp(-jnp.abs(a - b)))
 
@@ -59,13 +59,13 @@ def _log(p: Array) -> Array:
 
 
 def _lifted(up: Array, down: Array) -> tuple[Array, Array]:
-    """Rates off zero by what no value shows: the derivative by a rate that is 0 is then that of its only switching."""
+    """Lift rates off zero by what no value shows: the derivative by a rate of 0 is then that of its only switching."""
     least = math.sqrt(float(jnp.finfo(up.dtype).tiny)) * (up + down)
     return up + least, down + least
 
 
 def _step(log_p: Array, up: tuple[Array, Array], down: tuple[Array, Array]) -> Array:
-    """One step of all fluctuators; up = (P(- to +), P(+ to +)), down = (P(- to -), P(+ to -)), (K,) each."""
+    """Make one step of all fluctuators; up = (P(- to +), P(+ to +)), down = (P(- to -), P(+ to -)), (K,) each."""
     shape = log_p.shape
     for k in range(up[0].shape[0]):
         pairs = log_p.reshape(2**k, 2, -1)
@@ -77,7 +77,7 @@ def _step(log_p: Array, up: tuple[Array, Array], down: tuple[Array, Array]) -> A
 
 
 def _stationary(up: Array, down: Array) -> Array:
-    """ln p of the joint states before the first sample."""
+    """Give ln p of the joint states before the first sample."""
     log_p = jnp.zeros(1, up.dtype)
     for u, d in zip(up, down, strict=True):
         each = _log(jnp.stack([d, u]) / (u + d))
@@ -86,7 +86,7 @@ def _stationary(up: Array, down: Array) -> Array:
 
 
 def log_likelihood_of_emissions(up: Array, down: Array, dt: Array, emissions: Float[Array, "T S"]) -> Array:
-    """ln of the sum over all paths, from the log-densities of each sample in each joint state; dt is (T - 1,)."""
+    """Gives ln of the sum over all paths, from the log-densities of each sample in each joint state; dt is (T - 1,)."""
     first = _stationary(up, down) + emissions[0]
     return jax.nn.logsumexp(_blocks(up, down, dt, emissions[1:], lambda rows: rows, first))
 
@@ -95,7 +95,7 @@ def log_likelihood_of_emissions(up: Array, down: Array, dt: Array, emissions: Fl
 def log_likelihood(
     amplitudes: Array, up: Array, down: Array, ts: Array, signal: Array, sigma: Array, offset: Array
 ) -> Array:
-    """ln L of a record, () ; sigma is (T,)."""
+    """Gives ln L of a record, () ; sigma is (T,)."""
     xi = levels(amplitudes)
     up, down = _lifted(up, down)
 
@@ -111,7 +111,7 @@ def log_likelihood(
 def posterior(
     amplitudes: Array, up: Array, down: Array, ts: Array, signal: Array, sigma: Array, offset: Array
 ) -> Float[Array, "T K"]:
-    """<s_k> at every time given the whole record: ln L by the emissions' logarithms is the states' probability."""
+    """Gives <s_k> at every time for the whole record: ln L by the emissions' logarithms is the states' probability."""
     xi = levels(amplitudes)
     up, down = _lifted(up, down)
     e = normal_log_density(signal[:, None] - offset - xi[None, :], sigma[:, None])
@@ -121,14 +121,14 @@ def posterior(
 
 
 def normal_log_density(deviation: Array, sigma: Array) -> Array:
-    """ln of the normal density."""
+    """Gives ln of the normal density."""
     return -0.5 * (deviation / sigma) ** 2 - jnp.log(sigma) - 0.5 * math.log(2 * math.pi)
 
 
 def _blocks(
     up: Array, down: Array, dt: Array, rows: PyTree[Array], emissions: Callable[[PyTree[Array]], Array], log_p: Array
 ) -> Array:
-    """log_p after all steps, in blocks that reverse mode computes again."""
+    """Give log_p after all steps, in blocks that reverse mode computes again."""
     rate = up + down
 
     def run(log_p: Array, block: tuple[Array, PyTree[Array], Array]) -> tuple[Array, None]:

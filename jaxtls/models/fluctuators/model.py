@@ -70,7 +70,7 @@ class Fluctuators(eqx.Module):
         temperature: ArrayLike | None = None,
         max_energy: ArrayLike | None = None,
     ) -> Fluctuators:
-        r"""A bath with 1/f noise: Gamma log-uniform, and S(w) = n a² <1 - m²> pi / (w ln(fastest/slowest)) between.
+        r"""Draws a bath with 1/f noise: Gamma log-uniform, S(w) = n a² <1 - m²> pi / (w ln(fastest/slowest)) between.
 
         With a temperature E is uniform in (0, max_energy), and <1 - m²> = (2T/E_max) tanh(E_max/2T); without one u = d.
 
@@ -116,21 +116,21 @@ class Fluctuators(eqx.Module):
 
     @property
     def mean(self) -> Float[Array, ""]:
-        """<xi> = sum a m, in the unit of the amplitudes."""
+        """Gives <xi> = sum a m, in the unit of the amplitudes."""
         return jnp.sum(self.amplitudes * (self.rates_up - self.rates_down) / self.total_rates)
 
     @property
     def total_rates(self) -> Float[Array, " K"]:
-        """Gamma = u + d of each fluctuator [1/time]: correlations fall as e^(-Gamma t)."""
+        """Gives Gamma = u + d of each fluctuator [1/time]: correlations fall as e^(-Gamma t)."""
         return self.rates_up + self.rates_down
 
     @property
     def variances(self) -> Float[Array, " K"]:
-        """a² (1 - m²) of each fluctuator [unit of xi squared]."""
+        """Gives a² (1 - m²) of each fluctuator [unit of xi squared]."""
         return statistics.variances(self.amplitudes, self.rates_up, self.rates_down)
 
     def autocovariance(self, taus: Numbers) -> Array:
-        """<xi(t + tau) xi(t)> - <xi>² = sum a² (1 - m²) e^(-Gamma |tau|).
+        """Gives <xi(t + tau) xi(t)> - <xi>² = sum a² (1 - m²) e^(-Gamma |tau|).
 
         Arguments:
             taus: lags [time], any shape, either sign.
@@ -152,7 +152,7 @@ class Fluctuators(eqx.Module):
         return statistics.autocovariance(self.variances, self.total_rates, lags.ravel()).reshape(lags.shape)
 
     def spectrum(self, omegas: Numbers) -> Array:
-        """S(w) = int C(tau) e^(-i w tau) dtau = sum a² (1 - m²) 2 Gamma/(Gamma² + w²): two-sided, without the mean.
+        """Gives S(w) = int C(tau) e^(-i w tau) dtau = sum a² (1 - m²) 2 Gamma/(Gamma² + w²): two-sided, mean left out.
 
         Arguments:
             omegas: angular frequencies w [radians per time], any shape; 2 pi times a frequency in Hz.
@@ -174,7 +174,7 @@ class Fluctuators(eqx.Module):
         return statistics.spectrum(self.variances, self.total_rates, w.ravel()).reshape(w.shape)
 
     def allan_variance(self, taus: Numbers) -> Array:
-        """Half the variance of the difference of adjacent means over tau; one fluctuator peaks at Gamma tau = 1.89.
+        """Gives half the variance of the difference of adjacent means over tau; a fluctuator peaks at Gamma tau = 1.89.
 
             sum a² (1 - m²) (2x - 3 + 4 e^-x - e^-2x)/x²,   x = Gamma tau
 
@@ -198,7 +198,7 @@ class Fluctuators(eqx.Module):
         return statistics.allan_variance(self.variances, self.total_rates, windows.ravel()).reshape(windows.shape)
 
     def sample(self, key: Array, ts: Numbers, *, initial: Numbers | None = None) -> Float[Array, "T K"]:
-        """States s_k = ±1 at given times, exact at any spacing; `sample(key, ts) @ amplitudes` is xi.
+        """Draws states s_k = ±1 at given times, exact at any spacing; `sample(key, ts) @ amplitudes` is xi.
 
         Arguments:
             key: a JAX random key.
@@ -229,7 +229,7 @@ class Fluctuators(eqx.Module):
         return trajectory(_checks.random_key("key", key), self.rates_up, self.rates_down, times, first)
 
     def coherence(self, ts: Numbers, *, pulses: int = 0) -> Array:
-        r"""D(t) = <exp(i int_0^t y xi dt')>, exact: the product over fluctuators of 2x2 transfer matrices.
+        r"""Gives D(t) = <exp(i int_0^t y xi dt')>, exact: the product over fluctuators of 2x2 transfer matrices.
 
         y = ±1 starts at +1 and flips at t (j - 1/2)/pulses: 0 pulses are Ramsey's sequence, 1 Hahn's echo, more are
         CPMG. For u = d = Gamma/2, w² = Gamma²/4 - a², Ramsey: e^{-Gamma t/2} [cosh wt + (Gamma/2w) sinh wt].
@@ -259,7 +259,7 @@ class Fluctuators(eqx.Module):
         return flat.reshape(times.shape)
 
     def log_likelihood(self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike = 0.0) -> Float[Array, ""]:
-        """ln of the probability density of a record, signal_i = offset + xi(t_i) + sigma_i N(0, 1), summed over paths.
+        """Gives ln of a record's probability density, signal_i = offset + xi(t_i) + sigma_i N(0, 1), summed over paths.
 
         Exact for uneven and equal times, by the forward algorithm over 2^K joint states, K <= 16. Permuted fluctuators
         leave it as it is, and so does a -> -a with u and d exchanged: a fit finds one of several equal maxima.
@@ -289,7 +289,7 @@ class Fluctuators(eqx.Module):
     def posterior_mean(
         self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike = 0.0
     ) -> Float[Array, "T K"]:
-        """<s_k(t_i)> given the whole record, in (-1, 1): where each fluctuator was. Arguments as of `log_likelihood`.
+        """Gives <s_k(t_i)> for the whole record, in (-1, 1): where fluctuators were. Arguments as of `log_likelihood`.
 
         Example:
             >>> f = jt.Fluctuators(jnp.ones(1), jnp.ones(1), jnp.ones(1))
@@ -307,7 +307,7 @@ class Fluctuators(eqx.Module):
     def _record(
         self, ts: Numbers, signal: Numbers, sigma: Numbers, offset: ArrayLike
     ) -> tuple[Array, Array, Array, Array]:
-        """A checked record: times, signal, sigma at each of them, offset."""
+        """Check a record: times, signal, sigma at each of them, offset."""
         k = self.amplitudes.shape[0]
         remedy = "The joint states are 2^K; statistics and coherence take any number."
         _checks.require(k <= MOST_JOINT, "amplitudes", f"hold at most {MOST_JOINT} fluctuators here", k, remedy)
@@ -332,7 +332,7 @@ def _scalar(name: str, value: Array) -> Array:
 
 
 def _ascending(name: str, value: Numbers) -> Array:
-    """Times (T,), T >= 1, that do not descend."""
+    """Check times (T,), T >= 1, that do not descend."""
     times = _checks.finite(name, value)
     good = times.ndim == 1 and times.size >= 1
     _checks.require(good, name, "be one-dimensional with at least one time", f"shape {times.shape}")

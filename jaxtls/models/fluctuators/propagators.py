@@ -32,7 +32,7 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 
 
 def _roots(rate: Array, n: Array) -> tuple[Array, Array, Array]:
-    """w = (l+ - l-)/2 with Re w >= 0, kept off 0, -l+ (without cancellation for weak or fast fluctuators) and w²."""
+    """Give w = (l+ - l-)/2 with Re w >= 0, kept off 0, -l+ (no cancellation for weak or fast fluctuators) and w²."""
     half = rate / 2
     square = half**2 - n
     # S and P are even in w: so close to the exceptional point any small w is as good.
@@ -42,7 +42,7 @@ def _roots(rate: Array, n: Array) -> tuple[Array, Array, Array]:
 
 
 def _waves(w: Array, plus: Array, tau: Array) -> tuple[Array, Array, Array]:
-    """e^{l+ tau}, e^{l- tau} and S. l+ + l- is real: one cosine and one sine of real numbers serve both."""
+    """Give e^{l+ tau}, e^{l- tau} and S. l+ + l- is real: one cosine and one sine of real numbers serve both."""
     cos, sin, half_turns = cos_sin(w.imag * tau)
     size = signed(exp_of_negative(plus.real * tau), half_turns)
     apart = 2 * w.real * tau
@@ -54,7 +54,7 @@ def _waves(w: Array, plus: Array, tau: Array) -> tuple[Array, Array, Array]:
 
 @jax.custom_jvp
 def _decays(w: Array, plus: Array, tau: Array) -> tuple[Array, Array]:
-    """e^{l+ tau} and e^{l- tau}."""
+    """Give e^{l+ tau} and e^{l- tau}."""
     slow, fast, _ = _waves(w, plus, tau)
     return slow, fast
 
@@ -72,7 +72,7 @@ def _decays_jvp(
 
 
 def _solve(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
-    """P, S and the convolutions R = S * S and R' = S * S'."""
+    """Give P, S and the convolutions R = S * S and R' = S * S'."""
     p, s = propagate(rate, n, tau)
     half, w2 = rate / 2, (rate / 2) ** 2 - n
     x2 = w2 * tau**2
@@ -92,7 +92,7 @@ def _solve(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
 
 
 def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
-    """`_solve`, on a CPU of many fluctuators (k, 1) in a loop of two turns.
+    """Do as `_solve`, on a CPU of many fluctuators (k, 1) in a loop of two turns.
 
     Only so that all four are finished before a derivative uses each of them several times: a compiler that fuses the
     two computes the exponentials anew for each use.
@@ -107,7 +107,7 @@ def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
 
 @jax.custom_jvp
 def propagate(rate: Array, n: Array, tau: Array) -> tuple[Array, Array]:
-    """P and S; `rate` is Gamma > 0 (real), n complex, tau >= 0 real; the three broadcast."""
+    """Gives P and S; `rate` is Gamma > 0 (real), n complex, tau >= 0 real; the three broadcast."""
     w, plus, _ = _roots(rate, n)
     slow, _, s = _waves(w, plus, tau)
     return slow + plus * s, s

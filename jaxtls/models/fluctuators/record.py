@@ -12,7 +12,7 @@ from .model import Fluctuators, Numbers
 
 
 class TelegraphRecord(eqx.Module):
-    r"""Fluctuators read out with noise: signal_i = offset + xi(t_i) + sigma N(0, 1).
+    r"""Reads out fluctuators with noise: signal_i = offset + xi(t_i) + sigma N(0, 1).
 
     Arguments:
         source: the `Fluctuators`.
@@ -45,16 +45,16 @@ class TelegraphRecord(eqx.Module):
             _checks.require(value.ndim == 0, name, "be a number", f"shape {value.shape}")
 
     def log_likelihood(self, ts: Numbers, signal: Numbers) -> Float[Array, ""]:
-        """ln L of readings (T,) [unit of the signal] at times ts (T,); see `Fluctuators.log_likelihood`."""
+        """Gives ln L of readings (T,) [unit of the signal] at times ts (T,); see `Fluctuators.log_likelihood`."""
         return self.source.log_likelihood(ts, signal, self.sigma, self.offset)
 
     def expected_signal(self, ts: Numbers, signal: Numbers) -> Float[Array, " T"]:
-        """offset + <xi(t_i)> given the whole record: the signal without its read-out noise."""
+        """Gives offset + <xi(t_i)> given the whole record: the signal without its read-out noise."""
         states = self.source.posterior_mean(ts, signal, self.sigma, self.offset)
         return self.offset + matmul(states, self.source.amplitudes)
 
     def sample(self, key: Array, ts: Numbers) -> Float[Array, " T"]:
-        """A record drawn at times ts (T,) [unit of the signal]."""
+        """Draws a record at times ts (T,) [unit of the signal]."""
         states, noise = jax.random.split(_checks.random_key("key", key))
         xi = matmul(self.source.sample(states, ts), self.source.amplitudes)
         return self.offset + xi + self.sigma * jax.random.normal(noise, xi.shape, xi.dtype)

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 @eqx.filter_jit
 def trajectory(key: Array, up: Array, down: Array, ts: Array, initial: Array | None) -> Float[Array, "T K"]:
-    """States ±1 at the times ts, exact whatever their spacing.
+    """Draws states ±1 at the times ts, exact whatever their spacing.
 
     One uniform number decides a step: below P(- to +) the fluctuator is up next, above P(+ to +) it is down, between
     them it stays. So a step forgets (±1) or keeps (0), and the state is the last ±1: an associative scan.
@@ -36,7 +36,7 @@ def _sign(condition: Array) -> Array:
 def bath_rates(
     key: Array, n: int, slowest: Array, fastest: Array, max_energy_over_temperature: Array
 ) -> tuple[Array, Array]:
-    """Rates up and down, n each: total rates log-uniform, energies uniform, up/down = e^(-E/T)."""
+    """Draws rates up and down, n each: total rates log-uniform, energies uniform, up/down = e^(-E/T)."""
     rates, energies = jax.random.split(key)
     dtype = jnp.result_type(float)
     rate = slowest * (fastest / slowest) ** jax.random.uniform(rates, (n,), dtype)

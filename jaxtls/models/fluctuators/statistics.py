@@ -21,21 +21,21 @@ _NOBODY = (0.0, 1.0)
 
 @eqx.filter_jit
 def variances(amplitudes: Array, up: Array, down: Array) -> Float[Array, " K"]:
-    """a² (1 - m²) = 4 a² u d / Gamma² of each fluctuator."""
+    """Gives a² (1 - m²) = 4 a² u d / Gamma² of each fluctuator."""
     rate = up + down
     return 4 * amplitudes**2 * (up / rate) * (down / rate)
 
 
 @eqx.filter_jit
 def autocovariance(variance: Array, rate: Array, taus: Array) -> Array:
-    """sum variance e^(-Gamma |tau|), (K,), (K,), (T,) -> (T,)."""
+    """Gives sum variance e^(-Gamma |tau|), (K,), (K,), (T,) -> (T,)."""
     lag = jnp.abs(taus)
     return total(lambda v, g: v[:, None] * jnp.exp(-g[:, None] * lag[None, :]), (variance, rate), _NOBODY, taus.size)
 
 
 @eqx.filter_jit
 def spectrum(variance: Array, rate: Array, omegas: Array) -> Array:
-    """sum variance 2 Gamma / (Gamma² + omega²), (K,), (K,), (W,) -> (W,)."""
+    """Gives sum variance 2 Gamma / (Gamma² + omega²), (K,), (K,), (W,) -> (W,)."""
 
     def term(v: Array, g: Array) -> Array:
         return 2 * v[:, None] / (g[:, None] + omegas[None, :] * (omegas[None, :] / g[:, None]))
@@ -45,12 +45,12 @@ def spectrum(variance: Array, rate: Array, omegas: Array) -> Array:
 
 @eqx.filter_jit
 def allan_variance(variance: Array, rate: Array, taus: Array) -> Array:
-    """sum variance A(Gamma tau), (K,), (K,), (T,) -> (T,)."""
+    """Gives sum variance A(Gamma tau), (K,), (K,), (T,) -> (T,)."""
     return total(lambda v, g: v[:, None] * allan_function(g[:, None] * taus), (variance, rate), _NOBODY, taus.size)
 
 
 def allan_function(x: Array) -> Array:
-    """The function (2x - 3 + 4 e^-x - e^-2x)/x² at x >= 0: 2x/3 at small x, where this cancels, 2/x at large x."""
+    """Gives (2x - 3 + 4 e^-x - e^-2x)/x² at x >= 0: 2x/3 at small x, where this cancels, 2/x at large x."""
     small = x < 0.5
     near = jnp.where(small, x, 0.0)
     series = jnp.full_like(near, _ALLAN[-1])

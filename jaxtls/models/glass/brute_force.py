@@ -18,7 +18,7 @@ TO_EXCITED = ((0.0, 0.0), (1.0, 0.0))
 
 
 def lindbladian(h: Array, gain: Array, loss: Array) -> Lindbladian:
-    """d rho/dt = -i[H, rho] + sum_i G+_i D[s+_i] rho + G-_i D[s-_i] rho, s± the ladder operators.
+    """Gives d rho/dt = -i[H, rho] + sum_i G+_i D[s+_i] rho + G-_i D[s-_i] rho, s± the ladder operators.
 
     Arguments:
         h: (2^N, 2^N), basis (S0 = +1, S0 = -1) per site, first site slowest [W].
@@ -34,7 +34,7 @@ def lindbladian(h: Array, gain: Array, loss: Array) -> Lindbladian:
 
 @jax.jit
 def product_state(bloch: Array) -> Array:
-    """The product of the states with Bloch vectors (N, 3), as (2^N, 2^N)."""
+    """Makes the product of the states with Bloch vectors (N, 3), as (2^N, 2^N)."""
     x, y, z = (bloch[:, k] for k in range(3))
     rows = [jnp.stack([1 + z + 0j, x - 1j * y], axis=-1), jnp.stack([x + 1j * y, 1 - z + 0j], axis=-1)]
     return reduce(jnp.kron, jnp.stack(rows, axis=-2) / 2)
@@ -42,7 +42,7 @@ def product_state(bloch: Array) -> Array:
 
 @jax.jit
 def hamiltonian(frequencies: Array, couplings: Array, flip_flop: Array | None, pair_flip: Array | None) -> Array:
-    """H in the product basis; couplings symmetric with zero diagonal, the other two read above the diagonal."""
+    """Gives H in the product basis; couplings symmetric with zero diagonal, the other two read above the diagonal."""
     n = frequencies.shape[0]
     s = 1.0 - 2.0 * ((jnp.arange(2**n) >> jnp.arange(n - 1, -1, -1)[:, None]) & 1)  # (N, 2^N)
     s = s.astype(frequencies.dtype)

@@ -14,14 +14,14 @@ from .relaxation import Sites
 
 @jax.jit
 def bubbles(closeness: Array) -> Array:
-    """For each site all sites, nearest first and itself at the head: (N, N) from any measure of distance (N, N)."""
+    """Lists for each site all sites, nearest first, itself at the head: (N, N) from any measure of distance (N, N)."""
     n = closeness.shape[0]
     itself = jnp.eye(n, dtype=bool)
     return jnp.argsort(jnp.where(itself, -jnp.inf, closeness), axis=1)
 
 
 def mean_half_system_entropy(sites: Sites, shifts: Array, ts: Array, orders: Array) -> Array:
-    """Entropy of the N//2 sites nearest to each site, averaged over the sites, (T,)."""
+    """Gives the entropy of the N//2 sites nearest to each site, averaged over the sites, (T,)."""
     n, n_times = shifts.shape[0], ts.shape[0]
     k = n // 2
 
@@ -35,12 +35,12 @@ def mean_half_system_entropy(sites: Sites, shifts: Array, ts: Array, orders: Arr
 
 
 def site_entropies(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The entropy of each TLS, (T, N)."""
+    """Gives the entropy of each TLS, (T, N)."""
     return von_neumann_entropy(site_matrices(sites, shifts, ts))
 
 
 def site_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """Density matrices of the single TLSs, (T, N, 2, 2)."""
+    """Gives the density matrices of the single TLSs, (T, N, 2, 2)."""
     up, down, alone = lone_sites(sites, ts)
     coherence = one_coherent(sites, shifts, ts, alone)[2]
     up, down = up + 0j, down + 0j
@@ -49,7 +49,7 @@ def site_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 
 def mutual_information(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """S_i + S_j - S_ij of each pair i < j, (T, P)."""
+    """Gives S_i + S_j - S_ij of each pair i < j, (T, P)."""
     i, j = pair_indices(shifts.shape[0])
     single = von_neumann_entropy(site_matrices(sites, shifts, ts))
     joint = von_neumann_entropy(pair_matrices(sites, shifts, ts))

@@ -57,7 +57,7 @@ _SERIES = tuple((-1.0) ** n / math.factorial(n + 1) for n in range(11))
 
 
 def _remainder(x: Array, count: Array, unit: tuple[float, float]) -> Array:
-    """x - count unit, the unit as a sum of three numbers with short mantissas: small multiples of two of them are
+    """Take x - count unit, the unit as a sum of three numbers with short mantissas: small multiples of two of them are
     exact."""
     bits = 33 if x.dtype == np.float64 else 11
     bits -= math.frexp(unit[0])[1]
@@ -77,14 +77,14 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
 
 
 def _integer_bits(count: Array) -> Array:
-    """A whole number in the low bits of an integer, those of the mantissa of a large number plus it: conversions would
-    be scalar code on processors without AVX-512."""
+    """Read a whole number in the low bits of an integer, those of the mantissa of a large number plus it: conversions
+    would be scalar code on processors without AVX-512."""
     info = jnp.finfo(count.dtype)
     return jax.lax.bitcast_convert_type(count + 1.5 * 2.0**info.nmant, jnp.int64 if info.bits == 64 else jnp.int32)
 
 
 def cos_sin(y: Array) -> tuple[Array, Array, Array]:
-    """cos r, sin r and n for y = r + n pi, |r| <= pi/2, with an error of the order of y's own rounding."""
+    """Gives cos r, sin r and n for y = r + n pi, |r| <= pi/2, with an error of the order of y's own rounding."""
     half_turns = jnp.round(y * (1 / math.pi))
     r = _remainder(y, half_turns, _PI)
     r2 = r * r
@@ -94,13 +94,13 @@ def cos_sin(y: Array) -> tuple[Array, Array, Array]:
 
 
 def signed(x: Array, half_turns: Array) -> Array:
-    """x, negative if the number is odd, for x >= 0."""
+    """Gives x, negative if the number is odd, for x >= 0."""
     odd = _integer_bits(half_turns) << (jnp.finfo(x.dtype).bits - 1)
     return jax.lax.bitcast_convert_type(jax.lax.bitcast_convert_type(x, odd.dtype) | odd, x.dtype)
 
 
 def exp_of_negative(x: Array) -> Array:
-    """e^-x for x >= 0 (or above it by rounding), zero where that is less than the smallest normal number."""
+    """Gives e^-x for x >= 0 (or above it by rounding), zero where that is less than the smallest normal number."""
     info = jnp.finfo(x.dtype)
     x = jnp.minimum(x, -math.log(info.tiny) + 1.0)
     doublings = jnp.round(x * (-1 / math.log(2)))
@@ -111,7 +111,7 @@ def exp_of_negative(x: Array) -> Array:
 
 @jax.custom_jvp
 def decay(z: Array) -> Array:
-    """e^-z for complex z; by JAX on a GPU, which gains nothing from polynomials that take long to compile."""
+    """Gives e^-z for complex z; by JAX on a GPU, which gains nothing from polynomials that take long to compile."""
     if platform() != "cpu":
         return jnp.exp(-z)
     cos, sin, half_turns = cos_sin(z.imag)
@@ -126,14 +126,14 @@ def _decay_jvp(primals, tangents):
 
 
 def fall(x: Array, decayed: Array) -> Array:
-    """1 - e^-x for real x >= 0, from e^-x, without cancellation."""
+    """Gives 1 - e^-x for real x >= 0, from e^-x, without cancellation."""
     small = x < _RADIUS
     x = jnp.where(small, x, 0.0)
     return jnp.where(small, x * _polynomial(_SERIES, x), 1 - decayed)
 
 
 def mean_decay(z: Array, decayed: Array) -> Array:
-    """The mean (1 - e^-z)/z of e^-zu over u in (0, 1), for complex z, from e^-z: 1 at z = 0, smooth there."""
+    """Gives the mean (1 - e^-z)/z of e^-zu over u in (0, 1), for complex z, from e^-z: 1 at z = 0, smooth there."""
     small = jnp.maximum(jnp.abs(z.real), jnp.abs(z.imag)) < _RADIUS
     series = _polynomial(_SERIES, jnp.where(small, z, 0.0))
     return jnp.where(small, series, (1 - decayed) / jnp.where(small, 1.0, z))

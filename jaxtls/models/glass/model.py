@@ -125,7 +125,7 @@ class TLSGlass(eqx.Module):
         speed_transverse: Numbers = 5000.0,
         spacing: Numbers = 1e-8,
     ) -> TLSGlass:
-        """One glass drawn from the paper's disorder; energies in W, times in hbar/W.
+        """Draws one glass from the paper's disorder; energies in W, times in hbar/W.
 
         nu = 2 sqrt(e² + D²), e uniform in (0, W), D log-uniform over `decades` decades about `tunnelling`;
         J_ij = -J0 (e_i/nu_i)(e_j/nu_j)(g_L + g_T)/x_ij³, g normal, x_ij in a periodic cube of side N^(1/3);
@@ -187,32 +187,32 @@ class TLSGlass(eqx.Module):
 
     @property
     def n_tls(self) -> int:
-        """The number of TLSs."""
+        """Gives the number of TLSs."""
         return self.frequencies.shape[-1]
 
     @property
     def pairs(self) -> np.ndarray:
-        """Sites of each pair i < j in the order of all pair quantities, (P, 2)."""
+        """Lists the sites of each pair i < j in the order of all pair quantities, (P, 2)."""
         return np.stack(pair_indices(self.n_tls), axis=1)
 
     # --- entanglement of pairs ---
 
     def concurrence(self, bloch: Numbers, ts: Numbers) -> Array:
-        """Mean concurrence C(t) = (1/N) sum_{i<j} C_ij, (T,)   (Eq. 13); zero where it is zero."""
+        """Gives the mean concurrence C(t) = (1/N) sum_{i<j} C_ij, (T,)   (Eq. 13); zero where it is zero."""
         return self._run(observables.mean_concurrence, bloch, ts)
 
     def pair_concurrences(self, bloch: Numbers, ts: Numbers) -> Array:
-        """Concurrence of each pair, (T, P); `pairs` says which."""
+        """Gives the concurrence of each pair, (T, P); `pairs` says which."""
         return self._run(observables.pair_concurrences, bloch, ts)
 
     def pair_density_matrices(self, bloch: Numbers, ts: Numbers) -> Array:
-        """rho_ij of all pairs i < j, (T, P, 4, 4), basis (S0 = +1, S0 = -1) of i, then of j (i slower)."""
+        """Gives rho_ij of all pairs i < j, (T, P, 4, 4), basis (S0 = +1, S0 = -1) of i, then of j (i slower)."""
         return self._run(pair_matrices, bloch, ts)
 
     # --- any subsystem ---
 
     def reduced_density_matrix(self, bloch: Numbers, t: ArrayLike, sites: Sequence[int]) -> Array:
-        """Exact state of some sites at one time, the rest traced out.
+        """Gives the exact state of some sites at one time, the rest traced out.
 
         Arguments:
             bloch: (N, 3) initial Bloch vectors.
@@ -243,7 +243,7 @@ class TLSGlass(eqx.Module):
         return self._run(observables.reduced_density_matrix, bloch, t[None], len(listed), order=order)
 
     def half_system_entropy(self, bloch: Numbers, ts: Numbers) -> Array:
-        """Von Neumann entropy of half of the system, averaged over the bubbles of the N//2 TLSs nearest to each, (T,).
+        """Gives the von Neumann entropy of half of the system, averaged over bubbles of the N//2 nearest TLSs, (T,).
 
         The centre counts. Natural logarithm, not divided by N. With `positions` by nearest image in `box`; without, the
         nearest are those of strongest |J_ij|. Costs N matrices of 2^(N/2) for each time: N <= 26.
@@ -259,25 +259,25 @@ class TLSGlass(eqx.Module):
         return self._run(entropies.mean_half_system_entropy, bloch, ts, order=orders)
 
     def site_entropies(self, bloch: Numbers, ts: Numbers) -> Array:
-        """Von Neumann entropy of each TLS, natural logarithm, (T, N)."""
+        """Gives the von Neumann entropy of each TLS, natural logarithm, (T, N)."""
         return self._run(entropies.site_entropies, bloch, ts)
 
     def mutual_information(self, bloch: Numbers, ts: Numbers) -> Array:
-        """S_i + S_j - S_ij of each pair, natural logarithm, (T, P)."""
+        """Gives S_i + S_j - S_ij of each pair, natural logarithm, (T, P)."""
         return self._run(entropies.mutual_information, bloch, ts)
 
     # --- expectation values ---
 
     def bloch_vectors(self, bloch: Numbers, ts: Numbers) -> Array:
-        """<S^x>, <S^y>, <S^0> of each TLS, (T, N, 3)."""
+        """Gives <S^x>, <S^y>, <S^0> of each TLS, (T, N, 3)."""
         return self._run(observables.bloch_vectors, bloch, ts)
 
     def polarization(self, bloch: Numbers, ts: Numbers) -> Array:
-        """<S^0> of each TLS, (T, N): no coupling enters it."""
+        """Gives <S^0> of each TLS, (T, N): no coupling enters it."""
         return self._run(observables.polarization, bloch, ts)
 
     def correlations(self, bloch: Numbers, ts: Numbers) -> Array:
-        """Connected correlations <S^a_i S^b_j> - <S^a_i><S^b_j> of each pair, a, b = x, y, 0, (T, P, 3, 3).
+        """Gives the connected correlations <S^a_i S^b_j> - <S^a_i><S^b_j> of each pair, a, b = x, y, 0, (T, P, 3, 3).
 
         That of S^0 with S^0 is zero: the populations relax independently of each other.
         """
@@ -286,7 +286,7 @@ class TLSGlass(eqx.Module):
     # --- brute force ---
 
     def lindbladian(self, flip_flop: Numbers | None = None, pair_flip: Numbers | None = None) -> Lindbladian:
-        """The same master equation on the full (2^N, 2^N) state, for few TLSs: s± as jumps, basis (S0 = +1, S0 = -1).
+        """Gives the same master equation on the full (2^N, 2^N) state: s± as jumps, basis (S0 = +1, S0 = -1).
 
         Optional terms of App. D, with which the closed form no longer holds:
             sum_{i<j} K_ij (S+_i S-_j + h.c.) + L_ij (S+_i S+_j + h.c.),   S± twice the ladder operators.
@@ -318,7 +318,7 @@ class TLSGlass(eqx.Module):
         return brute_force.lindbladian(h, bias * (1 + self.occupation), bias * self.occupation)
 
     def product_state(self, bloch: Numbers) -> Array:
-        """The state with Bloch vectors (N, 3) as a density matrix (2^N, 2^N), for `lindbladian`.
+        """Makes the state with Bloch vectors (N, 3) a density matrix (2^N, 2^N), for `lindbladian`.
 
         Arguments:
             bloch: (N, 3), in the (S^x, S^y, S^0) frame of each TLS.

@@ -1,4 +1,4 @@
-"""What one asks of a glass, on a chunk of times: functions of (sites, shifts, ts) with times leading."""
+"""Says what one asks of a glass, on a chunk of times: functions of (sites, shifts, ts) with times leading."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ _PAULI = np.array([[[0, 1], [1, 0]], [[0, -1j], [1j, 0]], [[1, 0], [0, -1]]])
 
 
 def pair_concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The concurrence of each pair, (T, P)."""
+    """Gives the concurrence of each pair, (T, P)."""
     return pair_rows(_concurrences(sites, shifts, ts)).T
 
 
 def mean_concurrence(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """Sum over pairs divided by N, (T,)."""
+    """Gives the sum over pairs divided by N, (T,)."""
     return jnp.sum(_concurrences(sites, shifts, ts), axis=(0, 1)) / shifts.shape[0]
 
 
 def _concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The concurrences C_ij for i < j, zero elsewhere, (N, N, T)."""
+    """Give the concurrences C_ij for i < j, zero elsewhere, (N, N, T)."""
     n = shifts.shape[0]
     diagonal, above = pair_entries(sites, shifts, ts)
     pair = (jnp.arange(n)[:, None] < jnp.arange(n))[:, :, None]
@@ -37,12 +37,12 @@ def _concurrences(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 
 def reduced_density_matrix(sites: Sites, shifts: Array, ts: Array, order: Array, k: int) -> Array:
-    """The density matrix of k TLSs at the first time, (2^k, 2^k)."""
+    """Gives the density matrix of k TLSs at the first time, (2^k, 2^k)."""
     return subsystem_matrix(sites, shifts, ts[0], order, k)
 
 
 def bloch_vectors(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The Bloch vector of each TLS, (T, N, 3)."""
+    """Gives the Bloch vector of each TLS, (T, N, 3)."""
     up, down, alone = lone_sites(sites, ts)
     coherence = one_coherent(sites, shifts, ts, alone)[2]
     components = (2 * coherence.real, -2 * coherence.imag, up - down)
@@ -50,13 +50,13 @@ def bloch_vectors(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 
 def polarization(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The mean of S^0 of each TLS, (T, N)."""
+    """Gives the mean of S^0 of each TLS, (T, N)."""
     up, down, _ = lone_sites(sites, ts)
     return (up - down).T
 
 
 def correlations(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """The connected correlations of each pair's spins, (T, P, 3, 3)."""
+    """Gives the connected correlations of each pair's spins, (T, P, 3, 3)."""
     i, j = pair_indices(shifts.shape[0])
     rho = pair_matrices(sites, shifts, ts)
     vectors = bloch_vectors(sites, shifts, ts)

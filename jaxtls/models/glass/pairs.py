@@ -32,7 +32,7 @@ _LEAST_TIMES = 8
 
 
 def over_time_chunks(f: Callable[[Array], Array], ts: Array, n_sites: int) -> Array:
-    """f(ts) -> (T, ...) on chunks of times that bound its memory, forward and backward."""
+    """Computes f(ts) -> (T, ...) on chunks of times that bound its memory, forward and backward."""
     size = max(_TABLE // n_sites**2, min(_LEAST_TIMES, 8 * _TABLE // n_sites**2), 1)
     n_chunks = -(-ts.shape[0] // size)
     if n_chunks <= 1:
@@ -44,7 +44,7 @@ def over_time_chunks(f: Callable[[Array], Array], ts: Array, n_sites: int) -> Ar
 
 
 def one_coherent(sites: Sites, shifts: Array, ts: Array, coherence: Array) -> tuple[Array, Array, Array]:
-    """Site i coherent, <+|.|->, with j kept up, or down, (N_j, N_i, T) each, and with all others traced out, (N, T).
+    """Gives site i coherent, <+|.|->, with j kept up, or down, (N_j, N_i, T) each, and with all traced out, (N, T).
 
     `coherence` is that of each site alone.
     """
@@ -59,7 +59,7 @@ def one_coherent(sites: Sites, shifts: Array, ts: Array, coherence: Array) -> tu
 
 
 def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
-    """What each site does without partners: p+, p- and <+|rho|->, (N, T) each.
+    """Gives what each site does without partners: p+, p- and <+|rho|->, (N, T) each.
 
     These tables are finished before larger ones are made of them: a compiler that fuses the two would compute each
     entry here again for every partner. A barrier does that on a GPU; on a CPU fusion looks past it, but not past a
@@ -78,7 +78,7 @@ def lone_sites(sites: Sites, ts: Array) -> tuple[Array, Array, Array]:
 
 
 def _products_of_the_others(factor: Array) -> tuple[Array, Array]:
-    """Products over the leading axis without one entry, for each entry, and with all. Never by division."""
+    """Multiply over the leading axis without one entry, for each entry, and with all. Never by division."""
     step = lambda product, x: (product * x, product)
     one = jnp.ones_like(factor[0])
     everyone, before = jax.lax.scan(step, one, factor)
@@ -87,7 +87,7 @@ def _products_of_the_others(factor: Array) -> tuple[Array, Array]:
 
 
 def both_coherent(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """Products over k of the factors of both-coherent pairs, (N, N, T): i < j for phi_ik + phi_jk, i > j for the
+    """Gives products over k of the factors of both-coherent pairs, (N, N, T): i < j for phi_ik + phi_jk, i > j for the
     difference phi_ik - phi_jk."""
     n, n_times = shifts.shape[0], ts.shape[0]
     rows = max(1, min(n, _BLOCK // (n * n_times)))
@@ -104,7 +104,7 @@ def both_coherent(sites: Sites, shifts: Array, ts: Array) -> Array:
 
 
 def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | None, rows: Array) -> Array:
-    """The rows i of `both_coherent`."""
+    """Give the rows i of `both_coherent`."""
     # Derivatives of loops in loops compute ahead what does not depend on the rows, as tables for all k: not this.
     sites, shifts, ts, phases, rows = jax.lax.optimization_barrier((sites, shifts, ts, phases, rows))
     partners = jnp.arange(shifts.shape[0])
@@ -121,7 +121,7 @@ def _rows_of_products(sites: Sites, shifts: Array, ts: Array, phases: Array | No
 
 @jax.custom_jvp
 def _product(w: Array, amplitude: Array, ts: Array, tables: tuple[Array, ...], plus: Array) -> Array:
-    """Product over k of f = 1 + a (e^{-2wt} - 1), (i, j, t), for w and a [k, i, j]: a scan with carry (i, j, t)."""
+    """Multiply over k f = 1 + a (e^{-2wt} - 1), (i, j, t), for w and a [k, i, j]: a scan with carry (i, j, t)."""
     together = 1 if tables else PARTNERS
 
     def step(product: Array, several: tuple) -> tuple[Array, None]:
@@ -141,9 +141,9 @@ def _product(w: Array, amplitude: Array, ts: Array, tables: tuple[Array, ...], p
 
 @partial(_product.defjvp, symbolic_zeros=True)
 def _product_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
-    """The product times the sum of df/f, in w at any temperature, as another loop: its reverse makes each exponential
-    once, keeps no table of them and sums over times at once. No f is zero, and a product's rounding is relative; only
-    second derivatives lose digits, as 1/|f|."""
+    """Give the product times the sum of df/f, in w at any temperature, as another loop: its reverse makes each
+    exponential once, keeps no table of them and sums over times at once. No f is zero, and a product's rounding is
+    relative; only second derivatives lose digits, as 1/|f|."""
     w, amplitude, ts, tables, plus = primals
     product = _product(*primals)
     still = lambda x: isinstance(x, SymbolicZero)
@@ -170,7 +170,7 @@ def _product_jvp(primals: tuple, tangents: tuple) -> tuple[Array, Array]:
 
 
 def _relaxed(w: Array, ts: Array, tables: Sequence[Array], plus: Array) -> Array:
-    """e^{-2wt}, (i, j, t); at T = 0 from tables of e^{-2wt} for the phases of i alone and of j alone."""
+    """Give e^{-2wt}, (i, j, t); at T = 0 from tables of e^{-2wt} for the phases of i alone and of j alone."""
     if not tables:
         return decay(2 * w[..., None] * ts)
     of_i, of_j = tables[0][:, None], tables[1]
@@ -178,18 +178,18 @@ def _relaxed(w: Array, ts: Array, tables: Sequence[Array], plus: Array) -> Array
 
 
 def _factor(amplitude: Array, relaxed: Array) -> Array:
-    """1 + a (e^{-2wt} - 1), with a number too small to matter in place of zero."""
+    """Give 1 + a (e^{-2wt} - 1), with a number too small to matter in place of zero."""
     factor = (1 - amplitude[..., None]) + amplitude[..., None] * relaxed
     return jnp.where(factor == 0, jnp.finfo(factor.dtype).tiny ** 0.45, factor)
 
 
 def pair_indices(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """i < j in lexicographic order, (P,) each."""
+    """Lists i < j in lexicographic order, (P,) each."""
     return np.triu_indices(n, 1)
 
 
 def pair_entries(sites: Sites, shifts: Array, ts: Array) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
-    """rho_ij for i < j by its diagonal and what is above it, row by row, in the basis ++, +-, -+, --.
+    """Gives rho_ij for i < j by its diagonal and what is above it, row by row, in the basis ++, +-, -+, --.
 
     Each is (N, N, T), with i along the first axis; only i < j is meant to be read.
     """
@@ -205,14 +205,14 @@ def pair_entries(sites: Sites, shifts: Array, ts: Array) -> tuple[tuple[Array, .
 
 
 def pair_rows(table: Array) -> Array:
-    """The rows i < j of an (N, N, ...) table in lexicographic order, (P, ...)."""
+    """Gives the rows i < j of an (N, N, ...) table in lexicographic order, (P, ...)."""
     i, j = pair_indices(table.shape[0])
     flat = table.reshape(-1, *table.shape[2:])
     return flat.at[i * table.shape[0] + j].get(mode="promise_in_bounds")
 
 
 def pair_matrices(sites: Sites, shifts: Array, ts: Array) -> Array:
-    """All rho_ij, i < j, as (T, P, 4, 4)."""
+    """Gives all rho_ij, i < j, as (T, P, 4, 4)."""
     entries = jax.tree.map(lambda table: pair_rows(table).T, pair_entries(sites, shifts, ts))
     # A compiler that fuses the two reads each table once for each of the sixteen.
     return _wootters.unpacked(jax.lax.optimization_barrier(entries), axis=-1)

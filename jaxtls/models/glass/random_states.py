@@ -19,7 +19,7 @@ _CHUNK = 2**14
 
 
 def random_state_concurrence(key: Array, n_tls: int, n_states: int = 1) -> Array:
-    """Mean concurrence of two sites over uniformly (Haar) random pure states of N TLSs.
+    """Gives the mean concurrence of two sites over uniformly (Haar) random pure states of N TLSs.
 
     The two-site state is W W†/Tr W W† with W a 4 x 2^(N-2) matrix of independent complex normal numbers. For N > 4 it
     is drawn through the triangular factor of W W† (Bartlett), so the cost does not depend on N.
@@ -48,7 +48,7 @@ def random_state_concurrence(key: Array, n_tls: int, n_states: int = 1) -> Array
 
 
 class RandomStateFit(NamedTuple):
-    """<C> = exp(-a 2^(bN)) with standard errors."""
+    """Holds <C> = exp(-a 2^(bN)) with standard errors."""
 
     a: Array
     b: Array
@@ -114,7 +114,7 @@ def _mean_concurrence(key: Array, n_tls: int, n_states: int) -> Array:
 
 
 def _two_site_states(key: Array, n_tls: int, n: int) -> Array:
-    """Density matrices of two sites of n random states, (4, 4, n)."""
+    """Give the density matrices of two sites of n random states, (4, 4, n)."""
     columns = 2 ** (n_tls - 2)
     normals, gammas = jax.random.split(key)
     complex_type = jnp.result_type(float, jnp.complex64)

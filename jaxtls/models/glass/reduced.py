@@ -26,7 +26,7 @@ BATCH_ELEMENTS = 2**20
 
 
 def subsystem_matrix(sites: Sites, shifts: Array, t: Array, order: Array, k: int) -> Array:
-    """rho of the sites order[:k], the others order[k:] traced out: (2^k, 2^k), first site slowest, ++...+ first."""
+    """Gives rho of the sites order[:k], others order[k:] traced out: (2^k, 2^k), first site slowest, ++...+ first."""
     inside, outside = sites.take(order[:k]), sites.take(order[k:])
     d = jnp.asarray(_differences(k), shifts.dtype)  # (3^k, k)
     phi = matmul(d, shifts[order[:k]][:, order])  # (3^k, N)
@@ -50,19 +50,19 @@ def subsystem_matrix(sites: Sites, shifts: Array, t: Array, order: Array, k: int
 
 
 def _product(factor: Array) -> Array:
-    """Product over the last axis of (n, m), with derivatives where factors are zero."""
+    """Multiply over the last axis of (n, m), with derivatives where factors are zero."""
     step = lambda product, x: (product * x, None)
     return jax.lax.scan(step, jnp.ones(factor.shape[0], factor.dtype), factor.T)[0]
 
 
 def _differences(k: int) -> np.ndarray:
-    """All d in {0, 1, -1}^k, (3^k, k)."""
+    """List all d in {0, 1, -1}^k, (3^k, k)."""
     grid = np.indices((3,) * k).reshape(k, -1).T
     return np.array([0, 1, -1])[grid]
 
 
 def _element_indices(k: int) -> tuple[Array, Array]:
-    """The row of `_differences` of each element (s, s'), (2^k, 2^k), and s as bits (0: +), (k, 2^k).
+    """Give the row of `_differences` of each element (s, s'), (2^k, 2^k), and s as bits (0: +), (k, 2^k).
 
     Computed in the program: as constants they would be most of it.
     """

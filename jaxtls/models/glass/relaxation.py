@@ -25,7 +25,7 @@ from .exponentials import decay, mean_decay
 
 
 class Sites(eqx.Module):
-    """N TLSs, their rates and initial state, each an array with the sites along one axis."""
+    """Holds N TLSs, their rates and initial state, each an array with the sites along one axis."""
 
     frequencies: Array  # (N,)
     bias: Array  # (N,): Delta = G+ - G-
@@ -37,25 +37,25 @@ class Sites(eqx.Module):
 
     @property
     def gain(self) -> Array:
-        """G+ of each site, (N,)."""
+        """Gives G+ of each site, (N,)."""
         return self.bias + self.loss
 
     @property
     def total(self) -> Array:
-        """G+ + G-, (N,)."""
+        """Gives G+ + G-, (N,)."""
         return self.bias + 2 * self.loss
 
     def take(self, index: Array) -> Sites:
-        """The same with sites reordered or left out."""
+        """Takes the same with sites reordered or left out."""
         return jax.tree.map(lambda x: x[index], self)
 
     def along(self, axis: int, ndim: int) -> Sites:
-        """The same with the sites along one axis of arrays of ndim axes."""
+        """Lays the sites along one axis of arrays of ndim axes."""
         return jax.tree.map(lambda x: x.reshape(tuple(-1 if k == axis else 1 for k in range(ndim))), self)
 
 
 def _roots(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Array, Array]:
-    """w, q, v and where G and phi are too small to have had an effect of second order by the time `horizon`.
+    """Give w, q, v and where G and phi are too small to have had an effect of second order by the time `horizon`.
 
     There w, whose square root has no derivative at zero, is replaced by a harmless number.
     """
@@ -69,7 +69,7 @@ def _roots(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Arra
 
 
 def traced_out(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Array]:
-    """lambda, a and w of the traced-out factor; sites broadcast against phi, times up to the horizon."""
+    """Gives lambda, a and w of the traced-out factor; sites broadcast against phi, times up to the horizon."""
     w, q, _, slow = _roots(sites, phi, horizon)
     z = sites.polarization
     rate = -1j * phi * jnp.where(slow, z, q)
@@ -78,7 +78,7 @@ def traced_out(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, 
 
 
 def kept(sites: Sites, phi: Array, ts: Array, horizon: Array) -> tuple[Array, Array]:
-    """e^{Mt} p: the two components, complex, for phi and sites of shape (..., 1) and times (T,) -> (..., T)."""
+    """Gives e^{Mt} p: the two components, complex, for phi and sites of shape (..., 1) and times (T,) -> (..., T)."""
     w, q, v, slow = _roots(sites, phi, horizon)
     ts = ts.reshape((1,) * (phi.ndim - 1) + ts.shape)
     up, down = sites.populations

@@ -31,7 +31,7 @@ _RATE = (ELECTRONVOLT / HBAR) ** 3 * ELECTRONVOLT / (30 * math.pi * _DENSITY * _
 
 
 class Disorder(NamedTuple):
-    """One draw of the glass, in the units of `TLSGlass`."""
+    """Holds one draw of the glass, in the units of `TLSGlass`."""
 
     frequencies: Array
     couplings: Array
@@ -54,7 +54,7 @@ def draw(
     speed_transverse: Numbers,
     spacing: Numbers,
 ) -> Disorder:
-    """One draw; arguments as in `TLSGlass.sample`."""
+    """Makes one draw; arguments as in `TLSGlass.sample`."""
     key, n_tls = random_key("key", key), size("n_tls", n_tls, 2)
     values = {
         "tunnelling": tunnelling,
@@ -102,13 +102,13 @@ def _draw(key: Array, n: int, decades: Array, s: dict[str, Array]) -> Disorder:
 
 
 def _flat(sampler: Callable[..., Array], key: Array, *shape: int) -> Array:
-    """The same numbers as sampler(key, shape); drawn as one row they compile several times faster."""
+    """Draw the same numbers as sampler(key, shape); drawn as one row they compile several times faster."""
     return sampler(key, (math.prod(shape),)).reshape(shape)
 
 
 @jax.jit
 def squared_distances(positions: Array, box: Array | None) -> Array:
-    """r_ij² by the nearest periodic images in a cube of side `box`, or in open space. (N, 3) -> (N, N)."""
+    """Gives r_ij² by the nearest periodic images in a cube of side `box`, or in open space. (N, 3) -> (N, N)."""
     separation = positions[:, None] - positions[None]
     if box is not None:
         separation = separation - box * jnp.round(separation / box)
@@ -117,7 +117,7 @@ def squared_distances(positions: Array, box: Array | None) -> Array:
 
 @jax.jit
 def bose(frequencies: Array, temperature: Array) -> Array:
-    """1/(e^{nu/T} - 1), 0 at T = 0, with finite derivatives there."""
+    """Gives 1/(e^{nu/T} - 1), 0 at T = 0, with finite derivatives there."""
     cold = temperature <= 0
     # Beyond nu/T = 700 it is below the smallest normal number.
     x = jnp.minimum(frequencies / jnp.where(cold, 1.0, temperature), 700.0)
@@ -126,7 +126,7 @@ def bose(frequencies: Array, temperature: Array) -> Array:
 
 
 def random_bloch_vectors(key: Array, n_tls: int) -> Array:
-    """Random pure product states: each TLS at a uniform point of its Bloch sphere.
+    """Draws random pure product states: each TLS at a uniform point of its Bloch sphere.
 
     Arguments:
         key: a JAX random key.
@@ -156,7 +156,7 @@ def _directions(key: Array, n: int) -> Array:
 
 
 def bloch_array(value: Numbers, n_tls: int, dtype: DTypeLike) -> Array:
-    """Checked Bloch vectors (N, 3)."""
+    """Checks Bloch vectors (N, 3)."""
     bloch = real("bloch", value)
     require(bloch.shape == (n_tls, 3), "bloch", f"have shape ({n_tls}, 3), one vector per TLS", f"shape {bloch.shape}")
     known = concrete(bloch)

@@ -17,7 +17,7 @@ from .._ladder import from_left, from_right, ladder_means
 
 
 class AdiabaticOscillator(AbstractModel):
-    r"""The oscillator of a `TLSHeatedOscillator` with the TLS eliminated: it heats without end, <n> = n_0 + 2 Gamma t.
+    r"""Models a `TLSHeatedOscillator`'s oscillator, TLS eliminated: it heats without end, <n> = n_0 + 2 Gamma t.
 
         d rho/dt = -i W [a^dagger a, rho] - Gamma [x, [x, rho]],   x = a + a^dagger,
         Gamma = 2 g^2/(gamma (2 n_bar + 1))
@@ -45,24 +45,24 @@ class AdiabaticOscillator(AbstractModel):
     n_levels: int = eqx.field(static=True)
 
     def thermal_state(self, n: Numbers = 0.0) -> Array:
-        """Thermal state with a mean of n quanta, (n_levels, n_levels) complex."""
+        """Makes a thermal state with a mean of n quanta, (n_levels, n_levels) complex."""
         return thermal_state(self.n_levels, n)
 
     def coherent_state(self, alpha: Numbers) -> Array:
-        """|alpha><alpha|, (n_levels, n_levels) complex."""
+        """Makes |alpha><alpha|, (n_levels, n_levels) complex."""
         return to_density_matrix(coherent_state(self.n_levels, alpha))
 
     def occupation(self, t: ArrayLike, n: Numbers = 0.0) -> Array:
-        """<n> after a time t from a mean of n: n + 2 Gamma t."""
+        """Gives <n> after a time t from a mean of n: n + 2 Gamma t."""
         return jnp.asarray(n) + 2 * self.diffusion * t
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """n, x, p, x2 and p2, with x = a + a^dagger and p = -i(a - a^dagger) as in Eqs. 30 and 31."""
+        """Gives n, x, p, x2 and p2, with x = a + a^dagger and p = -i(a - a^dagger) as in Eqs. 30 and 31."""
         return {name: (lambda rho, i=i: quadratures(*ladder_means(rho))[i]) for i, name in enumerate(QUADRATURES)}
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
-        """trace_error, hermiticity_error and truncation (population of the last four levels)."""
+        """Gives trace_error, hermiticity_error and truncation (population of the last four levels)."""
         population = jnp.diagonal(rho).real
         return {
             "trace_error": jnp.abs(jnp.sum(population) - 1),
@@ -72,11 +72,11 @@ class AdiabaticOscillator(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-5}
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """d rho/dt of Eq. 40; pure."""
+        """Gives d rho/dt of Eq. 40; pure."""
         level = jnp.asarray(np.arange(y.shape[-1]), self.omega_0.dtype)
         inner = from_left(y, 1.0, 1.0) - from_right(y, 1.0, 1.0)
         double = from_left(inner, 1.0, 1.0) - from_right(inner, 1.0, 1.0)
@@ -87,5 +87,5 @@ QUADRATURES = ("n", "x", "p", "x2", "p2")
 
 
 def quadratures(a: Array, a2: Array, n: Array) -> tuple[Array, ...]:
-    """<n>, <x>, <p>, <x^2>, <p^2> of Eqs. 30 and 31 from <a>, <a^2> and <n>."""
+    """Gives <n>, <x>, <p>, <x^2>, <p^2> of Eqs. 30 and 31 from <a>, <a^2> and <n>."""
     return n, 2 * a.real, 2 * a.imag, 2 * n + 1 + 2 * a2.real, 2 * n + 1 - 2 * a2.real

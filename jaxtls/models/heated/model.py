@@ -83,11 +83,11 @@ class TLSHeatedOscillator(AbstractModel):
 
     @property
     def up_probability(self) -> Array:
-        """p+ = n_bar/(2 n_bar + 1), the TLS's thermal population of |+>, Eqs. 32 and 33."""
+        """Gives p+ = n_bar/(2 n_bar + 1), the TLS's thermal population of |+>, Eqs. 32 and 33."""
         return self.n_bar / (2 * self.n_bar + 1)
 
     def thermal_state(self, n: Numbers = 0.0) -> Array:
-        """TLS thermal at n_bar (x) oscillator thermal with a mean of n quanta.
+        """Makes a state of the TLS thermal at n_bar (x) the oscillator thermal with a mean of n quanta.
 
         Arguments:
             n: mean number of the oscillator, a number >= 0.
@@ -111,13 +111,13 @@ class TLSHeatedOscillator(AbstractModel):
         return (tls * oscillator)[..., None] * jnp.eye(self.n_levels, dtype=oscillator.dtype)
 
     def coherent_state(self, alpha: Numbers) -> Array:
-        """TLS thermal at n_bar (x) |alpha><alpha|: (2, 2, n_levels, n_levels) real."""
+        """Makes a state of the TLS thermal at n_bar (x) |alpha><alpha|: (2, 2, n_levels, n_levels) real."""
         ket = coherent_state(self.n_levels, alpha)
         require(ket.ndim == 1, "alpha", "be a scalar", f"shape {ket.shape[:-1]}", "Use jax.vmap for several.")
         return self._product(to_density_matrix(ket), None)
 
     def product_state(self, oscillator: Numbers, tls: Numbers | None = None) -> Array:
-        """Any TLS state (x) any oscillator state.
+        """Makes any TLS state (x) any oscillator state.
 
         Arguments:
             oscillator: (n_levels, n_levels) density matrix in the Fock basis.
@@ -140,19 +140,19 @@ class TLSHeatedOscillator(AbstractModel):
         return parity.pack(tls[:, None, :, None] * oscillator[None, :, None, :])
 
     def density_matrix(self, y: Array) -> Array:
-        """The joint state, (2 n, 2 n) complex: TLS in the basis (|+>, |->) of sx first, oscillator second."""
+        """Gives the joint state, (2 n, 2 n) complex: TLS in the basis (|+>, |->) of sx first, oscillator second."""
         n = y.shape[-1]
         return parity.unpack(y).reshape(2 * n, 2 * n)
 
     def oscillator_state(self, y: Array) -> Array:
-        """Reduced density matrix of the oscillator, (n, n) complex, in the Fock basis."""
+        """Gives the reduced density matrix of the oscillator, (n, n) complex, in the Fock basis."""
         return _traced_over_tls(y)
 
     # --- observables and diagnostics ---------------------------------------------------------------------------------
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """n, x, p, x2, p2 with x = a + a^dagger, p = -i(a - a^dagger) (Eqs. 30, 31); polarization = <sx> = p+ - p-."""
+        """Gives n, x, p, x2, p2, x = a + a^dagger, p = -i(a - a^dagger) (Eqs. 30, 31); polarization <sx> = p+ - p-."""
         found: dict[str, Callable] = {
             name: (lambda y, i=i: quadratures(*_means(y))[i]) for i, name in enumerate(QUADRATURES)
         }
@@ -160,37 +160,37 @@ class TLSHeatedOscillator(AbstractModel):
         return found
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """trace_error, and truncation: population of the last four levels."""
+        """Gives trace_error, and truncation: population of the last four levels."""
         population = jnp.sum(_populations(y), 0)
         return {"trace_error": jnp.abs(jnp.sum(population) - 1), "truncation": jnp.sum(jnp.abs(population[-4:]))}
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "truncation": 1e-5}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        """The right-hand side for states of y0's shape."""
+        """Gives the right-hand side for states of y0's shape."""
         return parity.generator(y0, self.omega_0, self.splitting / 2, self.coupling, self.gamma, self.n_bar)
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """dy/dt of Eq. 35; pure."""
+        """Gives dy/dt of Eq. 35; pure."""
         return self.generator(y)(t, y, args)
 
     @property
     def can_window(self) -> bool:
-        """It can be run on fewer levels."""
+        """Says that it can be run on fewer levels."""
         return True
 
     def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[TLSHeatedOscillator, Array]:
-        """The same model on the lowest (n_levels,) alone."""
+        """Gives the same model on the lowest (n_levels,) alone."""
         (levels,) = sizes
         return dataclasses.replace(self, n_levels=levels), y0[..., :levels, :levels]
 
     def window(self, y0: Array, ts: Array, atol: float, attempt: int) -> tuple[TLSHeatedOscillator, Array] | None:
-        """The same model on the lowest levels alone, as many as the state will reach by ts[-1] with weight above atol.
+        """Gives the model on the lowest levels alone, as many as the state will reach by ts[-1] with weight above atol.
 
         The guess is a thermal tail at the second-order rate's <n>; `evolve` looks at the edge, and asks again with the
         next attempt where that was too few. None where all levels are needed.
@@ -210,22 +210,22 @@ class TLSHeatedOscillator(AbstractModel):
 
     @eqx.filter_jit
     def _reach(self, y0: Array) -> tuple[Array, list[Array], Array]:
-        """<n>, the heating rate by every method, and the largest element on each level."""
+        """Give <n>, the heating rate by every method, and the largest element on each level."""
         rates = [self.heating_rate(method) for method in get_args(Method)]
         return _means(y0)[2], rates, jnp.max(jnp.abs(y0), axis=tuple(range(y0.ndim - 1)))
 
     # --- rates -------------------------------------------------------------------------------------------------------
 
     def adiabatic(self) -> AdiabaticOscillator:
-        """The oscillator alone, Eq. 40: good where gamma is far above every other frequency."""
+        """Gives the oscillator alone, Eq. 40: good where gamma is far above every other frequency."""
         return AdiabaticOscillator(self.omega_0, self._slaved_diffusion(), self.n_levels)
 
     def _slaved_diffusion(self) -> Array:
-        """Gamma of Eq. 41."""
+        """Give Gamma of Eq. 41."""
         return 2 * self.coupling**2 / (self.gamma * (2 * self.n_bar + 1))
 
     def transition_rates(self) -> tuple[Array, Array]:
-        r"""Rates (up, down) of the oscillator by the TLS's noise at its own frequency, secular and second order in g.
+        r"""Gives rates (up, down) of the oscillator by the TLS's noise at its frequency, secular and second order in g.
 
             up = g^2 S(-W), down = g^2 S(W), kappa = gamma (2 n_bar + 1)/2,
             S(w) = p+ 2 kappa/(kappa^2 + (w + 2h)^2) + p- 2 kappa/(kappa^2 + (w - 2h)^2)
@@ -253,7 +253,7 @@ class TLSHeatedOscillator(AbstractModel):
         return self.coupling**2 * spectrum(-self.omega_0), self.coupling**2 * spectrum(self.omega_0)
 
     def heating_rate(self, method: str = "slaved", n: Numbers = 0.0) -> Array:
-        """The rate d<n>/dt at which quanta arrive.
+        """Gives the rate d<n>/dt at which quanta arrive.
 
         Arguments:
             method: "slaved", 2 Gamma of Eq. 41; or "second-order", from `transition_rates`.
@@ -288,13 +288,13 @@ def _traced_over_tls(y: Array) -> Array:
 
 
 def _populations(y: Array) -> Array:
-    """Populations of (sector, level), (2, n)."""
+    """Give the populations of (sector, level), (2, n)."""
     diagonal = jnp.diagonal(y, 0, -2, -1)
     return diagonal if y.ndim == 3 else jnp.stack([diagonal[0, 0], diagonal[1, 1]])
 
 
 def _means(y: Array) -> tuple[Array, Array, Array]:
-    """<a>, <a^2> and <n>: a leads from one parity sector to the other, a^2 stays."""
+    """Give <a>, <a^2> and <n>: a leads from one parity sector to the other, a^2 stays."""
     n = y.shape[-1]
     k = np.arange(n)
     number = jnp.sum(k.astype(y.dtype) * _populations(y))
@@ -307,7 +307,7 @@ def _means(y: Array) -> tuple[Array, Array, Array]:
 
 
 def _lowering(block: Array, mirror: Array, elements: np.ndarray) -> Array:
-    """sum_k elements_k <k+d|rho|k> with rho = ((F + G) + i (F - G))/2 and G the transpose of the mirrored block."""
+    """Give sum_k elements_k <k+d|rho|k>, rho = ((F + G) + i (F - G))/2, G the transpose of the mirrored block."""
     d = block.shape[-1] - len(elements)
     below, above = jnp.diagonal(block, -d, -2, -1), jnp.diagonal(mirror, d, -2, -1)
     weights = elements.astype(block.dtype)

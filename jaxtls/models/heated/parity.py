@@ -30,22 +30,22 @@ from .._ladder import roots
 
 
 def signs(n_levels: int) -> np.ndarray:
-    """s_p(n), (2, n): +1 where the TLS is up."""
+    """Gives s_p(n), (2, n): +1 where the TLS is up."""
     return (-1.0) ** (np.arange(n_levels) + np.arange(2)[:, None])
 
 
 def transposed(y: Array) -> Array:
-    """F^T: blocks (p, q) and levels (n, m) exchanged."""
+    """Gives F^T: blocks (p, q) and levels (n, m) exchanged."""
     return jnp.swapaxes(y, -1, -2) if y.ndim == 3 else jnp.transpose(y, (1, 0, 3, 2))
 
 
 def flipped(y: Array) -> Array:
-    """Each block (p, q) in the place of (1-p, 1-q): where a jump of the TLS leads."""
+    """Puts each block (p, q) in the place of (1-p, 1-q): where a jump of the TLS leads."""
     return y[::-1] if y.ndim == 3 else y[::-1, ::-1]
 
 
 def rows_and_columns(values: Array | np.ndarray, ndim: int) -> tuple[Any, Any]:
-    """A quantity of (sector, level), (2, n), as it multiplies the rows and the columns of F."""
+    """Spreads a quantity of (sector, level), (2, n), as it multiplies the rows and the columns of F."""
     if ndim == 3:
         return values[:, :, None], values[:, None, :]
     return values[:, None, :, None], values[None, :, None, :]
@@ -54,7 +54,7 @@ def rows_and_columns(values: Array | np.ndarray, ndim: int) -> tuple[Any, Any]:
 def generator(
     y0: Array, omega: Array, h: Array, coupling: Array, gamma: Array, n_bar: Array
 ) -> Callable[[Any, Array, Any], Array]:
-    """The right-hand side of Eq. 35 for states of y0's shape, one stencil."""
+    """Gives the right-hand side of Eq. 35 for states of y0's shape, one stencil."""
     n, dtype = y0.shape[-1], y0.dtype
     up = signs(n) > 0
     energies = (omega * np.arange(n) + h * signs(n)).astype(dtype)
@@ -82,13 +82,13 @@ def generator(
 
 
 def places(n_levels: int) -> np.ndarray:
-    """Index of the TLS state (0 up, 1 down) at (sector, level), (2, n)."""
+    """Gives the index of the TLS state (0 up, 1 down) at (sector, level), (2, n)."""
     return (np.arange(n_levels) + np.arange(2)[:, None]) % 2
 
 
 @jax.jit
 def pack(rho: Array) -> Array:
-    """A density matrix (2, n, 2, n), TLS first, as (2, 2, n, n) real numbers."""
+    """Packs a density matrix (2, n, 2, n), TLS first, as (2, 2, n, n) real numbers."""
     n = rho.shape[1]
     tls, level = places(n), np.arange(n)
     real = hermitian.pack(rho)
@@ -97,7 +97,7 @@ def pack(rho: Array) -> Array:
 
 @jax.jit
 def unpack(y: Array) -> Array:
-    """The inverse of `pack`, from either shape: (2, n, 2, n) complex."""
+    """Undoes `pack`, from either shape: (2, n, 2, n) complex."""
     if y.ndim == 3:
         zero = jnp.zeros_like(y[0])
         y = jnp.stack([jnp.stack([y[0], zero]), jnp.stack([zero, y[1]])])

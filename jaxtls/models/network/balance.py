@@ -12,7 +12,7 @@ from ..._checks import is_traced
 
 
 class NetworkBalance(eqx.Module):
-    """Energies and entropy of a network's state, made by `ThermalNetwork.balance`; print it.
+    """Holds energies and entropy of a network's state, made by `ThermalNetwork.balance`; print it.
 
     Attributes:
         populations: <n_i>, (N,).
@@ -45,7 +45,7 @@ class NetworkBalance(eqx.Module):
 
     @property
     def reason(self) -> str:
-        """Why the second law fails, and what to do; empty where it holds."""
+        """Says why the second law fails, and what to do; empty where it holds."""
         if not bool(np.any(np.asarray(self.violates_second_law))):
             return ""
         detuning = float(np.max(np.asarray(self.detuning)))
@@ -75,7 +75,7 @@ class NetworkBalance(eqx.Module):
 
 @jax.jit
 def entropy_production(betas: Array, heat: Array) -> Array:
-    """-sum beta J; a bath at zero temperature counts where heat flows, and then without bound."""
+    """Gives -sum beta J; a bath at zero temperature counts where heat flows, and then without bound."""
     cold = jnp.isinf(betas)
     unbounded = jnp.where(cold & (heat != 0), -jnp.sign(heat) * jnp.inf, 0.0)
     return jnp.sum(jnp.where(cold, unbounded, -jnp.where(cold, 0.0, betas) * heat))

@@ -31,7 +31,7 @@ CROSSES = (
 def couplings(
     name: str, value: Numbers | None, n: int, edges: Iterable[tuple[int, int]] | None, least: float | None = None
 ) -> Array | None:
-    """A symmetric (N, N) array with a zero diagonal, or None."""
+    """Checks a symmetric (N, N) array with a zero diagonal, or None."""
     if value is None:
         return None
     array = real(name, value)
@@ -48,7 +48,7 @@ def couplings(
 
 
 def three_bodies(n: int, value: object, dtype: jnp.dtype) -> tuple[tuple[tuple[int, int, int], ...], Array]:
-    """Sites (i, j, k) and their couplings g, (M,)."""
+    """Reads sites (i, j, k) and their couplings g, (M,)."""
     if value is None:
         return (), jnp.zeros(0, dtype)
     must = "map triples of different sites (i, j, k) to real numbers"

@@ -37,7 +37,7 @@ MAX_DOUBLINGS = 100
 
 
 class Fermions(NamedTuple):
-    """h, the matrix kappa of damping, Y, and sigma - {kappa, G0}/2 of the reference G0 = diag(populations)."""
+    """Holds h, the matrix kappa of damping, Y, and sigma - {kappa, G0}/2 of the reference G0 = diag(populations)."""
 
     hopping: Array
     damping: Array
@@ -46,7 +46,7 @@ class Fermions(NamedTuple):
 
 
 class Modes(NamedTuple):
-    """Single-excitation energies and amplitudes, where they are equal, and each bath's rates at them (N sites, N)."""
+    """Holds single-excitation energies and amplitudes, where they are equal, and baths' rates at them (N sites, N)."""
 
     energies: Array
     amplitudes: Array
@@ -57,23 +57,23 @@ class Modes(NamedTuple):
 
 @eqx.filter_jit
 def global_modes(hopping: Array, rates: Array, betas: Array) -> Modes:
-    """The modes of h and the Davies rates of every bath at their energies."""
+    """Finds the modes of h and the Davies rates of every bath at their energies."""
     energies, amplitudes = eigh(hopping)
     rate = lambda released: davies_rate(rates[:, None], betas[:, None], released[None, :])
     return Modes(energies, amplitudes, degenerate(energies, energies), rate(energies), rate(-energies))
 
 
 def local_fermions(hopping: Array, g: Array, noise: Array, away: Array) -> Fermions:
-    """`away`: thermal populations less those of the reference."""
+    """Takes `away`, thermal populations less those of the reference."""
     return Fermions(hopping, jnp.diag(g), noise, jnp.diag(g * away))
 
 
 def global_fermions(hopping: Array, noise: Array, reference: Array, modes: Modes) -> Fermions:
-    """The baths act on the modes of h together."""
+    """Lets the baths act on the modes of h together."""
     phi = modes.amplitudes
 
     def total(rate: Array) -> Array:
-        """sum_i rate_i(E) phi_i nu phi_i mu among equal energies, back on sites."""
+        """Sums rate_i(E) phi_i nu phi_i mu over i among equal energies, back on sites."""
         half = matmul((rate * phi).T, phi)
         grouped = jnp.where(modes.equal, (half + half.T) / 2, 0.0)
         return matmul(matmul(phi, grouped), phi.T)
@@ -83,7 +83,7 @@ def global_fermions(hopping: Array, noise: Array, reference: Array, modes: Modes
 
 
 def linear_field(fermions: Fermions) -> Callable[[Array], Array]:
-    """The homogeneous part of dG/dt on packed matrices."""
+    """Gives the homogeneous part of dG/dt on packed matrices."""
     loss = fermions.damping + jnp.diag(jnp.sum(fermions.noise, axis=1))
 
     def apply(m: Array) -> Array:
@@ -95,14 +95,14 @@ def linear_field(fermions: Fermions) -> Callable[[Array], Array]:
 
 
 def drive(fermions: Fermions, reference: Array) -> Array:
-    """The inhomogeneous part of d(G - G0)/dt, packed: what the couplings do to G0, from differences."""
+    """Gives the inhomogeneous part of d(G - G0)/dt, packed: what the couplings do to G0, from differences."""
     turn = fermions.hopping * (reference[None, :] - reference[:, None])
     return turn + jnp.diag(mixing(fermions.noise, reference)) + fermions.drive
 
 
 @eqx.filter_jit
 def steady_excess(fermions: Fermions, reference: Array, noisy: bool) -> tuple[Array, Array]:
-    """G - G0 of the steady state, packed (N, N), and a condition number."""
+    """Gives G - G0 of the steady state, packed (N, N), and a condition number."""
     n = len(reference)
     field, source = linear_field(fermions), -drive(fermions, reference)
     if n <= (DENSE_NOISY_SITES if noisy else DENSE_SITES):
@@ -117,7 +117,7 @@ def steady_excess(fermions: Fermions, reference: Array, noisy: bool) -> tuple[Ar
 
 
 def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
-    """X of A X + X A^dagger = right, A = i hopping - damping/2, all packed: the Cayley transform, doubled.
+    """Solve A X + X A^dagger = right for X, A = i hopping - damping/2, all packed: the Cayley transform, doubled.
 
     X = 2p sum_k S^k B S^dagger^k with S = (A + p)(A - p)^-1: each doubling squares the error.
     """
@@ -144,7 +144,7 @@ def _lyapunov(hopping: Array, damping: Array, right: Array) -> Array:
 
 @eqx.filter_jit
 def global_currents(modes: Modes, covariance: Array) -> Array:
-    """Tr(H L_i rho) of each bath, (N,), from Re G on sites."""
+    """Gives Tr(H L_i rho) of each bath, (N,), from Re G on sites."""
     phi = modes.amplitudes
     grouped = jnp.where(modes.equal, matmul(matmul(phi.T, covariance), phi), 0.0)
     flow = modes.up * phi - (modes.down + modes.up) * matmul(phi, grouped)
@@ -153,5 +153,5 @@ def global_currents(modes: Modes, covariance: Array) -> Array:
 
 @jax.jit
 def crosses_numbers(energies: Array) -> Array:
-    """True where two excitations together cost nothing: then Davies' bath makes coherences between numbers."""
+    """Says whether two excitations together cost nothing: then Davies' bath makes coherences between numbers."""
     return jnp.any(degenerate(energies, -energies))

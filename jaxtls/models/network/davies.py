@@ -26,7 +26,7 @@ from .rates import davies_rate, degenerate, eigh
 
 
 class Levels(NamedTuple):
-    """Energies (2^N,), eigenvectors (2^N, 2^N) in the site basis, sigma_x of each site between them (N, 2^N, 2^N)."""
+    """Holds energies (2^N,), eigenvectors (2^N, 2^N) in the site basis, each site's sigma_x in theirs (N, 2^N, 2^N)."""
 
     energies: Array
     vectors: Array
@@ -64,7 +64,7 @@ def _hamiltonian(n: int, frequencies: Array, coherent: Array) -> Array:
 
 @eqx.filter_jit
 def crosses_numbers(n: int, found: Levels) -> Array:
-    """True where equal levels differ by two excitations: Davies' bath would join them, and the blocks would not do."""
+    """Says whether equal levels differ by two excitations: Davies' bath would join them, and blocks would not do."""
     count = sectors.bits(n).sum(axis=1)
     apart = np.abs(count[:, None] - count[None, :]) == 2
     return jnp.any(degenerate(found.energies, found.energies) & apart)
@@ -72,14 +72,14 @@ def crosses_numbers(n: int, found: Levels) -> Array:
 
 @eqx.filter_jit
 def degenerate_pairs(n: int, found: Levels) -> Array:
-    """Which levels (2^N, 2^N) are different, of one number and of equal energy."""
+    """Marks which levels (2^N, 2^N) are different, of one number and of equal energy."""
     count = sectors.bits(n).sum(axis=1)
     same = (count[:, None] == count[None, :]) & ~np.eye(2**n, dtype=bool)
     return degenerate(found.energies, found.energies) & same
 
 
 def generator(found: Levels, a: Any, b: Any) -> Array:
-    """The baths' part on the eigenbasis elements (a, b), as a (len(a), len(a)) matrix."""
+    """Gives the baths' part on the eigenbasis elements (a, b), as a (len(a), len(a)) matrix."""
     energies = found.energies
     equal = degenerate(energies, energies).astype(energies.dtype)
     released = energies[None, :] - energies[:, None]
@@ -112,7 +112,7 @@ def _tolerance(energies: Array) -> float:
 
 @eqx.filter_jit
 def site_generator(n: int, found: Levels) -> Array:
-    """The baths' part on packed density matrices of the site basis, (C(2N, N), C(2N, N))."""
+    """Gives the baths' part on packed density matrices of the site basis, (C(2N, N), C(2N, N))."""
     a, b = sectors.pairs(n)
     rotation = found.vectors[a[:, None], a[None, :]] * found.vectors[b[:, None], b[None, :]]
     return matmul(matmul(rotation, generator(found, a, b)), rotation.T)
@@ -120,7 +120,7 @@ def site_generator(n: int, found: Levels) -> Array:
 
 @eqx.filter_jit
 def steady_matrix(n: int, found: Levels, a: Any, b: Any) -> tuple[Array, Array]:
-    """The steady state on sites, packed (C(2N, N),), from the eigenbasis elements (a, b), and a condition number.
+    """Finds the steady state on sites, packed (C(2N, N),), from the eigenbasis elements (a, b), and a condition number.
 
     (a, b) are the populations and, for a degenerate H, the elements between equal levels of one number.
     """
@@ -135,7 +135,7 @@ def steady_matrix(n: int, found: Levels, a: Any, b: Any) -> tuple[Array, Array]:
 
 @eqx.filter_jit
 def currents(n: int, found: Levels, packed: Array) -> Array:
-    """Tr(H L_i rho) of each bath, (N,): a transition that releases W takes W from the system."""
+    """Gives Tr(H L_i rho) of each bath, (N,): a transition that releases W takes W from the system."""
     full = sectors.matrix(n, packed)
     real = (full + full.T) / 2
     energies = found.energies

@@ -30,7 +30,7 @@ LOWER, NUMBER = np.array([[0.0, 1.0], [0.0, 0.0]]), np.diag([0.0, 1.0])
 
 
 class Parts(NamedTuple):
-    """H, and the jumps with their rates and the site whose bath makes them; -1 for the noise of a coupling."""
+    """Holds H, and the jumps with their rates and the site whose bath makes them; -1 for the noise of a coupling."""
 
     hamiltonian: Operator
     jumps: list[Operator]
@@ -39,7 +39,7 @@ class Parts(NamedTuple):
 
 
 def parts(network: AbstractNetwork) -> Parts:
-    """The local master equation in operators: emission and absorption of each bath, then the hops of the noise."""
+    """Writes the local master equation in operators: emission and absorption by each bath, then the noise's hops."""
     n = network.n_tls
     dims, shape = (2,) * n, structure(network)
     at = lambda factors: local(dims, factors)
@@ -69,14 +69,14 @@ def parts(network: AbstractNetwork) -> Parts:
 
 
 def lindbladian(network: AbstractNetwork) -> Lindbladian:
-    """The network's master equation with local thermalizers."""
+    """Gives the network's master equation with local thermalizers."""
     found = parts(network)
     return Lindbladian(found.hamiltonian, found.jumps, rates=found.rates)
 
 
 @eqx.filter_jit
 def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Array, Array]:
-    """Current, noise and a condition number by `counting_statistics`' formulas on the elements that are reached."""
+    """Find current, noise and a condition number by `counting_statistics`' formulas on elements that are reached."""
     n, thermal, parameters = network.n_tls, network.thermal_populations, network.sector_parameters()
     entries = sectors.table(n, kept)
     excess, condition = sectors.steady_excess(n, kept, parameters, None, thermal)
@@ -106,7 +106,7 @@ def _counted(kept: sectors.Moves, network: AbstractNetwork) -> tuple[Array, Arra
 
 
 def heat_statistics(network: AbstractNetwork) -> CountingStatistics:
-    """Current and noise of w_i quanta from each bath into the system, (N,) each."""
+    """Gives current and noise of w_i quanta from each bath into the system, (N,) each."""
     kept = structure(network).moves
     if len(sectors.pairs(network.n_tls, kept)[0]) <= MOST_REACHED:
         current, noise, condition = _counted(kept, network)

@@ -1,4 +1,4 @@
-"""What may be coupled to what: read from numbers where they are known, declared by the user where they are traced."""
+"""Says what may be coupled to what: read from known numbers, declared by the user where numbers are traced."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..._checks import require
 
 
 class Structure(NamedTuple):
-    """Booleans of what may differ from zero: baths (N,), coherent (N, N), incoherent (N, N)."""
+    """Marks what may differ from zero: baths (N,), coherent (N, N), incoherent (N, N)."""
 
     baths: np.ndarray
     coherent: np.ndarray
@@ -20,7 +20,7 @@ class Structure(NamedTuple):
 
     @property
     def edges(self) -> np.ndarray:
-        """Which pairs (N, N) anything couples."""
+        """Marks which pairs (N, N) anything couples."""
         joined = self.coherent | self.incoherent
         for i, j, k in self.triples:
             joined[[i, j, j, k], [j, i, k, j]] = True
@@ -28,12 +28,12 @@ class Structure(NamedTuple):
 
     @property
     def moves(self) -> tuple[tuple[int, ...], ...]:
-        """Sites of the coherent couplings: pairs i < k, then triples."""
+        """Lists sites of the coherent couplings: pairs i < k, then triples."""
         rows, columns = np.nonzero(np.triu(self.coherent))
         return (*zip(rows.tolist(), columns.tolist()), *self.triples)
 
     def components(self) -> list[list[int]]:
-        """Connected sets of sites."""
+        """Lists connected sets of sites."""
         unseen, found = set(range(len(self.baths))), []
         while unseen:
             group, stack = [], [min(unseen)]
@@ -48,7 +48,7 @@ class Structure(NamedTuple):
         return found
 
     def is_chains(self) -> bool:
-        """True where every component is a path with baths at its ends alone."""
+        """Says whether every component is a path with baths at its ends alone."""
         for sites in self.components():
             degrees = self.edges[np.ix_(sites, sites)].sum(axis=1)
             tree = degrees.sum() == 2 * (len(sites) - 1)
@@ -65,7 +65,7 @@ def _adjacency(n: int, edges: Iterable[tuple[int, int]]) -> np.ndarray:
 
 
 def checked_sites(n: int, baths: Iterable[int] | None) -> tuple[int, ...] | None:
-    """`baths` as a sorted tuple."""
+    """Checks `baths`, as a sorted tuple."""
     if baths is None:
         return None
     sites = tuple(sorted({int(site) for site in baths}))
@@ -74,7 +74,7 @@ def checked_sites(n: int, baths: Iterable[int] | None) -> tuple[int, ...] | None
 
 
 def checked_edges(n: int, edges: Iterable[tuple[int, int]] | None) -> tuple[tuple[int, int], ...] | None:
-    """`edges` as a sorted tuple of pairs i < k."""
+    """Checks `edges`, as a sorted tuple of pairs i < k."""
     if edges is None:
         return None
     pairs = tuple(sorted({(min(int(i), int(k)), max(int(i), int(k))) for i, k in edges}))
@@ -83,5 +83,5 @@ def checked_edges(n: int, edges: Iterable[tuple[int, int]] | None) -> tuple[tupl
 
 
 def mask_of(n: int, edges: Iterable[tuple[int, int]] | None) -> np.ndarray:
-    """Which pairs (N, N) may be coupled."""
+    """Marks which pairs (N, N) may be coupled."""
     return ~np.eye(n, dtype=bool) if edges is None else _adjacency(n, edges)

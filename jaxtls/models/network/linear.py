@@ -11,7 +11,7 @@ from ...numerics import lapack
 
 
 def solve_probed(matrix: Array, right: Array) -> tuple[Array, Array]:
-    """matrix^-1 right, and an estimate of the condition number.
+    """Gives matrix^-1 right, and an estimate of the condition number.
 
     One more right-hand side, fixed and without symmetry, meets any null direction.
 
@@ -27,5 +27,5 @@ def solve_probed(matrix: Array, right: Array) -> tuple[Array, Array]:
 
 @jax.jit
 def singular(condition: Array) -> Array:
-    """True where rounding leaves no digit of the answer (or it is not a number)."""
+    """Says whether rounding leaves no digit of the answer (or it is not a number)."""
     return ~(condition < 0.01 / jnp.finfo(condition.dtype).eps)

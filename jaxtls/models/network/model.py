@@ -129,7 +129,7 @@ class ThermalNetwork(AbstractNetwork):
     # --- states ------------------------------------------------------------------------------------------------------
 
     def thermal_state(self, betas: Numbers | None = None) -> NetworkState:
-        """The product of Gibbs states of the sites, each at its own bath's temperature or at `betas`.
+        """Gives the product of Gibbs states of the sites, each at its own bath's temperature or at `betas`.
 
         Arguments:
             betas: inverse temperature, a number or (N,) [1/energy]; None: each site's own.
@@ -149,7 +149,7 @@ class ThermalNetwork(AbstractNetwork):
         return self.product_state(thermal_population(betas, self.frequencies))
 
     def product_state(self, populations: Numbers) -> NetworkState:
-        """The product of diagonal states with excited populations (N,), a state for `evolve`.
+        """Gives the product of diagonal states with excited populations (N,), a state for `evolve`.
 
         Example:
             >>> net = ThermalNetwork([1.0, 1.0], [0.5, 2.0], [1.0, 0.3], incoherent=[[0.0, 0.7], [0.7, 0.0]])
@@ -175,7 +175,7 @@ class ThermalNetwork(AbstractNetwork):
         return DensityState(reference, jnp.zeros(sectors.dimension(n), reference.dtype))
 
     def steady_state(self, *, max_memory: float = 2.0) -> NetworkState:
-        """The steady state, in the smallest form that closes; differentiable, and refused where it is not unique.
+        """Finds the steady state, in the smallest form that closes; differentiable, and refused where it is not unique.
 
         Arguments:
             max_memory: GiB that may be taken, where a density matrix must be solved for.
@@ -200,7 +200,7 @@ class ThermalNetwork(AbstractNetwork):
     # --- what a state says -------------------------------------------------------------------------------------------
 
     def populations(self, state: NetworkState) -> Array:
-        """The populations <n_i>, (N,)."""
+        """Gives the populations <n_i>, (N,)."""
         return state.reference + self._population_excess(state)
 
     def _population_excess(self, state: NetworkState) -> Array:
@@ -209,7 +209,7 @@ class ThermalNetwork(AbstractNetwork):
         return state.population_excess
 
     def _coherences(self, state: NetworkState) -> Array:
-        """Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
+        """Give Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
         if isinstance(state, PopulationState):
             return jnp.zeros_like(self.noise)
         if isinstance(state, DensityState):
@@ -218,18 +218,18 @@ class ThermalNetwork(AbstractNetwork):
         return real_part - jnp.diag(jnp.diagonal(real_part))
 
     def _triple_energies(self, state: NetworkState) -> Array:
-        """2 g Re <a_i a_j^dagger a_k> of each three-body coupling, (K,)."""
+        """Give 2 g Re <a_i a_j^dagger a_k> of each three-body coupling, (K,)."""
         if not isinstance(state, DensityState) or isinstance(state.kept, str):
             return jnp.zeros_like(self.triple_couplings)
         return 2 * self.triple_couplings * sectors.triple_coherences(self.n_tls, state.excess, state.kept)
 
     def energy(self, state: NetworkState) -> Array:
-        """<H>, the coherent couplings included [energy]."""
+        """Gives <H>, the coherent couplings included [energy]."""
         bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state))
         return jnp.sum(self.frequencies * self.populations(state)) + bonds + jnp.sum(self._triple_energies(state))
 
     def heat_currents(self, state: NetworkState) -> Array:
-        """Tr(H L_n rho): heat from each bath into the system, (N,) [energy/time].
+        """Gives Tr(H L_n rho): heat from each bath into the system, (N,) [energy/time].
 
         Local: J_n = w_n g_n (f_n - <n_n>) - g_n sum_k K_nk Re <a_n^dagger a_k> - g_n/2 <three-body couplings of n>.
 
@@ -248,7 +248,7 @@ class ThermalNetwork(AbstractNetwork):
         )
 
     def work_power(self, state: NetworkState) -> Array:
-        """Power that the coupling noise delivers to the system [energy/time].
+        """Gives the power that the coupling noise delivers to the system [energy/time].
 
         sum_{i<k} Y_ik (w_i - w_k)(<n_k> - <n_i>) - sum_{i<k} K_ik (s_i + s_k) Re <a_i^dagger a_k>,  s_i = sum_k Y_ik,
         less what the noise takes from three-body couplings (`triples.dephasing`).
@@ -262,15 +262,15 @@ class ThermalNetwork(AbstractNetwork):
         return jnp.sum(w * flow) - jnp.sum(dephasing) - jnp.sum(of_triples)
 
     def entropy_production(self, state: NetworkState) -> Array:
-        """-sum_n beta_n J_n [1/time]: of a steady state; one in motion adds its own dS/dt. The noise carries none."""
+        """Gives -sum_n beta_n J_n [1/time]: of a steady state; one in motion adds its dS/dt. The noise carries none."""
         return entropy_production(self.betas, self.heat_currents(state))
 
     def first_law_residual(self, state: NetworkState) -> Array:
-        """sum_n J_n + work_power [energy/time]: 0 in a steady state, dE/dt otherwise."""
+        """Gives sum_n J_n + work_power [energy/time]: 0 in a steady state, dE/dt otherwise."""
         return jnp.sum(self.heat_currents(state)) + self.work_power(state)
 
     def lindbladian(self) -> Lindbladian:
-        """The local master equation in operators: emission and absorption of each bath, then the hops of the noise.
+        """Gives the local master equation in operators: emission and absorption by each bath, then the noise's hops.
 
         Example:
             >>> net = ThermalNetwork([1.0, 3.0, 2.0], [1.0, 1.1, 0.2], [0.05] * 3, three_body={(0, 1, 2): 0.03})
@@ -282,7 +282,7 @@ class ThermalNetwork(AbstractNetwork):
         return full.lindbladian(self)
 
     def heat_statistics(self) -> CountingStatistics:
-        """Steady current and noise of the quanta w_i that each bath gives to the system, (N,) each.
+        """Gives the steady current and noise of the quanta w_i that each bath gives to the system, (N,) each.
 
         A quantum counts w_i, whatever the couplings add to the energy: the current is `heat_currents` less the energy
         of the couplings, and equal to it where couplings are incoherent or three-body in resonance.
@@ -302,7 +302,7 @@ class ThermalNetwork(AbstractNetwork):
         return full.heat_statistics(self)
 
     def balance(self, state: NetworkState) -> NetworkBalance:
-        """All of these in one, with a flag where the model breaks the second law, and why.
+        """Gives all of these in one, with a flag where the model breaks the second law, and why.
 
         Example:
             >>> net = ThermalNetwork([2.0, 1.0], [1.0, 1.25], [0.1, 0.1], incoherent=[[0.0, 0.05], [0.05, 0.0]])
@@ -325,7 +325,7 @@ class ThermalNetwork(AbstractNetwork):
         return NetworkBalance(*found, produced < -rounding, detuning)
 
     def correlations(self, state: NetworkState) -> Array:
-        """<n_i n_k>, (N, N); <n_i> on the diagonal. Solved for now, where the steady state holds populations alone.
+        """Gives <n_i n_k>, (N, N); <n_i> on the diagonal. Solved for now, where a steady state holds populations alone.
 
         Incoherent: N^2 equations by preconditioned conjugate gradients. Coherent chains without noise are Gaussian:
         <n_i n_k> = <n_i><n_k> - |<c_i^dagger c_k>|^2. Chains with noise: the density matrix.
@@ -359,7 +359,7 @@ class ThermalNetwork(AbstractNetwork):
         return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
 
     def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:
-        """The density matrix, (2^N, 2^N) complex, basis (ground, excited) per site, first site slowest.
+        """Gives the density matrix, (2^N, 2^N) complex, basis (ground, excited) per site, first site slowest.
 
         Arguments:
             max_memory: GiB that may be taken; more is refused with the number, before anything is allocated.
@@ -393,14 +393,14 @@ class ThermalNetwork(AbstractNetwork):
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """populations (N,), heat_currents (N,), work_power, energy."""
+        """Gives populations (N,), heat_currents (N,), work_power, energy."""
         names = ("populations", "heat_currents", "work_power", "energy")
         return {name: getattr(self, name) for name in names}
 
     def generator(self, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
-        """The right-hand side for states of y0's kind; what does not move is made once."""
+        """Gives the right-hand side for states of y0's kind; what does not move is made once."""
         return motion.generator(self, y0)
 
     def vector_field(self, t: ArrayLike, y: NetworkState, args: PyTree = None) -> NetworkState:
-        """dy/dt of the master equation; pure."""
+        """Gives dy/dt of the master equation; pure."""
         return self.generator(y)(t, y, args)

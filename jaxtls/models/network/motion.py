@@ -17,7 +17,7 @@ from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 
 def generator(model: AbstractNetwork, y0: NetworkState) -> VectorField:
-    """vector_field(t, y, args) for states of y0's kind and reference."""
+    """Gives vector_field(t, y, args) for states of y0's kind and reference."""
     change: Callable[[Array], Array]
     if isinstance(y0, PopulationState):
         matrix = populations.relaxation(model.relaxation_rates, model.noise)

@@ -1,4 +1,4 @@
-"""What a network is made of, and what its equations need to know of it: below everything that solves them."""
+"""Says what a network is made of, and what its equations need to know of it: below everything that solves them."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ class AbstractNetwork(AbstractModel):
 
     @property
     def n_tls(self) -> int:
-        """The number of sites."""
+        """Gives the number of sites."""
         return self.frequencies.shape[-1]
 
     @property
     def thermal_populations(self) -> Array:
-        """f_n = x/(1 + x), x = e^(-beta_n w_n), (N,): of each site with its own bath alone."""
+        """Gives f_n = x/(1 + x), x = e^(-beta_n w_n), (N,): of each site with its own bath alone."""
         return thermal_population(self.betas, self.frequencies)
 
     @property
     def relaxation_rates(self) -> Array:
-        """g_n = Gamma_n (1 + x_n), (N,) [1/time]."""
+        """Gives g_n = Gamma_n (1 + x_n), (N,) [1/time]."""
         return relaxation_rate(self.bath_rates, self.betas, self.frequencies)
 
     @property
     def bath_rates(self) -> Array:
-        """Gamma_n, zero off the declared baths."""
+        """Gives Gamma_n, zero off the declared baths."""
         if self.baths is None:
             return self.rates
         mask = jnp.asarray(np.isin(np.arange(self.n_tls), self.baths))
@@ -60,7 +60,7 @@ class AbstractNetwork(AbstractModel):
         return jnp.where(mask, declared, 0.0)
 
     def symmetric(self, couplings: Array | None) -> Array:
-        """Couplings (N, N), zeros for None; traced ones are symmetrised, and refused off the declared edges."""
+        """Makes couplings (N, N), zeros for None; traced ones are symmetrised, and refused off the declared edges."""
         n = self.n_tls
         if couplings is None:
             return jnp.zeros((n, n), self.frequencies.dtype)
@@ -72,16 +72,16 @@ class AbstractNetwork(AbstractModel):
 
     @property
     def noise(self) -> Array:
-        """Y, (N, N)."""
+        """Gives Y, (N, N)."""
         return self.symmetric(self.incoherent)
 
     @property
     def hopping(self) -> Array:
-        """H within one excitation: diag(w) + K."""
+        """Gives H within one excitation: diag(w) + K."""
         return jnp.diag(self.frequencies) + self.symmetric(self.coherent)
 
     def fermions(self, reference: Array) -> covariance.Fermions:
-        """The chain's quadratic master equation, for a reference with populations (N,)."""
+        """Gives the chain's quadratic master equation, for a reference with populations (N,)."""
         hopping, noise = self.hopping, self.noise
         if self.thermalizer == "global":
             return covariance.global_fermions(hopping, noise, reference, self.modes(hopping))
@@ -89,20 +89,20 @@ class AbstractNetwork(AbstractModel):
         return covariance.local_fermions(hopping, self.relaxation_rates, noise, away)
 
     def modes(self, hopping: Array) -> covariance.Modes:
-        """Modes of one excitation and Davies' rates at them."""
+        """Gives modes of one excitation and Davies' rates at them."""
         modes = covariance.global_modes(hopping, self.bath_rates, self.betas)
         energies = refused(modes.energies, covariance.crosses_numbers(modes.energies), CROSSES)
         return modes._replace(energies=energies)
 
     def levels(self) -> davies.Levels:
-        """Energies and vectors of H, and what the baths couple to."""
+        """Gives energies and vectors of H, and what the baths couple to."""
         coherent = self.symmetric(self.coherent)
         found = davies.levels(self.n_tls, self.frequencies, coherent, self.bath_rates, self.betas)
         energies = refused(found.energies, davies.crosses_numbers(self.n_tls, found), CROSSES)
         return found._replace(energies=energies)
 
     def sector_parameters(self) -> sectors.Parameters:
-        """What the table of `sectors` multiplies; global thermalizers are no part of it."""
+        """Gives what the table of `sectors` multiplies; global thermalizers are no part of it."""
         loss = self.bath_rates
         if self.thermalizer == "global":
             loss = jnp.zeros_like(loss)
@@ -111,16 +111,16 @@ class AbstractNetwork(AbstractModel):
         return sectors.Parameters(self.frequencies, coherent, loss, gain, self.noise, triple)
 
     def bath_generator(self) -> Array | None:
-        """Davies' baths as a matrix; None for local ones, which are part of the table."""
+        """Gives Davies' baths as a matrix; None for local ones, which are part of the table."""
         return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
 
     def packed(self, state: DensityState) -> Array:
-        """The whole state, its reference included, packed as in `sectors`."""
+        """Gives the whole state, its reference included, packed as in `sectors`."""
         return sectors.product_state(self.n_tls, state.reference, state.kept) + state.excess
 
 
 def structure(model: AbstractNetwork) -> Structure:
-    """What may differ from zero: traced numbers may be anything, unless `baths` and `edges` say where zeros are."""
+    """Says what may differ from zero: traced numbers may be anything, unless `baths` and `edges` name zeros."""
     n = model.n_tls
     allowed = mask_of(n, model.edges)
     rates, sites = concrete(model.rates), np.ones(n, bool)

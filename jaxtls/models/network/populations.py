@@ -24,19 +24,19 @@ from .linear import solve_probed
 
 
 def relaxation(g: Array, noise: Array) -> Array:
-    """M of dn/dt = -M n + g f, (N, N), symmetric."""
+    """Gives M of dn/dt = -M n + g f, (N, N), symmetric."""
     return jnp.diag(g + jnp.sum(noise, axis=1)) - noise
 
 
 @jax.jit
 def mixing(noise: Array, populations: Array) -> Array:
-    """sum_j Y_ij (n_j - n_i), from differences."""
+    """Sums Y_ij (n_j - n_i) over j, from differences."""
     return jnp.sum(noise * (populations[None, :] - populations[:, None]), axis=1)
 
 
 @eqx.filter_jit
 def steady_excess(g: Array, noise: Array, thermal: Array) -> tuple[Array, Array]:
-    """n - f of the steady state, (N,), and the condition number of the equations."""
+    """Gives n - f of the steady state, (N,), and the condition number of the equations."""
     matrix = relaxation(g, noise)
     # Scaled to a unit diagonal, slow and fast sites weigh alike and only a component without a bath is singular.
     diagonal = jnp.diagonal(matrix)
@@ -48,7 +48,7 @@ def steady_excess(g: Array, noise: Array, thermal: Array) -> tuple[Array, Array]
 
 @eqx.filter_jit
 def connected_correlations(g: Array, noise: Array, populations: Array) -> tuple[Array, Array]:
-    """C of the steady state, (N, N) with a zero diagonal, and the relative residual of its equations.
+    """Gives C of the steady state, (N, N) with a zero diagonal, and the relative residual of its equations.
 
     Conjugate gradients, preconditioned by particles that do not exclude each other: there the equation is
     M C + C M = R, solved in the eigenbasis of M. A few dozen products of N x N matrices.

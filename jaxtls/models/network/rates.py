@@ -13,7 +13,7 @@ from ...numerics.products import matmul
 
 @jax.jit
 def boltzmann(beta: Array, energy: Array) -> Array:
-    """e^(-beta energy); 0 at beta = infinity, where the derivatives vanish too.
+    """Gives e^(-beta energy); 0 at beta = infinity, where the derivatives vanish too.
 
     Example:
         >>> print(boltzmann(jnp.array([0.0, jnp.inf]), jnp.array([1.0, 1.0])))
@@ -25,39 +25,39 @@ def boltzmann(beta: Array, energy: Array) -> Array:
 
 @jax.jit
 def thermal_population(beta: Array, energy: Array) -> Array:
-    """f = x/(1 + x), x = e^(-beta energy)."""
+    """Gives f = x/(1 + x), x = e^(-beta energy)."""
     x = boltzmann(beta, energy)
     return x / (1 + x)
 
 
 @jax.jit
 def relaxation_rate(rate: Array, beta: Array, energy: Array) -> Array:
-    """Gamma (1 + x), x = e^(-beta energy): of a population."""
+    """Gives Gamma (1 + x), x = e^(-beta energy): of a population."""
     return rate * (1 + boltzmann(beta, energy))
 
 
 @jax.jit
 def symmetric(couplings: Array, mask: Array | np.ndarray) -> Array:
-    """The symmetric part of couplings where the mask allows them."""
+    """Gives the symmetric part of couplings where the mask allows them."""
     return jnp.where(mask, (couplings + couplings.T) / 2, 0.0)
 
 
 @jax.jit
 def local_currents(g: Array, frequencies: Array, populations: tuple[Array, ...], bonds: tuple[Array, ...]) -> Array:
-    """Heat from local baths: populations (reference, thermal, excess over the reference), bonds (K, coherences)."""
+    """Gives heat from local baths: populations (reference, thermal, excess over reference), bonds (K, coherences)."""
     reference, thermal, excess = populations
     away = (reference - thermal) + excess
     return -g * (frequencies * away + jnp.sum(bonds[0] * bonds[1], axis=1))
 
 
 def davies_rate(rate: Array, beta: Array, released: Array) -> Array:
-    """Gamma where the energy released to the bath is >= 0, Gamma e^(-beta |released|) where it is taken."""
+    """Gives Gamma where the energy released to the bath is >= 0, Gamma e^(-beta |released|) where it is taken."""
     return rate * jnp.where(released < 0, boltzmann(beta, jnp.maximum(-released, 0.0)), 1.0)
 
 
 @jax.jit
 def degenerate(energies: Array, others: Array) -> Array:
-    """Which energies equal which others within what the precision of an eigenvalue can tell."""
+    """Says which energies equal which others within what the precision of an eigenvalue can tell."""
     scale = jnp.maximum(jnp.max(jnp.abs(energies)), jnp.max(jnp.abs(others)))
     tolerance = 2e6 * jnp.finfo(energies.dtype).eps if energies.dtype.itemsize > 4 else 2e-5
     return jnp.abs(energies[:, None] - others[None, :]) <= tolerance * scale
@@ -65,7 +65,7 @@ def degenerate(energies: Array, others: Array) -> Array:
 
 @jax.custom_jvp
 def eigh(matrix: Array) -> tuple[Array, Array]:
-    """Eigenvalues and vectors of a real symmetric matrix.
+    """Finds eigenvalues and vectors of a real symmetric matrix.
 
     The derivative leaves out rotations among equal levels: right for whatever does not depend on the basis chosen
     there, and finite.

@@ -33,7 +33,7 @@ Kept = Literal["populations", "sectors"] | Moves
 
 
 class Parameters(NamedTuple):
-    """w (N,), K (N, N), Gamma (N,), Gamma x (N,), Y (N, N), g (M,) of the three-body couplings."""
+    """Holds w (N,), K (N, N), Gamma (N,), Gamma x (N,), Y (N, N), g (M,) of the three-body couplings."""
 
     frequencies: Array
     coherent: Array
@@ -44,7 +44,7 @@ class Parameters(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Pairs of basis states (a, b) kept, and the entries of the generator: row, column, sign, which parameter."""
+    """Holds pairs of basis states (a, b) kept, and the entries of the generator: row, column, sign, which parameter."""
 
     n: int
     a: np.ndarray
@@ -56,17 +56,17 @@ class Table(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many real numbers a state has."""
+        """Says how many real numbers a state has."""
         return len(self.a)
 
     @property
     def diagonal(self) -> np.ndarray:
-        """Positions of the populations."""
+        """Gives the positions of the populations."""
         return np.nonzero(self.a == self.b)[0]
 
 
 def dimension(n: int) -> int:
-    """C(2N, N), computed without a table."""
+    """Gives C(2N, N), computed without a table."""
     found = 1
     for k in range(1, n + 1):
         found = found * (n + k) // k
@@ -74,18 +74,18 @@ def dimension(n: int) -> int:
 
 
 def bits(n: int) -> np.ndarray:
-    """The states (2^N, N): 1 where the site is excited; first site slowest."""
+    """Lists the states (2^N, N): 1 where the site is excited; first site slowest."""
     return (np.arange(2**n)[:, None] >> np.arange(n - 1, -1, -1)[None, :]) & 1
 
 
 def flip(n: int, sites: tuple[int, ...]) -> int:
-    """The bits of some sites."""
+    """Flips the bits of some sites."""
     return sum(1 << (n - 1 - i) for i in sites)
 
 
 @lru_cache(maxsize=16)
 def pairs(n: int, kept: Kept = "sectors") -> tuple[np.ndarray, np.ndarray]:
-    """Basis states (a, b) with equally many excitations, or a = b alone, or those that couplings reach from there."""
+    """Lists basis states (a, b) with equally many excitations, or a = b alone, or those couplings reach from there."""
     if kept == "populations":
         return np.arange(2**n), np.arange(2**n)
     if kept != "sectors":
@@ -96,7 +96,7 @@ def pairs(n: int, kept: Kept = "sectors") -> tuple[np.ndarray, np.ndarray]:
 
 
 def reached(n: int, moves: Moves) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs (a, b) whose difference of occupations is reached from 0 by the vectors of `moves`, each once at a time."""
+    """Lists pairs (a, b) whose difference of occupations is reached from 0 by vectors of `moves`, each at most once."""
     vectors = []
     for sites in moves:
         vector = np.zeros(n, int)
@@ -123,7 +123,7 @@ def reached(n: int, moves: Moves) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=8)
 def table(n: int, kept: Kept = "sectors") -> Table:
-    """All entries of the generator for N sites."""
+    """Lists all entries of the generator for N sites."""
     a, b = pairs(n, kept)
     where = np.full((2**n, 2**n), -1)
     where[a, b] = np.arange(len(a))
@@ -169,25 +169,25 @@ def table(n: int, kept: Kept = "sectors") -> Table:
 
 
 def values(entries: Table, parameters: Parameters) -> Array:
-    """The entries' numbers."""
+    """Gives the entries' numbers."""
     flat = jnp.concatenate([part.reshape(-1) for part in parameters])
     return jnp.asarray(entries.factors, flat.dtype) * flat[entries.which]
 
 
 def apply(entries: Table, numbers: Array, m: Array) -> Array:
-    """dM/dt for packed M (size,)."""
+    """Gives dM/dt for packed M (size,)."""
     return jnp.zeros_like(m).at[entries.rows].add(numbers * m[entries.columns])
 
 
 def dense(entries: Table, parameters: Parameters) -> Array:
-    """The generator as a (size, size) matrix."""
+    """Gives the generator as a (size, size) matrix."""
     numbers = values(entries, parameters)
     return jnp.zeros((entries.size, entries.size), numbers.dtype).at[entries.rows, entries.columns].add(numbers)
 
 
 @eqx.filter_jit
 def product_state(n: int, populations: Array, kept: Kept = "sectors") -> Array:
-    """The product of diagonal states, packed (size,)."""
+    """Gives the product of diagonal states, packed (size,)."""
     a, b = pairs(n, kept)
     diagonal = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[diagonal]].astype(bool))
@@ -197,7 +197,7 @@ def product_state(n: int, populations: Array, kept: Kept = "sectors") -> Array:
 
 @eqx.filter_jit
 def steady_excess(n: int, kept: Kept, parameters: Parameters, extra: Array | None, thermal: Array) -> tuple:
-    """M - M0 of the steady state over the product of `thermal` populations, and a condition number.
+    """Gives M - M0 of the steady state over the product of `thermal` populations, and a condition number.
 
     `extra`: a further generator (size, size) in place of local baths, whose rates are then 0.
     """
@@ -221,13 +221,13 @@ def steady_excess(n: int, kept: Kept, parameters: Parameters, extra: Array | Non
 
 
 def matrix(n: int, packed: Array, kept: Kept = "sectors") -> Array:
-    """Packed entries as a (2^N, 2^N) packed matrix."""
+    """Makes packed entries a (2^N, 2^N) packed matrix."""
     return jnp.zeros((2**n, 2**n), packed.dtype).at[pairs(n, kept)].set(packed)
 
 
 @eqx.filter_jit
 def site_populations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
-    """<n_i> of a packed state, or of an excess, (N,)."""
+    """Gives <n_i> of a packed state, or of an excess, (N,)."""
     a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
     return matmul(jnp.asarray(bits(n)[a[here]].T, packed.dtype), packed[here])
@@ -235,7 +235,7 @@ def site_populations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
 
 @eqx.filter_jit
 def site_correlations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
-    """<n_i n_k>, (N, N)."""
+    """Gives <n_i n_k>, (N, N)."""
     a, b = pairs(n, kept)
     here = np.nonzero(a == b)[0]
     excited = jnp.asarray(bits(n)[a[here]], packed.dtype)
@@ -244,7 +244,7 @@ def site_correlations(n: int, packed: Array, kept: Kept = "sectors") -> Array:
 
 @eqx.filter_jit
 def site_coherences(n: int, packed: Array, kept: Kept = "sectors") -> Array:
-    """Re <a_i^dagger a_k> for i != k, (N, N) with a zero diagonal."""
+    """Gives Re <a_i^dagger a_k> for i != k, (N, N) with a zero diagonal."""
     full, excited = matrix(n, packed, kept), bits(n).astype(bool)
     found = jnp.zeros((n, n), packed.dtype)
     for i in range(n):
@@ -259,7 +259,7 @@ def site_coherences(n: int, packed: Array, kept: Kept = "sectors") -> Array:
 
 @eqx.filter_jit
 def triple_coherences(n: int, packed: Array, kept: Moves) -> Array:
-    """Re <a_i a_j^dagger a_k> of each three-body coupling, (M,)."""
+    """Gives Re <a_i a_j^dagger a_k> of each three-body coupling, (M,)."""
     full, excited = matrix(n, packed, kept), bits(n).astype(bool)
     found = []
     for i, j, k in (sites for sites in kept if len(sites) == 3):

@@ -14,7 +14,7 @@ from .sectors import Kept
 
 
 class PopulationState(eqx.Module):
-    """Populations alone: closed where every coupling is incoherent. `excess` (N,)."""
+    """Holds populations alone: closed where every coupling is incoherent. `excess` (N,)."""
 
     reference: Array
     excess: Array
@@ -22,12 +22,12 @@ class PopulationState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
-        """What the populations have over those of the reference, (N,)."""
+        """Gives what the populations have over those of the reference, (N,)."""
         return self.excess
 
 
 class CovarianceState(eqx.Module):
-    """<c_i^dagger c_j> of Jordan-Wigner fermions on chains, baths at the ends alone. `excess` (N, N), by `pack`."""
+    """Holds <c_i^dagger c_j> of Jordan-Wigner fermions on chains, baths at the ends. `excess` (N, N), by `pack`."""
 
     reference: Array
     excess: Array
@@ -35,12 +35,12 @@ class CovarianceState(eqx.Module):
 
     @property
     def population_excess(self) -> Array:
-        """What the populations have over those of the reference, (N,)."""
+        """Gives what the populations have over those of the reference, (N,)."""
         return jnp.diagonal(self.excess)
 
 
 class DensityState(eqx.Module):
-    """The density matrix, packed as in `sectors`: `excess` of the elements `kept`."""
+    """Holds the density matrix, packed as in `sectors`: `excess` of the elements `kept`."""
 
     reference: Array
     excess: Array

@@ -23,7 +23,7 @@ SMALL_SHARE = 0.1
 
 
 def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
-    """In the smallest space that closes."""
+    """Solves in the smallest space that closes."""
     shape = structure(model)
     require_baths(shape)
     reference = model.thermal_populations
@@ -40,7 +40,7 @@ def solve(model: AbstractNetwork, max_memory: float) -> NetworkState:
 
 
 def turning(model: AbstractNetwork, max_memory: float) -> DensityState:
-    """With three-body couplings: the elements that the populations reach, or the whole matrix by iteration."""
+    """Solves with three-body couplings: the elements that the populations reach, or the whole matrix by iteration."""
     n, reference, kept = model.n_tls, model.thermal_populations, structure(model).moves
     places, whole = sectors.pairs(n, kept), 4.0**n
     size = len(places[0])
@@ -54,7 +54,7 @@ def turning(model: AbstractNetwork, max_memory: float) -> DensityState:
 
 
 def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensityState:
-    """As a density matrix, whatever else would close."""
+    """Solves as a density matrix, whatever else would close."""
     n, reference = model.n_tls, model.thermal_populations
     is_global = model.thermalizer == "global"
     if is_global and not noisy and MAX_DAVIES_BLOCKS < n <= MAX_SITES:
@@ -68,7 +68,7 @@ def density(model: AbstractNetwork, noisy: bool, max_memory: float) -> DensitySt
 
 
 def _eigenstates(model: AbstractNetwork, max_memory: float) -> DensityState:
-    """Davies beyond the full blocks: populations of eigenstates, and coherences of those levels that are equal."""
+    """Solve Davies beyond the full blocks: populations of eigenstates, and coherences of those that are equal."""
     n, reference, found = model.n_tls, model.thermal_populations, model.levels()
     a = b = np.arange(2**n)
     equal = davies.degenerate_pairs(n, found)

@@ -16,7 +16,7 @@ Triples = tuple[tuple[int, int, int], ...]
 
 
 def of_sites(n: int, triples: Triples, values: Array) -> Array:
-    """The sum of the couplings' values at each of their sites, (N,)."""
+    """Gives the sum of the couplings' values at each of their sites, (N,)."""
     where = np.zeros((n, len(triples)))
     for column, sites in enumerate(triples):
         where[list(sites), column] = 1.0
@@ -24,7 +24,7 @@ def of_sites(n: int, triples: Triples, values: Array) -> Array:
 
 
 def dephasing(noise: Array, triples: Triples) -> Array:
-    """Rate at which the noise Y takes each coupling, (K,).
+    """Gives the rate at which the noise Y takes each coupling, (K,).
 
     With one site outside, one of the two is excited before T or after it: Y/2. Of i and j, or of j and k, one is
     before and after: Y. Of i and k both are, or none: 0.

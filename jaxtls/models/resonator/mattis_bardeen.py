@@ -24,7 +24,7 @@ NEAREST = 0.999  # T/Tc beyond which the gap counts as there: its slope has no e
 
 
 def gap_share(reduced: Array) -> Array:
-    """Delta(T) / Delta(0) of BCS at T/Tc, from ln(Delta(0)/Delta) = 2 int_0^inf du / (exp(Delta cosh(u) / kT) + 1).
+    """Gives Delta(T) / Delta(0) of BCS at T/Tc, by ln(Delta(0)/Delta) = 2 int_0^inf du / (exp(Delta cosh(u) / kT) + 1).
 
     Example:
         >>> round(float(gap_share(jnp.array(0.5))), 4)
@@ -44,14 +44,14 @@ def _newton(y: Array, t: Array) -> Array:
 
 
 def _logarithm(y: Array) -> Array:
-    """2 int_0^inf du / (exp(y cosh u) + 1), to about 1e-9."""
+    """Give 2 int_0^inf du / (exp(y cosh u) + 1), to about 1e-9."""
     longest = jnp.arccosh(1 + 40 / jax.lax.stop_gradient(y))[..., None]
     nodes, weights = _trapezoid(y.dtype)
     return 2 * longest[..., 0] * jnp.sum(weights * jax.nn.sigmoid(-y[..., None] * jnp.cosh(longest * nodes)), -1)
 
 
 def conductivity(w: Array, gap: Array, temperature: Array) -> tuple[Array, Array]:
-    """Both parts s1, s2 at w = hf/k, gap/k and temperature, all in K and broadcast; needs w < 2 gap.
+    """Gives both parts s1, s2 at w = hf/k, gap/k and temperature, all in K and broadcast; needs w < 2 gap.
 
     Example:
         >>> s1, s2 = conductivity(jnp.array(0.24), jnp.array(2.1), jnp.array(0.3))
@@ -63,7 +63,7 @@ def conductivity(w: Array, gap: Array, temperature: Array) -> tuple[Array, Array
 
 
 def _trapezoid(dtype: jnp.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes on [0, 1] and weights of the trapezoidal rule."""
+    """Give nodes on [0, 1] and weights of the trapezoidal rule."""
     weights = np.full(NODES + 1, 1 / NODES)
     weights[[0, -1]] /= 2
     return np.linspace(0.0, 1.0, NODES + 1).astype(dtype), weights.astype(dtype)

@@ -126,29 +126,29 @@ class ResonatorLoss(eqx.Module):
         return f"ResonatorLoss({', '.join(values + words)})"
 
     def loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
-        """1/Q_i at temperature [K] (>= 0) and mean photon number [1] (>= 0): the two broadcast; dimensionless."""
+        """Gives 1/Q_i at temperature [K] (>= 0) and mean photon number [1] (>= 0): the two broadcast; dimensionless."""
         return _loss(self, *_point(temperature, photon_number))
 
     def quality_factor(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
-        """Q_i = 1/loss at temperature [K] and mean photon number [1]: the two broadcast; dimensionless."""
+        """Gives Q_i = 1/loss at temperature [K] and mean photon number [1]: the two broadcast; dimensionless."""
         return 1 / self.loss(temperature, photon_number)
 
     def tls_loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> Array:
-        """The TLS term of 1/Q_i, by `saturation`; temperature [K], mean photon number [1]."""
+        """Gives the TLS term of 1/Q_i, by `saturation`; temperature [K], mean photon number [1]."""
         return _tls_loss(self, *_point(temperature, photon_number))
 
     def quasiparticle_loss(self, temperature: ArrayLike) -> Array:
-        """The loss by thermal quasiparticles at T [K], by `quasiparticles`."""
+        """Gives the loss by thermal quasiparticles at T [K], by `quasiparticles`."""
         return _quasiparticle_loss(self, _checks.positive("temperature", temperature, zero=True))
 
     def critical_photon_number(self, temperature: ArrayLike) -> Array:
-        """The photon number [1] that lowers the TLS loss by sqrt(2) at temperature [K]; infinite without saturation."""
+        """Gives the photon number [1] that lowers the TLS loss by sqrt(2) at T [K]; infinite without saturation."""
         temperature, _ = _reduced(self, _checks.positive("temperature", temperature, zero=True))
         law = (self.critical_power, self.temperature_exponent, self.photon_exponent)
         return half_power_photons(self.saturation, temperature, _polarization(self, temperature), *law)
 
     def frequency_shift(self, temperature: ArrayLike) -> Array:
-        r"""Fractional shift of the resonance, [f(T) - f(0)]/f + shift_offset: `tls_shift` + `quasiparticle_shift`.
+        r"""Gives the shift of the resonance, [f(T) - f(0)]/f + shift_offset: `tls_shift` + `quasiparticle_shift`.
 
         Arguments:
             temperature: T [K], any shape; >= 0.
@@ -166,7 +166,7 @@ class ResonatorLoss(eqx.Module):
         return self.tls_shift(temperature) + self.quasiparticle_shift(temperature) + self.shift_offset
 
     def tls_shift(self, temperature: ArrayLike) -> Array:
-        r"""Fractional pull of the resonance by the TLSs at T [K], the dispersion that goes with F delta tanh(x).
+        r"""Gives the pull of the resonance by the TLSs at T [K], a fraction, the dispersion to F delta tanh(x).
 
             (F delta / pi) [Re psi(1/2 + h f / (2 pi i k T)) - ln(h f / (2 pi k T))]
 
@@ -177,7 +177,7 @@ class ResonatorLoss(eqx.Module):
         return _tls_shift(self, _checks.positive("temperature", temperature, zero=True))
 
     def quasiparticle_shift(self, temperature: ArrayLike) -> Array:
-        r"""Fractional shift of the resonance at T [K] by the kinetic inductance of thermal quasiparticles.
+        r"""Gives the fractional shift of the resonance at T [K] by the kinetic inductance of thermal quasiparticles.
 
             -(pi A/8) exp(-D/kT) [sqrt(2 pi kT/D) + 2 e^-x I_0(x)],   D = 1.76 k Tc     quasiparticles="dilute"
             (alpha/2) [sigma_2(T) / sigma_2(0) - 1]                                     quasiparticles="mattis-bardeen"
@@ -191,7 +191,7 @@ class ResonatorLoss(eqx.Module):
 
 
 def _shown(value: object) -> str:
-    """A leaf as its numbers where they are known."""
+    """Show a leaf as its numbers where they are known."""
     known = eqx.is_array(value) and not _checks.is_traced(value) and np.size(np.asarray(value)) <= 6
     return np.array2string(np.asarray(value), precision=6, separator=", ") if known else str(value)
 
@@ -202,14 +202,14 @@ def _point(temperature: ArrayLike, photon_number: ArrayLike) -> tuple[Array, Arr
 
 
 def _reduced(model: ResonatorLoss, temperature: Array) -> tuple[Array, Array]:
-    """Temperature [K] kept off zero, and x = h f / 2 k T."""
+    """Give the temperature [K] kept off zero, and x = h f / 2 k T."""
     scale = PLANCK / (2 * BOLTZMANN) * model.frequency
     temperature = jnp.maximum(temperature, scale / COLDEST)
     return temperature, scale / temperature
 
 
 def _polarization(model: ResonatorLoss, temperature: Array) -> Array:
-    """tanh(x), the factor by which a `SpinBathOscillator` is damped too."""
+    """Give tanh(x), the factor by which a `SpinBathOscillator` is damped too."""
     return polarization(PLANCK / BOLTZMANN * model.frequency, temperature)
 
 
@@ -227,7 +227,7 @@ def _tls_loss(model: ResonatorLoss, temperature: Array, photons: Array) -> Array
 
 
 def _gap(model: ResonatorLoss, temperature: Array) -> Array:
-    """Gap over k [K] at a temperature, kept where the conductivity is defined, above hf/2."""
+    """Give the gap over k [K] at a temperature, kept where the conductivity is defined, above hf/2."""
     critical = jnp.where(model.critical_temperature > 0, model.critical_temperature, 1e-3)
     gap = GAP_RATIO * model.critical_temperature * gap_share(temperature / critical)
     return jnp.maximum(gap, 0.51 * PLANCK / BOLTZMANN * model.frequency)

@@ -22,7 +22,7 @@ def photon_number(
     attenuation: ArrayLike = 0.0,
     coupling: str = "notch",
 ) -> Array:
-    r"""Mean photon number of a resonator driven at resonance.
+    r"""Gives the mean photon number of a resonator driven at resonance.
 
         n = g Q_l^2 P / (Q_c hbar omega^2),   1/Q_l = 1/Q_i + 1/Q_c
 

@@ -1,4 +1,4 @@
-r"""How a drive of n photons weakens the loss by TLSs: the factors that multiply F delta tanh(x), each 1 at n = 0.
+r"""Says how a drive of n photons weakens the loss by TLSs: the factors that multiply F delta tanh(x), each 1 at n = 0.
 
     standard     1 / sqrt(1 + (n / n_c)^beta)
     crowley      1 / sqrt(1 + n^beta tanh(x) / (D T^beta1))
@@ -27,7 +27,7 @@ FORMS = ("crowley", "standard", "earnest", "power", "logarithmic", "none")
 def reduction(
     form: str, photons: Array, temperature: Array, seen: Array, critical: Array, thermal: Array, exponent: Array
 ) -> Array:
-    """The factor of one form, in (0, 1].
+    """Gives the factor of one form, in (0, 1].
 
     Arguments:
         form: one of FORMS.
@@ -64,7 +64,7 @@ def reduction(
 def half_power_photons(
     form: str, temperature: Array, seen: Array, critical: Array, thermal: Array, exponent: Array
 ) -> Array:
-    """The photon number at which `reduction` is 1/sqrt(2); infinite for "none".
+    """Gives the photon number at which `reduction` is 1/sqrt(2); infinite for "none".
 
     Example:
         >>> float(half_power_photons("standard", *map(jnp.array, (0.1, 1.0, 7.0, 0.0, 0.5))))
@@ -96,7 +96,7 @@ def reduction_and_slopes(
     thermal: np.ndarray,
     exponent: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """`reduction` in NumPy, with its slopes by critical, thermal and exponent: for searches too short to compile.
+    """Computes `reduction` in NumPy, with slopes by critical, thermal and exponent: for searches too short to compile.
 
     Arguments:
         form, photons, temperature, seen: as there, rows (R,).

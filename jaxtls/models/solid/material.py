@@ -26,7 +26,7 @@ _RATE = ELECTRONVOLT**2 * BOLTZMANN**3 / (2 * np.pi * HBAR**4 * 1e15)
 
 
 class TunnellingSolid(eqx.Module):
-    r"""Tunnelling two-level systems of a disordered solid: E = sqrt(Delta^2 + Lambda^2), relaxing by one phonon. SI.
+    r"""Models a disordered solid's tunnelling two-level systems: E = sqrt(Delta^2 + Lambda^2), one-phonon decay. SI.
 
         P(E, Gamma) = Pbar/(2 Gamma sqrt(1 - Gamma/Gamma_max)),   Gamma = Gamma_max (Lambda/E)^2
         Gamma_max(E, T) = (gamma_l^2/v_l^5 + 2 gamma_t^2/v_t^5) E^3 coth(E/2kT) / (2 pi rho hbar^4)
@@ -86,7 +86,7 @@ class TunnellingSolid(eqx.Module):
 
     @classmethod
     def preset(cls, name: str) -> TunnellingSolid:
-        """A glass with published numbers: "silica", "BK7", "SF4", "As2S3" or "PMMA".
+        """Makes a glass with published numbers: "silica", "BK7", "SF4", "As2S3" or "PMMA".
 
         `jaxtls.models.solid.PRESETS[name]` holds the source of each number, a note on what the numbers reproduce, and
         the names of those that are `unconfirmed`: all but silica's were written down from memory of the cited table
@@ -119,18 +119,18 @@ class TunnellingSolid(eqx.Module):
     # --- rates and couplings -----------------------------------------------------------------------------------------
 
     def _half_gammas(self) -> tuple[Array, Array]:
-        """gamma in the half-derivative convention [eV]."""
+        """Give gamma in the half-derivative convention [eV]."""
         half = 1.0 if self.convention == "half-derivative" else 0.5
         return half * self.gamma_l, half * self.gamma_t
 
     def _rate_scale(self) -> Array:
-        """A of Gamma_max = A T^3 y^3 coth(y/2), y = E/kT [1/(K^3 s)]."""
+        """Give the A of Gamma_max = A T^3 y^3 coth(y/2), y = E/kT [1/(K^3 s)]."""
         gamma_l, gamma_t = self._half_gammas()
         v_l, v_t = self.v_l / 1e3, self.v_t / 1e3
         return _RATE / self.density * (gamma_l**2 / v_l**5 + 2 * gamma_t**2 / v_t**5)
 
     def max_relaxation_rate(self, energy: Numbers, temperature: Numbers) -> Array:
-        """Gamma_max(E, T) [1/s] of a symmetric TLS.
+        """Gives Gamma_max(E, T) [1/s] of a symmetric TLS.
 
         Arguments:
             energy: E [J], any shape, > 0.
@@ -147,12 +147,12 @@ class TunnellingSolid(eqx.Module):
         return self._rate_scale() * kelvin**3 * coth_half(kelvin / temperature)
 
     def relaxation_rate(self, energy: Numbers, tunnelling: Numbers, temperature: Numbers) -> Array:
-        """Gamma = Gamma_max (Lambda/E)^2 [1/s] of a TLS of energy E and tunnelling element Lambda <= E [J]."""
+        """Gives Gamma = Gamma_max (Lambda/E)^2 [1/s] of a TLS of energy E and tunnelling element Lambda <= E [J]."""
         share = positive("tunnelling", tunnelling, zero=True) / positive("energy", energy)
         return share**2 * self.max_relaxation_rate(energy, temperature)
 
     def distribution(self, energy: Numbers, rate: Numbers, temperature: Numbers) -> Array:
-        r"""P(E, Gamma), TLSs per volume, energy and relaxation rate [s/(J m^3)].
+        r"""Gives P(E, Gamma), TLSs per volume, energy and relaxation rate [s/(J m^3)].
 
             P = Pbar/(2 Gamma sqrt(1 - Gamma/Gamma_max(E, T))),   0 from Gamma_max on
 
@@ -177,7 +177,7 @@ class TunnellingSolid(eqx.Module):
         return jnp.where(slow, self.p_bar / (2 * rate) / jnp.sqrt(jnp.where(slow, left, 1.0)), 0.0)
 
     def tunnelling_strength(self, polarization: str = "longitudinal") -> Array:
-        """C = Pbar gamma^2/(rho v^2) of a polarization, dimensionless: the number that every acoustic property has.
+        """Gives C = Pbar gamma^2/(rho v^2) of a polarization, dimensionless: the number in every acoustic property.
 
         Example:
             >>> print(f"{TunnellingSolid.preset('silica').tunnelling_strength():.3g}")
@@ -191,7 +191,7 @@ class TunnellingSolid(eqx.Module):
         return self.p_bar * ELECTRONVOLT * (gamma / v) ** 2 * (ELECTRONVOLT / self.density)
 
     def _reduced(self, omega: Numbers, temperature: Numbers) -> tuple[Array, Array, Array]:
-        """omega, T, and omega/(A T^3), the inverse of Gamma_max's scale at kT, broadcast together."""
+        """Give omega, T, and omega/(A T^3), the inverse of Gamma_max's scale at kT, broadcast together."""
         omega, temperature = positive("omega", omega), positive("temperature", temperature)
         b = omega / (self._rate_scale() * temperature**3)
         omega, temperature, b = jnp.broadcast_arrays(omega, temperature, b)
@@ -200,7 +200,7 @@ class TunnellingSolid(eqx.Module):
     # --- the entropic spring, Eq. 28 ---------------------------------------------------------------------------------
 
     def entropic_ratio(self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal") -> Array:
-        r"""R_S of Eq. 28 for a standing wave of frequency omega, by quadrature.
+        r"""Gives R_S of Eq. 28 for a standing wave of frequency omega, by quadrature.
 
             R_S^2 = c I_1/(1 - c I_2/2),  c = (2/pi^2) Pbar gamma^2/(rho v^2),  s = sqrt(1 - omega/Gamma_max)
             I_1 = int dE/E beta E e^(beta E)/(1 + e^(beta E))^2 s,   I_2 = int dE/E tanh(beta E/2) s
@@ -228,7 +228,7 @@ class TunnellingSolid(eqx.Module):
         return _entropic_ratio(b, self._entropic_strength(polarization))
 
     def _entropic_strength(self, polarization: str) -> Array:
-        """The number (2/pi^2) Pbar gamma^2/(rho v^2)."""
+        """Give the number (2/pi^2) Pbar gamma^2/(rho v^2)."""
         return 2 / np.pi**2 * self.tunnelling_strength(polarization)
 
     # --- acoustics ---------------------------------------------------------------------------------------------------
@@ -236,7 +236,7 @@ class TunnellingSolid(eqx.Module):
     def internal_friction(
         self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal", parts: bool = False
     ) -> Any:
-        r"""Q^-1 of a sound wave at frequency omega: resonant absorption plus relaxation.
+        r"""Gives Q^-1 of a sound wave at frequency omega: resonant absorption plus relaxation.
 
             resonant:   pi C tanh(hbar omega/2kT)
             relaxation: (C/kT) int dE sech^2(E/2kT) int dGamma sqrt(1-u)/(2 Gamma) omega Gamma/(omega^2 + Gamma^2)
@@ -265,7 +265,7 @@ class TunnellingSolid(eqx.Module):
     def velocity_shift(
         self, omega: Numbers, temperature: Numbers, polarization: str = "longitudinal", parts: bool = False
     ) -> Any:
-        r"""Relative shift of the sound velocity by the TLSs, from its value at T = 0.
+        r"""Gives the relative shift of the sound velocity by the TLSs, from its value at T = 0.
 
             resonant:   C [Re psi(1/2 + hbar omega/(2 pi i k T)) - ln(hbar omega/(2 pi k T))], about C ln T
             relaxation: -(C/2kT) int dE sech^2(E/2kT) int dGamma sqrt(1-u)/(2 Gamma) Gamma^2/(omega^2 + Gamma^2)
@@ -287,7 +287,7 @@ class TunnellingSolid(eqx.Module):
     # --- thermodynamics and noise ------------------------------------------------------------------------------------
 
     def specific_heat(self, temperature: Numbers, time: Numbers = 1.0) -> Array:
-        r"""Specific heat of the TLSs that relax within the time of the measurement [J/(kg K)].
+        r"""Gives the specific heat of the TLSs that relax within the time of the measurement [J/(kg K)].
 
             c = (1/rho) int dE n(E) k (E/2kT)^2 sech^2(E/2kT),   n(E) = int_{1/t}^{Gamma_max} P dGamma
 
@@ -311,7 +311,7 @@ class TunnellingSolid(eqx.Module):
     def dephasing_noise(
         self, frequency: Numbers, temperature: Numbers, coupling: Numbers = 1.0, volume: Numbers = 1.0
     ) -> Array:
-        r"""Noise S(f) of a frequency that the flips of thermal TLSs shift, one-sided [(rad/s)^2/Hz].
+        r"""Gives the noise S(f) of a frequency that the flips of thermal TLSs shift, one-sided [(rad/s)^2/Hz].
 
             S(f) = coupling^2 V int dE int dGamma P (1 - u) sech^2(E/2kT)/4 * 4 Gamma/(Gamma^2 + (2 pi f)^2)
 

@@ -18,7 +18,7 @@ MOST_TLS = 6
 def microscopic_hamiltonian(
     omega_p: Numbers, energies: Numbers, g_x: Numbers, g_z: Numbers, n_levels: int, mass: Numbers = 1.0
 ) -> Array:
-    r"""H = p^2/2M + M omega_p^2 x^2/2 + sum_j e_j/2 sz_j + x sum_j (g_xj sx_j + g_zj sz_j), Eq. 26.
+    r"""Gives H = p^2/2M + M omega_p^2 x^2/2 + sum_j e_j/2 sz_j + x sum_j (g_xj sx_j + g_zj sz_j), Eq. 26.
 
     Arguments:
         omega_p: frequency of the phonon mode.
@@ -60,7 +60,7 @@ def effective_hamiltonian(
     mass: Numbers = 1.0,
     ising: bool = True,
 ) -> Array:
-    r"""The transformed Hamiltonian of Eq. 27, in which the TLSs stiffen the oscillator: an entropic spring.
+    r"""Gives the transformed Hamiltonian of Eq. 27, in which the TLSs stiffen the oscillator: an entropic spring.
 
         H' = p^2/2M + M (omega_p^2 - wbar^2/2) x^2/2 + sum_j M w_j^2/2 (sz_j + 1)/2 x^2 + sum_j e_j/2 sz_j
              - sum_ij g_zi g_zj/(2 M omega_p^2) sz_i sz_j,    w_j^2 = 4 g_xj^2/(M e_j),  wbar^2 = sum_j w_j^2

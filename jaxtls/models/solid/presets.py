@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Preset:
-    """Arguments of `TunnellingSolid`, the source of each, and a note on their use.
+    """Holds arguments of `TunnellingSolid`, the source of each, and a note on their use.
 
     Attributes:
         parameters: argument -> value.

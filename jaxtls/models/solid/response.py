@@ -19,12 +19,12 @@ _GAUSS = np.polynomial.legendre.leggauss(96)
 
 
 def rate_shape(y: Array) -> Array:
-    """y^3 coth(y/2), the energy dependence of Gamma_max at fixed T; 2 y^2 at small y."""
+    """Gives y^3 coth(y/2), the energy dependence of Gamma_max at fixed T; 2 y^2 at small y."""
     return y**3 * coth_half(y)
 
 
 def relaxation_response(a: Array) -> tuple[Array, Array]:
-    r"""Loss and dispersion of the TLSs of one energy, driven at a = omega/Gamma_max.
+    r"""Gives the loss and dispersion of the TLSs of one energy, driven at a = omega/Gamma_max.
 
         (loss, dispersion) = int_0^1 du sqrt(1-u)/(2u) (a u, u^2)/(a^2 + u^2)
                            = (Im, Re) [z artanh(1/z) - 1],   z^2 = 1 - ia
@@ -53,7 +53,7 @@ def relaxation_response(a: Array) -> tuple[Array, Array]:
 
 
 def over_energies(a_of_y: Array) -> tuple[Array, Array]:
-    """int_0^inf dy sech^2(y/2) (loss, dispersion) at a = a_of_y/(y^3 coth(y/2)); a_of_y = omega/(A T^3)."""
+    """Gives int_0^inf dy sech^2(y/2) (loss, dispersion) at a = a_of_y/(y^3 coth(y/2)); a_of_y = omega/(A T^3)."""
     y = jnp.asarray(np.exp(_LN_Y), a_of_y.dtype).reshape((1,) * a_of_y.ndim + (-1,))
     loss, dispersion = relaxation_response(a_of_y[..., None] / rate_shape(y))
     weight = _STEP * y / jnp.cosh(y / 2) ** 2
@@ -61,7 +61,8 @@ def over_energies(a_of_y: Array) -> tuple[Array, Array]:
 
 
 def visible_states(b: Array) -> Array:
-    """int_0^inf dy (y/2)^2 sech^2(y/2) artanh sqrt(1 - b/(y^3 coth(y/2))): TLSs faster than 1/t, b = 1/(A T^3 t)."""
+    """Integrates dy (y/2)^2 sech^2(y/2) artanh sqrt(1 - b/(y^3 coth(y/2))) from 0: TLSs faster than 1/t, b = 1/(A T^3
+    t)."""
     y_min = slowest_energy(b)[..., None]
     # y = y_min cosh v, in which the square root is smooth
     top = jnp.arccosh(1 + 80.0 / y_min)
@@ -76,7 +77,7 @@ def visible_states(b: Array) -> Array:
 
 
 def slowest_energy(b: Array) -> Array:
-    """The y at which y^3 coth(y/2) = b, by Newton's method in ln y; the last step carries the derivative."""
+    """Gives the y at which y^3 coth(y/2) = b, by Newton's method in ln y; the last step carries the derivative."""
     target = jnp.log(b)
 
     def newton(u: Array) -> Array:
@@ -93,7 +94,8 @@ def slowest_energy(b: Array) -> Array:
 
 
 def entropic_integrals(b: Array) -> tuple[Array, Array]:
-    r"""The two sums of Eq. 28 as integrals over y from y_min (Gamma_max = omega) to 1 (E = kT), b = omega/(A T^3).
+    r"""Gives the two sums of Eq. 28 as integrals over y from y_min (Gamma_max = omega) to 1 (E = kT); b = omega/(A
+    T^3).
 
         int dy e^y/(1 + e^y)^2 sqrt(1 - b/(y^3 coth(y/2))),   int dy tanh(y/2)/y sqrt(...)
 

@@ -16,7 +16,7 @@ from .material import TunnellingSolid
 
 
 class TLSSample(eqx.Module):
-    """TLSs that take part at (omega, T), each standing for `weights` TLSs.
+    """Holds TLSs that take part at (omega, T), each standing for `weights` TLSs.
 
     Attributes:
         energies: E, (N,) [K] (divided by k, to stay within single precision).
@@ -88,7 +88,7 @@ def sampled_entropic_ratio(
     temperature: Numbers,
     polarization: str = "longitudinal",
 ) -> tuple[Array, Array]:
-    """R_S of Eq. 28 as a sum over sampled TLSs, and its standard error.
+    """Gives R_S of Eq. 28 as a sum over sampled TLSs, and its standard error.
 
     Arguments:
         solid, key, n_tls, omega, temperature: as for `sample`.
@@ -122,5 +122,5 @@ def sampled_entropic_ratio(
 
 
 def per_volume(solid: TunnellingSolid, drawn: TLSSample) -> Array:
-    """TLSs per cubic metre that each TLS of a sample stands for, (N,) [1/m^3]."""
+    """Counts the TLSs per cubic metre that each TLS of a sample stands for, (N,) [1/m^3]."""
     return drawn.weights * (solid.p_bar * BOLTZMANN) * drawn.temperature

@@ -24,7 +24,7 @@ _ACCURACY = 1e-6
 
 
 class Coefficients(eqx.Module):
-    """Coefficients of Eq. 23 with hbar = 1.
+    """Holds the coefficients of Eq. 23 with hbar = 1.
 
     Attributes:
         frequency_shift: tilde Omega_0^2 [frequency^2], added to Omega_0^2.
@@ -40,7 +40,7 @@ class Coefficients(eqx.Module):
 
 
 def principal_value(weight: Callable[[Array], Array], omega: Array, step: float) -> Array:
-    r"""P int_0^inf weight(w) / (w^2 - omega^2) dw by the trapezoidal rule in ln w, half a step off the pole.
+    r"""Computes P int_0^inf weight(w) / (w^2 - omega^2) dw by the trapezoidal rule in ln w, half a step off the pole.
 
         = sum_j h weight(w_j) w_j / (w_j^2 - omega^2),   w_j = omega e^((j + 1/2) h)
 
@@ -130,7 +130,7 @@ def markov(
     static_diffusion: Array,
     step: float,
 ) -> Coefficients:
-    """The coefficients for t -> infinity; see `SpinBathOscillator.coefficients`."""
+    """Gives the coefficients for t -> infinity; see `SpinBathOscillator.coefficients`."""
     if isinstance(density, DiscreteSpectralDensity):
         return _discrete_markov(density, omega, mass, temperature, bath, static_diffusion)
     spin = bath == "spin"
@@ -159,7 +159,7 @@ def markov(
 
 
 def _lines(density: DiscreteSpectralDensity, temperature: Array, bath: str) -> tuple[Array, Array, Array, Array]:
-    """Frequencies, weights of the dissipation and of the noise kernel, and C_0 (which a bath of oscillators lacks)."""
+    """Give frequencies, weights of the dissipation and of the noise kernel, and C_0 (which oscillators' baths lack)."""
     w, weight = density.splittings, density.weights
     seen = polarization(w, temperature)
     if bath == "spin":
@@ -170,7 +170,7 @@ def _lines(density: DiscreteSpectralDensity, temperature: Array, bath: str) -> t
 def _discrete_markov(
     density: DiscreteSpectralDensity, omega: Array, mass: Array, temperature: Array, bath: str, extra: Array
 ) -> Coefficients:
-    """Time averages: lines off resonance neither damp nor heat, they shift."""
+    """Take time averages: lines off resonance neither damp nor heat, they shift."""
     w, eta, nu, static = _lines(density, temperature, bath)
     pole = w**2 - omega**2
     known = concrete(pole)
@@ -193,7 +193,7 @@ def finite_time(
     bath: str,
     static_diffusion: Array,
 ) -> Coefficients:
-    """The coefficients after a time t since bath and oscillator met, in closed form; see
+    """Gives the coefficients after a time t since bath and oscillator met, in closed form; see
     `SpinBathOscillator.coefficients_at`."""
     w, eta, nu, static = _lines(density, temperature, bath)
     t = jnp.asarray(t, w.dtype)
@@ -212,5 +212,5 @@ def _sinc(x: Array) -> Array:
 
 
 def _cosc(x: Array) -> Array:
-    """The function (1 - cos x)/x = sin(x/2) sinc(x/2)."""
+    """Give the function (1 - cos x)/x = sin(x/2) sinc(x/2)."""
     return jnp.sin(x / 2) * _sinc(x / 2)

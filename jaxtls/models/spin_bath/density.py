@@ -41,13 +41,13 @@ class OhmicSpectralDensity(eqx.Module):
         self.mass = positive("mass", mass)
 
     def __call__(self, w: Numbers) -> Array:
-        """J at frequencies w, any shape."""
+        """Gives J at frequencies w, any shape."""
         w = jnp.asarray(w)
         return 2 * self.mass * self.gamma_0 / np.pi * w / (1 + (w / self.cutoff) ** 2)
 
 
 class DiscreteSpectralDensity(eqx.Module):
-    r"""A bath of named TLSs, H = sum_i (w_i/2 sz_i + D_i/2 sx_i) coupled by X sum_i g_i sz_i.
+    r"""Lists named TLSs of a bath, H = sum_i (w_i/2 sz_i + D_i/2 sx_i) coupled by X sum_i g_i sz_i.
 
         J(w) = sum_i (g_i D_i/wt_i)^2 delta(w - wt_i),   wt_i = sqrt(w_i^2 + D_i^2)
 
@@ -89,16 +89,16 @@ class DiscreteSpectralDensity(eqx.Module):
 
     @property
     def splittings(self) -> Array:
-        """wt_i, (N,) [energy]."""
+        """Gives wt_i, (N,) [energy]."""
         return jnp.sqrt(self.asymmetries**2 + self.tunnellings**2)
 
     @property
     def weights(self) -> Array:
-        """The area (g_i D_i/wt_i)^2 of each line of J, (N,)."""
+        """Gives the area (g_i D_i/wt_i)^2 of each line of J, (N,)."""
         return (self.couplings * self.tunnellings / self.splittings) ** 2
 
     def static_correlation(self, temperature: Numbers) -> Array:
-        """C_0 at temperature T, the part of the bath's correlation that never decays."""
+        """Gives C_0 at temperature T, the part of the bath's correlation that never decays."""
         w, temperature = self.splittings, positive("temperature", temperature, zero=True)
         return jnp.sum((self.couplings * self.asymmetries / w) ** 2 * (1 - polarization(w, temperature) ** 2))
 
@@ -106,7 +106,7 @@ class DiscreteSpectralDensity(eqx.Module):
 def discretize(
     spectral_density: SpectralDensity, n_modes: int, scale: Numbers, max_frequency: Numbers | None = None
 ) -> DiscreteSpectralDensity:
-    r"""A continuous spectral density as single TLSs of no asymmetry: lines J(w_k) dw_k at w_k = scale sinh(v_k).
+    r"""Makes of a continuous spectral density single TLSs of no asymmetry: lines J(w_k) dw_k at w_k = scale sinh(v_k).
 
     The v_k are evenly spaced midpoints: lines are evenly spaced below `scale`, by about scale v_max/n_modes, and
     logarithmically above. Times must stay below half the recurrence time 2 pi/dw near the frequencies that matter.

@@ -18,7 +18,7 @@ from .parameters import UNSTABLE
 
 
 def exact_bath_moments(model: SpinBathOscillator, y0: Numbers, ts: Numbers, n_modes: int = 400) -> Array:
-    r"""Moments of the oscillator with the whole bath kept, by normal modes: no Born or Markov approximation.
+    r"""Computes moments of the oscillator with the whole bath kept, by normal modes: no Born or Markov approximation.
 
     The bath is oscillators of spectral density J tanh(w/2T) (J itself for `bath="oscillator"`) in the product state
     rho_S (x) thermal: to the order in the coupling at which TLSs are a Gaussian bath, they cannot be told apart

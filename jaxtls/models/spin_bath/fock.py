@@ -48,29 +48,29 @@ class SpinBathFock(AbstractModel):
 
     @property
     def _length(self) -> Array:
-        """1/sqrt(2 M Omega_0): X = length (a + a^dagger)."""
+        """Give 1/sqrt(2 M Omega_0): X = length (a + a^dagger)."""
         return 1 / jnp.sqrt(2 * self.bath.mass * self.bath.omega_0)
 
     # --- states ------------------------------------------------------------------------------------------------------
 
     def coherent_state(self, alpha: Numbers) -> Array:
-        """|alpha><alpha| of the Omega_0 oscillator, (n, n) complex."""
+        """Makes |alpha><alpha| of the Omega_0 oscillator, (n, n) complex."""
         ket = coherent_state(self.n_levels, alpha)
         require(ket.ndim == 1, "alpha", "be a scalar", f"shape {ket.shape[:-1]}", "Use jax.vmap for several.")
         return jnp.outer(ket, ket.conj())
 
     def thermal_state(self, mean_number: Numbers = 0.0) -> Array:
-        """Thermal state of the Omega_0 oscillator with a mean number of quanta, (n, n) complex."""
+        """Makes a thermal state of the Omega_0 oscillator with a mean number of quanta, (n, n) complex."""
         return thermal_state(self.n_levels, mean_number)
 
     def wigner(self, rho: Array, xs: Numbers, ps: Numbers) -> Array:
-        """W(x, p), (len(xs), len(ps)), in the oscillator's units X = x/sqrt(M Omega_0), P = p sqrt(M Omega_0)."""
+        """Gives W(x, p), (len(xs), len(ps)), in the oscillator's units X = x/sqrt(M Omega_0), P = p sqrt(M Omega_0)."""
         return wigner(rho, xs, ps)
 
     # --- observables -------------------------------------------------------------------------------------------------
 
     def moments(self, rho: Array) -> Array:
-        """<X>, <P>, <X^2>, <P^2>, <{X, P}>, (5,), as `SpinBathOscillator.moments_state` orders them."""
+        """Gives <X>, <P>, <X^2>, <P^2>, <{X, P}>, (5,), as `SpinBathOscillator.moments_state` orders them."""
         a, a2, n = ladder_means(rho)
         length = self._length
         x, p = 2 * length * a.real, a.imag / length
@@ -81,7 +81,7 @@ class SpinBathFock(AbstractModel):
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """x, p, x2, p2, xp (= <{X, P}>), n and impurity 1 - Tr rho^2."""
+        """Gives x, p, x2, p2, xp (= <{X, P}>), n and impurity 1 - Tr rho^2."""
         found: dict[str, Callable] = {
             name: (lambda rho, i=i: self.moments(rho)[i]) for i, name in enumerate(("x", "p", "x2", "p2", "xp"))
         }
@@ -91,11 +91,11 @@ class SpinBathFock(AbstractModel):
 
     @property
     def optional_observables(self) -> dict[str, Callable]:
-        """Recorded when asked for: smallest_eigenvalue (Eq. 23 is not of Lindblad form)."""
+        """Gives what is recorded when asked for: smallest_eigenvalue (Eq. 23 is not of Lindblad form)."""
         return {"smallest_eigenvalue": lambda rho: lapack.eigvalsh(hermitian_part(rho))[0]}
 
     def diagnostics(self, rho: Array) -> dict[str, Array]:
-        """trace_error, hermiticity_error, truncation (population of the last four levels)."""
+        """Gives trace_error, hermiticity_error, truncation (population of the last four levels)."""
         population = jnp.diagonal(rho).real
         return {
             "trace_error": jnp.abs(jnp.sum(population) - 1),
@@ -106,13 +106,13 @@ class SpinBathFock(AbstractModel):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-5, "hermiticity_error": 1e-6, "truncation": 1e-6, "positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        """The right-hand side for states of y0's shape."""
+        """Gives the right-hand side for states of y0's shape."""
         n = y0.shape[-1]
         omega, length = self.bath.omega_0, self._length
         levels = omega * jnp.asarray(np.arange(n), omega.dtype)
@@ -135,5 +135,5 @@ class SpinBathFock(AbstractModel):
         return field
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """d rho/dt, Eq. 23; pure."""
+        """Gives d rho/dt, Eq. 23; pure."""
         return self.generator(y)(t, y, args)

@@ -25,7 +25,7 @@ MOMENTS = ("x", "p", "x2", "p2", "xp")
 
 
 class SpinBathOscillator(AbstractSpinBath):
-    r"""A harmonic oscillator X coupled to a bath of two-level systems (or of oscillators), Born-Markov. hbar = k_B = 1.
+    r"""Models a harmonic oscillator X in a bath of two-level systems (or of oscillators), Born-Markov. hbar = k_B = 1.
 
         d rho/dt = -i[P^2/2M + M (Omega_0^2 + S) X^2/2, rho] - i gamma [X, {P, rho}] - D [X, [X, rho]] - f [X, [P, rho]]
 
@@ -121,7 +121,7 @@ class SpinBathOscillator(AbstractSpinBath):
         p2: Numbers | None = None,
         xp: Numbers | None = None,
     ) -> Array:
-        """<X>, <P>, <X^2>, <P^2>, <{X, P}> as a state for `evolve`.
+        """Takes <X>, <P>, <X^2>, <P^2>, <{X, P}> as a state for `evolve`.
 
         Arguments:
             x, p: means.
@@ -159,7 +159,7 @@ class SpinBathOscillator(AbstractSpinBath):
         return y
 
     def fock(self, n_levels: int) -> SpinBathFock:
-        """The same equation as a density-matrix model on `n_levels` Fock states of the Omega_0 oscillator."""
+        """Gives the same equation as a density-matrix model on `n_levels` Fock states of the Omega_0 oscillator."""
         self.require_stable()
         require(
             isinstance(n_levels, int | np.integer) and n_levels >= 5, "n_levels", "be a plain int >= 5", repr(n_levels)
@@ -170,28 +170,28 @@ class SpinBathOscillator(AbstractSpinBath):
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """x, p, x2, p2 and xp (= <XP + PX>)."""
+        """Gives x, p, x2, p2 and xp (= <XP + PX>)."""
         return {name: (lambda y, i=i: y[i]) for i, name in enumerate(MOMENTS)}
 
     @property
     def optional_observables(self) -> dict[str, Callable]:
-        """energy (of the bare oscillator) and symplectic, the symplectic eigenvalue (1/2 for a pure Gaussian state)."""
+        """Gives energy (of the bare oscillator) and symplectic, its symplectic eigenvalue (1/2 for a pure Gaussian)."""
         k = self.mass * self.omega_0**2
         return {"energy": lambda y: y[3] / (2 * self.mass) + k * y[2] / 2, "symplectic": symplectic_eigenvalue}
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """positivity_error: by how much the symplectic eigenvalue is below 1/2, where no quantum state is."""
+        """Gives positivity_error: by how much the symplectic eigenvalue is below 1/2, where no quantum state is."""
         return {"positivity_error": jnp.maximum(0.0, 0.5 - symplectic_eigenvalue(y))}
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        """The right-hand side with its coefficients computed once."""
+        """Gives the right-hand side with its coefficients computed once."""
         coefficients = self.coefficient_function()
 
         def field(t: ArrayLike, y: Array, args: PyTree = None) -> Array:
@@ -201,7 +201,7 @@ class SpinBathOscillator(AbstractSpinBath):
         return field
 
     def _affine(self, c: Coefficients) -> tuple[Array, Array]:
-        """A and b of dy/dt = A y + b."""
+        """Give A and b of dy/dt = A y + b."""
         m, k, g = self.mass, self.mass * (self.omega_0**2 + c.frequency_shift), c.damping
         zero = jnp.zeros_like(k)
         rows = [
@@ -215,11 +215,11 @@ class SpinBathOscillator(AbstractSpinBath):
         return a, jnp.stack([zero, zero, zero, 2 * c.diffusion + zero, -2 * c.anomalous + zero])
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """dy/dt of the five moments, which close on themselves; pure."""
+        """Gives dy/dt of the five moments, which close on themselves; pure."""
         return self.generator(y)(t, y, args)
 
     def propagate(self, y0: Numbers, ts: Numbers) -> Array:
-        """The moments at times ts by the exact exponential of the affine equation, to round-off.
+        """Gives the moments at times ts by the exact exponential of the affine equation, to round-off.
 
         Arguments:
             y0: (5,), the moments at ts[0].
@@ -245,7 +245,7 @@ class SpinBathOscillator(AbstractSpinBath):
         return _propagate(self, y0, ts)
 
     def steady_state(self) -> Array:
-        """The moments at late times, (5,): <P^2> = D/(2 gamma), <X^2> = (<P^2>/M - f)/(M (Omega_0^2 + S)).
+        """Gives the moments at late times, (5,): <P^2> = D/(2 gamma), <X^2> = (<P^2>/M - f)/(M (Omega_0^2 + S)).
 
         Raises:
             ValueError: if nothing damps the oscillator, or it is unstable.
@@ -270,7 +270,7 @@ class SpinBathOscillator(AbstractSpinBath):
 
 
 def symplectic_eigenvalue(y: Array) -> Array:
-    """sqrt(Var X Var P - Cov(X, P)^2) of moments (5,); 1/2 or more in a quantum state; 0 where that is not real."""
+    """Gives sqrt(Var X Var P - Cov(X, P)^2) of moments (5,); 1/2 or more in a quantum state; 0 where it is not real."""
     determinant = _determinant(y)
     good = determinant > 0
     return jnp.where(good, jnp.sqrt(jnp.where(good, determinant, 1.0)), 0.0)

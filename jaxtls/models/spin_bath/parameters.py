@@ -1,4 +1,4 @@
-"""What an oscillator in a bath is made of, and the coefficients of its equation: below everything that solves it."""
+"""Says what an oscillator in a bath is made of, and its equation's coefficients: below everything that solves it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AbstractSpinBath(AbstractModel):
 
     @property
     def coefficients(self) -> Coefficients:
-        """frequency_shift, damping, diffusion and anomalous of Eq. 23 in the Markov limit t -> infinity.
+        """Gives frequency_shift, damping, diffusion and anomalous of Eq. 23 in the Markov limit t -> infinity.
 
         For a `DiscreteSpectralDensity`, whose coefficients never settle, their averages over time. Evaluated by the
         closed forms of Eqs. 26-28 where J is Ohmic. The Matsubara sum for S(T), whose tail falls slowly, is replaced by
@@ -59,7 +59,7 @@ class AbstractSpinBath(AbstractModel):
         )
 
     def coefficients_at(self, t: ArrayLike) -> Coefficients:
-        """The coefficients at time t [1/frequency] after an uncorrelated start, Eq. 24 with t as the upper limit.
+        """Gives the coefficients at time t [1/frequency] after an uncorrelated start, Eq. 24 with t as the upper limit.
 
         Arguments:
             t: a number >= 0, may be traced.
@@ -92,8 +92,8 @@ class AbstractSpinBath(AbstractModel):
         )
 
     def coefficient_function(self) -> Callable[[Any], Coefficients]:
-        """t -> what the dynamics uses: constant or time-dependent, with S left out under `counter_term`, checked for
-        stability."""
+        """Gives t -> what the dynamics uses: constant or time-dependent, with S left out under `counter_term`, checked
+        for stability."""
         settled = self.coefficients
         stable = self.stable
 
@@ -109,12 +109,13 @@ class AbstractSpinBath(AbstractModel):
 
     @property
     def stiffness(self) -> Array:
-        """Omega_0^2 + S (Omega_0^2 with the counter-term), what holds the oscillator at late times [frequency^2]."""
+        """Gives Omega_0^2 + S (Omega_0^2 with the counter-term), what holds the oscillator at late times
+        [frequency^2]."""
         return self.omega_0**2 + (0.0 if self.counter_term else self.coefficients.frequency_shift)
 
     @property
     def stable(self) -> Array:
-        """Whether `stiffness` is positive."""
+        """Says whether `stiffness` is positive."""
         return self.stiffness > 0
 
     def require_stable(self) -> None:

@@ -16,7 +16,8 @@ from .parameters import AbstractSpring
 
 
 def partition_function(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
-    """log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2), Eq. 3.
+    """Gives log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2), Eq.
+    3.
 
     Arguments:
         force: constant force f [energy/length].
@@ -39,7 +40,7 @@ def partition_function(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
 
 
 def free_energy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
-    """A = -log(Z)/beta under a constant force, Helmholtz free energy (below Eq. 3).
+    """Gives A = -log(Z)/beta under a constant force, the Helmholtz free energy (below Eq. 3).
 
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=10)
@@ -50,7 +51,7 @@ def free_energy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
 
 
 def entropy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
-    """S = -dA/dT = log Z - beta dlog Z/dbeta, of oscillator and TLSs (below Eq. 3).
+    """Gives S = -dA/dT = log Z - beta dlog Z/dbeta, of oscillator and TLSs (below Eq. 3).
 
     Example:
         >>> spring = EntropicSpring(omega=1.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=10)
@@ -66,8 +67,8 @@ def entropy(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
 
 
 def spin_entropy_at(spring: AbstractSpring, x: Numbers) -> Array:
-    """S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its x^2
-    term.
+    """Gives S_TLS(x) = sum_c N_c h(p_c(x)), spins in equilibrium at fixed x; h(p) = -p log p - q log q. Eq. 5 is its
+    x^2 term.
 
     Arguments:
         x: oscillator position [length], a scalar.
@@ -89,7 +90,7 @@ def spin_entropy_at(spring: AbstractSpring, x: Numbers) -> Array:
 
 
 def entropic_force(spring: AbstractSpring, x: Numbers) -> Array:
-    """F_S = T dS_TLS/dx = -M omega_S^2 x + O(x^3/N), Eq. 6 (whose last form lost the minus sign).
+    """Gives F_S = T dS_TLS/dx = -M omega_S^2 x + O(x^3/N), Eq. 6 (whose last form lost the minus sign).
 
     Arguments:
         x: oscillator position [length], a scalar.

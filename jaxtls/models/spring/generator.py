@@ -20,7 +20,7 @@ from .parameters import AbstractSpring
 
 
 def hierarchy_generator(spring: AbstractSpring, y0: Array) -> Callable[[Any, Array, Any], Array]:
-    """vector_field(t, y, args) for states of y0's shape; constants are computed here, once."""
+    """Gives vector_field(t, y, args) for states of y0's shape; constants are computed here, once."""
     n_levels = y0.shape[-1]
     nodes, transform = hermite_dvr(n_levels)
     frequency = spring.effective_frequency

@@ -20,7 +20,7 @@ from .parameters import Spring
 
 
 def grouped(spring: Spring) -> tuple[Spring, np.ndarray]:
-    """The spring with like classes merged, and for each old class the number of its new one."""
+    """Gives the spring with like classes merged, and for each old class the number of its new one."""
     same = np.arange(spring.n_classes)
     if spring.n_classes == 1 or is_traced(spring) or not all(isinstance(n, Count) for n in spring.spin_counts):
         return spring, same
@@ -45,7 +45,8 @@ def grouped(spring: Spring) -> tuple[Spring, np.ndarray]:
 
 
 def gathered(spring: Spring, y0: Array) -> tuple[Spring, Array]:
-    """Spring and state with like classes merged: coefficients of the same total exponent in a new class are summed."""
+    """Gathers spring and state with like classes merged: coefficients of like total exponent in a new class are
+    summed."""
     merged, member = grouped(spring)
     if merged is spring:
         return spring, y0

@@ -28,7 +28,7 @@ TAYLOR = 14
 
 
 class IndexSet(NamedTuple):
-    """The kept exponents (m_1 .. m_C), by rising total; `chains` lists them as runs along one class at a time.
+    """Holds the kept exponents (m_1 .. m_C), by rising total; `chains` lists them as runs along one class at a time.
 
     `chains[c]` is (R, L): row r holds the positions of (rest_r, m_c = 0, 1, ..), or M (an empty slot) past its end;
     `inverse[c]` is (M,): where each position stands in the flattened chains of class c.
@@ -40,13 +40,13 @@ class IndexSet(NamedTuple):
 
     @property
     def size(self) -> int:
-        """How many exponents there are."""
+        """Says how many exponents there are."""
         return len(self.exponents)
 
 
 @lru_cache(maxsize=64)
 def index_set(n_modes: int, caps: tuple[int, ...]) -> IndexSet:
-    """All exponents with m_c <= caps[c] and sum_c m_c <= n_modes, by rising total so that a larger set extends a
+    """Lists all exponents with m_c <= caps[c] and sum_c m_c <= n_modes, by rising total so that a larger set extends a
     smaller one.
 
     Example:
@@ -83,19 +83,19 @@ def index_set(n_modes: int, caps: tuple[int, ...]) -> IndexSet:
 
 
 def caps(n_modes: int, counts: tuple[int | None, ...]) -> tuple[int, ...]:
-    """Largest exponent of each class: N_c where it is known (None: a traced number, taken as large)."""
+    """Gives the largest exponent of each class: N_c where it is known (None: a traced number, taken as large)."""
     return tuple(n_modes if n is None else min(n, n_modes) for n in counts)
 
 
 @lru_cache(maxsize=64)
 def index_set_of_size(size: int, counts: tuple[int | None, ...]) -> IndexSet | None:
-    """The set with that many exponents, if any n_modes gives one."""
+    """Gives the set with that many exponents, if any n_modes gives one."""
     sets = (index_set(n_modes, caps(n_modes, counts)) for n_modes in range(size))
     return next((found for found in sets if found.size == size), None)
 
 
 def count_indices(n_modes: int, caps: tuple[int, ...]) -> int:
-    """How many exponents `index_set` would hold, without building it."""
+    """Counts the exponents that `index_set` would hold, without building it."""
     ways = np.zeros(n_modes + 1, dtype=object)
     ways[0] = 1
     for cap in caps:
@@ -104,7 +104,7 @@ def count_indices(n_modes: int, caps: tuple[int, ...]) -> int:
 
 
 class SpinGenerator(NamedTuple):
-    """The 2x2 generator on (s, w) for each pair (x, x'), less the phase -i p D that all spins share (the harmonic
+    """Holds the 2x2 generator on (s, w) for each pair (x, x'), less the phase -i p D that all spins share (the harmonic
     part)."""
 
     ss: Pair
@@ -116,7 +116,7 @@ class SpinGenerator(NamedTuple):
 def spin_generator(
     x2: Array, delta: Array, p: Array, q: Array, splitting: Array, beta: Array, rate: Array, lindblad: bool
 ) -> SpinGenerator:
-    """Generator of one class on the nodes: d/dt (s, w) coefficients, physics of Eq. 21 or its Lindblad form.
+    """Makes the generator of one class on the nodes: d/dt (s, w) coefficients, physics of Eq. 21 or its Lindblad form.
 
     Arguments:
         x2: squares of the nodes, (n,).
@@ -155,7 +155,7 @@ def _mean(f: Array) -> Array:
 
 
 def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, length: int) -> Pair:
-    """exp(h generator) on N spins: E[k, m] (L, L, n, n), taking c_m to c_k.
+    """Gives exp(h generator) on N spins: E[k, m] (L, L, n, n), taking c_m to c_k.
 
     s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m: column m holds the first L coefficients of this
     polynomial in w, and follows from column m - 1 by one product with (e_sw s + e_ww w) and one division by (e_ss s +
@@ -197,7 +197,7 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
 
 
 def _expm1(generator: SpinGenerator, h: Array) -> SpinGenerator:
-    """U = exp(h generator) - 1 of each 2x2 generator, with relative accuracy in each entry.
+    """Give U = exp(h generator) - 1 of each 2x2 generator, with relative accuracy in each entry.
 
     Taylor series of the 2^SQUARINGS-th part, then U -> 2 U + U^2: no difference of close numbers is taken, so U_ss,
     which is O(1/N) and is multiplied by N later, keeps its digits; and no root or branch is met, so derivatives are
@@ -222,7 +222,7 @@ def _map(f: Callable[..., Pair], *generators: SpinGenerator) -> SpinGenerator:
 
 
 def _product(a: SpinGenerator, b: SpinGenerator) -> SpinGenerator:
-    """Matrix product; "ws" is the coefficient of w in the image of s, so the matrix is [[ss, sw], [ws, ww]]."""
+    """Multiply matrices; "ws" is the coefficient of w in the image of s, so the matrix is [[ss, sw], [ws, ww]]."""
     return SpinGenerator(
         ss=a.ss.times(b.ss).plus(a.sw.times(b.ws)),
         sw=a.ss.times(b.sw).plus(a.sw.times(b.ww)),

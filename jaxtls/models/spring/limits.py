@@ -29,7 +29,7 @@ DEFAULT_MODES = 24
 
 
 class Moments(NamedTuple):
-    """First and second moments of the oscillator, each with the shape of the times.
+    """Holds first and second moments of the oscillator, each with the shape of the times.
 
     Attributes:
         x, p: <x>, <p>.
@@ -45,7 +45,7 @@ class Moments(NamedTuple):
 
 
 class WeakCouplingRates(NamedTuple):
-    """First order in 1/N; rates [frequency] hold at the start, from a coherent state, averaged over a period.
+    """Holds the first order in 1/N; rates [frequency] hold at the start, from a coherent state, averaged over a period.
 
     Attributes:
         diffusion: D = p q omega^4/(4 N Omega^2), variance of the stiffness noise [frequency^2].
@@ -69,7 +69,7 @@ class WeakCouplingRates(NamedTuple):
 def constant_rate_moments(
     spring: AbstractSpring, alpha: Numbers, ts: Numbers, *, n_modes: int | None = None
 ) -> Moments:
-    """Moments of the oscillator where the TLSs flip at rates that do not depend on x: exact at any N and amplitude.
+    """Gives the oscillator's moments where TLSs flip at rates that do not depend on x: exact at any N and amplitude.
 
     With the rates of x = 0 every coupling of the hierarchy c_m is a commutator with x^2; moments of one degree close:
         d X_m = P_m/M,   d P_m = -2 (K X)_m,   with X_m = Tr x c_m, P_m = Tr p c_m,
@@ -138,7 +138,7 @@ def _moments(noise: _Noise, mass: Array, frequency: Array, alpha: Array, ts: Arr
 
 
 def weak_coupling_rates(spring: AbstractSpring, alpha: Numbers) -> WeakCouplingRates:
-    """What N TLSs do to a coherent oscillation, to first order in 1/N: noise and delayed response of the stiffness.
+    """Says what N TLSs do to a coherent oscillation, to first order in 1/N: noise and delay of the stiffness.
 
     With X^2 = M Omega x^2 and Q = int_0^inf e^(-Gamma tau) X^2(-tau) dtau, turning at Omega, averaged over a period:
         d rho = -D [X^2, [Q, rho]] + (i/2) beta Gamma D [X^2, {Q, rho}] - W [X^2, [X^2, rho]].
@@ -194,7 +194,7 @@ def weak_coupling_rates(spring: AbstractSpring, alpha: Numbers) -> WeakCouplingR
 
 
 class _Noise(NamedTuple):
-    """The TLSs at x = 0: their number, p q, q - p, energy shift per x^2 and relaxation rate."""
+    """Describes the TLSs at x = 0: their number, p q, q - p, energy shift per x^2 and relaxation rate."""
 
     n: Array
     pq: Array
@@ -218,7 +218,7 @@ def _noise(spring: AbstractSpring) -> _Noise:
 
 
 def _white_noise(spring: AbstractSpring, noise: _Noise) -> Array:
-    """W: the part of the Lindblad form's sandwich terms that acts on the oscillator without memory."""
+    """Give W: the part of the Lindblad form's sandwich terms that acts on the oscillator without memory."""
 
     def rates(x2: Array) -> tuple[Array, Array]:
         gamma = spring.spin_rates(x2[None])[0, 0]

@@ -43,7 +43,7 @@ FORMS = ("wang-taylor", "lindblad")
 
 
 class EntropicSpring(AbstractSpring):
-    """Oscillator + N thermalizing TLSs, solved as an excitation hierarchy whose cost does not grow with N.
+    """Couples an oscillator to N thermalizing TLSs, solved as an excitation hierarchy whose cost does not grow with N.
 
     d rho/dt = -i[H, rho] + sum_j thermalization of TLS j at the splitting B + M omega^2 x^2/(2N)   (Eq. 21)
 
@@ -144,7 +144,7 @@ class EntropicSpring(AbstractSpring):
         mass: Numbers = 1.0,
         **options: Any,
     ) -> EntropicSpring:
-        """The spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum
+        """Makes the spring of tunnelling TLSs: omega_j^2 = 4 g_j^2/(M e_j), B_j = e_j, omega_0^2 = omega_p^2 - sum
         omega_j^2/2.
 
         Arguments:
@@ -176,8 +176,8 @@ class EntropicSpring(AbstractSpring):
         return cls(omega=omega, splitting=energies, gamma=gamma, beta=beta, omega_0=omega_p, mass=mass, **options)
 
     def grouped(self) -> EntropicSpring:
-        """The same spring with TLSs of like splitting, rate and coupling gathered into one class each (numbers must be
-        known).
+        """Gives the same spring with TLSs of like splitting, rate and coupling gathered into one class each (numbers
+        must be known).
 
         Example:
             >>> spring = EntropicSpring.from_couplings([0.1] * 50, [1.0] * 50, omega_p=1.0, beta=1.0, gamma=1.0)
@@ -204,7 +204,7 @@ class EntropicSpring(AbstractSpring):
 
     @property
     def observables(self) -> dict[str, Callable]:
-        """What `evolve` records by default: x, p, x2, p2, impurity, excitation, and spin_entropy where it can be
+        """Gives what `evolve` records by default: x, p, x2, p2, impurity, excitation, and spin_entropy where it can be
         summed."""
         found = oscillator_observables(self)
         found["excitation"] = partial(excitation, self)
@@ -214,7 +214,7 @@ class EntropicSpring(AbstractSpring):
 
     @property
     def optional_observables(self) -> dict[str, Callable]:
-        """Recorded when asked for by name."""
+        """Gives what is recorded when asked for by name."""
         return {
             "smallest_eigenvalue": self.smallest_eigenvalue,
             "oscillator_state": self.oscillator_state,
@@ -222,8 +222,8 @@ class EntropicSpring(AbstractSpring):
         }
 
     def diagnostics(self, y: Array) -> dict[str, Array]:
-        """trace_error, truncation (population of the last four levels), hierarchy (relative weight of the last kept
-        level)."""
+        """Gives trace_error, truncation (population of the last four levels), hierarchy (relative weight of the last
+        kept level)."""
         population = jnp.diagonal(y[0]).real
         return {
             "trace_error": jnp.abs(jnp.sum(population) - 1),
@@ -234,23 +234,23 @@ class EntropicSpring(AbstractSpring):
 
     @property
     def diagnostic_limits(self) -> dict[str, float]:
-        """What each diagnostic may be before it is worth a warning."""
+        """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-6, "hierarchy": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
     @property
     def can_split(self) -> bool:
-        """It has a splitting, which is the default method."""
+        """Says that it has a splitting, which is the default method."""
         return True
 
     def splitting_rate(self) -> Array:
-        """What macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
+        """Gives what macro steps of the splitting are measured against: 2.6 omega_eff + 0.11 Gamma, for gamma from 1 to
         100."""
         return 2.6 * self.effective_frequency + 0.11 * self.relaxation_rate()
 
     def splitting_step(self, y0: Array) -> SpringSplitting:
-        """The Strang step that `evolve` uses by default, with the extrapolation of `dynamics.extrapolation`."""
+        """Gives the Strang step that `evolve` uses by default, with the extrapolation of `dynamics.extrapolation`."""
         n_levels = y0.shape[-1]
         nodes, _ = sector_dvr(n_levels)
         x2 = jnp.asarray(nodes**2) / (self.mass * self.effective_frequency)
@@ -265,15 +265,15 @@ class EntropicSpring(AbstractSpring):
         )
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
-        """The right-hand side for states of y0's shape, with everything that does not move computed once."""
+        """Gives the right-hand side for states of y0's shape, with everything that does not move computed once."""
         return hierarchy_generator(self, y0)
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
-        """d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
+        """Gives d y/dt of the hierarchy (physics: Eq. 21), for any diffrax solver; pure."""
         return self.generator(y)(t, y, args)
 
     def with_counts_as_data(self, y0: Array) -> EntropicSpring:
-        """The same spring with N an array, so that other N take the same compiled program; as it is where N is
+        """Gives the same spring with N an array, so that other N take the same compiled program; as it is where N is
         structure: where y0 holds every excitation, or there are classes."""
         if self.n_classes > 1 or not isinstance(self.n_spins, Count) or self.n_spins < y0.shape[0]:
             return self
@@ -283,9 +283,9 @@ class EntropicSpring(AbstractSpring):
     def resolve(
         self, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
     ) -> tuple[EntropicSpring, Array] | None:
-        """Sizes for a run: see `sizes.resolve`."""
+        """Finds sizes for a run: see `sizes.resolve`."""
         return sizes_.resolve(self, y0, ts, attempt, diagnostics)
 
     def resized(self, y0: Array, sizes: tuple[int, ...]) -> tuple[EntropicSpring, Array]:
-        """Spring and state with (n_coefficients, n_levels)."""
+        """Gives spring and state with (n_coefficients, n_levels)."""
         return sizes_.resized(self, y0, *sizes)

@@ -1,4 +1,4 @@
-"""What is read off a spring's state y = (M, n, n): coefficients c_m in the Fock basis of the omega_eff oscillator.
+"""Says what is read off a spring's state y = (M, n, n): coefficients c_m in the Fock basis of the omega_eff oscillator.
 
 The oscillator's reduced state is c_0 and every spin quantity needs only the traces of the c_m, so nothing here grows
 with N.
@@ -22,24 +22,24 @@ MAX_SPIN_GRID = 1_000_000
 
 
 def lowering(rho: Array) -> Array:
-    """<a> = sum_k sqrt(k+1) rho[k+1, k]."""
+    """Gives <a> = sum_k sqrt(k+1) rho[k+1, k]."""
     k = np.arange(1, rho.shape[-1])
     return jnp.sum(jnp.sqrt(k) * jnp.diagonal(rho, -1))
 
 
 def lowering_squared(rho: Array) -> Array:
-    """<a^2> = sum_k sqrt((k+1)(k+2)) rho[k+2, k]."""
+    """Gives <a^2> = sum_k sqrt((k+1)(k+2)) rho[k+2, k]."""
     k = np.arange(2, rho.shape[-1])
     return jnp.sum(jnp.sqrt(k * (k - 1.0)) * jnp.diagonal(rho, -2))
 
 
 def number(rho: Array) -> Array:
-    """The mean number <a^dagger a>."""
+    """Gives the mean number <a^dagger a>."""
     return jnp.sum(np.arange(rho.shape[-1]) * jnp.diagonal(rho).real)
 
 
 def oscillator_observables(spring: AbstractSpring) -> dict:
-    """x, p, x2, p2 in the units of the model, and the impurity 1 - Tr rho_osc^2."""
+    """Gives x, p, x2, p2 in the units of the model, and the impurity 1 - Tr rho_osc^2."""
 
     def m_omega() -> Array:
         return spring.mass * spring.effective_frequency
@@ -57,7 +57,7 @@ def oscillator_observables(spring: AbstractSpring) -> dict:
 
 
 def excitation(spring: AbstractSpring, y: Array) -> Array:
-    """<k>/N over all classes: <k_c> = N_c p_c + Tr c_(m_c = 1)."""
+    """Gives <k>/N over all classes: <k_c> = N_c p_c + Tr c_(m_c = 1)."""
     total = sum(jnp.asarray(n, float) for n in spring.spin_counts)
     up = sum(n * p for n, p in zip(spring.spin_counts, spring.class_polarizations))
     shifts = [jnp.trace(y[i]).real for i in spring.first_order(y.shape[0]) if i is not None]
@@ -65,7 +65,7 @@ def excitation(spring: AbstractSpring, y: Array) -> Array:
 
 
 def spin_entropy(spring: AbstractSpring, y: Array) -> Array:
-    """S_TLS - S_thermal = sum_c beta B_c Tr c_(m_c=1) - KL(P || Binomial), natural log.
+    """Gives S_TLS - S_thermal = sum_c beta B_c Tr c_(m_c=1) - KL(P || Binomial), natural log.
 
     P / Binomial = 1 + f, f = sum_m Tr c_m psi_m(k) with the Krawtchouk polynomials psi_m. As f averages to zero, KL is
     summed as (1 + f) log(1 + f) - f, which keeps its digits at N = 10^6.
@@ -94,7 +94,7 @@ def spin_entropy(spring: AbstractSpring, y: Array) -> Array:
 
 
 def spin_grid_size(n_spins: tuple) -> int:
-    """Points of the product grid that `spin_entropy` would sum over."""
+    """Counts points of the product grid that `spin_entropy` would sum over."""
     sizes = [
         int(n) + 1 if isinstance(n, int) and n <= INTEGER_SPINS else INTEGER_SPINS + 1 + len(WINDOW) for n in n_spins
     ]
@@ -102,7 +102,7 @@ def spin_grid_size(n_spins: tuple) -> int:
 
 
 def _binomial_grid(n: Array | Count, p: Array, m_max: int) -> tuple[Array, Array]:
-    """Weights (K,) of the numbers of excited spins and psi_m on them, (m_max + 1, K)."""
+    """Give weights (K,) of the numbers of excited spins and psi_m on them, (m_max + 1, K)."""
     q = 1 - p
     if isinstance(n, int) and n <= INTEGER_SPINS:
         k = jnp.arange(n + 1.0)

@@ -19,23 +19,23 @@ class Pair(NamedTuple):
     im: Array
 
     def plus(self, other: Pair) -> Pair:
-        """The sum of two."""
+        """Adds another pair."""
         return Pair(self.re + other.re, self.im + other.im)
 
     def minus(self, other: Pair) -> Pair:
-        """The difference of two."""
+        """Subtracts another pair."""
         return Pair(self.re - other.re, self.im - other.im)
 
     def times(self, other: Pair) -> Pair:
-        """The product of two."""
+        """Multiplies by another pair."""
         return Pair(self.re * other.re - self.im * other.im, self.re * other.im + self.im * other.re)
 
     def scaled(self, factor: Array | float) -> Pair:
-        """The product with a real number."""
+        """Multiplies by a real number."""
         return Pair(self.re * factor, self.im * factor)
 
     def over(self, other: Pair) -> Pair:
-        """The quotient of two."""
+        """Divides by another pair."""
         norm = other.re**2 + other.im**2
         return Pair(
             (self.re * other.re + self.im * other.im) / norm,
@@ -43,12 +43,12 @@ class Pair(NamedTuple):
         )
 
     def exp(self) -> Pair:
-        """The exponential of it."""
+        """Gives the exponential of it."""
         size = jnp.exp(self.re)
         return Pair(size * jnp.cos(self.im), size * jnp.sin(self.im))
 
     def log1p(self) -> Pair:
-        """log(1 + z), exact to the last digits of a small z."""
+        """Gives log(1 + z), exact to the last digits of a small z."""
         return Pair(
             jnp.log1p(2 * self.re + self.re**2 + self.im**2) / 2,
             jnp.arctan2(self.im, 1 + self.re),

@@ -1,4 +1,4 @@
-"""What a spring is made of, and what its equations need to know of it: below everything that solves them."""
+"""Says what a spring is made of, and what its equations need to know of it: below everything that solves them."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class AbstractSpring(AbstractModel):
 
     @property
     def n_classes(self) -> int:
-        """C, the number of classes of like TLSs."""
+        """Gives C, the number of classes of like TLSs."""
         return len(self.n_spins) if isinstance(self.n_spins, tuple) else 1
 
     @property
     def spin_counts(self) -> tuple:
-        """N_c as a tuple, ints where they are known."""
+        """Gives N_c as a tuple, ints where they are known."""
         return self.n_spins if isinstance(self.n_spins, tuple) else (self.n_spins,)
 
     @property
     def known_spins(self) -> tuple[int, ...] | None:
-        """N_c where all of them are known, else None."""
+        """Gives N_c where all of them are known, else None."""
         counts = self.spin_counts
         return tuple(int(n) for n in counts) if all(isinstance(n, Count) for n in counts) else None
 
@@ -59,81 +59,81 @@ class AbstractSpring(AbstractModel):
 
     @property
     def class_omegas(self) -> Array:
-        """The frequency omega_c of each class, (C,)."""
+        """Gives the frequency omega_c of each class, (C,)."""
         return self._per_class(self.omega)
 
     @property
     def class_splittings(self) -> Array:
-        """The splitting B_c of each class, (C,)."""
+        """Gives the splitting B_c of each class, (C,)."""
         return self._per_class(self.splitting)
 
     @property
     def class_polarizations(self) -> Array:
-        """p_c = 1/(1 + e^(beta B_c)), (C,)."""
+        """Gives p_c = 1/(1 + e^(beta B_c)), (C,)."""
         return jax.nn.sigmoid(-self.beta * self.class_splittings)
 
     # --- equilibrium, Eqs. 3-7 ---------------------------------------------------------------------------------------
 
     @property
     def polarization(self) -> Array:
-        """<sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there are
-        classes."""
+        """Gives <sigma>_B = 1/(1 + e^(beta B)), the thermal population of the upper level; one per class where there
+        are classes."""
         return jax.nn.sigmoid(-self.beta * self.splitting)
 
     @property
     def effective_stiffness(self) -> Array:
-        """The effective stiffness omega_eff^2."""
+        """Gives the effective stiffness omega_eff^2."""
         springs = (self.omega, self.splitting, self.beta)
         return frequencies.effective_stiffness(self.omega_0, self.softening, *springs, self.n_classes)
 
     @property
     def effective_frequency(self) -> Array:
-        """omega_eff = sqrt(omega_0^2 + sum_c omega_c^2 <sigma>_c), below Eq. 3."""
+        """Gives omega_eff = sqrt(omega_0^2 + sum_c omega_c^2 <sigma>_c), below Eq. 3."""
         return jnp.sqrt(self.effective_stiffness)
 
     @property
     def entropic_frequency(self) -> Array:
-        """omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
+        """Gives omega_S, the frequency of the entropic part of Hooke's law, Eq. 6."""
         return jnp.sqrt(self.entropic_stiffness)
 
     @property
     def entropic_stiffness(self) -> Array:
-        """The entropic stiffness omega_S^2."""
+        """Gives the entropic stiffness omega_S^2."""
         return frequencies.entropic_stiffness(self.omega, self.splitting, self.beta, self.n_classes)
 
     @property
     def entropic_ratio(self) -> Array:
-        """R_S = omega_S / omega_eff, Eq. 7 (Eq. 28 for `from_couplings`)."""
+        """Gives R_S = omega_S / omega_eff, Eq. 7 (Eq. 28 for `from_couplings`)."""
         return jnp.sqrt(self.entropic_stiffness / self.effective_stiffness)
 
     # --- the hierarchy's indices and rates ----------------------------------------------------------------------------
 
     def exponents(self, count: int) -> np.ndarray:
-        """The exponents (m_1 .. m_C) of the first `count` coefficients, (count, C)."""
+        """Gives the exponents (m_1 .. m_C) of the first `count` coefficients, (count, C)."""
         return self.indices_of_size(count).exponents
 
     def first_order(self, count: int) -> list[int | None]:
-        """For each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops before
-        it."""
+        """Gives for each class the position of the coefficient with m_c = 1 alone, None where the hierarchy stops
+        before it."""
         rows = [tuple(row) for row in self.exponents(count)]
         units = [tuple(int(i == c) for i in range(self.n_classes)) for c in range(self.n_classes)]
         return [rows.index(unit) if unit in rows else None for unit in units]
 
     def caps(self, n_modes: int) -> tuple[int, ...]:
-        """Largest exponent of each class: N_c where it is known."""
+        """Gives the largest exponent of each class: N_c where it is known."""
         return caps(n_modes, self.known_counts)
 
     @property
     def known_counts(self) -> tuple[int | None, ...]:
-        """N_c of each class, None where it is data."""
+        """Gives N_c of each class, None where it is data."""
         return tuple(int(n) if isinstance(n, Count) else None for n in self.spin_counts)
 
     def indices(self, n_modes: int) -> IndexSet:
-        """The exponents of total n_modes or less."""
+        """Gives the exponents of total n_modes or less."""
         return index_set(n_modes, self.caps(n_modes))
 
     def indices_of_size(self, count: int) -> IndexSet:
-        """The set of `count` exponents; a ValueError where no n_modes gives one."""
+        """Gives the set of `count` exponents; a ValueError where no n_modes gives one."""
         found = index_set_of_size(count, self.known_counts)
         require(
             found is not None,
@@ -146,7 +146,7 @@ class AbstractSpring(AbstractModel):
         return found
 
     def spin_rates(self, x2: Array) -> Array:
-        """gamma_c(x) on points with squares x2, (C, len(x2))."""
+        """Gives gamma_c(x) on points with squares x2, (C, len(x2))."""
         deltas = self.energy_shifts
         if self.spectral_density is None:
             return jnp.broadcast_to(self._per_class(self.gamma)[:, None], (self.n_classes, x2.shape[0]))  # type: ignore[arg-type]
@@ -154,12 +154,12 @@ class AbstractSpring(AbstractModel):
 
     @property
     def energy_shifts(self) -> Array:
-        """delta_c = M omega_c^2/(2 N_c), the energy of a TLS per x^2, (C,)."""
+        """Gives delta_c = M omega_c^2/(2 N_c), the energy of a TLS per x^2, (C,)."""
         counts = jnp.stack([jnp.asarray(n, self.omega.dtype) for n in self.spin_counts])
         return self.mass * self.class_omegas**2 / (2 * counts)
 
     def spin_generators(self, x2: Array) -> list[SpinGenerator]:
-        """The 2x2 generator of each class on nodes with squares x2."""
+        """Gives the 2x2 generator of each class on nodes with squares x2."""
         rates = self.spin_rates(x2)
         p = self.class_polarizations
         q = jax.nn.sigmoid(self.beta * self.class_splittings)
@@ -170,7 +170,7 @@ class AbstractSpring(AbstractModel):
         ]
 
     def relaxation_rate(self) -> Array:
-        """Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
+        """Gives Gamma = gamma coth(beta B/2) of the fastest class at x = 0."""
         return frequencies.fastest_relaxation(self.spin_rates(jnp.zeros(1)), self.splitting, self.beta)
 
 

@@ -1,4 +1,4 @@
-"""How many oscillator levels and excitation levels a run needs: a guess from theory, then a look at the result.
+"""Says how many oscillator levels and excitation levels a run needs: a guess from theory, then a look at the result.
 
 The fluctuating spring heats the oscillator parametrically, E -> E exp(kappa t) with kappa = 4 D Gamma/(Gamma^2 + 4
 omega_eff^2) and D = sum p q omega_c^4/(4 N_c omega_eff^2), and spreads log E as fast: tails are log-normal, so levels
@@ -32,7 +32,7 @@ ACCURACY = 1e-6
 
 
 def levels_for_amplitude(alpha: ArrayLike) -> int:
-    """Fock levels that hold |alpha> to double precision, or the traced default."""
+    """Counts Fock levels that hold |alpha> to double precision, or the traced default."""
     known = concrete(alpha)
     if known is None:
         return TRACED_LEVELS
@@ -45,7 +45,7 @@ def _round_up(n: float) -> int:
 
 
 def relaxation(spring: AbstractSpring) -> tuple[np.ndarray, ...]:
-    """Numbers behind the guesses: Gamma_c, p_c q_c, omega_c, N_c, omega_eff."""
+    """Gives numbers behind the guesses: Gamma_c, p_c q_c, omega_c, N_c, omega_eff."""
     # Known numbers stay known inside a user's jit.
     with jax.ensure_compile_time_eval():
         p = np.asarray(spring.class_polarizations)
@@ -56,14 +56,14 @@ def relaxation(spring: AbstractSpring) -> tuple[np.ndarray, ...]:
 
 
 def heating_exponent(spring: AbstractSpring) -> float:
-    """kappa, the rate at which <n> + 1/2 grows to order 1/N."""
+    """Gives kappa, the rate at which <n> + 1/2 grows to order 1/N."""
     gammas, pq, omegas, counts, eff = relaxation(spring)
     diffusion = pq * omegas**4 / (4 * counts * eff**2)
     return float(np.sum(4 * diffusion * gammas / (gammas**2 + 4 * eff**2)))
 
 
 def starting_modes(spring: AbstractSpring) -> int:
-    """n_modes for "auto": from eta where numbers are known, else a safe static choice; never more than exact."""
+    """Guesses n_modes for "auto": from eta where numbers are known, else a safe static choice; no more than exact."""
     static = spring.known_spins
     exact = sum(static) if static is not None else MAX_MODES
     if is_traced(spring):
@@ -92,7 +92,7 @@ def _affordable(spring: AbstractSpring, n_modes: int) -> int:
 
 
 def starting_levels(spring: AbstractSpring, y0: Array, ts: Array) -> int:
-    """n_levels for None: the initial state's own, widened by the log-normal tail that heating makes in the run."""
+    """Guesses n_levels for None: the initial state's, widened by the log-normal tail that heating makes in the run."""
     n0 = y0.shape[-1]
     if is_traced(spring, y0, ts):
         return max(n0, TRACED_LEVELS)
@@ -103,8 +103,8 @@ def starting_levels(spring: AbstractSpring, y0: Array, ts: Array) -> int:
 
 
 def last_level_weight(spring: AbstractSpring, y: Array) -> Array:
-    """Square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0 where
-    exact."""
+    """Gives the square of the norm of the coefficients at the last kept level, in units of their Krawtchouk norms; 0
+    where exact."""
     exponents = spring.exponents(y.shape[0])
     static = spring.known_spins
     top = int(exponents.sum(1).max())
@@ -125,7 +125,7 @@ def last_level_weight(spring: AbstractSpring, y: Array) -> Array:
 def resolve(
     spring: Spring, y0: Array, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
 ) -> tuple[Spring, Array] | None:
-    """The model and state for the next attempt, or None when the last one was good enough (or nothing may be
+    """Gives the model and state for the next attempt, or None when the last one was good enough (or nothing may be
     changed)."""
     if not is_traced(spring) and attempt == 0:
         bare = float(spring.omega_0) ** 2 - float(spring.softening)
@@ -161,7 +161,7 @@ def resolve(
 
 
 def _resized(spring: Spring, y0: Array, levels: int, modes: int) -> tuple[Spring, Array]:
-    """Zeros where the larger basis has room: Fock levels above and exponents of higher total."""
+    """Put zeros where the larger basis has room: Fock levels above and exponents of higher total."""
     count = spring.indices(modes).size
     grow = levels - y0.shape[-1]
     if not grow and count == y0.shape[0]:
@@ -171,7 +171,7 @@ def _resized(spring: Spring, y0: Array, levels: int, modes: int) -> tuple[Spring
 
 
 def resized(spring: Spring, y0: Array, n_coefficients: int, n_levels: int) -> tuple[Spring, Array]:
-    """Spring and state of the sizes of a plan, with like classes gathered where that is known: zeros or less."""
+    """Gives spring and state of the sizes of a plan, with like classes gathered where that is known: zeros or less."""
     spring, y0 = grouping.gathered(spring, y0)
     count, levels = y0.shape[0], y0.shape[-1]
     if (count, levels) == (n_coefficients, n_levels):

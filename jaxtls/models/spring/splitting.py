@@ -30,7 +30,7 @@ SPLIT_LEVELS = 16
 
 
 def sector_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes (h,) and transforms (sectors, h, h): the two parities, or everything as one sector in a small basis."""
+    """Gives nodes (h,) and transforms (sectors, h, h): the two parities, or all as one sector in a small basis."""
     if n_levels > SPLIT_LEVELS:
         return parity_dvr(n_levels)
     nodes, transform = hermite_dvr(n_levels)
@@ -38,7 +38,7 @@ def sector_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 class SpringSplitting(AbstractSplitting):
-    """Strang step P(h/2) L(h) P(h/2) of the hierarchy: P oscillator phases, L spins at fixed (x, x')."""
+    """Makes the Strang step P(h/2) L(h) P(h/2) of the hierarchy: P oscillator phases, L spins at fixed (x, x')."""
 
     generators: tuple[SpinGenerator, ...]
     n_spins: tuple[Array, ...]
@@ -56,18 +56,18 @@ class SpringSplitting(AbstractSplitting):
 
     @property
     def sectors(self) -> int:
-        """How many parities are kept apart."""
+        """Says how many parities are kept apart."""
         return 2 if self.n_levels > SPLIT_LEVELS else 1
 
     def pack(self, y: Array) -> Blocks:
-        """Real blocks, by the parities of ket and bra."""
+        """Packs into real blocks, by the parities of ket and bra."""
         count = self.sectors
         odd = self.n_levels % count
         k = jnp.pad(hermitian.pack(y), ((0, 0), (0, odd), (0, odd)))
         return tuple(tuple(k[:, a::count, b::count] for b in range(count)) for a in range(count))
 
     def unpack(self, z: Blocks) -> Array:
-        """The coefficients of `pack`."""
+        """Undoes `pack`, to coefficients."""
         modes, half, _ = z[0][0].shape
         count, n = self.sectors, self.n_levels
         k = jnp.stack([jnp.stack(row) for row in z])  # a b m i j
@@ -75,7 +75,7 @@ class SpringSplitting(AbstractSplitting):
         return hermitian.unpack(k)
 
     def propagators(self, h: Array) -> tuple:
-        """Phases of half a step, and each class' spin flow of a whole one."""
+        """Gives phases of half a step, and each class' spin flow of a whole one."""
         count = self.sectors
         half = -(-self.n_levels // count)
         numbers = np.arange(half) * count + np.arange(count)[:, None]
@@ -86,7 +86,7 @@ class SpringSplitting(AbstractSplitting):
         return jnp.cos(angles), -jnp.sin(angles), flows
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
-        """Half a step of the oscillator, one of the spins, half a step of the oscillator."""
+        """Makes half a step of the oscillator, one of the spins, half a step of the oscillator."""
         cos, sin, flows = propagators
         v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, _transposed(z), cos, sin)
@@ -95,7 +95,7 @@ class SpringSplitting(AbstractSplitting):
         return _phase(_transposed(zt), zt, cos, sin)
 
     def size(self, z: Blocks) -> Array:
-        """Frobenius norm of the oscillator's part c_0."""
+        """Gives the Frobenius norm of the oscillator's part c_0."""
         return jnp.sqrt(sum(jnp.sum(block[0] ** 2) for row in z for block in row))
 
     def _spins(self, z: Blocks, zt: Blocks, flows: list[Pair]) -> Blocks:
@@ -132,7 +132,7 @@ def _map(f: Callable[[Array], Array], z: Blocks) -> Blocks:
 
 
 def _transposed(z: Blocks) -> Blocks:
-    """The blocks of K^T."""
+    """Give the blocks of K^T."""
     return _blocks(z, lambda a, b: jnp.swapaxes(z[b][a], -1, -2))
 
 
@@ -141,7 +141,7 @@ def _phase(z: Blocks, zt: Blocks, cos: Array, sin: Array) -> Blocks:
 
 
 def _transform(z: Blocks, v: Array) -> Blocks:
-    """The product (V K V^T)^T, from the right alone: that needs no copy, in a batch of springs neither."""
+    """Give the product (V K V^T)^T, from the right alone: that needs no copy, in a batch of springs neither."""
 
     def times(k: Array, v: Array) -> Array:
         m, i, j = k.shape
@@ -151,7 +151,7 @@ def _transform(z: Blocks, v: Array) -> Blocks:
 
 
 def _spin_flow(z: Blocks, zt: Blocks, flow: Pair) -> Blocks:
-    """Blocks (..., L, h, h) through E[k, m](x, x')."""
+    """Take blocks (..., L, h, h) through E[k, m](x, x')."""
     re, im = _split(flow.re, 1), _split(flow.im, 1)
 
     def one(a: int, b: int) -> Array:
@@ -163,6 +163,7 @@ def _spin_flow(z: Blocks, zt: Blocks, flow: Pair) -> Blocks:
 
 
 def _split(a: Array, axis: int) -> list[Array]:
-    """The entries along an axis. (Slices one by one would each cost the backward pass a padded copy of the whole.)"""
+    """Split entries along an axis. (Slices one by one would cost the backward pass a padded copy of the whole,
+    each.)"""
     parts = jax.lax.split(a, [1] * a.shape[axis], axis % a.ndim)
     return [jnp.squeeze(part, axis) for part in parts]

@@ -17,7 +17,7 @@ from .parameters import AbstractSpring
 
 
 def coherent_state(spring: AbstractSpring, alpha: Numbers) -> Array:
-    """Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
+    """Makes Gibbs spins (x) coherent state |alpha> of the omega_eff oscillator: c_0 = |alpha><alpha|, all others 0.
 
     Arguments:
         alpha: amplitude, real or complex; <x> = sqrt(2/(M omega_eff)) Re alpha.
@@ -40,7 +40,8 @@ def coherent_state(spring: AbstractSpring, alpha: Numbers) -> Array:
 
 
 def product_state(spring: AbstractSpring, oscillator: Numbers) -> Array:
-    """Gibbs spins (x) any oscillator density matrix (n, n), given in the Fock basis of the omega_eff oscillator."""
+    """Makes Gibbs spins (x) any density matrix (n, n) of the oscillator, in the Fock basis of the omega_eff
+    oscillator."""
     oscillator = amplitude("oscillator", oscillator)
     require(
         oscillator.ndim == 2 and oscillator.shape[0] == oscillator.shape[1],
@@ -59,18 +60,18 @@ def _alone(first: Array, count: int) -> Array:
 
 
 def oscillator_state(spring: AbstractSpring, y: Array) -> Array:
-    """Reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
+    """Gives the reduced density matrix of the oscillator, (n_levels, n_levels), in the Fock basis of the omega_eff
     oscillator."""
     return y[0]
 
 
 def wigner(spring: AbstractSpring, y: Array, xs: Numbers, ps: Numbers) -> Array:
-    """Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
+    """Gives the Wigner function of the oscillator, W(x, p) with dimensionless x = (a + a^dagger)/sqrt2, (len(xs),
     len(ps))."""
     return quantum.wigner(y[0], xs, ps)
 
 
 def smallest_eigenvalue(spring: AbstractSpring, y: Array) -> Array:
-    """Smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
+    """Gives the smallest eigenvalue of the oscillator's reduced state: below zero where Eq. 21 has left the physical
     states."""
     return lapack.eigvalsh(y[0])[0]

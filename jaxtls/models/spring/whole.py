@@ -22,30 +22,30 @@ from .splitting import SpringSplitting, sector_dvr
 
 
 class WholeSplitting(SpringSplitting):
-    """`SpringSplitting` on K (M, S h, S h), S sectors of h levels one behind the other."""
+    """Does as `SpringSplitting` on K (M, S h, S h), S sectors of h levels one behind the other."""
 
     def __init__(self, generators, n_spins, frequency, rate, indices: IndexSet, n_levels: int):
         super().__init__(generators, n_spins, frequency, rate, indices, n_levels)
 
     def pack(self, y: PyTree) -> PyTree:
-        """K = Re c + Im c, levels by parity."""
+        """Packs into K = Re c + Im c, levels by parity."""
         k = self._padded(hermitian.pack(y))
         order = self._order()
         return k[:, order][:, :, order]
 
     def unpack(self, z: PyTree) -> PyTree:
-        """The coefficients c of K."""
+        """Undoes `pack`, to the coefficients c of K."""
         back = np.argsort(self._order())[: self.n_levels]
         return hermitian.unpack(z[:, back][:, :, back])
 
     def propagators(self, h: Array) -> tuple:
-        """Phases (S h, S h) and the spins' flows (L, L, h, h)."""
+        """Gives phases (S h, S h) and the spins' flows (L, L, h, h)."""
         cos, sin, flows = super().propagators(h)
         joined = lambda a: a.transpose(0, 2, 1, 3).reshape(a.shape[0] * a.shape[2], -1)
         return joined(cos), joined(sin), flows
 
     def step(self, z: PyTree, propagators: tuple) -> PyTree:
-        """P(h/2) L(h) P(h/2)."""
+        """Makes the step P(h/2) L(h) P(h/2)."""
         cos, sin, flows = propagators
         v = jnp.asarray(self._transform(), z.dtype)
         z = cos * z + sin * z.swapaxes(-1, -2)
@@ -54,7 +54,7 @@ class WholeSplitting(SpringSplitting):
         return cos * zt.swapaxes(-1, -2) + sin * zt
 
     def size(self, z: PyTree) -> Array:
-        """Frobenius norm of the oscillator's part c_0."""
+        """Gives the Frobenius norm of the oscillator's part c_0."""
         return jnp.sqrt(jnp.sum(z[0] ** 2))
 
     def _padded(self, k: Array) -> Array:
@@ -89,7 +89,7 @@ class WholeSplitting(SpringSplitting):
 
 
 def _changed(k: Array, v: Array) -> Array:
-    """The product (V K V^T)^T, from the right alone."""
+    """Give the product (V K V^T)^T, from the right alone."""
     m, i, j = k.shape
 
     def times(k: Array) -> Array:
@@ -99,7 +99,7 @@ def _changed(k: Array, v: Array) -> Array:
 
 
 def _flow(z: Array, zt: Array, flow: Pair, sectors: int) -> Array:
-    """Arrays (..., L, S h, S h) through E[k, m](x, x'), the same in each block."""
+    """Take arrays (..., L, S h, S h) through E[k, m](x, x'), the same in each block."""
     h = flow.re.shape[-1]
     apart = lambda a: a.reshape(*a.shape[:-2], sectors, h, sectors, h)
     x, xt = apart(z), apart(zt)
