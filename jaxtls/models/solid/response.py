@@ -61,8 +61,8 @@ def over_energies(a_of_y: Array) -> tuple[Array, Array]:
 
 
 def visible_states(b: Array) -> Array:
-    """Integrates dy (y/2)^2 sech^2(y/2) artanh sqrt(1 - b/(y^3 coth(y/2))) from 0: TLSs faster than 1/t, b = 1/(A T^3
-    t)."""
+    """Integrates dy (y/2)^2 sech^2(y/2) artanh sqrt(1 - b/(y^3 coth(y/2))) from 0: TLSs faster than 1/t,
+    b = 1/(A T^3 t)."""
     y_min = slowest_energy(b)[..., None]
     # y = y_min cosh v, in which the square root is smooth
     top = jnp.arccosh(1 + 80.0 / y_min)
@@ -94,8 +94,8 @@ def slowest_energy(b: Array) -> Array:
 
 
 def entropic_integrals(b: Array) -> tuple[Array, Array]:
-    r"""Gives the two sums of Eq. 28 as integrals over y from y_min (Gamma_max = omega) to 1 (E = kT); b = omega/(A
-    T^3).
+    r"""Gives the two sums of Eq. 28 as integrals over y from y_min (Gamma_max = omega) to 1 (E = kT);
+    b = omega/(A T^3).
 
         int dy e^y/(1 + e^y)^2 sqrt(1 - b/(y^3 coth(y/2))),   int dy tanh(y/2)/y sqrt(...)
 

@@ -16,8 +16,8 @@ from .parameters import AbstractSpring
 
 
 def partition_function(spring: AbstractSpring, force: Numbers = 0.0) -> Array:
-    """Gives log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2), Eq.
-    3.
+    """Gives log Z = sum_c N_c log(1 + e^(-beta B_c)) - log(2 sinh(beta omega_eff/2)) + beta f^2/(2 M omega_eff^2),
+    Eq. 3.
 
     Arguments:
         force: constant force f [energy/length].

@@ -23,7 +23,7 @@ from .chunks import at_once, over_tls
 
 
 def strip(lowest: Array, highest: Array, norm: Array, w: Array) -> tuple[Array, Array]:
-    """Centre and half height of the eigenvalues' imaginary parts in the frame of w.
+    """Gives centre and half height of the eigenvalues' imaginary parts in the frame of w.
 
     Arguments:
         lowest, highest: of the TLSs' frequencies.
@@ -39,13 +39,13 @@ def strip(lowest: Array, highest: Array, norm: Array, w: Array) -> tuple[Array, 
 
 
 def bounds(frequencies: Array, couplings: Array) -> tuple[Array, Array, Array]:
-    """Lowest and highest frequency and the root of the sum of g², without derivatives."""
+    """Gives the lowest and highest frequency and the root of the sum of g², without derivatives."""
     frequencies, couplings = jax.lax.stop_gradient((frequencies, couplings))
     return jnp.min(frequencies), jnp.max(frequencies), jnp.sqrt(jnp.sum(couplings**2))
 
 
 def blocks(frequencies: Array, couplings: Array, w: Array, ts: Array | np.ndarray) -> int:
-    """Blocks of nodes for the widest strip over w (any shape), see `contour.blocks`."""
+    """Lists blocks of nodes for the widest strip over w (any shape), see `contour.blocks`."""
     known = [contour.undifferentiated(x) for x in (frequencies, couplings, w)]
     if is_traced(*known):
         return contour.MOST_BLOCKS
@@ -63,7 +63,7 @@ def _widest(frequencies: Array, couplings: Array, w: Array) -> Array:
 def amplitudes(
     frequencies: Array, couplings: Array, half_widths: Array, w: Array, ts: Array, kappa: Array, most: int
 ) -> Array:
-    """c(t) for one w, (T,) complex.
+    """Gives c(t) for one w, (T,) complex.
 
     Arguments:
         frequencies, couplings, half_widths: w_j, g_j, gamma_j/2, (J,).
@@ -99,7 +99,7 @@ def amplitudes(
 def swaps(
     frequencies: Array, couplings: Array, half_widths: Array, w: Array, ts: Array, kappa: Array, most: int
 ) -> Array:
-    """|c(t)|² for each w, (W, T); few frequencies at once where the TLSs are many."""
+    """Gives |c(t)|² for each w, (W, T); few frequencies at once where the TLSs are many."""
 
     def one(w: Array) -> Array:
         c = amplitudes(frequencies, couplings, half_widths, w, ts, kappa, most)

@@ -15,14 +15,14 @@ MOST_FLUCTUATORS = 12  # averages run over 2^M states of each TLS
 
 
 def number(name: str, value: Numbers, *, zero: bool = True) -> Array:
-    """A real scalar, > 0 or >= 0."""
+    """Checks a real scalar, > 0 or >= 0."""
     checked = positive(name, value, zero=zero)
     require(checked.ndim == 0, name, "be a number", f"shape {checked.shape}", "Use jax.vmap for several.")
     return checked
 
 
 def per_tls(name: str, value: Numbers, count: int) -> Array:
-    """A number or one for each TLS, (J,); >= 0."""
+    """Checks a number or one for each TLS, (J,); >= 0."""
     checked = positive(name, value, zero=True)
     good = checked.shape in ((), (count,))
     require(good, name, f"be a number or have shape ({count},), as `frequencies`", f"shape {checked.shape}")
@@ -30,7 +30,7 @@ def per_tls(name: str, value: Numbers, count: int) -> Array:
 
 
 def probability(name: str, value: Numbers, shape: tuple[int, ...] = ()) -> Array:
-    """Numbers in [0, 1] of this shape, or one number."""
+    """Checks numbers in [0, 1] of this shape, or one number."""
     checked = positive(name, value, zero=True)
     require(checked.shape in ((), shape), name, f"be a number or have shape {shape}", f"shape {checked.shape}")
     known = concrete(checked)
@@ -39,19 +39,19 @@ def probability(name: str, value: Numbers, shape: tuple[int, ...] = ()) -> Array
 
 
 def qubit_frequencies(name: str, value: Numbers) -> Array:
-    """Finite angular frequencies, () or (W,)."""
+    """Checks finite angular frequencies, () or (W,)."""
     checked = finite(name, value)
     require(checked.ndim <= 1, name, "be a number or have shape (W,)", f"shape {checked.shape}")
     return checked
 
 
 def instants(name: str, value: Numbers) -> Array:
-    """Times >= 0 of any shape and order."""
+    """Checks times >= 0 of any shape and order."""
     return positive(name, value, zero=True)
 
 
 def ascending(name: str, value: Numbers) -> Array:
-    """Times (T,) in ascending order, equal ones included."""
+    """Checks times (T,) in ascending order, equal ones included."""
     checked = finite(name, value)
     require(checked.ndim == 1 and checked.size > 0, name, "have shape (T,), T >= 1", f"shape {checked.shape}")
     known = concrete(checked)
@@ -62,7 +62,7 @@ def ascending(name: str, value: Numbers) -> Array:
 def fluctuators(
     count: int, shifts: Numbers | None, up: Numbers | None, down: Numbers | None
 ) -> tuple[Array | None, Array | None, Array | None]:
-    """Shifts and rates (J, M), all given or all None."""
+    """Checks shifts and rates (J, M), all given or all None."""
     if shifts is None and up is None and down is None:
         return None, None, None
     remedy = "Give shifts, rates_up and rates_down together."
@@ -85,7 +85,7 @@ def fluctuators(
 
 
 def spin_states(value: Numbers, shape: tuple[int, ...]) -> Array:
-    """States ±1, (..., J, M)."""
+    """Checks states ±1, (..., J, M)."""
     checked = real("states", value)
     good = checked.ndim >= 2 and checked.shape[-2:] == shape
     require(good, "states", f"have shape (..., {shape[0]}, {shape[1]}), as `shifts`", f"shape {checked.shape}")
@@ -95,7 +95,7 @@ def spin_states(value: Numbers, shape: tuple[int, ...]) -> Array:
 
 
 def band_and_cut(band: tuple[Numbers, Numbers], min_tunnelling: Numbers) -> tuple[Array, Array, Array]:
-    """Lowest and highest frequency of a band, and u_min in (0, 1)."""
+    """Checks lowest and highest frequency of a band, and u_min in (0, 1)."""
     require(len(band) == 2, "band", "be a pair (lowest, highest)", band)
     low, high = (finite("band", end) for end in band)
     require(low.ndim == 0 == high.ndim, "band", "be a pair of numbers", f"shapes {low.shape} and {high.shape}")

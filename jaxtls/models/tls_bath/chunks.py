@@ -15,14 +15,14 @@ SUMS = "sums over TLSs"  # the name of what `over_tls` returns, for a checkpoint
 
 
 def at_once() -> int:
-    """TLSs in a chunk, beside 64 nodes: what fits into a core's cache, or few kernels on a GPU."""
+    """Says how many TLSs are in a chunk, beside 64 nodes: what fits into a core's cache, or few kernels on a GPU."""
     return 2**12 if platform() == "cpu" else 2**17
 
 
 def over_tls(
     term: Callable[[tuple[Array, ...]], PyTree[Array]], arrays: tuple[Array, ...], fills: tuple[float, ...], size: int
 ) -> PyTree[Array]:
-    """The sum of `term` over chunks of at most `size` TLSs, named SUMS.
+    """Sums `term` over chunks of at most `size` TLSs, named SUMS.
 
     Arguments:
         term: arrays with a leading axis of a chunk's TLSs to sums over it; recomputed under reverse mode.

@@ -40,7 +40,7 @@ INNER = 64
 
 
 class Shape(NamedTuple):
-    """The path's numbers, in units of 1/t_w."""
+    """Holds the path's numbers, in units of 1/t_w."""
 
     eta: float
     a: float
@@ -56,7 +56,7 @@ SINGLE = Shape(3.5, 4.88, 3.13, 0.21, 1.17, 6.93, 16.0)  # e^7 would cost half t
 
 
 class Windows(NamedTuple):
-    """Which window each time is in; of each window its longest time, l, and where its nodes end in the list of all."""
+    """Says which window each time is in; of each window its longest time, l, and where its nodes end in the list."""
 
     of_time: Array
     longest: Array
@@ -65,12 +65,12 @@ class Windows(NamedTuple):
 
 
 def shape_for(dtype: np.dtype) -> Shape:
-    """The path for a precision."""
+    """Gives the path for a precision."""
     return DOUBLE if jnp.finfo(dtype).bits == 64 else SINGLE
 
 
 def windows(ts: Array, half_height: Array, folded: bool) -> Windows:
-    """Windows of times [any unit; 0 is in none], for a strip of this half height [1/time]."""
+    """Finds windows of times [any unit; 0 is in none], for a strip of this half height [1/time]."""
     shape = shape_for(ts.dtype)
     latest = jnp.max(ts, initial=0.0)
     latest = jnp.where(latest > 0, latest, 1.0)
@@ -86,7 +86,7 @@ def windows(ts: Array, half_height: Array, folded: bool) -> Windows:
 
 
 def blocks(ts: Array | np.ndarray, half_height: Array | np.ndarray, folded: bool = False) -> int:
-    """Blocks of nodes to be compiled for: a power of two where the arguments are known, else MOST_BLOCKS.
+    """Counts blocks of nodes to be compiled for: a power of two where the arguments are known, else MOST_BLOCKS.
 
     Times of any shape; what is a constant of a program that is being traced is known.
     """
@@ -100,7 +100,7 @@ def blocks(ts: Array | np.ndarray, half_height: Array | np.ndarray, folded: bool
 
 
 def undifferentiated(x: Array | np.ndarray) -> Array | np.ndarray:
-    """The value without its derivative; a known one stays known."""
+    """Gives the value without its derivative; a known one stays known."""
     return jax.lax.stop_gradient(x) if is_traced(x) else x
 
 
@@ -118,7 +118,7 @@ def invert(
     *,
     folded: bool = False,
 ) -> Array:
-    r"""f(t) of F(s) = transform(Re s, Im s), singular only where Re s <= 0 and |Im s - centre| <= half_height.
+    r"""Computes f(t) of F(s) = transform(Re s, Im s), singular only where Re s <= 0 and |Im s - centre| <= half_height.
 
     Arguments:
         transform: real and imaginary parts of nodes (B,) to those of F, (B,).
@@ -151,7 +151,7 @@ def invert(
 
 
 def _nodes(fixed: Windows, index: Array, folded: bool, dtype: np.dtype) -> tuple[Array, Array, Array]:
-    """Nodes s, weights ds/(2 pi i), and the window of each, of the block `index` of the list of all windows' nodes."""
+    """Give nodes s, weights ds/(2 pi i), and the window of each, of the block `index` of the list of all nodes."""
     shape = shape_for(dtype)
     place = index * NODES + jnp.arange(NODES, dtype=jnp.int32)
     window = jnp.clip(jnp.searchsorted(fixed.ends, place, side="right"), 0, WINDOWS - 1)
@@ -174,7 +174,7 @@ def _nodes(fixed: Windows, index: Array, folded: bool, dtype: np.dtype) -> tuple
 
 
 def _sum(term: Callable[[Array], Array], count: Array, most: int, zero: Array, policy: Policy) -> Array:
-    """Sum of term(0), ..., term(count - 1), count <= most being known at run time: forward and reverse derivatives.
+    """Sum term(0), ..., term(count - 1), count <= most being known at run time: forward and reverse derivatives.
 
     Terms beyond the count are skipped, in two levels where there may be many. Checkpoints stand outside of the
     branches, which else would hand what they close over to reverse mode, a copy for each term; `policy` says what they

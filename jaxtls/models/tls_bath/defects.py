@@ -11,7 +11,7 @@ from . import checks
 
 
 class AbstractDefects(eqx.Module):
-    """J two-level systems and the fluctuators that move them; arguments as of `TLSBath`."""
+    """Holds J two-level systems and the fluctuators that move them; arguments as of `TLSBath`."""
 
     frequencies: Array
     couplings: Array

@@ -12,12 +12,12 @@ from .defects import AbstractDefects
 
 
 class AbstractGoldenRule(AbstractDefects):
-    """Rates of a qubit or resonator that loses its energy to TLSs of given states or on average."""
+    """Gives rates of a qubit or resonator that loses its energy to TLSs of given states or on average."""
 
     def relaxation_rate(
         self, frequency: Numbers, states: Numbers | None = None, *, excited: Numbers | None = None
     ) -> Array:
-        r"""Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²), G_j = gamma_j/2 + gphi_j.
+        r"""Gives Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²), G_j = gamma_j/2 + gphi_j.
 
         Averaged over the stationary states of the fluctuators, or in given ones (valid while they switch slowly against
         G_j). The qubit's own width is not in it. A flat bath of density rho gives 2 pi rho g². Infinite or NaN at the
@@ -63,7 +63,7 @@ class AbstractGoldenRule(AbstractDefects):
         return rates.averaged(*tls, *self._fluctuators, jnp.atleast_1d(w)).reshape(w.shape)
 
     def saturation(self, pump: Numbers, photons: Numbers, *, thermal: Numbers = 0.0) -> Array:
-        r"""Excited populations of TLSs that a field in the mode drives, Omega_j = 2 g_j sqrt(photons).
+        r"""Gives the excited populations of TLSs that a field in the mode drives, Omega_j = 2 g_j sqrt(photons).
 
             p_j = pth + (1/2 - pth) S_j/(1 + S_j),   S_j = Omega_j² G_j/(gamma_j (G_j² + (pump - w_j)²))
 
@@ -96,7 +96,7 @@ class AbstractGoldenRule(AbstractDefects):
         return saturation.populations(*tls, checks.probability("thermal", thermal))
 
     def rate_autocovariance(self, frequency: Numbers, taus: Numbers) -> Array:
-        r"""<Gamma_1(t) Gamma_1(t + tau)> - <Gamma_1>² of stationary fluctuators: a sum of positive exponentials.
+        r"""Gives <Gamma_1(t) Gamma_1(t + tau)> - <Gamma_1>² of stationary fluctuators: a sum of positive exponentials.
 
             sum_j sum_A c_jA² e^{-Gamma_A |tau|},   A: non-empty sets of a TLS's fluctuators, Gamma_A = sum_A (u + d)
 
@@ -127,7 +127,7 @@ class AbstractGoldenRule(AbstractDefects):
         return found.reshape(w.shape + tau.shape)
 
     def rate_trace(self, key: Array, ts: Numbers, frequency: Numbers) -> Array:
-        """Gamma_1 at each time while the fluctuators switch, started in their stationary states; exact at any times.
+        """Gives Gamma_1 at each time while the fluctuators switch, started in stationary states; exact at any times.
 
         Arguments:
             key: a JAX random key.

@@ -28,7 +28,7 @@ VACUUM = 8.8541878188e-12  # permittivity [F/m], CODATA 2022
 def loss_tangent(
     solid: TunnellingSolid, dipole: Numbers, relative_permittivity: Numbers, min_tunnelling: Numbers = 0.0
 ) -> Array:
-    r"""tan delta of a solid's TLSs, all in their ground states: cold (k T << hbar omega) and at low power.
+    r"""Gives the tan delta of a solid's TLSs, all in their ground states: cold (k T << hbar omega) and at low power.
 
         tan delta = pi Pbar p² sqrt(1 - u_min²)/(3 epsilon)
 
@@ -59,7 +59,7 @@ def loss_tangent(
 
 
 def filling_factor(fields: Numbers, volumes: Numbers, relative_permittivity: Numbers, frequency: Numbers) -> Array:
-    r"""Share of a mode's electric energy in a field map, 2 epsilon sum_k F_k² V_k/(hbar omega).
+    r"""Gives the share of a mode's electric energy in a field map, 2 epsilon sum_k F_k² V_k/(hbar omega).
 
     Arguments:
         fields: F, (B,), root mean square of the zero-point field in each cell [V/m].
@@ -84,7 +84,7 @@ def filling_factor(fields: Numbers, volumes: Numbers, relative_permittivity: Num
 
 
 def field_map(fields: Numbers, volumes: Numbers) -> tuple[Array, Array]:
-    """A histogram of field over volume, checked."""
+    """Checks a histogram of field over volume."""
     f, v = positive("fields", fields, zero=True), positive("volumes", volumes)
     require(f.ndim == 1, "fields", "have shape (B,), one field for each cell", f"shape {f.shape}")
     require(v.shape == f.shape, "volumes", "have one entry for each of `fields`", f"shape {v.shape}")
@@ -98,7 +98,7 @@ def expected_tls(
     band: tuple[Numbers, Numbers],
     min_tunnelling: Numbers = 1e-2,
 ) -> Array:
-    """Mean number of TLSs that cells of a solid hold in a band, Pbar hbar dw V L; arguments as `TLSBath.from_solid`.
+    """Gives the mean number of TLSs that cells of a solid hold in a band, Pbar hbar dw V L, as in `TLSBath.from_solid`.
 
     Example:
         >>> from jaxtls.models.tls_bath import expected_tls
@@ -124,7 +124,8 @@ def draw(
     band: tuple[Array, Array],
     min_tunnelling: Array,
 ) -> tuple[Array, Array, Array]:
-    """Frequencies [rad/s], couplings [rad/s] and shares u of n TLSs that stand for the expected number, (n,) each."""
+    """Draws frequencies [rad/s], couplings [rad/s], shares u of n TLSs that stand for the expected number, (n,)
+    each."""
     where, which = jax.random.split(key)
     fields, volumes = cells
     drawn = sampling.draw(which, n, min_tunnelling)
@@ -139,5 +140,5 @@ def draw(
 
 
 def phonon_relaxation(solid: TunnellingSolid, frequencies: Array, shares: Array, temperature: Array) -> Array:
-    """One-phonon relaxation Gamma_max(hbar w, T) u² [1/s] of TLSs at w [rad/s] with u = Delta_0/E."""
+    """Gives the one-phonon relaxation Gamma_max(hbar w, T) u² [1/s] of TLSs at w [rad/s] with u = Delta_0/E."""
     return solid.max_relaxation_rate(HBAR * frequencies, temperature) * shares**2

@@ -77,7 +77,7 @@ class TLSBath(AbstractGoldenRule):
         dephasing: Numbers = 0.0,
         min_tunnelling: Numbers = 1e-2,
     ) -> TLSBath:
-        r"""n TLSs of the standard tunnelling model: frequencies uniform in a band, g = g_max u |cos theta|.
+        r"""Draws n TLSs of the standard tunnelling model: frequencies uniform in a band, g = g_max u |cos theta|.
 
             p(u) = 1/(L u sqrt(1 - u²)) for u = Delta_0/E in (u_min, 1),   L = arccosh(1/u_min);   |cos theta| uniform
 
@@ -126,7 +126,7 @@ class TLSBath(AbstractGoldenRule):
         dephasing: Numbers = 0.0,
         min_tunnelling: Numbers = 1e-2,
     ) -> TLSBath:
-        r"""The TLSs of a solid in the field of a mode, SI units: hbar g = p F u |cos theta|.
+        r"""Draws the TLSs of a solid in the field of a mode, SI units: hbar g = p F u |cos theta|.
 
         The solid holds Pbar hbar dw V L of them in the band. The n that are drawn stand for these: each g is multiplied
         by sqrt(expected/n), so that sums of g², and with them loss and T1, are right for any n and differentiable by
@@ -172,7 +172,7 @@ class TLSBath(AbstractGoldenRule):
         return cls(w, g, relaxation, dephasing)
 
     def amplitude(self, frequency: Numbers, ts: Numbers, relaxation: Numbers = 0.0) -> Array:
-        r"""c(t) of one excitation that starts in the qubit at T = 0, exact among all TLSs, in the frame of w.
+        r"""Gives c(t) of one excitation that starts in the qubit at T = 0, exact among all TLSs, in the frame of w.
 
             c^(s) = 1/[s + kappa/2 + sum_j g_j²/(s + gamma_j/2 + i(w_j - w))]
 
@@ -208,7 +208,7 @@ class TLSBath(AbstractGoldenRule):
         return self._without_dephasing(found).reshape(times.shape)
 
     def swap_map(self, frequency: Numbers, ts: Numbers, relaxation: Numbers = 0.0) -> Array:
-        """|c(t)|² of `amplitude` at each qubit frequency: swap spectroscopy.
+        """Gives |c(t)|² of `amplitude` at each qubit frequency: swap spectroscopy.
 
         Arguments:
             frequency: w, (W,) [angular frequency].
@@ -245,7 +245,7 @@ class TLSBath(AbstractGoldenRule):
         tls_excited: Numbers | None = None,
         thermal: Numbers = 0.0,
     ) -> Array:
-        r"""The qubit's excited population by the Solomon equations, in which the TLSs heat, cool and remember.
+        r"""Follows the qubit's excited population by the Solomon equations, in which the TLSs heat, cool and remember.
 
             dp_q/dt = -Gq (p_q - pth) - sum_j G_j (p_q - p_j),  dp_j/dt = -gamma_j (p_j - pth) - G_j (p_j - p_q)
             G_j = 2 g_j² D_j/(D_j² + (w - w_j)²),   D_j = gamma_j/2 + gphi_j + relaxation/2 + dephasing
@@ -288,7 +288,7 @@ class TLSBath(AbstractGoldenRule):
         return (equilibrium + found).reshape(times.shape)
 
     def _prepare(self, w: Array, times: Array) -> tuple[Array, Array, int]:
-        """What `amplitude` needs beside the parameters: times as a row, gamma/2 (J,), blocks of nodes."""
+        """Prepare what `amplitude` needs beside the parameters: times as a row, gamma/2 (J,), blocks of nodes."""
         known = concrete(self.dephasing)
         remedy = "No amplitude describes pure dephasing: use populations, or count it as relaxation."
         require(known is None or not known.any(), "dephasing", "be 0 for an amplitude", self.dephasing, remedy)

@@ -33,7 +33,7 @@ def qubit_excess(
     qubit_start: Array,
     most: int,
 ) -> Array:
-    """x_q(t) = p_q - pth, (T,).
+    """Gives x_q(t) = p_q - pth, (T,).
 
     Arguments:
         tls: w - w_j, g_j, half width gamma_j/2 + gphi_j and gamma_j of the TLSs, (J,) each.

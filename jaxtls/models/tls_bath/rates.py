@@ -19,24 +19,24 @@ ELEMENTS = 2**7  # of an array of TLSs times frequencies times states, for each 
 
 
 def chunk_for(elements: int) -> int:
-    """TLSs in a chunk where each needs so many numbers."""
+    """Counts TLSs in a chunk where each needs so many numbers."""
     return max(1, min(at_once(), ELEMENTS * at_once() // max(elements, 1)))
 
 
 def exchange(couplings: Array, widths: Array, detunings: Array) -> Array:
-    """2 g² G/(G² + detuning²), the rate between two levels whose coherence decays at G; shapes broadcast."""
+    """Gives 2 g² G/(G² + detuning²), the rate between two levels whose coherence decays at G; shapes broadcast."""
     return 2 * couplings**2 * widths / (widths**2 + detunings**2)
 
 
 def table_of_states(count: int) -> np.ndarray:
-    """All states of so many fluctuators, (2^count, count) of ±1; the first fluctuator is the slowest index."""
+    """Lists all states of so many fluctuators, (2^count, count) of ±1; the first fluctuator is the slowest index."""
     bits = (np.arange(2**count)[:, None] >> np.arange(count)[::-1]) & 1
     return 1 - 2 * bits
 
 
 @jax.jit
 def at_rest(frequencies: Array, couplings: Array, widths: Array, w: Array) -> Array:
-    """Gamma_1 at frequencies w (W,), (W,)."""
+    """Gives Gamma_1 at frequencies w (W,), (W,)."""
 
     def term(rows: tuple[Array, ...]) -> Array:
         f, g, width = (row[:, None] for row in rows)
@@ -47,7 +47,7 @@ def at_rest(frequencies: Array, couplings: Array, widths: Array, w: Array) -> Ar
 
 @jax.jit
 def in_states(frequencies: Array, couplings: Array, widths: Array, shifts: Array, states: Array, w: Array) -> Array:
-    """Gamma_1 in states (S, J, M) at frequencies w (W,), (S, W)."""
+    """Gives Gamma_1 in states (S, J, M) at frequencies w (W,), (S, W)."""
 
     def term(rows: tuple[Array, ...]) -> Array:
         f, g, width, shift, state = rows
@@ -63,7 +63,7 @@ def in_states(frequencies: Array, couplings: Array, widths: Array, shifts: Array
 def averaged(
     frequencies: Array, couplings: Array, widths: Array, shifts: Array, up: Array, down: Array, w: Array
 ) -> Array:
-    """Gamma_1 averaged over stationary fluctuators (J, M) at frequencies w (W,), (W,)."""
+    """Gives Gamma_1 averaged over stationary fluctuators (J, M) at frequencies w (W,), (W,)."""
     table = jnp.asarray(table_of_states(shifts.shape[1]), shifts.dtype)
 
     def term(rows: tuple[Array, ...]) -> Array:
@@ -88,7 +88,8 @@ def autocovariance(
     w: Array,
     taus: Array,
 ) -> Array:
-    r"""Autocovariance of Gamma_1, (W, T): sum_j sum_A c_jA² e^{-Gamma_A |tau|}, A the non-empty sets of fluctuators.
+    r"""Gives Gamma_1's autocovariance, (W, T): sum_j sum_A c_jA² e^{-Gamma_A |tau|}, A the non-empty sets of
+    fluctuators.
 
     c_jA is a mean over the fluctuators outside A and a difference f(+) - f(-) over those in A, times sqrt(p+ p-) of
     each. Squared, it has no root, so a fluctuator that is frozen (p+ p- = 0) drops out with finite derivatives.

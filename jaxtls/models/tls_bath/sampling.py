@@ -14,7 +14,7 @@ from jaxtyping import Array
 
 
 class Draws(NamedTuple):
-    """TLSs by energies (uniform in (0, 1)), tunnelling shares u = Delta_0/E and dipole factors |cos theta|, (n,)."""
+    """Holds TLSs by energies (uniform in (0, 1)), tunnelling shares u = Delta_0/E, dipole factors |cos theta|, (n,)."""
 
     energies: Array
     shares: Array
@@ -22,12 +22,12 @@ class Draws(NamedTuple):
 
 
 def logarithm(min_tunnelling: Array) -> Array:
-    """L = arccosh(1/u_min), the integral of 1/(u sqrt(1 - u²)) from u_min to 1."""
+    """Gives L = arccosh(1/u_min), the integral of 1/(u sqrt(1 - u²)) from u_min to 1."""
     return jnp.arccosh(1 / min_tunnelling)
 
 
 def draw(key: Array, n: int, min_tunnelling: Array) -> Draws:
-    """n independent TLSs: u = 1/cosh X with X uniform on (0, L) has the density 1/(L u sqrt(1 - u²))."""
+    """Draws n independent TLSs: u = 1/cosh X with X uniform on (0, L) has the density 1/(L u sqrt(1 - u²))."""
     first, second, third = jax.random.split(key, 3)
     dtype = min_tunnelling.dtype
     x = logarithm(min_tunnelling) * jax.random.uniform(second, (n,), dtype=dtype)

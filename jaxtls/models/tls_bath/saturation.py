@@ -17,7 +17,7 @@ from jaxtyping import Array
 
 @jax.jit
 def populations(detunings: Array, squared: Array, relaxation: Array, widths: Array, thermal: Array) -> Array:
-    """p_j, (J,), from w - w_j, Omega_j², gamma_j and G_j, (J,) each."""
+    """Gives p_j, (J,), from w - w_j, Omega_j², gamma_j and G_j, (J,) each."""
     # S/(1 + S) without a division by gamma, which may be 0.
     driven = squared * widths
     still = relaxation * (widths**2 + detunings**2)

@@ -23,7 +23,7 @@ def trace(
     down: Array,
     w: Array,
 ) -> Array:
-    """Gamma_1 at times ts and frequencies w, (T, W). Each TLS has a key of its own: chunks change no answer."""
+    """Gives Gamma_1 at times ts and frequencies w, (T, W). Each TLS has a key of its own: chunks change no answer."""
     numbers = jnp.arange(frequencies.shape[0], dtype=jnp.uint32)
 
     def term(rows: tuple[Array, ...]) -> Array:
