@@ -14,7 +14,7 @@ from .foreign import is_column, unwrapped
 
 
 def inexact(name: str, value: object) -> Array:
-    """A real or complex floating array, of another library's numbers too."""
+    """Makes a real or complex floating array, of another library's numbers too."""
     try:
         array = jnp.asarray(unwrapped(value))
     except (TypeError, ValueError) as error:
@@ -23,12 +23,12 @@ def inexact(name: str, value: object) -> Array:
 
 
 def as_complex(array: Array) -> Array:
-    """The array in the complex type of its own precision."""
+    """Makes the array complex in its own precision."""
     return array.astype(jnp.result_type(array.dtype, jnp.complex64))
 
 
 def square(name: str, value: object, remedy: str = "") -> Array:
-    """A (..., n, n) array."""
+    """Checks a (..., n, n) array."""
     array = inexact(name, value)
     good = array.ndim >= 2 and array.shape[-1] == array.shape[-2]
     require(good, name, "have shape (..., n, n)", f"shape {array.shape}", remedy)
@@ -36,13 +36,13 @@ def square(name: str, value: object, remedy: str = "") -> Array:
 
 
 def density_matrix(name: str, value: object) -> Array:
-    """A (..., n, n) array, |psi><psi| of a ket."""
+    """Makes a (..., n, n) array, |psi><psi| of a ket."""
     array, is_ket = state(name, value)
     return array[..., :, None] * array[..., None, :].conj() if is_ket else array
 
 
 def state(name: str, value: object, ket: bool | None = None) -> tuple[Array, bool]:
-    """The state and whether it is a ket: (n,), or (..., n) where the caller says so; else (..., n, n)."""
+    """Checks the state and says whether it is a ket: (n,), or (..., n) where the caller says so; else (..., n, n)."""
     array = inexact(name, value)
     if is_column(value):
         return array[..., 0], True
@@ -57,7 +57,7 @@ def state(name: str, value: object, ket: bool | None = None) -> tuple[Array, boo
 
 
 def subsystems(dims: Sequence[int] | np.ndarray, dimension: int) -> tuple[int, ...]:
-    """Subsystem dimensions as ints whose product is the dimension of the state."""
+    """Checks subsystem dimensions as ints whose product is the dimension of the state."""
     require(isinstance(dims, Sequence | np.ndarray), "dims", "list the subsystem dimensions", repr(dims))
     checked = tuple(size("dims", d) for d in dims)
     require(math.prod(checked) == dimension, "dims", f"multiply to the state's dimension {dimension}", checked)
@@ -65,5 +65,5 @@ def subsystems(dims: Sequence[int] | np.ndarray, dimension: int) -> tuple[int, .
 
 
 def trace_product(a: Array, b: Array) -> Array:
-    """Tr(a b) over the last two axes."""
+    """Computes Tr(a b) over the last two axes."""
     return jnp.sum(a * jnp.swapaxes(b, -1, -2), axis=(-1, -2))

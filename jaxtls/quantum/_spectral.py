@@ -37,7 +37,7 @@ def _clipped(values: Array) -> tuple[Array, Array]:
 
 @jax.custom_jvp
 def log_hermitian(rho: Array) -> Array:
-    """Matrix logarithm of a positive matrix (..., n, n); eigenvalues below eps² of the largest count as that."""
+    """Gives the logarithm of a positive matrix (..., n, n); eigenvalues below eps² of the largest count as that."""
     values, v = lapack.eigh(rho)
     return _compose(v, jnp.log(_clipped(values)[0]))
 
@@ -60,7 +60,7 @@ def _log_hermitian_jvp(primals, tangents):
 
 @jax.custom_jvp
 def entropy(rho: Array) -> Array:
-    """-Tr rho log rho, (..., n, n) -> (...)."""
+    """Computes -Tr rho log rho, (..., n, n) -> (...)."""
     values = lapack.eigvalsh(rho)
     # NaN counts, so that it shows.
     positive = ~(values <= 0)
@@ -76,7 +76,7 @@ def _entropy_jvp(primals, tangents):
 
 @jax.custom_jvp
 def negative_weight(x: Array) -> Array:
-    """Sum of |lambda| over the negative eigenvalues of a Hermitian matrix, (..., n, n) -> (...)."""
+    """Sums |lambda| over the negative eigenvalues of a Hermitian matrix, (..., n, n) -> (...)."""
     return jnp.sum(jnp.maximum(-lapack.eigvalsh(x), 0.0), axis=-1)
 
 
@@ -91,7 +91,7 @@ def _negative_weight_jvp(primals, tangents):
 
 
 def _factor(rho: Array) -> Array:
-    """A with A A† = rho; eigenvalues within rounding of zero are dropped, as their roots would be 1e-8."""
+    """Give A with A A† = rho; eigenvalues within rounding of zero are dropped, as their roots would be 1e-8."""
     values, v = lapack.eigh(rho)
     noise = rho.shape[-1] * jnp.finfo(values.dtype).eps * values[..., -1:]
     kept = ~(values <= noise)
@@ -100,7 +100,7 @@ def _factor(rho: Array) -> Array:
 
 @jax.custom_jvp
 def root_fidelity(rho: Array, sigma: Array) -> Array:
-    """Tr sqrt(sqrt(rho) sigma sqrt(rho)) = ||A†B||_1 with rho = A A†, sigma = B B†; (..., n, n) each -> (...)."""
+    """Gives Tr sqrt(sqrt(rho) sigma sqrt(rho)) = ||A†B||_1 with rho = A A†, sigma = B B†; (..., n, n) each -> (...)."""
     overlap = matmul(_dag(_factor(rho)), _factor(sigma))
     return jnp.sum(lapack.svdvals(overlap), axis=-1)
 

@@ -33,17 +33,17 @@ _FLIP = np.array([-1.0, 1.0, 1.0, -1.0])
 
 
 def _rows(values: np.ndarray | Array, like: Array) -> Array:
-    """A vector along the first axis of `like`."""
+    """Lay a vector along the first axis of `like`."""
     return jnp.asarray(values).reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _flip(columns: Array) -> Array:
-    """Columns (n, 4, ...) with sy ⊗ sy applied."""
+    """Apply sy ⊗ sy to columns (n, 4, ...)."""
     return columns[:, ::-1] * _rows(_FLIP, columns[0]).astype(columns.dtype)
 
 
 def _balance(rho: Array) -> tuple[Array, Array]:
-    """Filter F = diag(1, a) ⊗ diag(1, b) / scale as its diagonal (4, ...), and ab/scale², which C is multiplied by.
+    """Give a filter F = diag(1, a) ⊗ diag(1, b) / scale as its diagonal (4, ...), and ab/scale², to multiply C by.
 
     It evens out the marginal populations and sets the trace to one, so that no entry is small only for lying low.
     """
@@ -64,7 +64,7 @@ def _balance(rho: Array) -> tuple[Array, Array]:
 
 
 def _cholesky(rho: Array) -> Array:
-    """Columns l[j] of lower triangular L, L L† = rho; a pivot within rounding of zero gives a zero column.
+    """Give columns l[j] of lower triangular L, L L† = rho; a pivot within rounding of zero gives a zero column.
 
     A loop rather than 4 unrolled steps, which fused into one kernel would recompute each other exponentially often.
     """
@@ -83,7 +83,7 @@ def _cholesky(rho: Array) -> Array:
 
 
 def _shift(l: Array) -> Array:
-    """Factor of L L† + eps by four rank-one updates: in the factor the shift is sqrt(eps), well above rounding.
+    """Factor L L† + eps by four rank-one updates: in the factor the shift is sqrt(eps), well above rounding.
 
     It opens the null space of rank-deficient states, where the derivative is a limit; the error is of order sqrt(eps).
     """
@@ -105,7 +105,7 @@ def _shift(l: Array) -> Array:
 
 
 def _rotate(x: Array, y: Array) -> tuple[Array, Array]:
-    """Mixtures of columns of x and of y (2, rows, ...), pair by pair, that make their first four rows orthogonal."""
+    """Mix columns of x and of y (2, rows, ...), pair by pair, so that their first four rows are orthogonal."""
     top_x, top_y = x[:, :4], y[:, :4]
     gamma = jnp.sum(top_x.conj() * top_y, axis=1, keepdims=True)
     size = jnp.abs(gamma)
@@ -120,7 +120,7 @@ def _rotate(x: Array, y: Array) -> tuple[Array, Array]:
 
 
 def _decompose(l: Array, with_vectors: bool) -> tuple[Array, Array]:
-    """Singular values s (4, ...) of tau = L^T (sy ⊗ sy) L, and columns of w = L V for its right singular vectors V."""
+    """Give singular values s (4, ...) of tau = L^T (sy ⊗ sy) L, and columns of w = L V for its right vectors V."""
     # A plain sum keeps the small entries of a graded tau accurate relative to themselves, on every device.
     tau = jnp.sum(l[:, None] * _flip(l)[None], axis=2)
     stacked = jnp.concatenate([tau, l], axis=1) if with_vectors else tau
@@ -146,7 +146,7 @@ def _wootters(rho: Array) -> Array:
 
 
 def _slope(rho: Array) -> Entries:
-    """K of dC = Re sum K^T d rho."""
+    """Give K of dC = Re sum K^T d rho."""
     l, f, scale = _balanced_factor(rho)
     s, w = _decompose(_shift(l), with_vectors=True)
     # rho = sum_i w_i w_i† with w_i^T (sy ⊗ sy) w_j = s_i delta_ij up to phases, so ds_i = <w~_i| d rho |w~_i> / s_i,
@@ -161,14 +161,14 @@ def _slope(rho: Array) -> Entries:
 
 
 def packed(rho: Array) -> Entries:
-    """The Hermitian part of (4, 4, n) matrices by its diagonal and what is above it, row by row."""
+    """Packs the Hermitian part of (4, 4, n) matrices by its diagonal and what is above it, row by row."""
     rows, columns = np.triu_indices(4, 1)
     diagonal = tuple(jnp.real(rho[i, i]) for i in range(4))
     return diagonal, tuple((rho[i, j] + rho[j, i].conj()) / 2 for i, j in zip(rows, columns))
 
 
 def unpacked(entries: Entries, axis: int = 0) -> Array:
-    """The matrices, with their rows and columns as new axes from `axis` on: (4, 4, ...), or (..., 4, 4) for -1."""
+    """Unpacks the matrices, rows and columns as new axes from `axis` on: (4, 4, ...), or (..., 4, 4) for -1."""
     diagonal, above = entries
     rows, columns = np.triu_indices(4, 1)
     upper = {(int(i), int(j)): x for i, j, x in zip(rows, columns, above)}
@@ -180,7 +180,7 @@ def unpacked(entries: Entries, axis: int = 0) -> Array:
 
 
 def maybe_entangled(entries: Entries) -> Array:
-    """False where det(rho^{T_B}) is positive beyond rounding, so that C = 0; (n,)."""
+    """Gives False where det(rho^{T_B}) is positive beyond rounding, so that C = 0; (n,)."""
     d, (ab, ac, ad, bc, bd, cd) = entries
     # The transpose of the second qubit turns ab and cd over and exchanges ad with bc.
     t = [
@@ -201,7 +201,7 @@ def maybe_entangled(entries: Entries) -> Array:
 
 
 def _where_flagged(f: Callable[[Array], PyTree], entries: Entries) -> PyTree:
-    """f, from (4, 4, n) to arrays (n,), where a state may be entangled, chunk by chunk; zero elsewhere."""
+    """Apply f, from (4, 4, n) to arrays (n,), where a state may be entangled, chunk by chunk; zero elsewhere."""
     flags = maybe_entangled(entries)
     n = flags.shape[0]
     if n == 0:
@@ -250,7 +250,8 @@ def _slopes(entries: Entries) -> Entries:
 
 @jax.custom_jvp
 def concurrence(entries: Entries) -> Array:
-    """max(0, s1 - s2 - s3 - s4) of Hermitian matrices, `packed` arrays (n,); NaN where an entry is not finite."""
+    """Computes max(0, s1 - s2 - s3 - s4) of Hermitian matrices, `packed` arrays (n,); NaN where entries are not
+    finite."""
     diagonal, above = entries
     total = sum(diagonal) + sum(jnp.real(x) + jnp.imag(x) for x in above)
     return jnp.where(jnp.isfinite(total), _values(entries), jnp.nan)

@@ -15,7 +15,7 @@ import numpy as np
 
 @lru_cache(maxsize=64)
 def hermite_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes (n,) and the transform V (n, n) from the first n Fock states, V @ V.T = 1.
+    """Gives nodes (n,) and the transform V (n, n) from the first n Fock states, V @ V.T = 1.
 
     Example:
         >>> nodes, V = hermite_dvr(4)
@@ -36,7 +36,7 @@ def hermite_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=64)
 def parity_dvr(n_levels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes xi >= 0 (h,) and transforms (2, h, h) from the even and the odd Fock states, h = ceil(n/2).
+    """Gives nodes xi >= 0 (h,) and transforms (2, h, h) from the even and the odd Fock states, h = ceil(n/2).
 
     Operators that depend on x^2 alone act on both parities as the same diagonal. For odd n the node 0 has no odd
     partner: the last row and column of the odd transform are zero there, an empty level.

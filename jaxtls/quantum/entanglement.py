@@ -18,7 +18,7 @@ from .foreign import Foreign
 
 
 def concurrence(rho: Shaped[Array, "*batch 4 4"] | Numbers | Foreign) -> Float[Array, "*batch"]:
-    """Concurrence of two qubits, C = max(0, s1 - s2 - s3 - s4).
+    """Gives the concurrence of two qubits, C = max(0, s1 - s2 - s3 - s4).
 
     s are the square roots of the eigenvalues of rho rho~, rho~ = (sy ⊗ sy) rho* (sy ⊗ sy), largest first. They are
     taken as singular values of L^T (sy ⊗ sy) L with rho = L L†, which keeps the digits that the square roots lose.
@@ -57,7 +57,7 @@ def _concurrence(array: Array) -> Array:
 def negativity(
     rho: Shaped[Array, "*batch n n"] | Numbers | Foreign, dims: Sequence[int] | np.ndarray
 ) -> Float[Array, "*batch"]:
-    """Negativity (||rho^{T_A}||_1 - 1)/2, A the first subsystem.
+    """Gives the negativity (||rho^{T_A}||_1 - 1)/2, A the first subsystem.
 
     It is minus the sum of the negative eigenvalues of the partial transpose rho^{T_A}.
 

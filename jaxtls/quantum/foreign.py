@@ -13,26 +13,26 @@ import numpy as np
 
 @runtime_checkable
 class Qutip(Protocol):
-    """What is read of a QuTiP `Qobj`."""
+    """Names what is read of a QuTiP `Qobj`."""
 
     def full(self) -> np.ndarray:
-        """The numbers as a dense array."""
+        """Gives the numbers as a dense array."""
 
 
 @runtime_checkable
 class Dynamiqs(Protocol):
-    """What is read of a dynamiqs `QArray`."""
+    """Names what is read of a dynamiqs `QArray`."""
 
     def to_jax(self) -> jax.Array:
-        """The numbers as a dense array."""
+        """Gives the numbers as a dense array."""
 
 
 @runtime_checkable
 class Sparse(Protocol):
-    """What is read of a SciPy sparse matrix."""
+    """Names what is read of a SciPy sparse matrix."""
 
     def toarray(self) -> np.ndarray:
-        """The numbers as a dense array."""
+        """Gives the numbers as a dense array."""
 
 
 # A state or operator of another library, or a list of them.
@@ -44,17 +44,17 @@ PLAIN = frozenset({np.ndarray, float, int, complex, FunctionType})
 
 
 def is_plain(value: object) -> bool:
-    """True for a NumPy array, one of Python's numbers or a function."""
+    """Returns True for a NumPy array, one of Python's numbers or a function."""
     return type(value) in PLAIN
 
 
 def is_foreign(value: object) -> bool:
-    """True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
+    """Returns True for a SciPy sparse matrix, a QuTiP `Qobj` (has `full()`) or a dynamiqs `QArray` (has `to_jax()`)."""
     return not is_plain(value) and isinstance(value, Sparse | Qutip | Dynamiqs)
 
 
 def unwrapped(value: object) -> Any:
-    """The numbers of a foreign object, or of a list of such; other things as they are.
+    """Gives the numbers of a foreign object, or of a list of such; other things as they are.
 
     Example:
         >>> import scipy.sparse
@@ -79,7 +79,7 @@ def unwrapped(value: object) -> Any:
 
 
 def is_column(value: object) -> bool:
-    """True for a foreign ket, or a list of them: other libraries keep kets as columns."""
+    """Says whether it is a foreign ket, or a list of them: other libraries keep kets as columns."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         return len(value) > 0 and all(is_foreign(part) and is_column(part) for part in value)
     shape: tuple[int, ...] = unwrapped(value).shape if is_foreign(value) else ()

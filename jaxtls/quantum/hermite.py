@@ -17,7 +17,7 @@ _BIG = 2.0**24
 
 
 def hermite_functions(n_levels: int, x: Shaped[Array, "*batch"] | Numbers) -> Float[Array, "*batch n"]:
-    """Wavefunctions phi_0 ... phi_{n-1} of the oscillator of unit mass, frequency and hbar.
+    """Gives the wavefunctions phi_0 ... phi_{n-1} of the oscillator of unit mass, frequency and hbar.
 
     phi_k(x) = H_k(x) exp(-x²/2) / sqrt(2^k k! sqrt(pi)), from
     phi_{k+1} = sqrt(2/(k+1)) x phi_k - sqrt(k/(k+1)) phi_{k-1}.

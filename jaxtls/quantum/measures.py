@@ -24,7 +24,7 @@ def partial_trace(
     dims: Sequence[int] | np.ndarray,
     keep: int | Sequence[int] | np.ndarray,
 ) -> Inexact[Array, "*batch k k"]:
-    """Reduced density matrix of the kept subsystems, rho_A = Tr_B rho.
+    """Gives the reduced density matrix of the kept subsystems, rho_A = Tr_B rho.
 
     Arguments:
         rho: density matrices (..., n, n), or a ket (n,), whose density matrix is then never formed.
@@ -53,7 +53,7 @@ def partial_trace(
 
 
 def purity(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) -> Float[Array, "*batch"]:
-    """Purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
+    """Gives the purity Tr rho²: 1 for a pure state, 1/n for the fully mixed one.
 
     Arguments:
         rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.
@@ -73,7 +73,7 @@ def purity(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) -> Float[Array,
 
 
 def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) -> Float[Array, "*batch"]:
-    """Von Neumann entropy S = -Tr rho log rho, natural logarithm.
+    """Gives the von Neumann entropy S = -Tr rho log rho, natural logarithm.
 
     Arguments:
         rho: density matrices (..., n, n), of which the Hermitian part is used, or a ket (n,).
@@ -97,7 +97,7 @@ def von_neumann_entropy(rho: Shaped[Array, "*batch n n"] | Numbers | Foreign) ->
 def relative_entropy(
     rho: Shaped[Array, "*batch_a n n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
-    """Quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
+    """Gives the quantum relative entropy S(rho||sigma) = Tr rho (log rho - log sigma) >= 0, natural logarithm.
 
     Arguments:
         rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.
@@ -123,7 +123,7 @@ def relative_entropy(
 def fidelity(
     rho: Shaped[Array, "*batch_a n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
-    """Fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
+    """Gives the fidelity, squared: F = (Tr sqrt(sqrt(rho) sigma sqrt(rho)))², which is |<a|b>|² on pure states.
 
     Arguments:
         rho: density matrices (..., n, n) or a ket (n,).
@@ -155,7 +155,7 @@ def fidelity(
 def trace_distance(
     rho: Shaped[Array, "*batch_a n n"] | Numbers | Foreign, sigma: Shaped[Array, "*batch_b n n"] | Numbers | Foreign
 ) -> Float[Array, "*batch"]:
-    """Trace distance ||rho - sigma||_1 / 2, between 0 and 1.
+    """Gives the trace distance ||rho - sigma||_1 / 2, between 0 and 1.
 
     Arguments:
         rho: density matrices (..., n, n) or a ket (n,), an array, a `Qobj` or a `QArray`.

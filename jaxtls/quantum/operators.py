@@ -21,7 +21,7 @@ from .foreign import Foreign
 
 
 def destroy(n_levels: int) -> Complex[Array, "n n"]:
-    """Annihilation operator of an oscillator cut at `n_levels`: a|k> = sqrt(k)|k-1>.
+    """Gives the annihilation operator of an oscillator cut at `n_levels`: a|k> = sqrt(k)|k-1>.
 
     Arguments:
         n_levels: number of Fock states kept, 1 or more.
@@ -43,7 +43,7 @@ def destroy(n_levels: int) -> Complex[Array, "n n"]:
 
 
 def create(n_levels: int) -> Complex[Array, "n n"]:
-    """Creation operator of an oscillator cut at `n_levels`: a†|k> = sqrt(k+1)|k+1>.
+    """Gives the creation operator of an oscillator cut at `n_levels`: a†|k> = sqrt(k+1)|k+1>.
 
     Arguments, returns, raises, source: as `destroy`.
 
@@ -55,7 +55,7 @@ def create(n_levels: int) -> Complex[Array, "n n"]:
 
 
 def number(n_levels: int) -> Complex[Array, "n n"]:
-    """Number operator a†a = diag(0, 1, ..., n-1).
+    """Gives the number operator a†a = diag(0, 1, ..., n-1).
 
     Arguments, returns, raises, source: as `destroy`.
 
@@ -67,7 +67,7 @@ def number(n_levels: int) -> Complex[Array, "n n"]:
 
 
 def position(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Complex[Array, "n n"]:
-    """Position x = (a + a†) / sqrt(2 M omega).
+    """Gives the position x = (a + a†) / sqrt(2 M omega).
 
     Arguments:
         n_levels: number of Fock states kept.
@@ -91,7 +91,7 @@ def position(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Co
 
 
 def momentum(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Complex[Array, "n n"]:
-    """Momentum p = i sqrt(M omega / 2) (a† - a).
+    """Gives the momentum p = i sqrt(M omega / 2) (a† - a).
 
     Arguments, returns, raises, source: as `position`.
 
@@ -105,7 +105,7 @@ def momentum(n_levels: int, mass: ArrayLike = 1.0, omega: ArrayLike = 1.0) -> Co
 
 
 def identity(n: int) -> Complex[Array, "n n"]:
-    """Identity on `n` levels.
+    """Gives the identity on `n` levels.
 
     Arguments:
         n: dimension.
@@ -124,7 +124,7 @@ def identity(n: int) -> Complex[Array, "n n"]:
 
 
 def parity(n_levels: int) -> Complex[Array, "n n"]:
-    """Parity (-1)^{a†a}, which takes x to -x and p to -p.
+    """Gives the parity (-1)^{a†a}, which takes x to -x and p to -p.
 
     Arguments, returns, raises: as `destroy`.
 
@@ -136,7 +136,7 @@ def parity(n_levels: int) -> Complex[Array, "n n"]:
 
 
 def sigma_x() -> Complex[Array, "2 2"]:
-    """Pauli matrix sigma_x = [[0, 1], [1, 0]] in the basis (excited, ground).
+    """Gives the Pauli matrix sigma_x = [[0, 1], [1, 0]] in the basis (excited, ground).
 
     Example:
         >>> bool(jnp.all(sigma_x() == sigma_plus() + sigma_minus()))
@@ -146,7 +146,7 @@ def sigma_x() -> Complex[Array, "2 2"]:
 
 
 def sigma_y() -> Complex[Array, "2 2"]:
-    """Pauli matrix sigma_y = [[0, -i], [i, 0]] in the basis (excited, ground).
+    """Gives the Pauli matrix sigma_y = [[0, -i], [i, 0]] in the basis (excited, ground).
 
     Example:
         >>> bool(jnp.all(sigma_x() @ sigma_y() == 1j * sigma_z()))
@@ -156,7 +156,7 @@ def sigma_y() -> Complex[Array, "2 2"]:
 
 
 def sigma_z() -> Complex[Array, "2 2"]:
-    """Pauli matrix sigma_z = diag(1, -1): +1 in the excited state, which comes first.
+    """Gives the Pauli matrix sigma_z = diag(1, -1): +1 in the excited state, which comes first.
 
     Example:
         >>> sigma_z().real.tolist()
@@ -166,7 +166,7 @@ def sigma_z() -> Complex[Array, "2 2"]:
 
 
 def sigma_minus() -> Complex[Array, "2 2"]:
-    """Lowering operator |ground><excited| = [[0, 0], [1, 0]].
+    """Gives the lowering operator |ground><excited| = [[0, 0], [1, 0]].
 
     Example:
         >>> sigma_minus().real.tolist()
@@ -176,7 +176,7 @@ def sigma_minus() -> Complex[Array, "2 2"]:
 
 
 def sigma_plus() -> Complex[Array, "2 2"]:
-    """Raising operator |excited><ground| = [[0, 1], [0, 0]].
+    """Gives the raising operator |excited><ground| = [[0, 1], [0, 0]].
 
     Example:
         >>> bool(jnp.all(sigma_plus() == dag(sigma_minus())))
@@ -186,7 +186,7 @@ def sigma_plus() -> Complex[Array, "2 2"]:
 
 
 def dag(op: Shaped[Array, "*batch m n"] | Numbers | Foreign) -> Inexact[Array, "*batch n m"]:
-    """Hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
+    """Gives the hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
 
     Arguments:
         op: (..., m, n).
@@ -207,7 +207,7 @@ def dag(op: Shaped[Array, "*batch m n"] | Numbers | Foreign) -> Inexact[Array, "
 
 
 def tensor(*ops: Shaped[Array, "*op"] | Numbers) -> Inexact[Array, "*product"]:
-    """Tensor product of operators or of kets; the first factor is the slowest index.
+    """Gives the tensor product of operators or of kets; the first factor is the slowest index.
 
     (A ⊗ B)_{(i k),(j l)} = A_ij B_kl.
 
@@ -242,7 +242,7 @@ def expect(
     rho: Shaped[Array, "*batch_b n"] | Numbers | Foreign,
     ket: bool | None = None,
 ) -> Inexact[Array, "*batch"]:
-    """Expectation value Tr(op rho), or <psi|op|psi> for a ket.
+    """Gives the expectation value Tr(op rho), or <psi|op|psi> for a ket.
 
     Arguments:
         op: (..., n, n) operator.

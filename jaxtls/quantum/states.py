@@ -18,7 +18,7 @@ from .foreign import Foreign
 
 
 def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
-    """Number state |k> of an oscillator cut at `n_levels`.
+    """Gives the number state |k> of an oscillator cut at `n_levels`.
 
     Arguments:
         n_levels: number of Fock states kept.
@@ -40,7 +40,7 @@ def fock_state(n_levels: int, k: int) -> Complex[Array, " n"]:
 
 
 def coherent_state(n_levels: int, alpha: Shaped[Array, "*batch"] | Numbers) -> Complex[Array, "*batch n"]:
-    """Coherent state, closed form in the Fock basis: c_k = exp(-|alpha|²/2) alpha^k / sqrt(k!).
+    """Gives a coherent state, closed form in the Fock basis: c_k = exp(-|alpha|²/2) alpha^k / sqrt(k!).
 
     Arguments:
         n_levels: number of Fock states kept.
@@ -83,7 +83,7 @@ def _coherent(n: int, amplitude: Array) -> Array:
 
 
 def thermal_state(n_levels: int, mean_number: Shaped[Array, "*batch"] | Numbers) -> Complex[Array, "*batch n n"]:
-    """Thermal state of an oscillator, rho_kk proportional to (m/(1+m))^k with m the mean number.
+    """Gives a thermal state of an oscillator, rho_kk proportional to (m/(1+m))^k with m the mean number.
 
     Arguments:
         n_levels: number of Fock states kept.
@@ -114,7 +114,7 @@ def _thermal(n: int, m: Array) -> Array:
 def to_density_matrix(
     psi: Shaped[Array, "*state n"] | Numbers | Foreign, ket: bool | None = None
 ) -> Inexact[Array, "*batch n n"]:
-    """Density matrix |psi><psi| of a ket; a density matrix is returned as it is.
+    """Gives the density matrix |psi><psi| of a ket; a density matrix is returned as it is.
 
     Arguments:
         psi: ket (n,) or density matrices (..., n, n).
@@ -142,7 +142,7 @@ def _projector(psi: Array) -> Array:
 def to_position_basis(
     rho: Shaped[Array, "*batch n"] | Numbers | Foreign, ket: bool | None = None
 ) -> Inexact[Array, "*batch n"]:
-    """State on the n Hermite nodes: V psi, or V rho V^T, with (nodes, V) = hermite_dvr(n).
+    """Gives the state on the n Hermite nodes: V psi, or V rho V^T, with (nodes, V) = hermite_dvr(n).
 
     |amplitude_i|² is the probability of node i; divided by the quadrature weight it is the density at x_i.
 
@@ -170,7 +170,7 @@ def to_position_basis(
 def from_position_basis(
     rho: Shaped[Array, "*batch n"] | Numbers | Foreign, ket: bool | None = None
 ) -> Inexact[Array, "*batch n"]:
-    """State in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
+    """Gives the state in the Fock basis from its values on the Hermite nodes, the inverse of `to_position_basis`.
 
     Arguments, returns, raises, source: as `to_position_basis`, the other way.
 
@@ -183,7 +183,7 @@ def from_position_basis(
 
 
 def _powers(base: Array, n: int) -> Array:
-    """base^k for k = 0 ... n-1 along a new last axis, |base| <= 1, from repeated squares: smooth at 0, no logarithm."""
+    """Give base^k for k = 0 ... n-1 along a new last axis, |base| <= 1, from repeated squares: smooth at 0, no log."""
     k = np.arange(n)
     powers, square = jnp.ones((*base.shape, n), base.dtype), base[..., None]
     for bit in range((n - 1).bit_length()):

@@ -20,7 +20,7 @@ from .hermite import hermite_functions
 
 @lru_cache(maxsize=16)
 def _quadrature(n_levels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Half-line nodes v >= 0 (n,) of the Gauss-Hermite rule of 2n-1 points, the roots of its weights, the transform.
+    """Give half-line nodes v >= 0 (n,) of the Gauss-Hermite rule of 2n-1 points, its weights' roots, the transform.
 
     The rule is exact for products of two functions of degree 2n-2 times exp(-v²): enough for all of rho(x-y, x+y).
     """
@@ -43,7 +43,8 @@ def wigner(
     xs: Shaped[Array, " x"] | Numbers,
     ps: Shaped[Array, " p"] | Numbers,
 ) -> Float[Array, "*batch x p"]:
-    """Wigner function W(x, p) = (1/pi) ∫ dy <x-y|rho|x+y> exp(2ipy), with x = (a+a†)/sqrt(2), p = (a-a†)/(i sqrt(2)).
+    """Gives the Wigner function W(x, p) = (1/pi) ∫ dy <x-y|rho|x+y> exp(2ipy),
+    with x = (a+a†)/sqrt(2), p = (a-a†)/(i sqrt(2)).
 
     It integrates to Tr rho over dx dp, and the vacuum is exp(-x²-p²)/pi.
 
@@ -86,7 +87,7 @@ def _on_grid(array: Array, x: Array, p: Array, is_ket: bool) -> Array:
 
     @jax.checkpoint
     def matrix_elements(at):
-        """<x-y|rho|x+y> on the nodes, (..., n)."""
+        """Gives <x-y|rho|x+y> on the nodes, (..., n)."""
         left, right = hermite_functions(n, at - y), hermite_functions(n, at + y)
         if is_ket:
             return matmul(left, array) * matmul(right, array.conj())
