@@ -1,4 +1,4 @@
-"""Which devices work, and how many realizations each takes at a time."""
+"""Says which devices work, and how many realizations each takes at a time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PIECES = 8  # at least so many batches, so that a killed run has something to ke
 
 
 def chosen(devices: Sequence[jax.Device] | int | str | None) -> tuple[jax.Device, ...]:
-    """This process's part of the devices; all of them for None, the first few for a number."""
+    """Gives this process's part of the devices; all of them for None, the first few for a number."""
     if devices is None or isinstance(devices, int | np.integer):
         local = jax.local_devices()
         count = len(local) if devices is None else size("devices", devices)
@@ -37,7 +37,7 @@ def chosen(devices: Sequence[jax.Device] | int | str | None) -> tuple[jax.Device
 
 
 def budget(device: jax.Device) -> int:
-    """Bytes that a batch may take on a device."""
+    """Says how many bytes a batch may take on a device."""
     found = device.memory_stats() or {}
     if "bytes_limit" not in found:
         return HOST_BUDGET
@@ -46,16 +46,16 @@ def budget(device: jax.Device) -> int:
 
 @runtime_checkable
 class Lanes(Protocol):
-    """A compiled batch: so many at a time on a device, and the bytes that they take there."""
+    """Holds a compiled batch: so many at a time on a device, and the bytes that they take there."""
 
     @property
     def lanes(self) -> int:
-        """How many realizations run at a time."""
+        """Says how many realizations run at a time."""
         ...
 
     @property
     def memory(self) -> int:
-        """How many bytes they take."""
+        """Says how many bytes they take."""
         ...
 
 
@@ -69,7 +69,7 @@ def sized(
     earlier: int | None = None,
     pieces: int = PIECES,
 ) -> B:
-    """A batch as large as memory and `n` suggest: a power of two on each device.
+    """Makes a batch as large as memory and `n` suggest: a power of two on each device.
 
     A small program is compiled first and asked for its memory. It is kept where it fits and is large enough to keep a
     device busy: compiling a large model again takes longer than a better size saves.
@@ -101,5 +101,5 @@ def sized(
 
 
 def _power_of_two(most: float) -> int:
-    """The largest power of two that is no larger; at least 1."""
+    """Give the largest power of two that is no larger; at least 1."""
     return 2 ** int(math.log2(max(most, 1)))

@@ -51,7 +51,7 @@ def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float 
     head = 0
 
     def came(*parts: int) -> bool:
-        """Note parts that are done; whether no more are wanted."""
+        """Notes parts that are done; says whether no more are wanted."""
         nonlocal head
         done.update(k for k in parts if k not in bad)
         while head in done and not gathering.stream.reached:
@@ -90,7 +90,7 @@ def spread(executor: Executor, job: Job, plan: Plan, store: Path, target: float 
 
 
 def _failed(bad: dict[int, Exception], plan: Plan, store: Path) -> RuntimeError:
-    """What is wrong with the parts that failed, the first few by name, after all others have been computed."""
+    """Say what is wrong with the parts that failed, the first few by name, after all others have been computed."""
     words = [f"part {k} of {plan.cut.parts} ({type(bad[k]).__name__}: {bad[k]})" for k in sorted(bad)[:NAMED]]
     more = f" and {len(bad) - NAMED} more parts" if len(bad) > NAMED else ""
     remedy = f"The other parts are in {store}: the same call computes these alone."
@@ -98,7 +98,7 @@ def _failed(bad: dict[int, Exception], plan: Plan, store: Path) -> RuntimeError:
 
 
 def _seen(store: Path, plan: Plan, k: int) -> Store:
-    """A part that its worker says is done."""
+    """Read a part that its worker says is done."""
     path = folder(store, k)
     patience = time.monotonic() + PATIENCE
     while True:
@@ -136,7 +136,7 @@ def _answered(future: Future[Exception | None], store: Path, k: int, bad: dict[i
 
 
 def _engine_error(error: Exception, store: Path) -> Exception:
-    """An executor's own error: it could not send the function, or it lost its workers."""
+    """Tell an executor's own error: it could not send the function, or it lost its workers."""
     said = f"{type(error).__name__}: {error}"[:120]
     is_name = isinstance(error, AttributeError | TypeError) and SENDING.search(str(error)) is not None
     if is_name or isinstance(error, pickle.PicklingError):

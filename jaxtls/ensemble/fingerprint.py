@@ -58,7 +58,7 @@ def fingerprint(program: ClosedJaxpr, key: Array) -> tuple[str, bool]:
 
 
 def _callbacks(jaxpr: Jaxpr, seen: set[int]) -> Iterator[tuple[str, Callable]]:
-    """The callbacks of a program and of the programs in it: (primitive, Python function)."""
+    """List the callbacks of a program and of the programs in it: (primitive, Python function)."""
     inner = (Jaxpr, ClosedJaxpr)
     for equation in jaxpr.eqns if id(jaxpr) not in seen else ():
         if "callback" in equation.params:
@@ -73,7 +73,7 @@ def _callbacks(jaxpr: Jaxpr, seen: set[int]) -> Iterator[tuple[str, Callable]]:
 
 
 def _is_library(module: str | None) -> bool:
-    """Whether a module was installed, so that its name stands for it; what a user writes is read."""
+    """Say whether a module was installed, so that its name stands for it; what a user writes is read."""
     name = (module or "").partition(".")[0]
     if name in (OURS, "builtins") or name in sys.builtin_module_names:
         return True
@@ -82,7 +82,7 @@ def _is_library(module: str | None) -> bool:
 
 
 def _python(value: Any, seen: dict[int, Any], names: frozenset[str] = frozenset()) -> Iterator[str | bytes | None]:
-    """What a Python object computes with: code, closures, defaults, arguments, and the globals that it reads.
+    """Say what a Python object computes with: code, closures, defaults, arguments, and the globals that it reads.
 
     None for what cannot be compared. `names` are those that the code around it reads, of which a module gives its own.
     """
@@ -125,7 +125,7 @@ def _python(value: Any, seen: dict[int, Any], names: frozenset[str] = frozenset(
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    """The code of a function and of those defined in it."""
+    """List the code of a function and of those defined in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -133,7 +133,7 @@ def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
 
 
 def _parts(value: Any, names: frozenset[str]) -> tuple[list[str | bytes | None], list[Any]]:
-    """Words for an object that is no function, and the objects that it holds."""
+    """Give words for an object that is no function, and the objects that it holds."""
     words: list[str | bytes | None] = []
     held: list[Any] = []
     if isinstance(value, types.ModuleType):

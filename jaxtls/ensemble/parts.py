@@ -39,20 +39,20 @@ Tell = Callable[[int, Stream], None]  # how many realizations are done, and thei
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
-    """n realizations in `parts` ranges that follow each other, equal to one."""
+    """Cuts n realizations into `parts` ranges that follow each other, equal to one."""
 
     n: int
     parts: int
 
     def range(self, k: int) -> range:
-        """The realizations of part k."""
+        """Gives the realizations of part k."""
         return range(self.n * k // self.parts, self.n * (k + 1) // self.parts)
 
 
 def checked(
     n: int, store: str | os.PathLike | None, target: float | None, part: Any, executor: Any, parts: int | None
 ) -> tuple[Cut, int | None]:
-    """How a run is cut, and which part of it is wanted, if one is. ValueError for what does not fit together."""
+    """Says how a run is cut, and which part of it is wanted, if one is. ValueError for what does not fit together."""
     if executor is None:
         require(parts is None, "executor", "be given with `parts`", executor)
     else:
@@ -76,7 +76,7 @@ def checked(
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """What a run is to do.
+    """Says what a run is to do.
 
     Arguments:
         program: the traced realization.
@@ -100,11 +100,11 @@ class Plan:
 
     @property
     def whole(self) -> range:
-        """The realizations that this part has."""
+        """Gives the realizations that this part has."""
         return self.cut.range(self.part or 0)
 
     def manifest(self, k: int | None) -> dict[str, Any]:
-        """What the store of part k says, or for None that of a plain run."""
+        """Gives what the store of part k says, or for None that of a plain run."""
         said = manifest(self.program, self.key, self.caller)
         if k is None:
             return said
@@ -113,7 +113,7 @@ class Plan:
         return {**said, **which}
 
     def opened(self) -> Store | None:
-        """The store, to write; ValueError if another run has written there."""
+        """Opens the store, to write; ValueError if another run has written there."""
         if self.store is None:
             return None
         said = self.manifest(self.part)
@@ -130,17 +130,17 @@ class Plan:
 
 
 def folder(store: Path, k: int) -> Path:
-    """Where part k is."""
+    """Says where part k is."""
     return store / FOLDER / f"{k:05d}"
 
 
 def folders(store: Path) -> dict[int, Path]:
-    """The parts that are there, by number."""
+    """Lists the parts that are there, by number."""
     return dict(sorted(_there(store)))
 
 
 def _there(store: Path) -> Iterator[tuple[int, Path]]:
-    """Numbers and folders of parts; ValueError for a place that is no store of parts and not empty."""
+    """List numbers and folders of parts; ValueError for a place that is no store of parts and not empty."""
     inside = store / FOLDER
     # Looked at first: another part may make the folder in between.
     is_new = not store.exists() or (store.is_dir() and not any(store.iterdir()))
@@ -153,14 +153,14 @@ def _there(store: Path) -> Iterator[tuple[int, Path]]:
 
 
 def same_run(other: Path, mine: Manifest) -> None:
-    """ValueError if a folder holds another run."""
+    """Raises ValueError if a folder holds another run."""
     why = refusal(manifest_of(other), mine)
     remedy = "Give another path, or delete the store if its realizations are not needed any more."
     require(why is None, "store", "hold the same run", f"{other}: {why}", remedy)
 
 
 class Gathering:
-    """Parts in the order of their number, through one stream: the sums of the single run, to the last bit.
+    """Gathers parts in the order of their number, through one stream: the sums of the single run, to the last bit.
 
     Arguments:
         leaves: (shape, dtype) of each leaf.
@@ -184,14 +184,14 @@ class Gathering:
             self.failed += [low + first + int(rows[i - tried]) for i in self.stream.failed[before:]]
 
     def result(self, grown: Callable[[Sequence[Array]], PyTree[Array]], **rest: Any) -> EnsembleResult:
-        """What was taken. It was computed elsewhere: no devices, no batches."""
+        """Gives what was taken. It was computed elsewhere: no devices, no batches."""
         return concluded(self.stream, self.failed, grown, batch_size=0, memory=0, devices=(), part=None, **rest)
 
 
 def merge(
     store: str | os.PathLike, *, partial: bool = False, realization: Callable[[Array], PyTree] | None = None
 ) -> EnsembleResult:
-    r"""The result of an ensemble whose parts were computed one by one, to the last bit that of a single run.
+    r"""Gives the result of an ensemble whose parts were computed one by one, to the last bit that of a single run.
 
     $$\bar x = \frac1n \sum_{k<K} \; \sum_{i = \lfloor nk/K \rfloor}^{\lfloor n(k+1)/K \rfloor - 1} x_i$$
 
@@ -264,7 +264,7 @@ def merge(
 
 
 class Damaged:
-    """Parts that cannot be read.
+    """Collects parts that cannot be read.
 
     Arguments:
         is_left_out: whether they are noted and left out; otherwise the first one's OSError goes on.
@@ -285,12 +285,12 @@ class Damaged:
             self.said[k] = error
 
     def listed(self) -> tuple[str, ...]:
-        """What is wrong with each of them."""
+        """Says what is wrong with each of them."""
         return tuple(f"part {k}: {error.strerror or error}" for k, error in sorted(self.said.items()))
 
 
 def _agreed(said: dict[int, Manifest], there: dict[int, Path], damaged: Damaged) -> Manifest:
-    """A manifest of the parts; ValueError if they are not of one run, OSError if none can be read."""
+    """Take the manifest of the parts; ValueError if they are not of one run, OSError if none can be read."""
     if not said:
         raise next(iter(damaged.said.values()))
     lowest = min(said)
@@ -314,7 +314,7 @@ def _leaves(said: Manifest) -> tuple[tuple[str, ...], list[tuple[tuple[int, ...]
 
 
 def _compared(program: Program, key: Array, first: Manifest) -> Program:
-    """The program, unless it is not that of the parts."""
+    """Take the program, unless it is not that of the parts."""
     mine = manifest(program, key)
     mine = {**mine, **{name: first[name] for name in ("n", "parts") if name in first}}
     if mine["platform"] != first["platform"]:
@@ -325,7 +325,7 @@ def _compared(program: Program, key: Array, first: Manifest) -> Program:
 
 
 def _listed(lacking: dict[int, int], cut: Cut) -> str:
-    """The parts that are not complete, the first few by name."""
+    """Name the parts that are not complete, the first few by name."""
     words = []
     for k, found in list(lacking.items())[:NAMED]:
         have = f" has {found} of {len(cut.range(k))}" if found else " is missing"

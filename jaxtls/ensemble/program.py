@@ -30,7 +30,7 @@ BATCHED = ("rbg", "unsafe_rbg")  # generators of whose keys, as JAX says, a vmap
 
 
 def checked(key: Array) -> Array:
-    """One key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
+    """Checks one key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`."""
     outside = "Call ensemble outside jit, grad and vmap: it runs in batches, from Python."
     require(not is_traced(key, jnp.zeros(())), "key", "not be traced", "a tracer", outside)
     key = random_key("key", key)
@@ -41,26 +41,26 @@ def checked(key: Array) -> Array:
 
 
 def written(key: Array) -> str:
-    """The generator and the bits in hexadecimal, equal for equal keys."""
+    """Writes the generator and the bits in hexadecimal, equal for equal keys."""
     typed = key if is_typed(key) else jax.random.wrap_key_data(key)
     words = np.asarray(jax.random.key_data(typed)).ravel()
     return f"{jax.random.key_impl(typed)}:" + "".join(f"{int(word):08x}" for word in words)
 
 
 def packed(key: Array) -> tuple[str, np.ndarray]:
-    """A key for another process: its generator, or "" for raw bits, and the bits."""
+    """Packs a key for another process: its generator, or "" for raw bits, and the bits."""
     if not is_typed(key):
         return "", np.asarray(key)
     return str(jax.random.key_impl(key)), np.asarray(jax.random.key_data(key))
 
 
 def unpacked(generator: str, bits: np.ndarray) -> Array:
-    """The key that was packed."""
+    """Unpacks the key that was packed."""
     return jax.random.wrap_key_data(jnp.asarray(bits), impl=generator) if generator else jnp.asarray(bits)
 
 
 def unwritten(text: str, is_typed: bool) -> Array:
-    """The key that was written."""
+    """Reads the key that was written."""
     generator, _, bits = text.rpartition(":")
     words = np.array([int(bits[at : at + 8], 16) for at in range(0, len(bits), 8)], np.uint32)
     return unpacked(generator if is_typed else "", words)
@@ -88,16 +88,16 @@ class Program:
 
     @functools.cached_property
     def one(self) -> Callable[[Array, Any], list[Array]]:
-        """Compiled (key, i) -> leaves of realization i."""
+        """Compiles (key, i) -> leaves of realization i."""
         return jax.jit(lambda key, i: self.run(jax.random.fold_in(key, i)))
 
     def tree(self, leaves: Sequence[Any]) -> PyTree:
-        """The leaves in the user's pytree."""
+        """Puts the leaves in the user's pytree."""
         return jax.tree.unflatten(self.structure, leaves)
 
     @property
     def outline(self) -> str:
-        """The pytree's shape as JSON, for `planted`; "" if it holds more than dicts, lists, tuples and None."""
+        """Writes the pytree's shape as JSON, for `planted`; "" if it holds more than dicts, lists, tuples and None."""
         try:
             return json.dumps(_outlined(self.tree(range(len(self.names)))))
         except TypeError:  # a class of the user's: a store holds no code
@@ -105,7 +105,7 @@ class Program:
 
 
 def planted(outline: str, leaves: Sequence[Any]) -> PyTree:
-    """Leaves in the pytree of an outline."""
+    """Puts leaves in the pytree of an outline."""
 
     def grown(node: PyTree) -> Any:
         if node is None or isinstance(node, int):
@@ -151,7 +151,7 @@ def trace(realization: Callable[[Array], PyTree], key: Array) -> Program:
 
 
 class Batch:
-    """The compiled batch: `lanes` realizations on each of the devices, each device by itself.
+    """Runs the compiled batch: `lanes` realizations on each of the devices, each device by itself.
 
     Arguments:
         program: the traced realization.
@@ -170,7 +170,7 @@ class Batch:
 
     @property
     def memory(self) -> int:
-        """Bytes that a call takes on each device."""
+        """Counts the bytes that a call takes on each device."""
         found = self._call.memory_analysis()
         return int(found.temp_size_in_bytes + found.output_size_in_bytes)
 
@@ -214,12 +214,12 @@ def _compiled(program: Program, key: Array, lanes: int, devices: tuple[jax.Devic
 
 
 def _numpy_dtype(dtype: DTypeLike) -> np.dtype:
-    """float32 for the short kinds that only JAX knows (bfloat16, float8, int4)."""
+    """Give float32 for the short kinds that only JAX knows (bfloat16, float8, int4)."""
     return np.dtype(dtype) if np.dtype(dtype).kind in "biufc" else np.dtype(np.float32)
 
 
 def _names(paths: list[Any]) -> tuple[str, ...]:
-    """Names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
+    """Give names fit for files and for xarray: "x", "spring.x2", "0"; "value" where the pytree is one array."""
     names: list[str] = []
     for path in paths:
         parts = (jax.tree_util.keystr((entry,), simple=True) for entry in path)

@@ -1,4 +1,4 @@
-"""What an ensemble found."""
+"""Holds what an ensemble found."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .statistics import Stream
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class EnsembleResult:
-    r"""Mean and standard error over realizations, and how they were made.
+    r"""Holds mean and standard error over realizations, and how they were made.
 
     $$\bar x = \frac1n \sum_i x_i, \quad \mathrm{std}^2 = \frac{1}{n-1} \sum_i |x_i - \bar x|^2, \quad
       \mathrm{sem} = \mathrm{std} / \sqrt n$$
@@ -73,12 +73,12 @@ class EnsembleResult:
 
     @property
     def failed(self) -> int:
-        """Number of realizations left out because a value is not finite."""
+        """Counts realizations left out because a value is not finite."""
         return len(self.failed_indices)
 
     @property
     def tried(self) -> int:
-        """Number of realizations computed: those averaged and those failed."""
+        """Counts realizations computed: those averaged and those failed."""
         return self.count + self.failed
 
     def realization(self, i: int) -> PyTree[Array]:
@@ -134,7 +134,7 @@ class EnsembleResult:
 def concluded(
     stream: Stream, failed: Sequence[int], planted: Callable[[Sequence[Array]], PyTree[Array]], **rest: Any
 ) -> EnsembleResult:
-    """The result of what a stream took, in the user's pytree and the session's precision."""
+    """Gives the result of what a stream took, in the user's pytree and the session's precision."""
     moments = stream.total()
     kinds = {"f": jnp.result_type(float), "c": jnp.result_type(complex)}
     means = moments.mean if moments.count else [np.full_like(mean, np.nan) for mean in moments.mean]

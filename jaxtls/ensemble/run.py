@@ -54,7 +54,7 @@ def ensemble(
     executor: Any = None,
     parts: int | None = None,
 ) -> EnsembleResult:
-    r"""Mean and standard error of a function of a random key over many keys.
+    r"""Estimates mean and standard error of a function of a random key over many keys.
 
     $$\bar x = \frac1n \sum_{i<n} f(\mathrm{fold\_in}(\mathrm{key}, i))$$
 
@@ -139,7 +139,8 @@ def ensemble(
 
 @dataclasses.dataclass(frozen=True)
 class _Job:
-    """Part k by its number, in any process: what an executor is given. Its error is an answer, not the executor's."""
+    """Computes part k by its number, in any process: what an executor gets. Its error is an answer, not the
+    executor's."""
 
     realization: Callable[[Array], PyTree]
     key: tuple[str, np.ndarray]
@@ -171,7 +172,7 @@ class _Job:
 
 
 def _run(plan: Plan, target: float | None, tell: Tell) -> EnsembleResult:
-    """All realizations, or those of one part, in this process."""
+    """Run all realizations, or those of one part, in this process."""
     program, whole = plan.program, plan.whole
     with contextlib.ExitStack() as stack:
         store = plan.opened()
@@ -217,7 +218,7 @@ def _computed(books: Books, plan: Plan) -> Batch:
 
 
 def _ahead(begin: Callable[[int], list[Array]], starts: Iterable[int]) -> Iterator[tuple[int, list[Array]]]:
-    """Batches in turn. The next one is begun before this one is waited for, so that the devices are kept busy."""
+    """Yield batches in turn. The next one is begun before this one is waited for, so that the devices are kept busy."""
     waiting: list[tuple[int, list[Array]]] = []
     for start in starts:
         waiting.append((start, begin(start)))
@@ -227,7 +228,7 @@ def _ahead(begin: Callable[[int], list[Array]], starts: Iterable[int]) -> Iterat
 
 
 class Books:
-    """Realizations in the order of their index, from the store or the devices, to the statistics and the store.
+    """Takes realizations in the order of their index, from the store or the devices, to the statistics and the store.
 
     Arguments:
         stream: the statistics.
@@ -243,16 +244,16 @@ class Books:
 
     @property
     def head(self) -> int:
-        """How many, without a gap, the store held."""
+        """Says how many, without a gap, the store held."""
         return 0 if self.known is None else self.n if self.known.all() else int(np.argmin(self.known))
 
     def _told(self) -> bool:
-        """Say how far it is; whether no further realization is wanted."""
+        """Say how far it is; tell whether no further realization is wanted."""
         self.tell(self.stream.tried, self.stream)
         return self.stream.reached or self.stream.tried >= self.n
 
     def advance(self, upto: int) -> bool:
-        """Take what the store knows up to an index; whether the run is done."""
+        """Takes what the store knows up to an index; says whether the run is done."""
         is_done = self.stream.reached or self.stream.tried >= self.n
         while self.store is not None and self.stream.tried < upto and not is_done:
             low = self.stream.tried
@@ -289,7 +290,7 @@ class Books:
 def _chosen(
     devices: Sequence[jax.Device] | int | str | None, part: tuple[int, int] | None, executor: Any
 ) -> tuple[jax.Device, ...]:
-    """The devices of this process; none where an executor's workers use theirs."""
+    """Give the devices of this process; none where an executor's workers use theirs."""
     if executor is not None:
         remedy = "Each worker uses all of its own: hide some by CUDA_VISIBLE_DEVICES."
         require(devices is None, "devices", "be None with an executor", repr(devices), remedy)

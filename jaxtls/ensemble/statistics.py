@@ -23,7 +23,7 @@ LEAST = 64  # no early stop before: the standard error of a few realizations is 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    r"""Count, means and sums of squared distances $M_2 = \sum_i |x_i - \bar x|^2$ of several arrays.
+    r"""Holds count, means and sums of squared distances $M_2 = \sum_i |x_i - \bar x|^2$ of several arrays.
 
     Arguments:
         count: number of realizations in the sums.
@@ -37,14 +37,14 @@ class Moments:
 
     @classmethod
     def none(cls, shapes: Sequence[tuple[tuple[int, ...], Any]]) -> Moments:
-        """Of no realizations, for leaves of the given (shape, dtype)."""
+        """Makes the moments of no realizations, for leaves of the given (shape, dtype)."""
         mean = tuple(np.zeros(shape, wide(dtype)) for shape, dtype in shapes)
         return cls(0, mean, tuple(np.zeros(shape) for shape, _ in shapes))
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")  # squares of values near the largest number
     def of(cls, values: Sequence[np.ndarray]) -> Moments:
-        """Of arrays with a leading axis of realizations."""
+        """Makes the moments of arrays with a leading axis of realizations."""
         count = len(values[0])
         means, sums = [], []
         for value in values:
@@ -60,7 +60,7 @@ class Moments:
 
     @np.errstate(over="ignore", invalid="ignore")
     def merge(self, other: Moments) -> Moments:
-        """Of both sets of realizations."""
+        """Merges the moments of both sets of realizations."""
         count = self.count + other.count
         if not other.count or not self.count:
             return self if self.count else other
@@ -72,23 +72,23 @@ class Moments:
         return Moments(count, mean, m2)
 
     def std(self) -> tuple[np.ndarray, ...]:
-        """Standard deviation of one realization (divisor count - 1); nan for fewer than two."""
+        """Gives the standard deviation of one realization (divisor count - 1); nan for fewer than two."""
         if self.count < 2:
             return tuple(np.full(m2.shape, np.nan) for m2 in self.m2)
         return tuple(np.asarray(np.sqrt(m2 / (self.count - 1))) for m2 in self.m2)
 
     def sem(self) -> tuple[np.ndarray, ...]:
-        """Standard error of the mean, std / sqrt(count)."""
+        """Gives the standard error of the mean, std / sqrt(count)."""
         return tuple(np.asarray(std / math.sqrt(max(self.count, 1))) for std in self.std())
 
     def largest_sem(self) -> float:
-        """The largest standard error of any element; nan for fewer than two realizations."""
+        """Gives the largest standard error of any element; nan for fewer than two realizations."""
         # np.max, unlike max, lets nan through.
         return float(np.max([np.max(sem, initial=0.0) for sem in self.sem()]))
 
 
 class Stream:
-    """Realizations in the order of their index, folded block by block, until the target is met.
+    """Folds realizations in the order of their index, block by block, until the target is met.
 
     Arguments:
         shapes: (shape, dtype) of each leaf.
@@ -108,7 +108,7 @@ class Stream:
         self._origin: list[np.ndarray] | None = None
 
     def add(self, values: Sequence[np.ndarray], good: np.ndarray) -> int:
-        """Take the next realizations, counting those that are `good`; how many were taken before the target was met."""
+        """Takes the next realizations, counting `good` ones; says how many were taken before the target was met."""
         taken = 0
         while taken < len(good) and not self.reached:
             fill = self.tried % STEP
@@ -125,7 +125,7 @@ class Stream:
         return taken
 
     def total(self) -> Moments:
-        """Of everything taken so far."""
+        """Gives the moments of everything taken so far."""
         found = self._folded(self.tried % STEP) if self.tried % STEP else self.moments
         if self._origin is None:
             return found
@@ -149,7 +149,7 @@ class Stream:
 
 
 def finite(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Which realizations, along the leading axis, are finite in every element."""
+    """Says which realizations, along the leading axis, are finite in every element."""
     count = len(values[0])
     good = np.ones(count, bool)
     for value in values:
@@ -158,5 +158,5 @@ def finite(values: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def wide(dtype: DTypeLike) -> Any:
-    """Double precision of the same kind."""
+    """Gives double precision of the same kind."""
     return np.complex128 if np.dtype(dtype).kind == "c" else np.float64

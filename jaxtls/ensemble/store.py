@@ -49,7 +49,7 @@ Manifest = Mapping[str, Any]
 
 
 def manifest(program: Program, key: Array, caller: str = "") -> dict[str, Any]:
-    """What a store says about the run that wrote it: flat, of numbers and strings, so that xarray can write it.
+    """Tells what a store says about the run that wrote it: flat, of numbers and strings, so that xarray can write it.
 
     `caller` is the mark of the function where the run was submitted to an executor, perhaps on another platform.
     """
@@ -69,12 +69,12 @@ def manifest(program: Program, key: Array, caller: str = "") -> dict[str, Any]:
 
 
 def mark(manifest: Manifest) -> str:
-    """The function on its platform."""
+    """Marks the function on its platform."""
     return f"{manifest['platform']}:{manifest['fingerprint']}"
 
 
 def same_function(old: Manifest, new: Manifest) -> bool:
-    """Whether two runs average the same function, as far as can be known.
+    """Says whether two runs average the same function, as far as can be known.
 
     On one platform the hash says so. Between platforms, and where it cannot say (`UNKNOWABLE`), a common caller does.
     """
@@ -85,13 +85,13 @@ def same_function(old: Manifest, new: Manifest) -> bool:
 
 
 def submitted(mine: Manifest, caller: str) -> bool:
-    """Whether what a worker has traced is what `caller` marks."""
+    """Says whether what a worker has traced is what `caller` marks."""
     platform, _, fingerprint = caller.partition(":")
     return same_function({"platform": platform, "fingerprint": fingerprint, "caller": caller}, mine)
 
 
 def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
-    """Why a run must not go on with a store, or with a part of one; None if it may. `whose` is what `new` says."""
+    """Says why a run must not go on with a store, or with a part of one; None if it may. `whose` is what `new` says."""
     if ("parts" in old) != ("parts" in new):
         return f"it is {'a part of an ensemble' if 'parts' in old else 'a plain run, not a part'}"
     if old["key"] != new["key"]:
@@ -109,7 +109,7 @@ def refusal(old: Manifest, new: Manifest, whose: str = "now") -> str | None:
 
 
 def place(store: str | os.PathLike) -> Path:
-    """The folder that a user means."""
+    """Gives the folder that a user means."""
     text = os.fspath(store)
     remedy = "Copy the finished store there, or mount it."
     require("://" not in text, "store", "be a path of this machine's file system", repr(text), remedy)
@@ -117,7 +117,7 @@ def place(store: str | os.PathLike) -> Path:
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a store, without opening it; ValueError if it is not one of ours, or of another version."""
+    """Reads the manifest of a store, without opening it; ValueError if it is not one of ours, or of another version."""
     remedy = "Give a path where nothing is yet."
     try:
         with plainly(f"Cannot open the store {folder}"):
@@ -135,17 +135,17 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def block_rows(leaves: Leaves) -> int:
-    """Realizations in a block: a power of two, of about `BLOCK_BYTES` for all leaves together."""
+    """Counts realizations in a block: a power of two, of about `BLOCK_BYTES` for all leaves together."""
     row = sum(int(np.prod(shape)) * kind.itemsize for shape, kind in leaves)
     return int(2 ** int(np.log2(np.clip(BLOCK_BYTES / max(row, 1), 1, MOST_ROWS))))
 
 
 class InUse(ValueError):
-    """Another process is writing the store."""
+    """Says that another process is writing the store."""
 
 
 class Store:
-    """An open store: one run's or one part's, locked against other processes unless it is only read.
+    """Holds an open store: one run's or one part's, locked against other processes unless it is only read.
 
     Arguments:
         path: a folder of this machine's file system.
@@ -198,7 +198,7 @@ class Store:
             return cls(path, _zarr().open_group(path, mode="r", zarr_format=3), names)
 
     def batch_size(self, n: int) -> int | None:
-        """The batch size of an earlier run with the same n."""
+        """Gives the batch size of an earlier run with the same n."""
         found = dict(self._group.attrs)
         return int(found["batch_size"]) if found.get("n") == n and "batch_size" in found else None
 
@@ -211,7 +211,7 @@ class Store:
                 _settle([self.path / "zarr.json"])
 
     def read(self, low: int, high: int) -> list[np.ndarray]:
-        """Values of the realizations low .. high - 1, one array for each leaf; what is not known is arbitrary."""
+        """Reads values of the realizations low .. high - 1, one array for each leaf; what is not known is arbitrary."""
         parts = []
         while low < high:
             first = self._enter(low // self._rows)
@@ -237,7 +237,7 @@ class Store:
             self.flush()
 
     def flush(self) -> None:
-        """Bring everything to the disk, the status last."""
+        """Brings everything to the disk, the status last."""
         if not self._is_dirty:
             return
         started = time.monotonic()
@@ -265,7 +265,7 @@ class Store:
             self._guard = None
 
     def _enter(self, block: int) -> int:
-        """Make a block the open one, with what the disk has of it; its first realization."""
+        """Make a block the open one, with what the disk has of it; give its first realization."""
         first = block * self._rows
         if block != self._block:
             self.flush()
@@ -284,7 +284,7 @@ class Store:
         return first
 
     def _known(self) -> np.ndarray:
-        """Which realizations the store holds."""
+        """Say which realizations the store holds."""
         status = self._arrays[-1]
         known = np.zeros(status.shape[0], bool)
         for block in range(-(-status.shape[0] // self._rows)):
@@ -312,7 +312,7 @@ class Store:
 
 @contextlib.contextmanager
 def plainly(what: str, remedy: str = "") -> Iterator[None]:
-    """Errors of disks and decoders as one OSError that says what failed and what to do."""
+    """Turns errors of disks and decoders into one OSError that says what failed and what to do."""
     try:
         yield
     except Exception as error:
@@ -323,7 +323,7 @@ def plainly(what: str, remedy: str = "") -> Iterator[None]:
 
 
 def _zarr() -> ModuleType:
-    """Zarr takes a second to import and is an extra."""
+    """Import Zarr, which takes a second and is an extra."""
     try:
         import zarr
     except ImportError as error:
@@ -407,7 +407,7 @@ def _create(path: Path, length: int, program: Program, manifest: Manifest) -> No
 
 
 def _make_array(group: Any, name: str, shape: tuple[int, ...], rows: int, kind: np.dtype) -> None:
-    """A new array in blocks of `rows`, with a checksum in every block."""
+    """Make a new array in blocks of `rows`, with a checksum in every block."""
     codecs = _zarr().codecs
     group.create_array(
         name,

@@ -19,7 +19,7 @@ INSIDE = "Inside jit, grad and vmap use jax.lax.map(f, xs, batch_size=B): a batc
 
 
 def sweep(function: Callable[..., PyTree], *numbers: PyTree, batch_size: int | str = "auto") -> PyTree:
-    r"""`jax.vmap(function)(*numbers)`, in batches as large as the memory of the device lets them be.
+    r"""Computes `jax.vmap(function)(*numbers)`, in batches as large as the memory of the device lets them be.
 
         y_i = f(x_i),   i = 1 .. n
 
@@ -71,7 +71,7 @@ def sweep(function: Callable[..., PyTree], *numbers: PyTree, batch_size: int | s
 
 
 class _Lanes:
-    """The compiled batch."""
+    """Runs the compiled batch."""
 
     def __init__(self, call: Any, lanes: int):
         self.lanes, self.call = lanes, call
@@ -100,7 +100,7 @@ _kept = functools.lru_cache(maxsize=KEPT)(_compiled)
 
 
 def _maker(function: Callable) -> Callable[..., _Lanes]:
-    """Of batches that are kept, where a function can be told from others."""
+    """Choose the maker of batches, one that keeps them where a function can be told from others."""
     try:
         hash(function)
     except TypeError:
