@@ -23,7 +23,7 @@ DENSE_LEVELS = 10
 
 
 class CountingStatistics(eqx.Module):
-    """Long-time statistics of a count N of jumps; print it.
+    """Holds the long-time statistics of a count N of jumps; print it.
 
     Attributes:
         current: d<N>/dt [weight * frequency].
@@ -40,7 +40,7 @@ class CountingStatistics(eqx.Module):
 
     @property
     def fano(self) -> Array:
-        """noise / |current|."""
+        """Gives noise / |current|."""
         return self.noise / jnp.abs(self.current)
 
     def __repr__(self) -> str:
@@ -95,7 +95,7 @@ def counting_statistics(lindbladian: object, weights: ArrayLike | Sequence) -> C
 
 
 def several_counts(lindbladian: Lindbladian, weights: Array) -> CountingStatistics:
-    """Does as `counting_statistics` for weights (R, K): R counts, by one steady state and one factorization."""
+    """Does what `counting_statistics` does, for weights (R, K): R counts, by one steady state and one factorization."""
     rows = weights[:, np.asarray(lindbladian.order, int)] if lindbladian.order else weights
     if lindbladian.n > DENSE_LEVELS:
         resolved = kind_of(lindbladian, "auto", hermitian=True)

@@ -27,7 +27,7 @@ AS_FUNCTION = "Write it as a function of t with jax.numpy, such as lambda t: jnp
 
 
 class PiecewiseConstant(eqx.Module):
-    """A number of time, values[k] for times[k] <= t < times[k+1] and 0 outside; its edges are known to the solver.
+    """Gives values[k] for times[k] <= t < times[k+1] and 0 outside, a number of time whose edges the solver knows.
 
     Example:
         >>> f = PiecewiseConstant(jnp.array([0.0, 1.0, 2.0]), jnp.array([3.0, 5.0]))
@@ -54,7 +54,7 @@ class PiecewiseConstant(eqx.Module):
 
 
 class PiecewisePolynomial(eqx.Module):
-    """A number of time, sum_j coefficients[j, k] (t - times[k])^(p - j) behind times[k]; held beyond both ends.
+    """Gives a number of time, sum_j coefficients[j, k] (t - times[k])^(p - j) behind times[k], held beyond both ends.
 
     Example:
         >>> f = PiecewisePolynomial.through([0.0, 1.0, 2.0, 3.0], [0.0, 1.0, 4.0, 9.0])

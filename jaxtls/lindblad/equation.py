@@ -24,7 +24,7 @@ HERMITIAN = 1e-5
 
 
 class MasterEquation(AbstractModel):
-    """A generator with the operators to record."""
+    """Joins a generator with the operators to record."""
 
     closes_over: ClassVar[bool] = False
     zeros_are_structure: ClassVar[bool] = True

@@ -24,7 +24,8 @@ HALF_DRIVE = 1e-6
 
 
 class AbstractGenerator(AbstractModel):
-    r"""A generator L of a quantum master equation; `Lindbladian` is one, `BlochRedfield` another, a user's own a third.
+    r"""Stands for a generator L of a quantum master equation; `Lindbladian` is one, `BlochRedfield` another, a user's
+    own a third.
 
     What has to be given is `n`, `dtype`, `is_constant` and `generator`. `mesolve`, `steady_state`, `correlation`,
     `spectrum` and `propagator` take any of them.
@@ -90,7 +91,7 @@ class AbstractGenerator(AbstractModel):
         return self.whole(t)
 
     def whole(self, t: ArrayLike = 0.0) -> Array:
-        """Does as `matrix` for any size; it is to be overridden where the elements are known."""
+        """Does what `matrix` does, for any size; it is to be overridden where the elements are known."""
         basis = jnp.eye(self.n**2, dtype=self.dtype).reshape(-1, self.n, self.n)
         field = self.generator()
         return jax.vmap(lambda y: field(t, y, None).reshape(-1))(basis).T
@@ -157,7 +158,7 @@ class AbstractGenerator(AbstractModel):
 
 
 class GeneratorSum(AbstractGenerator):
-    """The sum of generators."""
+    """Adds generators as one."""
 
     terms: tuple[AbstractGenerator, ...]
 
@@ -202,7 +203,7 @@ class GeneratorSum(AbstractGenerator):
 
 
 class ScaledGenerator(AbstractGenerator):
-    """A number times a generator."""
+    """Multiplies a generator by a number."""
 
     base: AbstractGenerator
     factor: Array

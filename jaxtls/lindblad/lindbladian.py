@@ -34,7 +34,7 @@ STENCIL_ELEMENTS = 2**25
 
 
 class Lindbladian(AbstractGenerator):
-    r"""A Hamiltonian and jump operators, hbar = 1.
+    r"""Moves density matrices by a Hamiltonian and jump operators, hbar = 1.
 
         d rho/dt = -i [H, rho] + sum_k r_k (L_k rho L_k† - {L_k† L_k, rho}/2)
 

@@ -19,7 +19,7 @@ from .storage.diagonals import Diagonals
 
 
 class Measured(eqx.Module):
-    r"""Expectation values of operators that may depend on time.
+    r"""Holds operators, which may depend on time, and gives their expectation values.
 
         O_k(t) = sum_m e_m(t) M_m + f_k(t),   <O_k> = Tr(O_k(t) rho) or <psi| O_k(t) |psi>
 

@@ -25,7 +25,7 @@ from .schroedinger import SchroedingerEquation
 
 
 class MasterSolution(eqx.Module):
-    """The result of `mesolve`; print it to see whether to trust it.
+    """Holds the result of `mesolve`; print it to see whether to trust it.
 
     Attributes:
         solution: the `Solution` of `evolve`, with stats and diagnostics.

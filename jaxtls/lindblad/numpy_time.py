@@ -15,7 +15,7 @@ from .foreign import unwrapped
 
 
 class NumpyTime(np.lib.mixins.NDArrayOperatorsMixin):
-    """A number or array that is being traced, for arithmetic and for functions of NumPy and `scipy.special`.
+    """Carries a number or array that is traced, for arithmetic and for functions of NumPy and `scipy.special`.
 
     Example:
         >>> t = NumpyTime(jnp.asarray(0.5))

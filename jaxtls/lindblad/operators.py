@@ -20,7 +20,8 @@ from .storage.diagonals import Diagonals
 
 
 class Term(eqx.Module):
-    """`envelope(t) * matrix`; no envelope stands for 1. A function of time stands for itself, with no matrix."""
+    """Stands for `envelope(t) * matrix`; no envelope stands for 1. A function of time stands for itself, without
+    matrix."""
 
     matrix: Any  # an array, NumPy's where known, Diagonals, or None
     envelope: Callable | None = None
@@ -35,7 +36,7 @@ class Term(eqx.Module):
 
 
 class Operator(eqx.Module):
-    """A sum of terms, made by `local`, `modulated` and `piecewise_constant`; `+`, `-` and products with numbers work.
+    """Sums terms, made by `local`, `modulated` and `piecewise_constant`; `+`, `-` and products with numbers work.
 
     Example:
         >>> chain = local((2, 2), {0: [[1, 0], [0, -1]]}) + 0.5 * local((2, 2), {1: [[0, 1], [1, 0]]})

@@ -114,7 +114,7 @@ def _of_few(
     tolerances: tuple[float, float],
     max_steps: int | None,
 ) -> tuple[Array, Array, Array]:
-    """The cycle (count, n, n) by Magnus steps of all intervals at once; how isolated it is; whether steps ran out."""
+    """Find the cycle (count, n, n) by Magnus steps of all intervals at once; how isolated it is; if steps ran out."""
     numbers, rest = eqx.partition((law, period, edges), eqx.is_array)
 
     def made(numbers: PyTree) -> tuple[affine.Side, Array | None]:

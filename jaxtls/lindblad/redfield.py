@@ -31,7 +31,7 @@ NEGATIVE = -1e-6
 
 
 class BlochRedfield(AbstractGenerator):
-    r"""A system with Hamiltonian H, weakly coupled by A_k (x) B_k to independent baths; hbar = 1, no Lamb shift.
+    r"""Couples a system with Hamiltonian H weakly by A_k (x) B_k to independent baths; hbar = 1, no Lamb shift.
 
         d rho/dt = -i [H, rho] - sum_k [A_k, X_k rho - rho X_k†],   (X_k)_ab = (A_k)_ab S_k(e_b - e_a)/2
 

@@ -89,7 +89,7 @@ def spectrum(
 
 @jax.jit
 def _one_sided(resolvent: Resolvent, rho: Array, a: Array, b: Array, omegas: Array) -> Array:
-    """Integrate int_0^inf (<A(tau) B> - <A><B>) e^{-i omega tau} dtau."""
+    """Integrate (<A(tau) B> - <A><B>) e^{-i omega tau} over tau from 0 on."""
     start = matmul(b, rho)
     start = start - jnp.trace(start) * rho
     floor = float(jnp.finfo(start.dtype).eps) ** 0.5

@@ -22,7 +22,7 @@ NEGATIVE = 1e-6
 
 
 class Start(eqx.Module):
-    """Initial kets (M, n) with their weights (M,), which sum to 1."""
+    """Holds initial kets (M, n) with their weights (M,), which sum to 1."""
 
     kets: Array
     weights: Array

@@ -44,7 +44,7 @@ class Problem(eqx.Module):
 
 
 class Lane(eqx.Module):
-    """One trajectory on its way."""
+    """Holds one trajectory on its way."""
 
     t: Array
     psi: Array
@@ -107,7 +107,7 @@ class Motion(eqx.Module):
         )
 
     def draw(self, seed: Array, jumps: ArrayLike) -> Array:
-        """The draw that sets a jump's time also names its channel, by its second number."""
+        """Makes the draw that sets a jump's time and names its channel, by its second number."""
         dtype = self.problem.ts.dtype
         return jax.random.uniform(jax.random.fold_in(seed, jumps), (2,), dtype, minval=jnp.finfo(dtype).tiny)
 

@@ -14,7 +14,7 @@ from ..lindbladian import Lindbladian
 
 
 class Loss(eqx.Module):
-    r"""The total rate of jumps in a ket.
+    r"""Gives the total rate of jumps in a ket.
 
         lambda(t, psi) = sum_k r_k(t) |L_k psi|^2 / |psi|^2
 

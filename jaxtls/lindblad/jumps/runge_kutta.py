@@ -33,7 +33,7 @@ SEEN = tuple(k for k in range(1, 7) if WEIGHTS[k] or ERROR[k])
 
 
 class Step(eqx.Module):
-    """The end of a step, its slope there, the error estimate, and states at the times of SEEN."""
+    """Holds the end of a step, its slope there, the error estimate, and states at the times of SEEN."""
 
     end: Array  # (n,)
     slopes: tuple[Array, ...]  # of all stages, (n,) each
@@ -86,7 +86,7 @@ def extension(change: Array, first: Array, last: Array, bend: Array, share: Arra
 
 
 class Inside(eqx.Module):
-    """The hazard within a step, by the same continuous extension as the state."""
+    """Follows the hazard within a step, by the same continuous extension as the state."""
 
     first: Array
     last: Array

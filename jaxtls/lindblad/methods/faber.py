@@ -76,7 +76,7 @@ class KetPlan(AbstractPlan):
 
 
 class Faber(AbstractMethod):
-    """exp(h L) rho by Faber polynomials of L, for Lindbladians that do not depend on time.
+    """Computes exp(h L) rho by Faber polynomials of L, for Lindbladians that do not depend on time.
 
     Example:
         >>> jt.Faber().name

@@ -36,7 +36,7 @@ class SidePlan(AbstractPlan):
 
 
 class Magnus(AbstractMethod):
-    """Magnus steps of order 6 in all intervals at once, for few levels and matrices times functions of time.
+    """Makes Magnus steps of order 6 in all intervals at once, for few levels and matrices times functions of time.
 
     Example:
         >>> Magnus().name

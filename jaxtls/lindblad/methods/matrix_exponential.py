@@ -32,7 +32,7 @@ class ExponentialPlan(AbstractPlan):
 
 
 class MatrixExponential(AbstractMethod):
-    """exp(h L) of one interval, or of each where they differ; for generators that do not depend on time.
+    """Takes exp(h L) of one interval, or of each where they differ; for generators that do not depend on time.
 
     Its cost grows as n^6 and does not depend on rates and times: the choice for few levels and stiff equations.
 

@@ -50,7 +50,7 @@ class BlocksPlan(AbstractPlan):
 
 
 class RungeKutta(AbstractMethod):
-    """Tsit5 on the blocks between sectors and, where numbers are known or planned, on the window of levels in use.
+    """Runs Tsit5 on the blocks between sectors and, for known or planned numbers, on the window of levels in use.
 
     For Lindbladians whose terms are matrices times functions of time. Steps end at the output times.
 
@@ -109,7 +109,7 @@ class RungeKutta(AbstractMethod):
 
 
 class WholeKet(eqx.Module):
-    """The form of a ket: itself."""
+    """Gives the form of a ket: itself."""
 
     layout: str = eqx.field(static=True)
 

@@ -33,7 +33,7 @@ FULL_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Entries:
-    """Elements of L that can differ from 0: row, column, and where the number is.
+    """Lists the elements of L that can differ from 0: row, column, and where the number is.
 
     A number's index is into [A flat, conj A flat, the products of two elements of a jump]; `first`, `second`, `owner`
     say which product.

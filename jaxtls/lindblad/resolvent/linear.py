@@ -94,7 +94,7 @@ class Resolvent(eqx.Module):
         return s * x - moved + self.trace * self.scale * jnp.trace(x) * jnp.eye(n, dtype=x.dtype) / n
 
     def on_unknowns(self, s: ArrayLike = 0.0) -> Solve:
-        """Does as `apply` on the vector of unknowns."""
+        """Does what `apply` does, on the vector of unknowns."""
         return lambda v: unknowns(self.apply(from_unknowns(v, self.hermitian), s), self.hermitian)
 
     def approximate(self, s: ArrayLike, floor: float) -> tuple[Solve, Solve]:

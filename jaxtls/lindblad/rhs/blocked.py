@@ -252,7 +252,7 @@ def _together(xp: ModuleType, weights: list, shape: tuple[int, ...]) -> Any:
 
 
 class BlockField(eqx.Module):
-    """The scaled right-hand side on z."""
+    """Gives the scaled right-hand side on z."""
 
     plan: BlockPlan
     hermitian: bool = eqx.field(static=True)

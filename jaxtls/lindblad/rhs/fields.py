@@ -36,7 +36,7 @@ class AbstractParts(eqx.Module):
         """Makes y -> A y, for y (n, m)."""
 
     def ket(self, c: Array | None) -> Callable[[Array], Array]:
-        """Does as `left`, for few columns."""
+        """Does what `left` does, for few columns."""
         return self.left(c)
 
     @abc.abstractmethod

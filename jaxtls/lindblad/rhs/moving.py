@@ -24,7 +24,7 @@ from .blocked import BlockField, BlockPlan, Numbers
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """One real coefficient: number `index` of the equation's, its real or its imaginary part."""
+    """Names one real coefficient: number `index` of the equation's, its real or its imaginary part."""
 
     index: int
     imaginary: bool = False

@@ -25,7 +25,7 @@ from .whole import DenseField, WholeMatrix
 
 
 class PackedBlocks(BlockPlan):
-    """`BlockPlan` for Hermitian states: z (P, m, m) real."""
+    """Does what `BlockPlan` does, for Hermitian states: z (P, m, m) real."""
 
     def pack(self, rho: Any) -> Any:
         return hermitian.pack(self.blocks_of(hermitian.hermitian_part(rho)))
@@ -47,7 +47,7 @@ class PackedBlocks(BlockPlan):
         return z
 
     def mirrored(self, z: Any) -> Any:
-        """Blocks (..., P, m, m): block (a, b) is the transpose of block (b, a)."""
+        """Mirrors blocks (..., P, m, m): block (a, b) is the transpose of block (b, a)."""
         order = z if is_identity(self.mirror) else z[..., np.asarray(self.mirror), :, :]
         return order.swapaxes(-1, -2)
 
@@ -57,7 +57,7 @@ class PackedBlocks(BlockPlan):
 
 
 class PackedField(BlockField):
-    """The scaled right-hand side on z."""
+    """Gives the scaled right-hand side on z."""
 
     def __call__(self, parts: PyTree) -> PyTree:
         z, plan = parts, self.plan
@@ -85,7 +85,7 @@ def _from_right(z: Array, a: Array) -> Array:
 
 
 class PackedMatrix(WholeMatrix):
-    """`WholeMatrix` for Hermitian states: z (n, n) real."""
+    """Does what `WholeMatrix` does, for Hermitian states: z (n, n) real."""
 
     def pack(self, rho: Any) -> Any:
         return hermitian.pack(hermitian.hermitian_part(rho))

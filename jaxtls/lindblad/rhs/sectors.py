@@ -21,7 +21,7 @@ WORTHWHILE = 0.75
 
 
 class Blocks(NamedTuple):
-    """Kept blocks of a density matrix: `states` (B, m), -1 where padded; `pairs` (P, 2) of sectors.
+    """Holds the kept blocks of a density matrix: `states` (B, m), -1 where padded; `pairs` (P, 2) of sectors.
 
     `sources` (K, B): the sector from which jump k feeds each sector, -1 for none. `block`, `place` (n,): sector of each
     state and position in it, -1 where dropped. `mirror` (P,): where the block (b, a) of block (a, b) is.

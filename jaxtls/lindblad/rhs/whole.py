@@ -66,7 +66,7 @@ class WholeMatrix(eqx.Module):
 
 
 class WholeField(eqx.Module):
-    """The map (L - centre) / scale on (n, 2, n), once its constants are made."""
+    """Maps by (L - centre) / scale on (n, 2, n), once its constants are made."""
 
     model: Lindbladian
     centre: Any

@@ -42,7 +42,7 @@ class Pattern:
 
 
 class Diagonals(eqx.Module):
-    """An (n, n) matrix as `values` (D, n) on static `offsets`: element (i, i + offsets[k]) = values[k, i].
+    """Holds an (n, n) matrix as `values` (D, n) on static `offsets`: element (i, i + offsets[k]) = values[k, i].
 
     Example:
         >>> lower = Diagonals.from_array(jnp.diag(jnp.array([1.0, 2.0]), -1))

@@ -17,7 +17,7 @@ from .diagonals import Diagonals, Pattern, densified
 
 
 class Entries(NamedTuple):
-    """The elements of a family's operators that can differ from 0: operator, row, column, place in `values`."""
+    """Lists the elements of a family's operators that can differ from 0: operator, row, column, place in `values`."""
 
     owner: np.ndarray
     row: np.ndarray
@@ -52,7 +52,8 @@ class Skeleton:
 
 
 class Family(eqx.Module):
-    """`count` operators: dense, (count, n, n), or as diagonals (E, n), the e-th on offsets[e] of operator owners[e]."""
+    """Holds `count` operators: dense, (count, n, n), or diagonals (E, n), the e-th on offsets[e] of operator
+    owners[e]."""
 
     values: Any
     skeleton: Skeleton = eqx.field(static=True)
