@@ -25,7 +25,7 @@ from .stepping import AbstractStepper
 
 
 class AbstractSplitting(eqx.Module):
-    """A second-order symmetric step of a linear autonomous model.
+    """Makes a second-order symmetric step of a linear autonomous model.
 
     `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
     on the step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate`
@@ -89,7 +89,7 @@ def cheapest(durations: Array, rate: Array, rtol: float, most: int) -> tuple[Arr
 
 
 class Extrapolation(AbstractStepper):
-    """A macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error
+    """Makes a macro step of a splitting: `propagators(H)` for all levels at once, `step(z, propagators)` -> (z, error
     estimate).
 
     Arguments:

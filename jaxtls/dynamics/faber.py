@@ -59,8 +59,8 @@ class Ellipse(eqx.Module):
 
 
 def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None = None) -> Any:
-    """a_k(h), k < count, along a new last axis, by the trapezoidal rule on the unit circle, half of which mirrors the
-    other (exact but for aliases of order `samples`).
+    """Gives a_k(h), k < count, along a new last axis, by the trapezoidal rule on the unit circle, half of which mirrors
+    the other (exact but for aliases of order `samples`).
     """
     xp = namespace(h)
     samples = samples or 2 * max(count, 32)

@@ -358,7 +358,7 @@ def _looped(task: Task, walk: _Steps, total: Array, kind: Kind) -> PyTree:
 
 
 def _replayed(task: Task, walk: _Steps, total: Array) -> PyTree:
-    """Do the same for reverse mode."""
+    """Find the same for reverse mode."""
     knots = task.grid.knots
     field = eqx.filter_closure_convert(task.field, knots[0], task.start)
     tidy = eqx.filter_closure_convert(task.tidy, task.start)

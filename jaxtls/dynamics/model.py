@@ -16,7 +16,7 @@ VectorField = Callable[..., PyTree]
 
 
 class AbstractModel(eqx.Module):
-    """A physical system that moves: its parameters are leaves, everything else is a function of them.
+    """Describes a physical system that moves: its parameters are leaves, everything else is a function of them.
 
     Only `vector_field` has to be given. The other hooks tell `evolve` what to record, what should stay small, and where
     the model has a faster way than a general solver; each has a default that means "nothing of the kind".

@@ -159,7 +159,7 @@ def solved(
     bound: int,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """Does as `integrate`, with derivatives by a rule and at most `bound` macro steps an interval.
+    """Does what `integrate` does, with derivatives by a rule and at most `bound` macro steps an interval.
 
     `make` closes over nothing that is traced. Also returns whether that was enough.
     """
@@ -243,7 +243,7 @@ def integrate_traced(
     bound: int,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array, Array]:
-    """Does as `integrate`, differentiable and with at most `bound` macro steps an interval (0: what groups allow).
+    """Does what `integrate` does, with derivatives and at most `bound` macro steps an interval (0: what groups allow).
 
     Also returns whether that was enough.
     """
