@@ -49,14 +49,14 @@ def unknowns(matrices: Array, hermitian: bool) -> Array:
 
 
 def from_unknowns(vectors: Array, hermitian: bool) -> Array:
-    """Undoes `unknowns`."""
+    """Undoes `unknowns`, matrices again."""
     n = math.isqrt(vectors.shape[-1])
     found = vectors.reshape(*vectors.shape[:-1], n, n)
     return unpack(found) if hermitian else found
 
 
 def on_unknowns(matrix: Array, n: int) -> Array:
-    """Makes a map of Hermitian matrices, (n^2, n^2) on elements row by row, the real one on the packed elements p.
+    """Writes a map of Hermitian matrices, (n^2, n^2) on elements row by row, as the real one on the packed elements p.
 
     With L = U + iV the real and the imaginary part of sum_kl L_ij,kl x_kl are together sum_kl U_ij,kl p_kl + V_ij,kl
     p_lk.

@@ -53,7 +53,7 @@ def series(
 def summed(
     apply: Callable, look: Callable, ratio: Array, weights: Array, x: PyTree, used: Array
 ) -> tuple[PyTree, PyTree, PyTree]:
-    """Does as `series` by a plain loop, which forward mode takes; also gives the last two terms.
+    """Does what `series` does, by a plain loop, which forward mode takes; also gives the last two terms.
 
     Two terms a turn: what a turn hands on to the next need not change places, which would be copies.
     """

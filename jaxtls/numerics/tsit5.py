@@ -73,7 +73,7 @@ def step(
 
 
 def _written_out(field: Field, times: Callable[[ArrayLike], Array], h: Array, y: PyTree, first: PyTree) -> tuple:
-    """Do as `step`, stage by stage."""
+    """Do what `step` does, stage by stage."""
     total = lambda weights, ks: sum(weight * k for weight, k in zip(weights[1:], ks[1:]) if weight) + weights[0] * ks[0]
     slopes, moved = [first], y
     for c, row in zip(C, A):

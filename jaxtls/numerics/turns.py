@@ -29,7 +29,7 @@ def turned(count: Array, body: Callable[[Array, PyTree], PyTree], start: PyTree)
 
 
 def grouped(count: Array, body: Callable[[Array, PyTree, Kept], PyTree], start: PyTree, together: int) -> PyTree:
-    """Does as `turned`, on a GPU with so many turns between two looks.
+    """Does what `turned` does, on a GPU with so many turns between two looks.
 
     There turns are done up to a multiple of `together`: body(i, carry, kept) passes what they may not change through
     kept(new, old), and has room for what they write.
