@@ -13,7 +13,7 @@ from .._checks import concrete, positive, require
 
 @jax.tree_util.register_static
 class Count(int):
-    """An int that jit, vmap and grad treat as structure: a model's `n_spins` when it is not traced."""
+    """Holds an int that jit, vmap and grad treat as structure: a model's `n_spins` when it is not traced."""
 
     __slots__ = ()
 

@@ -15,7 +15,7 @@ TraceForm = Literal["notch", "reflection", "transmission"]
 
 
 class ResonatorTrace(eqx.Module):
-    r"""S21 (or S11) of one resonance behind a cable, in the diameter-corrected form.
+    r"""Models S21 (or S11) of one resonance behind a cable, in the diameter-corrected form.
 
         S = a e^{i alpha} e^{-2 pi i f tau + t u} R(u),   u = f/f_r - 1,   1/Q_l = 1/Q_i + 1/Q_c
 

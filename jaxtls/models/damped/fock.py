@@ -32,7 +32,7 @@ DEFAULT_LEVELS, MAX_LEVELS = 128, 384
 
 
 class FockState(NamedTuple):
-    """Amplitudes (n_levels,) complex, and lambda = int alpha dt since the state was made."""
+    """Holds amplitudes (n_levels,) complex, and lambda = int alpha dt since the state was made."""
 
     amplitudes: Array
     contraction: Array

@@ -24,7 +24,7 @@ from .squeezing import damped_flow
 
 
 class GaussianState(NamedTuple):
-    """<x>, <v>, Var x, Cov(x, v) (symmetrised), Var v, and lambda = int alpha dt since the state was made."""
+    """Holds <x>, <v>, Var x, Cov(x, v) (symmetrised), Var v, and lambda = int alpha dt since the state was made."""
 
     x: Array
     v: Array

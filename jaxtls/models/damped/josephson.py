@@ -27,7 +27,7 @@ EXPANSIONS = ("zero", "minimum")
 
 
 class Expansion(NamedTuple):
-    """U(phi)/E_J about the minimum phi_0 of its quadratic part: offset + stiffness (phi-phi_0)^2/2 + sum_i a_i
+    """Expands U(phi)/E_J about the minimum phi_0 of its quadratic part: offset + stiffness (phi-phi_0)^2/2 + sum_i a_i
     (phi-phi_0)^i, i = 1..4."""
 
     phase: Array
@@ -37,7 +37,7 @@ class Expansion(NamedTuple):
 
 
 class AbstractJosephsonQubit(eqx.Module):
-    """A resistively and capacitively shunted junction near a minimum of its potential."""
+    """Models a resistively and capacitively shunted junction near a minimum of its potential."""
 
     resistance: Array
     capacitance: Array

@@ -33,7 +33,7 @@ from .transitions import block, column
 
 
 class DampedOscillator(AbstractDampedOscillator):
-    """Quantised damped oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, below, at and above critical damping.
+    """Models a quantised oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, damped below, at or above critical.
 
     In the instantaneous Fock basis |n; t> (width sqrt(hbar/(m omega)) e^(-alpha t)) damping creates pairs:
     H/hbar = omega (n + 1/2) + i (alpha/2)(a^dagger^2 - a^2).
@@ -305,8 +305,8 @@ class DampedOscillator(AbstractDampedOscillator):
         return self.displaced_state(0, alpha)
 
     def displaced_state(self, n: int, alpha: Numbers) -> FockState:
-        """D(alpha)|n>: level n carried to alpha, whose mean moves as the classical oscillator and whose shape does as
-        |n>.
+        """Makes D(alpha)|n>: level n carried to alpha, whose mean moves as the classical oscillator and whose shape
+        does as |n>.
 
         Arguments:
             n: level, an int >= 0.

@@ -13,7 +13,7 @@ from ...dynamics.model import AbstractModel
 
 
 class AbstractDampedOscillator(AbstractModel):
-    """Frequency, damping and force of an oscillator; `DampedOscillator` says what they mean."""
+    """Holds frequency, damping and force of an oscillator; `DampedOscillator` says what they mean."""
 
     closes_over: ClassVar[bool] = False
 

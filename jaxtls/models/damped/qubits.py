@@ -22,7 +22,7 @@ from .josephson import REDUCED_FLUX_QUANTUM, AbstractJosephsonQubit, Expansion, 
 
 
 class PhaseQubit(AbstractJosephsonQubit):
-    """Current-biased junction: k C phi'' + k phi'/R + I_c sin phi = I_b, k = Phi_0/2pi.
+    """Models a current-biased junction: k C phi'' + k phi'/R + I_c sin phi = I_b, k = Phi_0/2pi.
 
     About phi = 0: omega = sqrt(I_c/(k C)), phi_0 = I_b/I_c, critical damping at 4 R^2 C I_c = k. About the minimum:
     sin phi_0 = I_b/I_c, omega = sqrt(I_c/(k C)) (1 - (I_b/I_c)^2)^(1/4), critical at 2 R C omega = 1.
@@ -85,7 +85,7 @@ class PhaseQubit(AbstractJosephsonQubit):
 
 
 class FluxQubit(AbstractJosephsonQubit):
-    """Junction in a loop: k C phi'' + k phi'/R + I_c sin phi + (k/L)(phi - 2 pi f) = 0, k = Phi_0/2pi.
+    """Models a junction in a loop: k C phi'' + k phi'/R + I_c sin phi + (k/L)(phi - 2 pi f) = 0, k = Phi_0/2pi.
 
     About phi = 0: omega = sqrt(I_c/(k C) + 1/(L C)), phi_0 = 2 pi f/(1 + L I_c/k), critical damping at
     4 R^2 (C I_c/k + C/L) = 1. About the minimum: phi_0 + (L I_c/k) sin phi_0 = 2 pi f, omega^2 = I_c cos(phi_0)/(k C)

@@ -29,7 +29,7 @@ class Flow(NamedTuple):
 
 
 class Squeezing(NamedTuple):
-    """The Bogoliubov pair: conj(u) = exp(log_size + i angle), v = ratio exp(log_size), |u|^2 - |v|^2 = 1.
+    """Holds the Bogoliubov pair: conj(u) = exp(log_size + i angle), v = ratio exp(log_size), |u|^2 - |v|^2 = 1.
 
     `angle` is continuous in time (conj(u) winds around zero), so that sqrt(u) has a sign.
     """
@@ -112,8 +112,8 @@ class SqueezingState(NamedTuple):
 
 
 class SqueezingFlow(eqx.Module):
-    """The Bogoliubov pair for a damping alpha(t): d xi/dt = -2i omega xi + alpha (1 - xi^2), d log conj(u)/dt =
-    i omega + alpha xi, with xi = v/conj(u)."""
+    """Moves the Bogoliubov pair for a damping alpha(t): d xi/dt = -2i omega xi + alpha (1 - xi^2), d log conj(u)/dt = i
+    omega + alpha xi, with xi = v/conj(u)."""
 
     omega: Array
     damping: Any

@@ -16,7 +16,7 @@ from .propagators import propagate
 
 
 class Power(NamedTuple):
-    """A power of Q = E(h) E*(h) = [[high, u mixed z], [d mixed z*, low]]: three real numbers, z being that of Q.
+    """Holds a power of Q = E(h) E*(h) = [[high, u mixed z], [d mixed z*, low]]: three real numbers, z being that of Q.
 
     E without its detailed balance is symmetric, so that Q without it is Hermitian and positive; powers of Q commute.
     """

@@ -19,7 +19,7 @@ Numbers = ArrayLike | Sequence[float]
 
 
 class Fluctuators(eqx.Module):
-    r"""Independent two-state fluctuators s_k(t) = ±1 and their sum xi = sum_k a_k s_k.
+    r"""Models independent two-state fluctuators s_k(t) = ±1 and their sum xi = sum_k a_k s_k.
 
     u_k takes s_k from -1 to +1, d_k back; Gamma = u + d, m = <s> = (u - d)/Gamma, p(+) = u/Gamma. In equilibrium, with
     the state +1 an energy E above -1, u/d = e^(-E/T).

@@ -92,7 +92,7 @@ def _solve(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
 
 
 def _solve_apart(rate: Array, n: Array, tau: Array) -> tuple[Array, ...]:
-    """Do as `_solve`, on a CPU of many fluctuators (k, 1) in a loop of two turns.
+    """Do what `_solve` does, on a CPU of many fluctuators (k, 1) in a loop of two turns.
 
     Only so that all four are finished before a derivative uses each of them several times: a compiler that fuses the
     two computes the exponentials anew for each use.

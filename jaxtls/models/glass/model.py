@@ -32,7 +32,7 @@ from .relaxation import Sites
 
 
 class TLSGlass(eqx.Module):
-    """N two-level systems with Ising couplings and thermal jumps, solved in closed form from any product state.
+    """Models N two-level systems with Ising couplings and thermal jumps, in closed form from any product state.
 
     d rho/dt = -i[H, rho] + sum_i G+_i D[|+><-|_i] rho + G-_i D[|-><+|_i] rho     (Eqs. 10-12)
     G+ = 4 eps Y (1 + f) towards the ground state S0 = +1, G- = 4 eps Y f away from it.

@@ -23,7 +23,7 @@ Method = Literal["slaved", "second-order"]
 
 
 class TLSHeatedOscillator(AbstractModel):
-    r"""One TLS between an oscillator and a bosonic bath; hbar = 1.
+    r"""Puts one TLS between an oscillator and a bosonic bath; hbar = 1.
 
         d rho/dt = -i W [a^dagger a, rho] - i h [sx, rho] - i g [x sz, rho]
                    + gamma (n_bar + 1) D[s-] rho + gamma n_bar D[s+] rho,   x = a + a^dagger,  h = splitting/2

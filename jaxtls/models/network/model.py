@@ -26,7 +26,7 @@ MAX_CLASSICAL_SITES = 12
 
 
 class ThermalNetwork(AbstractNetwork):
-    r"""N TLSs with local energies and baths, incoherent and coherent couplings on any graph; hbar = k_B = 1.
+    r"""Models N TLSs with local energies and baths, incoherent and coherent couplings on any graph; hbar = k_B = 1.
 
         H = sum_n w_n n_n + sum_{i<k} K_ik (a_i^dagger a_k + h.c.) + sum_{ijk} g_ijk (a_i a_j^dagger a_k + h.c.)
         d rho/dt = -i[H, rho] + sum_n L_n rho + sum_{i<k} Y_ik (D[a_i^dagger a_k] + D[a_k^dagger a_i]) rho

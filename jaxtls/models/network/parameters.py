@@ -19,7 +19,7 @@ from .states import DensityState
 
 
 class AbstractNetwork(AbstractModel):
-    """Frequencies, baths and couplings of N TLSs; `ThermalNetwork` says what they mean."""
+    """Holds frequencies, baths and couplings of N TLSs; `ThermalNetwork` says what they mean."""
 
     closes_over: ClassVar[bool] = False
     frequencies: Array

@@ -28,7 +28,7 @@ QUASIPARTICLES = ("dilute", "mattis-bardeen")
 
 
 class ResonatorLoss(eqx.Module):
-    r"""Internal loss of a superconducting resonator against temperature T and mean photon number n.
+    r"""Models the internal loss of a superconducting resonator against temperature T and mean photon number n.
 
     With x = h f / 2 k T,
 

@@ -13,7 +13,7 @@ from .._thermal import polarization
 
 
 class OhmicSpectralDensity(eqx.Module):
-    r"""Ohmic spectral density with a Lorentz-Drude cut-off: J(w) = (2 M gamma_0/pi) w L^2/(L^2 + w^2).
+    r"""Gives an Ohmic spectral density with a Lorentz-Drude cut-off: J(w) = (2 M gamma_0/pi) w L^2/(L^2 + w^2).
 
     Arguments:
         gamma_0: damping rate that an oscillator would see far below the cut-off [frequency], >= 0.

@@ -21,7 +21,7 @@ from .parameters import AbstractSpinBath
 
 
 class SpinBathFock(AbstractModel):
-    r"""The master equation of a `SpinBathOscillator` for density matrices in the Fock basis of the Omega_0 oscillator.
+    r"""Moves density matrices of a `SpinBathOscillator` in the Fock basis of the Omega_0 oscillator.
 
         d rho/dt = -i[H_S + M S X^2/2, rho] - [X, Z rho - rho Z^dagger],   Z = D X + f P + i gamma P,
 

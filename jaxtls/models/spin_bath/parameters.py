@@ -22,7 +22,7 @@ UNSTABLE = (
 
 
 class AbstractSpinBath(AbstractModel):
-    """Frequencies, spectral density and temperature; `SpinBathOscillator` says what they mean."""
+    """Holds frequencies, spectral density and temperature; `SpinBathOscillator` says what they mean."""
 
     closes_over: ClassVar[bool] = False
 

@@ -13,7 +13,7 @@ from jaxtyping import Array
 
 
 class Pair(NamedTuple):
-    """re + i im."""
+    """Holds re + i im."""
 
     re: Array
     im: Array

@@ -19,7 +19,7 @@ from .hierarchy import IndexSet, SpinGenerator, caps, index_set, index_set_of_si
 
 
 class AbstractSpring(AbstractModel):
-    """Frequencies, classes and couplings of an oscillator and its TLSs; `EntropicSpring` says what they mean."""
+    """Holds frequencies, classes and couplings of an oscillator and its TLSs; `EntropicSpring` says what they mean."""
 
     closes_over: ClassVar[bool] = False
 

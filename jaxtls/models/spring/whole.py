@@ -22,7 +22,7 @@ from .splitting import SpringSplitting, sector_dvr
 
 
 class WholeSplitting(SpringSplitting):
-    """Does as `SpringSplitting` on K (M, S h, S h), S sectors of h levels one behind the other."""
+    """Does what `SpringSplitting` does, on K (M, S h, S h), S sectors of h levels one behind the other."""
 
     def __init__(self, generators, n_spins, frequency, rate, indices: IndexSet, n_levels: int):
         super().__init__(generators, n_spins, frequency, rate, indices, n_levels)

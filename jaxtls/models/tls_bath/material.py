@@ -1,4 +1,4 @@
-r"""From a solid's TLSs and the field of a mode to a bath. SI units.
+r"""Makes a bath of a solid's TLSs and the field of a mode. SI units.
 
 A TLS of dipole p at the field F (root mean square of the mode's zero-point fluctuations) couples by
 hbar g = p F u |cos theta|, u = Delta_0/E. A volume V holds Pbar hbar dw V L of them in a band dw with u > u_min, so

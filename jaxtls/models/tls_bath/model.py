@@ -14,7 +14,8 @@ from .golden_rule import AbstractGoldenRule
 
 
 class TLSBath(AbstractGoldenRule):
-    r"""J two-level systems beside a qubit or resonator of frequency w: golden rule, exact amplitude, Solomon equations.
+    r"""Models J two-level systems beside a qubit or resonator of frequency w: golden rule, exact amplitude, Solomon
+    equations.
 
         H = w a^+a + sum_j w_j(t) n_j + sum_j g_j (a^+ s_j- + h.c.),    w_j(t) = w_j + sum_m shift_jm s_jm(t)
 
