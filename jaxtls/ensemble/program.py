@@ -68,7 +68,7 @@ def unwritten(text: str, is_typed: bool) -> Array:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
-    """A traced realization.
+    """Holds a traced realization.
 
     Arguments:
         run: key -> list of leaves, without Python's part of the user's function.
