@@ -1,4 +1,4 @@
-"""Lindblad equations for any Hamiltonian and jump operators."""
+"""Solves Lindblad equations for any Hamiltonian and jump operators."""
 
 from .correlation import correlation as correlation
 from .counting import CountingStatistics as CountingStatistics

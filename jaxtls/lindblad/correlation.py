@@ -1,4 +1,4 @@
-"""Two-time correlations by the regression theorem."""
+"""Computes two-time correlations by the regression theorem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`counting_statistics`: mean and noise of a weighted count of quantum jumps."""
+"""`counting_statistics` gives mean and noise of a weighted count of quantum jumps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators times a number of time: functions, steps, samples."""
+"""Makes operators times a number of time: functions, steps, samples."""
 
 from __future__ import annotations
 

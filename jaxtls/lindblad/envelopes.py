@@ -1,4 +1,4 @@
-"""Numbers of time that multiply an operator: functions, samples and splines, and those of other libraries."""
+"""Makes numbers of time that multiply an operator: functions, samples and splines, and those of other libraries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`MasterEquation`: a generator with what to record, the model that `evolve` moves for density matrices."""
+"""`MasterEquation` is a generator with what to record, the model that `evolve` moves for density matrices."""
 
 from __future__ import annotations
 

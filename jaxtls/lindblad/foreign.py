@@ -1,4 +1,4 @@
-"""Operators of other libraries, recognised by what they offer; nothing of theirs is imported."""
+"""Reads operators of other libraries, recognised by what they offer; nothing of theirs is imported."""
 
 from __future__ import annotations
 

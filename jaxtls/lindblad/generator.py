@@ -1,4 +1,4 @@
-"""`AbstractGenerator`: a linear right-hand side on density matrices, d rho/dt = L(t) rho."""
+"""`AbstractGenerator` is a linear right-hand side on density matrices, d rho/dt = L(t) rho."""
 
 import abc
 from collections.abc import Mapping, Sequence

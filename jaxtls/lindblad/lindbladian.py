@@ -1,4 +1,4 @@
-"""`Lindbladian`: a Hamiltonian and jump operators as one model."""
+"""`Lindbladian` joins a Hamiltonian and jump operators as one model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Measured`: the operators whose expectation values are recorded, each taken at its time."""
+"""`Measured` holds the operators whose expectation values are recorded, each taken at its time."""
 
 from __future__ import annotations
 

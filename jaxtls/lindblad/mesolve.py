@@ -1,4 +1,4 @@
-"""`mesolve`: the familiar entry to `evolve` for a Hamiltonian and jump operators."""
+"""`mesolve` is the familiar entry to `evolve` for a Hamiltonian and jump operators."""
 
 from __future__ import annotations
 

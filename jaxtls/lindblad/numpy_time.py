@@ -1,4 +1,4 @@
-"""A traced time of which NumPy's functions are JAX's: functions written with np.cos need not be written anew."""
+"""Makes a traced time of which NumPy's functions are JAX's: functions written with np.cos need not be written anew."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`periodic_steady_state`: the limit cycle of an equation that is driven periodically."""
+"""`periodic_steady_state` finds the limit cycle of an equation that is driven periodically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`propagator`: the linear maps from the first time to later ones."""
+"""`propagator` gives the linear maps from the first time to later ones."""
 
 from __future__ import annotations
 

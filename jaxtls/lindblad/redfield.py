@@ -1,4 +1,4 @@
-"""`BlochRedfield`: weak coupling to baths that are given by their spectra."""
+"""`BlochRedfield` is weak coupling to baths that are given by their spectra."""
 
 from __future__ import annotations
 

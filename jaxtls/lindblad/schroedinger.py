@@ -1,4 +1,4 @@
-"""`SchroedingerEquation`: a Hamiltonian that moves kets, with what to record."""
+"""`SchroedingerEquation` is a Hamiltonian that moves kets, with what to record."""
 
 from __future__ import annotations
 

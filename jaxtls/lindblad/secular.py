@@ -1,4 +1,4 @@
-r"""The relaxation of a Bloch-Redfield equation in its two forms: whole, and with fast terms left out.
+r"""Makes the relaxation of a Bloch-Redfield equation in its two forms: whole, and with fast terms left out.
 
 Whole, in any basis: sum_k -[A_k, X_k rho - rho X_k†]. Secular, in the eigenbasis of H, where the element
 rho_cd -> rho_ab is kept for |w_ab - w_cd| <= cutoff, w_ab = e_a - e_b:

@@ -1,4 +1,4 @@
-"""`sesolve`: Schroedinger's equation, where kets stay kets."""
+"""`sesolve` solves Schroedinger's equation, where kets stay kets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`spectrum`: what an equation at rest radiates and absorbs, without a time grid."""
+"""`spectrum` says what an equation at rest radiates and absorbs, without a time grid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`steady_state`: where a quantum master equation comes to rest, and how that moves with the parameters."""
+"""`steady_state` says where a quantum master equation comes to rest, and how that moves with the parameters."""
 
 from __future__ import annotations
 

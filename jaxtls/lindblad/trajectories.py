@@ -1,4 +1,4 @@
-"""`trajectories`: averages over quantum jumps, which need kets where the master equation needs matrices."""
+"""`trajectories` gives averages over quantum jumps, which need kets where the master equation needs matrices."""
 
 from __future__ import annotations
 

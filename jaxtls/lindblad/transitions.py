@@ -1,4 +1,4 @@
-r"""Functions of the transition frequencies of H, with derivatives that hold where levels are equal.
+r"""Computes functions of the transition frequencies of H, with derivatives that hold where levels are equal.
 
 `levels` gives V and B = V† H V, and `weighted` the matrix M_ab g(e_b - e_a) in the eigenbasis. The derivative of an
 eigenvector has 1/(e_b - e_a), which is not finite for equal levels; but what is made of them need not care. V turns

@@ -1,1 +1,1 @@
-"""Quantum jumps: one trajectory's step, the loss that sets the times of jumps, and averages over many."""
+"""Makes quantum jumps: one trajectory's step, the loss that sets the times of jumps, and averages over many."""

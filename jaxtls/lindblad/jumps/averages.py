@@ -1,4 +1,4 @@
-"""Many trajectories: batches side by side, sums that are merged, and records of jumps."""
+"""Runs many trajectories: batches side by side, sums that are merged, and records of jumps."""
 
 from __future__ import annotations
 

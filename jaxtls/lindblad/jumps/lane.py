@@ -1,4 +1,4 @@
-"""One trajectory on its way: a step under error control, which ends at the jump where there is one in it.
+"""Moves one trajectory on its way: a step under error control, which ends at the jump where there is one in it.
 
 Between jumps d psi/dt = A psi, normalised after each step, and the hazard, the integral of the rate of jumps since the
 last one, grows beside it under the same error control. A jump comes when the hazard reaches -log of a uniform random

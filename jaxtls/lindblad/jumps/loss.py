@@ -1,4 +1,4 @@
-"""`Loss`: the rate at which jumps happen, as sums of squares, so that it is 0 where nothing dissipates."""
+"""`Loss` is the rate at which jumps happen, as sums of squares, so that it is 0 where nothing dissipates."""
 
 from __future__ import annotations
 

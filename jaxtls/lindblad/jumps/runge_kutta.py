@@ -1,4 +1,4 @@
-"""One step of Dormand & Prince's pair of orders 5 and 4, with what it saw on its way."""
+"""Makes one step of Dormand & Prince's pair of orders 5 and 4, with what it saw on its way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times at which steps end: outputs and edges."""
+"""Lists the times at which steps end: outputs and edges."""
 
 from __future__ import annotations
 

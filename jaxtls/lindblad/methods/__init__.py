@@ -1,1 +1,1 @@
-"""Methods for generators that do not depend on time."""
+"""Holds methods for generators that do not depend on time."""

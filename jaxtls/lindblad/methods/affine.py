@@ -1,4 +1,4 @@
-"""A driven equation of few levels as affine maps from output to output, all intervals side by side.
+"""Solves a driven equation of few levels by affine maps from output to output, all intervals side by side.
 
 Hermitian matrices are n^2 real numbers, one of them the trace, which no equation changes: on the others L(t) is an
 affine map, a sum of constant ones. One batch holds a step of each interval; an interval whose step was too long, or

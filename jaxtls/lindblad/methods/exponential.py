@@ -1,4 +1,4 @@
-"""`MatrixExponential`: small constant equations by rho(t + h) = exp(h L) rho(t), at any rate and for many at a time.
+"""`MatrixExponential` solves small constant equations by rho(t + h) = exp(h L) rho(t), at any rate, many at a time.
 
 For a few levels exp(h L) of one interval costs less than a series at each, needs no bound on the spectrum and costs the
 same however stiff the equation is. Hermitian matrices are n^2 real numbers, on which L is real.

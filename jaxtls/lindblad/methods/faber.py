@@ -1,4 +1,4 @@
-"""`Faber`: constant Lindblad equations by Faber expansion on the part of the density matrix that they fill.
+"""`Faber` solves constant Lindblad equations by Faber expansion on the part of the density matrix that they fill.
 
 Where all numbers are known (under an eager jax.grad their values are) sizes are chosen by looking: the window of basis
 states that the population reaches, enlarged until what arrives at its edge is far below atol; the number of terms, more

@@ -1,4 +1,4 @@
-"""Kets under a constant Hamiltonian: one matrix exponential for few levels, else an expansion of exp(-i h H) psi."""
+"""Moves kets under a constant Hamiltonian: one exponential for few levels, else an expansion of exp(-i h H) psi."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Magnus`: few levels under functions of time, the propagators of all intervals between output times side by side.
+"""`Magnus` solves few levels under functions of time: propagators of all intervals between outputs side by side.
 
 For two or three levels a step of any method is a few dozen numbers, and what it costs is that it comes after another.
 Here all intervals are moved at once, and their maps are then put one behind the other.

@@ -1,4 +1,4 @@
-"""`MatrixExponential`: the method by its name; what it runs stands in `exponential` and `ket`."""
+"""`MatrixExponential` is the method by its name; what it runs stands in `exponential` and `ket`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`RungeKutta`: coefficients that are functions of time, on the blocks and the window that the state fills."""
+"""`RungeKutta` takes coefficients that are functions of time, on the blocks and the window that the state fills."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Linear equations with a generator: factors, dense and sparse, and iterations."""
+"""Solves linear equations with a generator: factors, dense and sparse, and iterations."""

@@ -1,4 +1,4 @@
-"""The matrix of M = s - L + m Tr(.) 1/n in the blocks of an `Order`, from the numbers of H and the jumps."""
+"""Makes the matrix of M = s - L + m Tr(.) 1/n in the blocks of an `Order`, from the numbers of H and the jumps."""
 
 from __future__ import annotations
 

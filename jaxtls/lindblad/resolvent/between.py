@@ -1,4 +1,4 @@
-"""The motion between jumps, y -> s y - A y - y A†, inverted approximately: what iterations are preconditioned with.
+"""Inverts the motion between jumps, y -> s y - A y - y A†, approximately: what iterations are preconditioned with.
 
 In the eigenvectors of H the diagonal of A is kept, A_kk = -i E_k - (Gamma_kk)/2: no eigenvectors of a matrix that is
 not Hermitian, which no accelerator gives.

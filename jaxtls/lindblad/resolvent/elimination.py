@@ -1,4 +1,4 @@
-"""Block elimination of a block-tridiagonal matrix: inverses by one scan, solutions by two, also of the transpose.
+"""Does block elimination of a block-tridiagonal matrix: inverses by one scan, solutions by two, also of the transpose.
 
     before_k x_{k-1} + D_k x_k + after_k x_{k+1} = b_k,   S_k = D_k - before_k S_{k-1}^-1 after_{k-1}
 

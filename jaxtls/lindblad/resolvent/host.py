@@ -1,4 +1,4 @@
-"""The state at rest from the whole matrix of M, by LAPACK on the host: the last resort where numbers are known."""
+"""Finds the state at rest from the whole matrix of M, by LAPACK on the host: the last resort for known numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An order of the density matrix's elements in which a Lindblad equation is block-tridiagonal.
+"""Finds an order of the density matrix's elements in which a Lindblad equation is block-tridiagonal.
 
 Elements that L connects are neighbours. All elements at one distance from the populations make a level; a level is
 connected with itself and the two beside it. Levels are eliminated from the farthest, the fastest coherences, to the

@@ -1,4 +1,4 @@
-"""Linear equations with a generator: (s - L) X = R, by elimination, by sparse factors, or by iteration.
+"""Solves linear equations with a generator: (s - L) X = R, by elimination, by sparse factors, or by iteration.
 
 L has a null vector, so what is solved is M X = s X - L X + m Tr(X) 1/n, which is regular for Re s >= 0, s = 0 included,
 if and only if the steady state is unique and nothing oscillates undamped at Im s. The trace of the equation gives

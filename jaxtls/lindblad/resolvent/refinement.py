@@ -1,4 +1,4 @@
-"""Solutions of M x = b from an approximate inverse P: minimal residuals over the last directions (GCR).
+"""Solves M x = b from an approximate inverse P: minimal residuals over the last directions (GCR).
 
 With good factors one or two steps reach the precision, so the steps are looked at one by one; `lineax.GMRES` looks at
 its residual only after each full restart, 60 products with M where three would do.

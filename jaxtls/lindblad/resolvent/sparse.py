@@ -1,4 +1,4 @@
-"""The equation M X = R of `linear.Resolvent` by one sparse factorisation (SciPy's SuperLU), on the host.
+"""Solves the equation M X = R of `linear.Resolvent` by one sparse factorisation (SciPy's SuperLU), on the host.
 
 M, (n^2, n^2), is sparse where H and the jumps are; it falls into pieces that exchange nothing (parities, numbers), each
 factorised when a right-hand side first needs it. Compiled programs call it back, with the numbers of H and the jumps.

@@ -1,1 +1,1 @@
-"""Right-hand sides of Lindblad equations, in the forms that structure allows."""
+"""Makes right-hand sides of Lindblad equations, in the forms that structure allows."""

@@ -1,4 +1,4 @@
-"""The right-hand side on the blocks of a density matrix that a constant equation fills, in real numbers.
+"""Makes the right-hand side on the blocks of a density matrix that a constant equation fills, in real numbers.
 
     d rho_ab/dt = A_a rho_ab + rho_ab A_b† + sum_k r_k L_k rho_(k<-a, k<-b) L_k†,   A = -i H - (1/2) sum_k r_k L_k† L_k
 

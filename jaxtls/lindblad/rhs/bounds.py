@@ -1,4 +1,4 @@
-"""An ellipse around the spectrum of a constant Lindbladian, from norms of its parts.
+"""Draws an ellipse around the spectrum of a constant Lindbladian, from norms of its parts.
 
 With Gamma = sum_k r_k L_k† L_k and Gamma' = sum_k r_k L_k L_k†, the jumps move a matrix by at most
 j = sqrt(|Gamma| |Gamma'|) in the Frobenius norm, so eigenvalues have real parts in [-|Gamma| - j, 0] and imaginary ones

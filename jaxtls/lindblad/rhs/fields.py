@@ -1,4 +1,4 @@
-"""The right-hand side on the (n, n) matrix, dense or as a stencil of shifted copies. Never N^4.
+"""Makes the right-hand side on the (n, n) matrix, dense or as a stencil of shifted copies. Never N^4.
 
     d rho/dt = A rho + rho A† + sum_k r_k L_k rho L_k†,   A = -i H - (1/2) sum_k r_k L_k† L_k
 

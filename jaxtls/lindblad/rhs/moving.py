@@ -1,4 +1,4 @@
-"""The right-hand side on blocks where coefficients are functions of time: one set of arrays, combined at each time.
+"""Makes the right-hand side on blocks where coefficients are functions of time: a set of arrays, combined each time.
 
     L(t) = L_0 + sum_g c_g(t) L_g
 

@@ -1,4 +1,4 @@
-"""Hermitian states as real arrays, R + I of rho = R + i I: half the numbers of two parts, and half the work.
+"""Packs Hermitian states as real arrays, R + I of rho = R + i I: half the numbers of two parts, and half the work.
 
 With P = R + I, and Q = R - I its transpose, for any map rho -> c rho of real c, or i c, the image is c P, or c Q:
 

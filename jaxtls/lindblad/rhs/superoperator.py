@@ -1,4 +1,4 @@
-"""The right-hand side of few levels as one real matrix on the numbers of a Hermitian state, for each coefficient.
+"""Writes the right-hand side of few levels as a real matrix on the numbers of a Hermitian state, by coefficients.
 
 With P = R + I of rho = R + i I, A = a + i b and L = l + i k (see `packed`), d P_ij = sum M_ijkl P_kl,
 

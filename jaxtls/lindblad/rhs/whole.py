@@ -1,4 +1,4 @@
-"""The form of a state where no structure pays: the (n, n) matrix itself, moved by dense products of real matrices.
+"""Keeps a state as it is where no structure pays: the (n, n) matrix, moved by dense products of real matrices.
 
 Within a macro step a state is z (n, 2, n): row, (Re, Im), column, so that a real matrix acts on both parts by one
 product. Products of complex matrices run at a quarter of the rate.

@@ -1,4 +1,4 @@
-"""Matrices kept as a few diagonals: the form in which ladder operators and their Kronecker products are sparse.
+"""Keeps matrices as a few diagonals: the form in which ladder operators and their Kronecker products are sparse.
 
 Offset d and values v stand for the elements (i, i + d) = v_i. A value whose column does not exist is 0, so a shift of a
 vector by d may wrap around: what comes in from the other end is multiplied by 0.

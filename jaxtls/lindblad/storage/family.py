@@ -1,4 +1,4 @@
-"""Several operators stacked into one array, so that a compiled program does not grow with their number."""
+"""Stacks several operators into one array, so that a compiled program does not grow with their number."""
 
 from __future__ import annotations
 
