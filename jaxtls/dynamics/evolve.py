@@ -1,4 +1,4 @@
-"""`evolve`: one entry point that moves any model and records observables as it goes."""
+"""`evolve` is the one entry point that moves any model and records observables as it goes."""
 
 from __future__ import annotations
 

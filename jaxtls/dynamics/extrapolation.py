@@ -1,4 +1,4 @@
-"""Extrapolated splitting: the step for linear models whose generator is a sum of two exactly solvable flows.
+"""Extrapolated splitting is the step for linear models whose generator is a sum of two exactly solvable flows.
 
 A Strang step S(h) = P(h/2) L(h) P(h/2) has an error series in h^2 alone, so
     y(H) = sum_l w_l S(H/l)^l y,   l = 1 .. K,

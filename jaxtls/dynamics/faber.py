@@ -1,4 +1,4 @@
-"""Faber expansion: exp(h L) y for a linear autonomous model, by one product with L a term.
+"""Faber expansion gives exp(h L) y for a linear autonomous model, by one product with L a term.
 
 Let the spectrum of L lie in an ellipse, the image of the unit circle under psi(w) = c + s w + t/w. Then
     exp(h L) = sum_k a_k(h) F_k(L),   a_k = (1/2 pi i) oint exp(h psi(w)) w^(-k-1) dw,

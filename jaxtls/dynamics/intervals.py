@@ -1,4 +1,4 @@
-"""Runge-Kutta steps from knot to knot, equal within parts of an interval, as many there as the error asks for.
+"""Makes Runge-Kutta steps from knot to knot, equal within parts of an interval, as many there as the error asks for.
 
 A run forwards looks for the steps as it goes: a part whose steps were too long is done again. What is differentiated
 is the run with those steps held fixed, as shares of their intervals: forwards by a plain loop, in reverse by one that

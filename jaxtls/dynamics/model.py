@@ -1,4 +1,4 @@
-"""`AbstractModel`: everything that `evolve` asks of a model, each hook with a default."""
+"""`AbstractModel` is everything that `evolve` asks of a model, each hook with a default."""
 
 from __future__ import annotations
 

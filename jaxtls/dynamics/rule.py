@@ -1,4 +1,4 @@
-"""One derivative rule, for both modes, of a run that finds its steps as it goes.
+"""Gives one derivative rule, for both modes, of a run that finds its steps as it goes.
 
 A run gives its records and what it found, steps say. What is differentiated is the run with those held fixed:
 `repeated`, forwards by a plain loop, in reverse by one that keeps states. Only numbers that vary take part. Where they

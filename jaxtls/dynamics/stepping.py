@@ -1,4 +1,4 @@
-"""Stepping through output times with macro steps of a linear autonomous model, and what such a step offers.
+"""Steps through output times with macro steps of a linear autonomous model, and says what such a step offers.
 
 One scan runs over the intervals between output times, so that records are kept there alone. Where all numbers are
 known the macro steps of an interval are a loop of dynamic length. Where some are traced, they are scans with a static

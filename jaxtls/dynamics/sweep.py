@@ -1,4 +1,4 @@
-"""Macro steps of an expansion as long as its terms allow, with any number of output times inside each.
+"""Makes macro steps of an expansion as long as its terms allow, with any number of output times inside each.
 
 exp(d L) z is the sum of a_k(d) U_k for every d up to the end of a step, by the same vectors U_k: an output time costs
 its own coefficients, and where what is recorded is linear in the state the vectors are looked at once for all of them.

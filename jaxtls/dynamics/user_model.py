@@ -1,4 +1,4 @@
-"""Any module with a `vector_field` as an `AbstractModel`: wrapped once, where it comes in."""
+"""Takes any module with a `vector_field` as an `AbstractModel`: wrapped once, where it comes in."""
 
 import functools
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""`AbstractMethod`: plan what is static, run what is traced, judge whether the plan was enough; and the one loop."""
+"""`AbstractMethod` plans what is static, runs what is traced, judges whether the plan was enough; the one loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tsit5 for compiled programs: the loop of `dynamics.intervals`, for models that close over nothing.
+"""Runs Tsit5 for compiled programs: the loop of `dynamics.intervals`, for models that close over nothing.
 
 A loop that serves all derivatives at once, as diffrax's bounded one does, asks the host at each of its nested turns,
 and moves its state through all of them; here the run is a plain loop, and its derivative a rule.

@@ -1,4 +1,4 @@
-"""`Splitting`: a model's own symmetric step with Richardson extrapolation, sizes and steps chosen by looking."""
+"""`Splitting` is a model's own symmetric step with Richardson extrapolation, sizes and steps chosen by looking."""
 
 from __future__ import annotations
 
