@@ -1,1 +1,1 @@
-"""Kernels made by hand, each for a measured reason."""
+"""Holds kernels made by hand, each for a measured reason."""

@@ -1,4 +1,4 @@
-"""exp(A) - 1 of many small matrices at a time, by one Taylor polynomial and as many squarings as the largest needs.
+"""Gives exp(A) - 1 of many small matrices at a time, by a Taylor polynomial and as many squarings as the largest needs.
 
 `jax.scipy.linalg.expm` under vmap runs all of its five Pade orders and all of its squarings for each matrix, since a
 `switch` becomes a `select` (52 products where 12 do). Here the order is one, and squarings that no matrix of the batch

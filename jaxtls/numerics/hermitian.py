@@ -1,4 +1,4 @@
-"""A Hermitian matrix R + iI as the one real matrix R + I, which loses nothing: R is symmetric, I antisymmetric.
+"""Packs a Hermitian matrix R + iI as the one real matrix R + I, which loses nothing: R is symmetric, I antisymmetric.
 
 Half the memory, real products, and no round-off can make it less Hermitian. The squares of its elements have the sum
 that those of the matrix have, and a map that keeps matrices Hermitian is real on it.

@@ -1,4 +1,4 @@
-"""LAPACK's decompositions of (..., n, n), on a CPU the matrices of a batch one after the other.
+"""Runs LAPACK's decompositions of (..., n, n), on a CPU the matrices of a batch one after the other.
 
 JAX 0.10 and 0.11 hand the matrices of a batch to the threads that compute, and wait on one of them. Where as many
 decompositions of batches run side by side as there are threads (two, on two cores) they wait for each other for ever.

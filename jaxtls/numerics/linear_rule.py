@@ -1,4 +1,4 @@
-"""A linear function with a transpose of its own, as a JAX primitive: vmap of gradients and forward mode work.
+"""Gives a linear function a transpose of its own, as a JAX primitive: vmap of gradients and forward mode work.
 
 A derivative rule in `custom_jvp` serves jax.jvp and, transposed by JAX, jax.grad. What JAX transposes must then be
 made of bounded loops, which compute all of their turns or keep the numbers of all. Here the linear part is one

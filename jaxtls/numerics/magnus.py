@@ -1,4 +1,4 @@
-"""Propagators of many small affine equations side by side: Magnus steps of order 6, real numbers, the batch last.
+"""Gives propagators of many small affine equations side by side: Magnus steps of order 6, real numbers, batch last.
 
     x' = M(t) x + b(t) c,   (x, c)(t + h) = exp(W) (x, c)(t),   A = (M, b) over a row of zeros
     W = a1 + a3/12 + [-20 a1 - a3 + C1, a2 + C2]/240,   C1 = [a1, a2],   C2 = -[a1, 2 a3 + C1]/60

@@ -1,4 +1,4 @@
-"""NumPy for known numbers, so that nothing is compiled to prepare a run; jax.numpy for traced ones."""
+"""Takes NumPy for known numbers, so that nothing is compiled to prepare a run; jax.numpy for traced ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step of Tsit5 where the right-hand side is a constant linear map L: a polynomial of hL.
+"""Makes a step of Tsit5 where the right-hand side is a constant linear map L: a polynomial of hL.
 
     w_0 = y,  w_(k+1) = h L w_k:   y(h) = sum_k c_k w_k,   error = sum_k e_k w_k,   h L y(h) = sum_k c_k w_(k+1)
 

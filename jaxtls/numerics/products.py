@@ -1,4 +1,4 @@
-"""Products of matrices in the precision of their type, on any device."""
+"""Multiplies matrices in the precision of their type, on any device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loop of any length, known only as it runs, with a reverse of its own.
+"""Runs a loop of any length, known only as it runs, with a reverse of its own.
 
 Reverse mode needs the states that the loop went through. They are kept at distances of 1, B, B^2, ... steps, B of each
 kind at most: a loop of up to B steps is done once more and each of its steps pulled back once, and each power of B

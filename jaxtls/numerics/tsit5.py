@@ -1,4 +1,4 @@
-"""One step of the Runge-Kutta pair of order 5(4) by Tsitouras, on any pytree.
+"""Makes one step of the Runge-Kutta pair of order 5(4) by Tsitouras, on any pytree.
 
     y(h) = y + h sum_i b_i k_i,   error = h sum_i e_i k_i,   k_i = f(t + c_i h, y + h sum_j a_ij k_j)
 

@@ -1,4 +1,4 @@
-"""Complex arrays as pairs of real ones: a GPU writes complex numbers at places that it is told one after the other."""
+"""Writes complex arrays as pairs of real ones: a GPU writes complex numbers at places that it is told one by one."""
 
 from __future__ import annotations
 
