@@ -1,4 +1,4 @@
-"""One physical system a file or folder."""
+"""Holds one physical system a file or folder."""
 
 from ._thermal import thermal_occupation as thermal_occupation
 from .damped import DampedOscillator as DampedOscillator

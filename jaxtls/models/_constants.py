@@ -1,4 +1,4 @@
-"""Constants of nature in SI units, each exact in the SI of 2019."""
+"""Lists constants of nature in SI units, each exact in the SI of 2019."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Static integers that live inside a model without being leaves of it."""
+"""Holds static integers that live inside a model without being leaves of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ladder operators of an oscillator as shifts: a product with x or p costs one pass, not a matrix product."""
+"""Applies ladder operators of an oscillator as shifts: a product with x or p costs one pass, not a matrix product."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two special functions of the resonator's loss and pull, smooth in every argument and so safe to differentiate."""
+"""Gives two special functions of the resonator's loss and pull, smooth in every argument: safe to differentiate."""
 
 from __future__ import annotations
 

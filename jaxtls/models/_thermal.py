@@ -1,4 +1,4 @@
-"""Thermal factors that every bath, solid and resonator shares; exact, gradients too, at T = 0. hbar = k_B = 1."""
+"""Gives thermal factors that every bath, solid and resonator shares; exact, gradients too, at T = 0. hbar = k_B = 1."""
 
 from __future__ import annotations
 

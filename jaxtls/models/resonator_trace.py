@@ -1,4 +1,4 @@
-"""The scattering parameter of one resonance as a network analyser sees it: a circle in the complex plane. SI units."""
+"""Models the scattering parameter of one resonance as an analyser sees it: a circle in the complex plane. SI units."""
 
 from __future__ import annotations
 

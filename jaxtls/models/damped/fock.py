@@ -1,4 +1,4 @@
-"""The damped oscillator on Fock levels: pair creation in the instantaneous basis, or Caldirola-Kanai in a fixed one.
+"""Moves the damped oscillator on Fock levels: pair creation in the instantaneous basis, Caldirola-Kanai in a fixed one.
 
 Instantaneous basis |n; lambda>, of width sqrt(hbar/(m omega)) e^(-lambda), lambda = int alpha dt:
     H/hbar = omega (n + 1/2) + i (alpha/2) (a^dagger^2 - a^2) - (F sigma e^lambda/hbar) (a + a^dagger)

@@ -1,4 +1,4 @@
-"""Coherent, thermal and squeezed states of a damped oscillator: five moments that close, driven or not.
+"""Moves coherent, thermal and squeezed states of a damped oscillator: five moments that close, driven or not.
 
 With v = dx/dt (the velocity operator p e^(-2 lambda)/m), exactly
     d<x> = <v>,  d<v> = -2 alpha <v> - omega^2 <x> + F/m,

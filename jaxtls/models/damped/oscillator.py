@@ -1,4 +1,4 @@
-"""The damped harmonic oscillator, quantised: x'' + 2 alpha x' + omega^2 x = F(t)/m.
+"""Models the damped harmonic oscillator, quantised: x'' + 2 alpha x' + omega^2 x = F(t)/m.
 
 In the time tau = -e^(-2 alpha t)/(2 alpha) the equation of motion has a Hamiltonian,
     H_tau = p^2/2m + (m omega^2 x^2/2 - F x)/(2 alpha tau)^2,

@@ -1,4 +1,4 @@
-"""Superconducting qubits as driven damped oscillators: the phase qubit and the flux qubit, in SI units.
+"""Models superconducting qubits as driven damped oscillators: the phase qubit and the flux qubit, in SI units.
 
 With k = Phi_0/2pi = hbar/2e and the phase phi across the junction (RCSJ model, Eq. 33),
     k C phi'' + k phi'/R + I_c sin phi = I_b                              phase qubit

@@ -1,4 +1,4 @@
-"""Quantities of time given as functions: alpha(t) and F(t), and what follows from them from time 0 on."""
+"""Takes quantities of time given as functions: alpha(t) and F(t), and what follows from them from time 0 on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damping as squeezing: a(t) = u a + v a^dagger, smooth through critical damping and finite at all times.
+"""Treats damping as squeezing: a(t) = u a + v a^dagger, smooth through critical damping and finite at all times.
 
 The quadratures X = e^(lambda) x, P = e^(-lambda) p (lambda = int alpha dt, natural units) obey
     d(X, P)/dt = A (X, P),  A = [[alpha, omega], [-omega, -alpha]],  A^2 = (alpha^2 - omega^2) 1,

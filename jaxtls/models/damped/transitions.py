@@ -1,4 +1,4 @@
-"""Transition amplitudes between oscillator levels under squeezing: matrix elements of SU(1,1), for any levels.
+"""Computes transition amplitudes between oscillator levels under squeezing: matrix elements of SU(1,1), for any levels.
 
 For a(t) = u a + v a^dagger, k = |m - n|/2, l = (m + n)/2, y = v/|u|, x = 1/|u|,
     <m|U|n> = e^(-i (m + n + 1) arg(conj u)/2) R_mn,   |R_mn| = sqrt(x (l-k)!/(l+k)!) |P_l^k(x)|,

@@ -1,4 +1,4 @@
-r"""Coherence of a qubit under fluctuators: D = prod_k (1, 1) E(h/2) ... E*(h) E(h/2) (p+, p-)^T.
+r"""Computes the coherence of a qubit under fluctuators: D = prod_k (1, 1) E(h/2) ... E*(h) E(h/2) (p+, p-)^T.
 
 A pulse turns the sign of a, and with it E = e^{L tau} into its complex conjugate.
 """

@@ -1,4 +1,4 @@
-r"""The exact likelihood of a noisy record: the forward algorithm over the 2^K joint states, in logarithms.
+r"""Computes the exact likelihood of a noisy record: the forward algorithm over the 2^K joint states, in logarithms.
 
     L_1 = ln p + e_1,    L_i(s') = ln sum_s P_i(s -> s') e^{L_{i-1}(s)} + e_i(s')
 

@@ -1,4 +1,4 @@
-"""K independent random telegraph processes: what a qubit, a resonator or a charge detector feels of its defects."""
+"""Models K independent random telegraph processes: what a qubit, resonator or charge detector feels of its defects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""The two functions that make up the propagator of one fluctuator's characteristic function.
+r"""Computes the two functions that make up the propagator of one fluctuator's characteristic function.
 
 L = [[-d + i a, u], [d, -u - i a]] has trace -Gamma and determinant n = a² - i a (u - d). By Cayley and Hamilton
 

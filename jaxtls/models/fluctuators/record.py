@@ -1,4 +1,4 @@
-"""A measured record of fluctuators: what `fit_likelihood` fits."""
+"""Holds a measured record of fluctuators: what `fit_likelihood` fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exact draws: records of telegraph processes, and baths of fluctuators with a 1/f spectrum."""
+"""Makes exact draws: records of telegraph processes, and baths of fluctuators with a 1/f spectrum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mean, autocovariance, spectrum and Allan variance of independent telegraph processes.
+"""Computes mean, autocovariance, spectrum and Allan variance of independent telegraph processes.
 
 Every one is a sum over fluctuators of a² (1 - m²) times a function of the total rate Gamma.
 """

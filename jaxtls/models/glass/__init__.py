@@ -1,4 +1,4 @@
-"""The glass of interacting two-level systems of Artiaco, Balducci & Scardicchio."""
+"""Models the glass of interacting two-level systems of Artiaco, Balducci & Scardicchio."""
 
 from .model import TLSGlass as TLSGlass
 from .random_states import fit_random_states as fit_random_states

@@ -1,4 +1,4 @@
-"""The glass's master equation on the full 2^N x 2^N density matrix: an oracle for few TLSs, and flip-flop terms."""
+"""Solves the glass's master equation on the full 2^N x 2^N density matrix: an oracle for few TLSs, flip-flop terms."""
 
 from __future__ import annotations
 

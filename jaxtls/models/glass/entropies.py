@@ -1,4 +1,4 @@
-"""Entropies of the glass: half of the system around each TLS, single TLSs, and mutual information of pairs."""
+"""Computes entropies of the glass: half of the system around each TLS, single TLSs, and mutual information of pairs."""
 
 from __future__ import annotations
 

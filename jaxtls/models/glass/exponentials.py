@@ -1,4 +1,4 @@
-"""Exponentials of complex numbers in the right half-plane, as polynomials that compilers turn into vector code.
+"""Gives exponentials of complex numbers in the right half-plane, as polynomials that compilers turn into vector code.
 
 XLA's exponential, sine and cosine cost tens of multiplications each on a CPU in double precision; these cost about ten.
 """

@@ -1,4 +1,4 @@
-"""Glass of interacting two-level systems under phonons: exact reduced states of hundreds of TLSs, open or closed.
+"""Models a glass of interacting two-level systems under phonons: exact reduced states of hundreds, open or closed.
 
     H = -1/2 sum_i nu_i S0_i + sum_{i != j} J_ij S0_i S0_j,
     jumps S+_i at the rate eps Y_i (f_i + 1), S-_i at eps Y_i f_i,   S± = S^x ± i S^y, twice the ladder operators.

@@ -1,4 +1,4 @@
-"""Reduced density matrices of all pairs at once: O(N) for each element and time, memory bounded by chunks.
+"""Computes reduced density matrices of all pairs at once: O(N) for each element and time, memory bounded by chunks.
 
 An element of rho_ij is a product over the other sites k of what k's relaxation makes of the phase that the coherent
 ones among i, j give it. With one of them coherent the factors come from an N x N table; with both,

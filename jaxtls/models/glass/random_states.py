@@ -1,4 +1,4 @@
-"""Concurrence of two sites of a random state of N TLSs, and the law that the paper fits to it."""
+"""Computes the concurrence of two sites of a random state of N TLSs, and the law that the paper fits to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reduced density matrix of any k sites, exact.
+"""Computes the reduced density matrix of any k sites, exact.
 
 With d_i = (s_i - s'_i)/2 in {0, 1, -1}, everything but the kept populations depends on s, s' through d alone:
 

@@ -1,4 +1,4 @@
-"""One TLS that relaxes while its partners' coherence turns its phase: the factors that all of the glass is made of.
+"""Relaxes one TLS while its partners' coherence turns its phase: the factors that all of the glass is made of.
 
 A site k seen by coherent sites evolves by e^{Mt} on its populations (p+, p-), with the phase rate phi that they exert,
 

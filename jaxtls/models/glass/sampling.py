@@ -1,4 +1,4 @@
-"""Disorder of the glass: positions, splittings, tunnelling amplitudes, dipole factors; and random initial states.
+"""Draws the disorder of the glass: positions, splittings, tunnelling amplitudes, dipole factors; and initial states.
 
 Every draw is a fixed random number shaped by the parameters, so gradients flow through a sample to what shaped it.
 

@@ -1,4 +1,4 @@
-"""An oscillator heated by one TLS."""
+"""Models an oscillator heated by one TLS."""
 
 from .adiabatic import AdiabaticOscillator as AdiabaticOscillator
 from .model import TLSHeatedOscillator as TLSHeatedOscillator

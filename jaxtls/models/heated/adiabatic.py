@@ -1,4 +1,4 @@
-"""Eq. 40: what is left of the oscillator when the TLS follows at once, momentum diffusion and nothing else."""
+"""Eq. 40 is what is left of the oscillator when the TLS follows at once: momentum diffusion and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An oscillator heated by one TLS that sits in a bosonic bath: Section III of Schlosshauer, Hines & Milburn."""
+"""Models an oscillator heated by one TLS that sits in a bosonic bath: Section III of Schlosshauer, Hines & Milburn."""
 
 from __future__ import annotations
 

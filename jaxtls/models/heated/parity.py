@@ -1,4 +1,4 @@
-"""The layout of a TLS (x) oscillator state that Eq. 35 moves fastest: parity chains of real numbers.
+"""Gives the layout of a TLS (x) oscillator state that Eq. 35 moves fastest: parity chains of real numbers.
 
 The equation conserves the parity sx (-1)^n weakly. In the sector p = 0 (1) the TLS is up on even (odd) levels, so that
 level n alone names a basis state and H is a tridiagonal n x n matrix,

@@ -1,4 +1,4 @@
-"""The ledger of a steady state: heat, work, entropy, and whether the second law holds."""
+"""Draws up the ledger of a steady state: heat, work, entropy, and whether the second law holds."""
 
 from __future__ import annotations
 

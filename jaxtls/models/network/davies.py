@@ -1,4 +1,4 @@
-r"""Global thermalizers of any network of few sites: Davies' generator in the eigenbasis of H with its couplings.
+r"""Makes global thermalizers of any network of few sites: Davies' generator in the eigenbasis of H with its couplings.
 
 Bath n couples through sigma_x of its site. A_n(W) takes states down in energy by W:
 

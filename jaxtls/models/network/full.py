@@ -1,4 +1,4 @@
-r"""Networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
+r"""Solves networks with three-body couplings: the whole density matrix, by the engine for Lindblad equations.
 
 g (a_i a_j^dagger a_k + h.c.) turns |1 0 1> of the sites (i, j, k) into |0 1 0>: no number of excitations is
 conserved, so no block of a given number closes. Basis (ground, excited) per site, first slowest.

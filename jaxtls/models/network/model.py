@@ -1,4 +1,4 @@
-"""TLSs with baths of their own, coupled by noise or coherently: steady states, heat, work and entropy."""
+"""Models TLSs with baths of their own, coupled by noise or coherently: steady states, heat, work and entropy."""
 
 from __future__ import annotations
 

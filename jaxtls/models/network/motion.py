@@ -1,4 +1,4 @@
-"""The right-hand side of a network's master equation, for each kind of state."""
+"""Makes the right-hand side of a network's master equation, for each kind of state."""
 
 from __future__ import annotations
 

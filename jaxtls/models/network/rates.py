@@ -1,4 +1,4 @@
-"""Thermal factors and heat of a TLS and its bath, an eigenbasis: derivatives finite at T = 0 and for equal levels."""
+"""Gives thermal factors and heat of a TLS and its bath, an eigenbasis: derivatives finite at T = 0, equal levels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""The network's master equation on density matrices that are block diagonal in the number of excitations.
+r"""Writes the network's master equation on density matrices that are block diagonal in the number of excitations.
 
 Two-body couplings and local baths conserve that form, so C(2N, N) real unknowns replace 4^N complex ones. H and all
 jumps are real in the site basis; with rho packed as M = Re + Im,

@@ -1,4 +1,4 @@
-"""States of a network: as small as the physics allows.
+"""Holds states of a network: as small as the physics allows.
 
 Each holds the populations of a product state, the `reference`, and the `excess` over it. A steady state is an excess
 over the sites' own thermal states: weak couplings and small temperature differences keep their relative accuracy.

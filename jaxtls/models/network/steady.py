@@ -1,4 +1,4 @@
-"""The steady state of a network: which equations close, and their solution."""
+"""Finds the steady state of a network: which equations close, and their solution."""
 
 from __future__ import annotations
 

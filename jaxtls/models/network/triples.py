@@ -1,4 +1,4 @@
-"""Three-body couplings T = a_i a_j^dagger a_k + h.c.: what local baths and noise take of their energy.
+"""Treats three-body couplings T = a_i a_j^dagger a_k + h.c.: what local baths and noise take of their energy.
 
 D is the dissipator in the Heisenberg picture. A local bath of site n in T: D(T) = -g_n T/2, as of any product with one
 a_n. Noise between two sites hops where one of them is excited (P = 1 there, else 0): D(T) = -(P T + T P)/2.

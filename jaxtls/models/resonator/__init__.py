@@ -1,4 +1,4 @@
-"""Superconducting resonators: loss and frequency shift by TLSs and quasiparticles, photons in them. SI units."""
+"""Models superconducting resonators: loss and frequency shift by TLSs and quasiparticles, photons in them. SI units."""
 
 from .model import BOLTZMANN as BOLTZMANN
 from .model import COLDEST as COLDEST

@@ -1,4 +1,4 @@
-r"""The complex conductivity of a BCS superconductor, from which loss and frequency shift of a thin film follow.
+r"""Gives the complex conductivity of a BCS superconductor, from which loss and frequency shift of a thin film follow.
 
 With w = hf/k, D the gap over k and f(E) the Fermi function at T, in units of the normal conductivity,
 

@@ -1,4 +1,4 @@
-"""Superconducting resonators: internal loss by saturable tunnelling TLSs, quasiparticles and a constant. SI units.
+"""Models superconducting resonators: internal loss by saturable TLSs, quasiparticles and a constant. SI units.
 
 1/Q_i(T, n) = TLS(T, n) + quasiparticles(T) + constant, and the pull of the resonance by the TLSs.
 """

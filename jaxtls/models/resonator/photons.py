@@ -1,4 +1,4 @@
-"""Photons in a driven resonator, from the power that reaches it."""
+"""Counts photons in a driven resonator, from the power that reaches it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The standard tunnelling model of disordered solids."""
+"""Holds the standard tunnelling model of disordered solids."""
 
 from .material import TunnellingSolid as TunnellingSolid
 from .microscopic import effective_hamiltonian as effective_hamiltonian

@@ -1,4 +1,4 @@
-"""The standard tunnelling model of a disordered solid, in SI units."""
+"""Holds the standard tunnelling model of a disordered solid, in SI units."""
 
 from __future__ import annotations
 

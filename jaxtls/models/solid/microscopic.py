@@ -1,4 +1,4 @@
-"""One phonon mode and a few tunnelling TLSs: Eq. 26 as it stands, and Eq. 27 that is made of it. hbar = 1."""
+"""Models one phonon mode and a few tunnelling TLSs: Eq. 26 as it stands, and Eq. 27 that is made of it. hbar = 1."""
 
 from __future__ import annotations
 

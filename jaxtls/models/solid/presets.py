@@ -1,4 +1,4 @@
-"""Materials with published numbers, a source for each, and what they do and do not reproduce."""
+"""Lists materials with published numbers, a source for each, and what they do and do not reproduce."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Integrals over the standard tunnelling distribution, in the variables y = E/kT and u = Gamma/Gamma_max.
+"""Computes integrals over the standard tunnelling distribution, in the variables y = E/kT and u = Gamma/Gamma_max.
 
 P(E, Gamma) = Pbar / (2 Gamma sqrt(1 - u)), and Gamma_max(E, T) = A T^3 y^3 coth(y/2) with one number A per material.
 """

@@ -1,4 +1,4 @@
-"""TLSs drawn from the standard tunnelling distribution, and Eq. 28 as a sum over them."""
+"""Samples TLSs drawn from the standard tunnelling distribution, and Eq. 28 as a sum over them."""
 
 from __future__ import annotations
 

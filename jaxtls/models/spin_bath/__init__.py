@@ -1,4 +1,4 @@
-"""An oscillator in a bath of two-level systems."""
+"""Models an oscillator in a bath of two-level systems."""
 
 from .coefficients import Coefficients as Coefficients
 from .density import DiscreteSpectralDensity as DiscreteSpectralDensity

@@ -1,4 +1,4 @@
-"""The four coefficients of Eq. 23: in the Markov limit for any J, and at finite times for single TLSs."""
+"""Computes the four coefficients of Eq. 23: in the Markov limit for any J, and at finite times for single TLSs."""
 
 from __future__ import annotations
 

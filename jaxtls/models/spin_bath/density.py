@@ -1,4 +1,4 @@
-"""Spectral densities of a bath: Ohmic with a Lorentz-Drude cut-off, and a list of single TLSs."""
+"""Gives spectral densities of a bath: Ohmic with a Lorentz-Drude cut-off, and a list of single TLSs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact answer that Eq. 23 approximates: an oscillator and a few hundred bath oscillators, all Gaussian."""
+"""Gives the exact answer that Eq. 23 approximates: an oscillator and a few hundred bath oscillators, all Gaussian."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Eq. 23 for a density matrix on Fock states, by shifts instead of matrix products."""
+"""Solves Eq. 23 for a density matrix on Fock states, by shifts instead of matrix products."""
 
 from __future__ import annotations
 

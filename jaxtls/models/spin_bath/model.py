@@ -1,4 +1,4 @@
-"""An oscillator in a bath of two-level systems, or of oscillators: Eq. 23 of Schlosshauer, Hines & Milburn."""
+"""Models an oscillator in a bath of two-level systems, or of oscillators: Eq. 23 of Schlosshauer, Hines & Milburn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The entropic spring of Wang & Taylor."""
+"""Models the entropic spring of Wang & Taylor."""
 
 from .limits import constant_rate_moments as constant_rate_moments
 from .limits import weak_coupling_rates as weak_coupling_rates

@@ -1,4 +1,4 @@
-"""The spring at rest: partition function, free energy, entropy and entropic force (methods of `EntropicSpring`).
+"""Takes the spring at rest: partition function, free energy, entropy and entropic force (methods of `EntropicSpring`).
 
 Leading order in 1/N, as in the paper; a constant force f enters as H_f = -f x. hbar = k_B = 1.
 """

@@ -1,4 +1,4 @@
-"""The hierarchy's right-hand side, for any diffrax solver (the default is the splitting, which needs no derivative).
+"""Makes the hierarchy's right-hand side, for any diffrax solver (the default splitting needs no derivative).
 
 dc_m/dt = -i[p^2/2M + M omega_eff^2 x^2/2, c_m] + sum over classes of
     ((N-m) ss + m ww) c_m + (N-m+1) ws c_(m-1) + (m+1) sw c_(m+1),   elementwise on position nodes.

@@ -1,4 +1,4 @@
-"""Like TLSs as one class: the hierarchy of many equal spins costs no more than that of one.
+"""Takes like TLSs as one class: the hierarchy of many equal spins costs no more than that of one.
 
 Classes of the same splitting, rate and energy shift per x^2 have the same 2x2 flow, so s^(N1-m1) w^m1 (x) s^(N2-m2)
 w^m2 moves as the term m1 + m2 of one class of N1 + N2 spins, and every observable of the spins as a whole sees their

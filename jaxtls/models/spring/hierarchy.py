@@ -1,4 +1,4 @@
-"""The excitation hierarchy: N spins as polynomials in a thermal spin s and an imbalance w, at a cost that ignores N.
+"""Builds the excitation hierarchy: N spins as polynomials in thermal spin s and imbalance w, at a cost that ignores N.
 
     rho_spins (x) osc = sum_m c_m s^(N-m) w^m,   s = q D + p U,  w = U - D,
 one exponent m_c per class of TLSs, sum_c m_c <= n_modes. For each pair (x, x') of oscillator positions every spin

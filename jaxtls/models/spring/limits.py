@@ -1,4 +1,4 @@
-"""Two limits of the entropic spring in closed form, to check `evolve` against and to read its numbers by.
+"""Gives two limits of the entropic spring in closed form, to check `evolve` against and to read its numbers by.
 
 Both see the TLSs as a noise on the stiffness: k of them are up, N p on average, with variance N p q and memory
 e^(-Gamma t), Gamma = A + G = gamma coth(beta B/2).

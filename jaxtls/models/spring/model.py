@@ -1,4 +1,4 @@
-"""Entropic spring: an oscillator whose stiffness depends on how many of N two-level systems are excited.
+"""Models an entropic spring: an oscillator whose stiffness depends on how many of N two-level systems are excited.
 
     H = p^2/2M + M omega_0^2 x^2/2 + sum_c sum_(j in c) (B_c + M omega_c^2 x^2 / 2 N_c) n_j,
 each TLS thermalizing at the rate and temperature of its momentary splitting. hbar = k_B = 1.

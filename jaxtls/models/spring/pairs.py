@@ -1,4 +1,4 @@
-"""Complex numbers as pairs of real arrays.
+"""Writes complex numbers as pairs of real arrays.
 
 XLA's complex functions on CPU take seconds to compile in chains and run ten times slower than the same formulas on
 reals.

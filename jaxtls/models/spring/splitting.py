@@ -1,5 +1,4 @@
-"""The spring's Strang step: exact oscillator flow in the Fock basis, exact spin flow on position nodes, parity blocks
-apart.
+"""Makes the spring's Strang step: exact oscillator flow in Fock space, exact spin flow on nodes, parity blocks apart.
 
 Every coupling depends on x^2, so even and odd oscillator states never mix on either side of rho: four blocks (parity of
 the ket, parity of the bra), each h x h with h = n/2. A Hermitian c = R + i I is carried as the one real matrix K = R +

@@ -1,4 +1,4 @@
-"""States of the entropic spring: methods of the model, in the Fock basis of the omega_eff oscillator."""
+"""Makes states of the entropic spring: methods of the model, in the Fock basis of the omega_eff oscillator."""
 
 from __future__ import annotations
 

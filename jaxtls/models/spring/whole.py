@@ -1,4 +1,4 @@
-"""The spring's Strang step for GPUs: the four parity blocks in one array, so that a step is few kernels.
+"""Makes the spring's Strang step for GPUs: the four parity blocks in one array, so that a step is few kernels.
 
 Levels are ordered by parity, and the change to position nodes is one block-diagonal matrix: its products with the zeros
 cost nothing where a step is bound by the bytes that it moves, and on a CPU, where they do, blocks are apart

@@ -1,4 +1,4 @@
-"""A qubit or resonator among many two-level systems, at rest or moved by telegraph fluctuators."""
+"""Models a qubit or resonator among many two-level systems, at rest or moved by telegraph fluctuators."""
 
 from .material import expected_tls as expected_tls
 from .material import filling_factor as filling_factor

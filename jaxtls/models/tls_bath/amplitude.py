@@ -1,4 +1,4 @@
-r"""The exact amplitude of a single excitation among many TLSs at T = 0, without pure dephasing.
+r"""Computes the exact amplitude of a single excitation among many TLSs at T = 0, without pure dephasing.
 
     i dc/dt = -i(kappa/2) c + sum g_j b_j,   i db_j/dt = (w_j - w - i gamma_j/2) b_j + g_j c,   c(0) = 1, b(0) = 0
     c^(s) = 1/[s + kappa/2 + sum g_j²/(s + gamma_j/2 + i(w_j - w))]

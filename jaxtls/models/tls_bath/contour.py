@@ -1,4 +1,4 @@
-r"""Inverse Laplace transforms of functions whose singularities fill a horizontal strip: a contour a window of times.
+r"""Inverts Laplace transforms of functions whose singularities fill a horizontal strip: a contour a window of times.
 
     f(t) = (1/2 pi i) int F(s) e^{st} ds,    singularities of F in  Re s <= 0, |Im s| <= H
 

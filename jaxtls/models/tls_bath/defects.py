@@ -1,4 +1,4 @@
-"""Two-level systems with fluctuators of their own: what a bath is made of."""
+"""Holds two-level systems with fluctuators of their own: what a bath is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Golden-rule relaxation into a bath: averaged over its fluctuators, in their states, and in time."""
+"""Computes golden-rule relaxation into a bath: averaged over its fluctuators, in their states, and in time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A qubit or resonator in a bath of two-level systems whose frequencies may jump. hbar = 1, angular frequencies."""
+"""Models a qubit or resonator in a bath of TLSs whose frequencies may jump. hbar = 1, angular frequencies."""
 
 from __future__ import annotations
 

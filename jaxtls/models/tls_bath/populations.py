@@ -1,4 +1,4 @@
-r"""Solomon equations of a qubit and its TLSs: populations without coherence, exact for every stiffness.
+r"""Solves the Solomon equations of a qubit and its TLSs: populations without coherence, exact for every stiffness.
 
     dp_q/dt = -Gq (p_q - pth) - sum G_j (p_q - p_j),   dp_j/dt = -gamma_j (p_j - pth) - G_j (p_j - p_q)
 

@@ -1,4 +1,4 @@
-r"""Golden-rule relaxation into TLSs, at rest, in given states of their fluctuators, and averaged over them.
+r"""Computes golden-rule relaxation into TLSs, at rest, in given states of their fluctuators, and averaged over them.
 
     Gamma_1(w) = sum_j 2 g_j² G_j/(G_j² + (w - w_j)²),   G_j = gamma_j/2 + gphi_j
 

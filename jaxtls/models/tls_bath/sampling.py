@@ -1,4 +1,4 @@
-"""Random TLSs of the standard tunnelling model.
+"""Draws random TLSs of the standard tunnelling model.
 
 Sources: W. A. Phillips, J. Low Temp. Phys. 7, 351 (1972); P. W. Anderson, B. I. Halperin & C. M. Varma, Phil. Mag. 25,
 1 (1972); J. M. Martinis et al., Phys. Rev. Lett. 95, 210503 (2005).

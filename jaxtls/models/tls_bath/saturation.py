@@ -1,4 +1,4 @@
-r"""TLSs that a strong field drives: their populations at rest, which burn a hole into what the bath takes up.
+r"""Treats TLSs that a strong field drives: their populations at rest, which burn a hole into what the bath takes up.
 
     p = pth + (1/2 - pth) S/(1 + S),   S = Omega² G/(gamma (G² + (w - w_j)²)),   G = gamma/2 + gphi
 

@@ -1,4 +1,4 @@
-"""Records of the relaxation rate while the TLSs' fluctuators switch."""
+"""Makes records of the relaxation rate while the TLSs' fluctuators switch."""
 
 from __future__ import annotations
 
