@@ -1,4 +1,4 @@
-"""The alphabet: pure functions on arrays for operators, states, measures and bases."""
+"""Holds the alphabet: pure functions on arrays for operators, states, measures and bases."""
 
 from .dvr import hermite_dvr as hermite_dvr
 from .dvr import parity_dvr as parity_dvr

@@ -1,4 +1,4 @@
-"""Conversion and shape checks shared by this room: what counts as a ket, a density matrix, a list of dimensions."""
+"""Converts and checks shapes for this room: what counts as a ket, a density matrix, a list of dimensions."""
 
 from __future__ import annotations
 

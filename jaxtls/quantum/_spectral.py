@@ -1,4 +1,4 @@
-"""Functions of a Hermitian matrix's spectrum with derivatives that stay finite where eigenvalues vanish or coincide.
+"""Gives functions of a Hermitian matrix's spectrum, with derivatives finite where eigenvalues vanish or coincide.
 
 Automatic differentiation of `eigh` divides by differences of eigenvalues. None of the functions here depends on single
 eigenvectors, so each derivative is written down as Re Tr(K d rho) with K a function of rho.

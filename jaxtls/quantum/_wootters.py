@@ -1,4 +1,4 @@
-"""Wootters' concurrence of (..., 4, 4) density matrices with relative accuracy, without branches or eigensolvers.
+"""Gives Wootters' concurrence of (..., 4, 4) density matrices with relative accuracy, no branches, no eigensolvers.
 
 Concurrence moves as the square root of an error in rho, so eigenvalues of rho rho~ lose half of the digits. Here rho
 is balanced by a local filter, factored as L L†, and the singular values of tau = L^T (sy ⊗ sy) L come from one-sided

@@ -1,4 +1,4 @@
-"""Discrete variable representation of the harmonic oscillator: the points on which functions of x are diagonal.
+"""Gives the discrete variable representation of the oscillator: the points on which functions of x are diagonal.
 
 Hermite nodes xi_i and the orthogonal matrix that takes Fock amplitudes to amplitudes on the nodes,
     V[i, k] = sqrt(w_i) phi_k(xi_i),

@@ -1,4 +1,4 @@
-"""Entanglement of mixed states: concurrence of two qubits, negativity of any two parts."""
+"""Measures entanglement of mixed states: concurrence of two qubits, negativity of any two parts."""
 
 from __future__ import annotations
 

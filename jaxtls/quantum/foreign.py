@@ -1,4 +1,4 @@
-"""Numbers of other libraries, recognised by what they offer; nothing of theirs is imported."""
+"""Reads numbers of other libraries, recognised by what they offer; nothing of theirs is imported."""
 
 from __future__ import annotations
 

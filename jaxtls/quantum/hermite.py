@@ -1,4 +1,4 @@
-"""Hermite functions, the oscillator's wavefunctions, by a recurrence that neither overflows nor underflows."""
+"""Computes Hermite functions, the oscillator's wavefunctions, by a recurrence that neither overflows nor underflows."""
 
 from __future__ import annotations
 

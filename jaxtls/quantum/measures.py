@@ -1,4 +1,4 @@
-"""Numbers that say how mixed, how far apart, how correlated states are; leading batch axes everywhere."""
+"""Computes numbers that say how mixed, how far apart, how correlated states are; leading batch axes everywhere."""
 
 from __future__ import annotations
 

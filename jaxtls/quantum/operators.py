@@ -1,4 +1,4 @@
-"""Operators of an oscillator cut at n levels and of a two-level system, as dense complex matrices; hbar = 1.
+"""Makes operators of an oscillator cut at n levels and of a two-level system, as dense complex matrices; hbar = 1.
 
 Two-level basis: (excited, ground), so sigma_z = diag(1, -1) and sigma_minus lowers. Composite systems: the first
 subsystem is the slowest index, as in `tensor`.
@@ -186,7 +186,7 @@ def sigma_plus() -> Complex[Array, "2 2"]:
 
 
 def dag(op: Shaped[Array, "*batch m n"] | Numbers | Foreign) -> Inexact[Array, "*batch n m"]:
-    """Gives the hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
+    """Gives the Hermitian conjugate of the last two axes, (op†)_ij = conj(op_ji).
 
     Arguments:
         op: (..., m, n).

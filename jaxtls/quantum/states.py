@@ -1,4 +1,4 @@
-"""States of an oscillator cut at n levels, and the way between kets, density matrices and the position basis."""
+"""Makes states of an oscillator cut at n levels, and the way between kets, density matrices and the position basis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Wigner function of an oscillator state on a grid."""
+"""Computes the Wigner function of an oscillator state on a grid."""
 
 from __future__ import annotations
 
