@@ -1,4 +1,4 @@
-"""A hash of what a traced function computes: equal in another process, different if any number in it differs.
+"""Makes a hash of what a traced function computes: equal in another process, different if any number in it differs.
 
 It is the text of the program that XLA is given, which holds every value that the function closes over, reads from a
 global or takes from a partial, to the last bit. Another version of JAX, another platform or another name of an inner

@@ -1,4 +1,4 @@
-"""An ensemble in parts that know nothing of each other: their ranges, their folders, and `merge`.
+"""Runs an ensemble in parts that know nothing of each other: their ranges, their folders, and `merge`.
 
     STORE/parts/00003/      a store of its own, as of a plain run: rows n*3//K .. n*4//K - 1 of the whole
 

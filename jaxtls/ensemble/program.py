@@ -1,4 +1,4 @@
-"""One realization, traced once; and the compiled program that makes a batch of them on several devices.
+"""Traces one realization once, and compiles the program that makes a batch of them on several devices.
 
 Realization i depends on `jax.random.fold_in(key, i)` and on nothing else.
 """

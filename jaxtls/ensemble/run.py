@@ -1,4 +1,4 @@
-"""The entry: check, trace, find what is already done, then batch after batch until done."""
+"""Holds the entry: check, trace, find what is already done, then batch after batch until done."""
 
 from __future__ import annotations
 

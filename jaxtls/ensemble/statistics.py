@@ -1,4 +1,4 @@
-r"""Running mean and variance, folded in blocks of fixed length in the order of the realizations.
+r"""Keeps running mean and variance, folded in blocks of fixed length in the order of the realizations.
 
 The blocks are those of the index, not of the computation, so that the sums are the same to the last bit for any batch
 size, device count or interruption.

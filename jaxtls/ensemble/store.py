@@ -1,4 +1,4 @@
-"""The store: every realization's values in Zarr arrays with a leading axis of realizations.
+"""The store holds every realization's values in Zarr arrays with a leading axis of realizations.
 
     PATH/zarr.json          the manifest, as attributes of the group
     PATH/<leaf>/...         one array for each leaf, dimensions ("realization", "<leaf>_0", ...)

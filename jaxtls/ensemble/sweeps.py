@@ -1,4 +1,4 @@
-"""`sweep`: a function of many numbers, side by side in batches that the device's memory holds."""
+"""`sweep` runs a function of many numbers, side by side in batches that the device's memory holds."""
 
 from __future__ import annotations
 
