@@ -87,7 +87,7 @@ class AbstractModel(eqx.Module):
     # --- how it may be moved ------------------------------------------------------------------------------------------
 
     def stops(self, ts: Array) -> Array | None:
-        """Gives times at which the steps of a solver that controls them must end, where it could step over a thing."""
+        """Gives times at which a solver that controls its steps must end one, where something could be stepped over."""
         return None
 
     @property
@@ -96,7 +96,8 @@ class AbstractModel(eqx.Module):
         return []
 
     def objection(self, ts: Array) -> str | None:
-        """Says what is wrong with the equation itself at these times, as a sentence to warn with; None: unknown."""
+        """Says what is wrong with the equation itself at these times, as a sentence to warn with; None: nothing
+        known."""
         return None
 
     @property
@@ -115,7 +116,8 @@ class AbstractModel(eqx.Module):
     def resolve(
         self, y0: PyTree, ts: Array, attempt: int, diagnostics: Mapping[str, Array] | None
     ) -> tuple[AbstractModel, PyTree] | None:
-        """Gives a model and state of sizes for this attempt, from what the last one showed; None: they are good."""
+        """Gives a model and state of sizes for this attempt, by what the last one showed; None: they are good
+        enough."""
         return (self, y0) if attempt == 0 else None
 
     def with_counts_as_data(self, y0: PyTree) -> AbstractModel:

@@ -271,7 +271,8 @@ class BlockField(eqx.Module):
         return eqx.tree_at(lambda f: f.back, found, back)
 
     def wide(self) -> BlockField:
-        """Makes all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not in each."""
+        """Makes all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not term by
+        term."""
         spread = lambda tree: jax.tree.map(lambda w: jnp.broadcast_to(w, self.local[0].shape), tree)
         parts = tuple(tuple(spread(w) if isinstance(w, tuple) else w for w in weights) for weights in self.moves)
         return eqx.tree_at(lambda f: (f.moves, f.back), self, (parts, spread(self.back)))

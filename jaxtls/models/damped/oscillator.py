@@ -33,7 +33,7 @@ from .transitions import block, column
 
 
 class DampedOscillator(AbstractDampedOscillator):
-    """Models a quantised oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m, damped below, at or above critical.
+    """Models a quantised damped oscillator x'' + 2 alpha x' + omega^2 x = F(t)/m below, at and above critical damping.
 
     In the instantaneous Fock basis |n; t> (width sqrt(hbar/(m omega)) e^(-alpha t)) damping creates pairs:
     H/hbar = omega (n + 1/2) + i (alpha/2)(a^dagger^2 - a^2).

@@ -55,7 +55,7 @@ class AbstractDampedOscillator(AbstractModel):
 
     @property
     def period(self) -> Array:
-        """Gives pi/sqrt(omega^2 - alpha^2), after which transition probabilities repeat; inf from critical on."""
+        """Gives pi/sqrt(omega^2 - alpha^2), after which probabilities repeat; inf from critical damping on."""
         self.require_constant("period")
         square = (self.omega - self.damping) * (self.omega + self.damping)
         return jnp.where(square > 0, jnp.pi / jnp.sqrt(jnp.where(square > 0, square, 1.0)), jnp.inf)

@@ -166,7 +166,7 @@ class ResonatorLoss(eqx.Module):
         return self.tls_shift(temperature) + self.quasiparticle_shift(temperature) + self.shift_offset
 
     def tls_shift(self, temperature: ArrayLike) -> Array:
-        r"""Gives the pull of the resonance by the TLSs at T [K], a fraction, the dispersion to F delta tanh(x).
+        r"""Gives the fractional pull by the TLSs at T [K], the dispersion that goes with F delta tanh(x).
 
             (F delta / pi) [Re psi(1/2 + h f / (2 pi i k T)) - ln(h f / (2 pi k T))]
 
