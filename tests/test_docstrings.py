@@ -58,7 +58,8 @@ def test_examples_run(name):
     names = {**{n: getattr(jt, n) for n in PUBLIC}, "jt": jt, "jnp": jnp, "np": np, "jax": jax}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = doctest.testmod(module, extraglobs=names, optionflags=doctest.NORMALIZE_WHITESPACE)
+        # A module's own names come before ours.
+        result = doctest.testmod(module, extraglobs=names | vars(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.failed == 0
 
 
