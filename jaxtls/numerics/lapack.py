@@ -176,7 +176,8 @@ def svd(a: ArrayLike) -> tuple[Array, Array, Array]:
         >>> svd(jnp.diag(jnp.array([1.0, -2.0])))[1].tolist()
         [2.0, 1.0]
     """
-    return _each(_svd, jnp.asarray(a))
+    u, s, wh = _each(_svd, jnp.asarray(a))
+    return u, s, wh
 
 
 def triangle(a: ArrayLike) -> Array:

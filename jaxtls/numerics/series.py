@@ -4,8 +4,8 @@
 
 The transpose is the same recurrence of the transposed map, Clenshaw's,
     b_k = w_k c + S^T c_k + A^T b_{k+1} - r b_{k+2},   x-bar = b_0,   w-bar_k = <c, U_k>,
-and what A is made of collects the pairs (U_k, b_{k+1}). JAX's transpose of the bounded loop took 22 times the sum itself
-(Kerr, 50 levels), this one takes 3 to 5.
+and what A is made of collects the pairs (U_k, b_{k+1}). JAX's transpose of the bounded loop took 22 times the sum
+itself (Kerr, 50 levels), this one takes 3 to 5.
 
 Source: C. W. Clenshaw, Math. Tables Aids Comput. 9, 118 (1955).
 """
