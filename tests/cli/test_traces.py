@@ -113,6 +113,7 @@ def test_one_port_takes_all_the_power(tmp_path):
     assert "reflection" in table.remarks()[0]
 
 
+@pytest.mark.slow
 def test_traces_that_do_not_tell_their_conditions_ask_for_them(tmp_path, capsys):
     paths = make(tmp_path)[:4]
     bare = []

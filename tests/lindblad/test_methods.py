@@ -68,6 +68,9 @@ CASES = {
     "RungeKutta": Case(RungeKutta(), lambda x: driven(5, x=x), "Tsit5 on blocks"),
 }
 
+# diffrax' own loops compile for long, and are tested by diffrax.
+QUICK = [pytest.param(k, marks=pytest.mark.slow) if k == "Diffrax" else k for k in CASES]
+
 
 def concrete(kind):
     for child in kind.__subclasses__():
@@ -112,7 +115,7 @@ def ways(name):
 
 @settings(max_examples=3, deadline=None)
 @given(x=st.floats(0.3, 0.9))
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", QUICK)
 def test_every_way_gives_the_same(name, x):
     by = ways(name)
     want = by.by_diffrax(x)
@@ -127,8 +130,7 @@ def test_every_way_gives_the_same(name, x):
         assert_allclose(found, want, atol=2e-7)
 
 
-# Derivatives of diffrax' own loops compile for long, and are tested by diffrax.
-@pytest.mark.parametrize("name", [pytest.param(k, marks=pytest.mark.slow) if k == "Diffrax" else k for k in CASES])
+@pytest.mark.parametrize("name", QUICK)
 def test_gradients_are_those_of_finite_differences(name):
     by, h = ways(name), 1e-3
     wanted = (by.alone(PLANNED + h)[-1] - by.alone(PLANNED - h)[-1]) / (2 * h)

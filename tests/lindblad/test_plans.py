@@ -136,7 +136,9 @@ def test_what_a_plan_lacks_is_reported():
 PULSED = jt.modulated(lambda t: 1.0 + 0.1 * jnp.sin(t), A.T @ A) + 0.05 * A.T @ A.T @ A @ A
 
 
-@pytest.mark.parametrize("h", [STILL, PULSED], ids=["constant", "driven"])
+@pytest.mark.parametrize(
+    "h", [pytest.param(STILL, id="constant"), pytest.param(PULSED, id="driven", marks=pytest.mark.slow)]
+)
 def test_a_state_without_a_place_in_the_plan_is_reported_or_planned_anew(h):
     """A plan of one number state keeps one diagonal; coherences between two have no place in it."""
     one, both = np.eye(N)[1], (np.eye(N)[0] + np.eye(N)[1]) / np.sqrt(2)
