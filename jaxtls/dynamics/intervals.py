@@ -159,8 +159,7 @@ def _searched(task: Task, rtol: float, atol: float, order: int) -> tuple[PyTree,
 
         slope = task.field(_times(low + carry.share * span, span, low, high)(0.0), y)
         moved, _, doubts = turned(count, one, (y, slope, _Doubts.none(y, rtol, atol)))
-        worst = doubts.worst
-        good = worst <= 1.0
+        worst, good = doubts.worst, doubts.worst <= 1.0
         factor = jnp.clip(SAFETY * jnp.maximum(worst, 1e-10) ** (-1 / order), SHRINK, GROW)
         proposed = length * jnp.where(jnp.isfinite(worst), factor, SHRINK / 4)
         # A step that was cut short by its interval says nothing against longer ones.
