@@ -188,3 +188,48 @@ def test_no_method_looks_at_the_class_of_a_generator():
     """`AbstractGenerator` has a hook for what it wants to know."""
     looks = [path for path in ROOT.rglob("*.py") if re.search(r"isinstance\([^()]*\bLindbladian\b", path.read_text())]
     assert sorted(str(path.relative_to(ROOT)) for path in looks) == ["lindblad/counting.py", "lindblad/lindbladian.py"]
+
+
+def test_one_place_makes_solutions_and_one_loop_goes_again():
+    """A method plans, runs and judges; it neither loops over its own attempts nor puts a solution together."""
+    places = {"solutions": re.compile(r"(?<![\w.])Solution\("), "judgement": re.compile(r"\.judge\(")}
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.rglob("*.py")}
+    made = {
+        name: sorted(
+            path
+            for path, text in texts.items()
+            for line in text.splitlines()
+            if seen.search(line) and not re.search(r"^class |\"Solution|'Solution", line.strip())
+        )
+        for name, seen in places.items()
+    }
+    assert made == {"solutions": ["dynamics/problem.py"], "judgement": ["dynamics/methods/base.py"]}
+
+
+def _functions():
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield path.relative_to(ROOT), node
+
+
+def test_bodies_of_functions_fit_on_a_screen():
+    """Sixty lines at most, without the docstring."""
+    long = []
+    for path, node in _functions():
+        first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+        if node.end_lineno - first.lineno + 1 > 60:
+            long.append(f"{path}: {node.name}")
+    assert long == []
+
+
+def test_few_arguments_may_be_anything():
+    """`Any` tells neither a reader nor a type checker what is wanted."""
+    arguments = [
+        argument.annotation
+        for _, node in _functions()
+        for argument in [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+        if argument.annotation is not None
+    ]
+    anything = [a for a in arguments if isinstance(a, ast.Name) and a.id == "Any"]
+    assert len(anything) < 0.03 * len(arguments)

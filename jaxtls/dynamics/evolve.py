@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, TypedDict, Unpack
@@ -13,7 +12,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, finite, in_transformation, is_traced, refused, require, size, times, tolerances
+from .._checks import (
+    concrete,
+    finite,
+    in_transformation,
+    is_traced,
+    positive,
+    refused,
+    require,
+    size,
+    times,
+    tolerances,
+)
 from .._types import Numbers
 from .methods.base import AbstractMethod, AbstractPlan, march, search
 from .methods.diffrax import Adjoint, Diffrax, Solver, StepSizeController
@@ -28,9 +38,14 @@ Observables: TypeAlias = Mapping[str, Callable] | Iterable[str] | None
 if TYPE_CHECKING:
     ModelLike: TypeAlias = eqx.Module
     Tolerance: TypeAlias = float
+    GivenObservables: TypeAlias = Observables
+    GivenSolver: TypeAlias = Solver | None
+    GivenAdjoint: TypeAlias = Adjoint | None
+    GivenController: TypeAlias = StepSizeController | None
+    GivenStep: TypeAlias = ArrayLike | None
 else:
     # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
-    ModelLike = Tolerance = object
+    ModelLike = Tolerance = GivenObservables = GivenSolver = GivenAdjoint = GivenController = GivenStep = object
 Method: TypeAlias = Literal["auto"] | AbstractMethod | Solver
 
 
@@ -39,19 +54,19 @@ def evolve(
     y0: PyTree,
     ts: Numbers,
     *,
-    observables: Observables = None,
+    observables: GivenObservables = None,
     save_states: bool = False,
     discontinuities: Numbers | None = None,
     method: Method = "auto",
     plan: Plan | None = None,
-    solver: Solver | None = None,
+    solver: GivenSolver = None,
     rtol: Tolerance = 1e-6,
     atol: Tolerance = 1e-8,
     max_steps: int | None = None,
     max_step: float | None = None,
-    adjoint: Adjoint | None = None,
-    stepsize_controller: StepSizeController | None = None,
-    dt0: ArrayLike | None = None,
+    adjoint: GivenAdjoint = None,
+    stepsize_controller: GivenController = None,
+    dt0: GivenStep = None,
     progress: bool = False,
     throw: bool | None = None,
 ) -> Solution:
@@ -114,9 +129,8 @@ def evolve(
         "progress": progress,
     }
     run = posed(model, y0, ts, options, observables, save_states, discontinuities)
-    found = march(run.choice.method, run.problem, run.settings)
-    told = dataclasses.replace(found, stats={**found.stats, "why": run.choice.why})
-    return checked(told, throw, run.problem.traced)
+    found = march(run.choice.method, run.problem, run.settings, run.choice.why)
+    return checked(found, throw, run.problem.traced)
 
 
 class EvolveOptions(TypedDict, total=False):
@@ -164,7 +178,7 @@ def posed(
     y0: PyTree,
     ts: Numbers,
     options: EvolveOptions,
-    observables: Observables = None,
+    observables: GivenObservables = None,
     save_states: bool = False,
     discontinuities: Numbers | None = None,
 ) -> Posed:
@@ -244,6 +258,8 @@ def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | N
     unnamed = isinstance(named, str) and named == "auto"
     require(unnamed or solver is None, "method", "be the only one where `solver` is given, too", repr(named))
     given = [name for name in OF_DIFFRAX if options.get(name) is not None]
+    if solver is not None or given:
+        _check_of_diffrax(options)
     if isinstance(named, AbstractMethod):
         require(not given, given[0] if given else "", "be left out where `method` names it all", "both")
         return Choice(named, "asked for by method=" if plan is None else f"named by plan=, there {plan.why}")
@@ -257,6 +273,20 @@ def _chosen_method(model: AbstractModel, y0: PyTree, ts: Array, edges: Array | N
     if not given or (model.can_split and edges is None):
         return preferred(model, y0, ts, edges)
     return Choice(Diffrax(None, *how), f"because {' and '.join(f'{name}=' for name in given)} is for diffrax")
+
+
+def _check_of_diffrax(options: EvolveOptions) -> None:
+    """Refuse what diffrax would fail on in words of its own; a class without its brackets, say."""
+    kinds = {
+        "solver": (Solver, "a solver of diffrax, like diffrax.Dopri5()"),
+        "adjoint": (Adjoint, "an adjoint of diffrax, like diffrax.DirectAdjoint()"),
+        "stepsize_controller": (StepSizeController, "a controller of diffrax, like diffrax.ConstantStepSize()"),
+    }
+    for name, (kind, words) in kinds.items():
+        value = options.get(name)
+        require(value is None or isinstance(value, kind), name, f"be {words}", repr(value))
+    if options.get("dt0") is not None:
+        require(positive("dt0", options["dt0"]).shape == (), "dt0", "be one number", repr(options["dt0"]))
 
 
 def _hides_tracers(model: AbstractModel, y0: PyTree, ts: Array, observables: Recorded) -> bool:
@@ -275,7 +305,7 @@ def plan(
     y0: PyTree,
     ts: Numbers,
     *,
-    observables: Observables = None,
+    observables: GivenObservables = None,
     save_states: bool = False,
     discontinuities: Numbers | None = None,
     **options: Unpack[EvolveOptions],
@@ -308,8 +338,8 @@ def plan(
     problem, (method, why), _ = posed(model, y0, ts, known_options(options), observables, save_states, discontinuities)
     if problem.traced:
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
-    settings, solution = search(method, problem, None)
-    return Plan(method, method.settled(settings), str(solution.stats["method"]), why, shapes(problem.y0))
+    settings, _ = search(method, problem, None)
+    return Plan(method, method.settled(settings), method.title(problem, settings), why, shapes(problem.y0))
 
 
 def _of(shapes: tuple[tuple[int, ...], ...]) -> str:
@@ -382,7 +412,7 @@ def _state(y0: PyTree, stays_known: bool) -> PyTree:
     return arrays
 
 
-def _chosen_observables(model: AbstractModel, observables: Observables) -> Recorded:
+def _chosen_observables(model: AbstractModel, observables: GivenObservables) -> Recorded:
     if isinstance(observables, Mapping):
         for name, f in observables.items():
             require(callable(f), "observables", "map names to functions of the state", f"{name}: {f!r}")
@@ -390,9 +420,8 @@ def _chosen_observables(model: AbstractModel, observables: Observables) -> Recor
     own = tuple(model.observables)
     if observables is None:
         return own
-    require(
-        not isinstance(observables, str), "observables", "be a list of names or a dict of functions", repr(observables)
-    )
+    good = isinstance(observables, Iterable) and not isinstance(observables, str)
+    require(good, "observables", "be a list of names or a dict of functions", repr(observables))
     known = (*own, *model.optional_observables)
     for name in observables:
         require(name in known, "observables", f"name some of {sorted(known)}", repr(name))

@@ -84,6 +84,11 @@ class AbstractModel(eqx.Module):
         """Gives for each diagnostic the value above which it is worth a warning."""
         return {}
 
+    @property
+    def stats(self) -> Mapping[str, int | str]:
+        """Gives what `stats` of its solutions say of it, `levels` and `layout`, unless a method says otherwise."""
+        return {}
+
     # --- how it may be moved ------------------------------------------------------------------------------------------
 
     def stops(self, ts: Array) -> Array | None:

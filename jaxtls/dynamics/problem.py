@@ -68,7 +68,7 @@ def as_solution(
     Arguments:
         problem: as it was run, its model resized or not.
         records: of all times, as `Problem.recorder` makes them.
-        stats: `method`, `steps` and what else was counted.
+        stats: `steps` and what else was counted, beside what the model says of itself.
         finished: whether the last time was reached.
         found: diagnostics of the run as a whole, beside the worst of what was recorded at each time.
         limits: of the diagnostics that the method alone can judge.
@@ -82,6 +82,7 @@ def as_solution(
     # What has no place may be as large as the error that is allowed.
     known = {"truncation": problem.atol, "pattern_error": problem.atol, **problem.model.diagnostic_limits, **limits}
     kept = {name: limit for name, limit in known.items() if name in diagnostics}
+    stats = {**problem.model.stats, **stats}
     return Solution(problem.ts, records["observables"], records["states"], stats, diagnostics, finished, kept)
 
 

@@ -65,6 +65,10 @@ class MasterEquation(AbstractModel):
         return self.law.stops(ts)
 
     @property
+    def stats(self) -> Mapping[str, int | str]:
+        return {"levels": self.law.n, "layout": self.law.layout}
+
+    @property
     def discontinuities(self) -> Sequence[Array]:
         return self.law.discontinuities
 

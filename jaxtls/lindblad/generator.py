@@ -148,11 +148,21 @@ class AbstractGenerator(AbstractModel):
             "drive, as in modulated(f, a) + modulated(lambda t: jnp.conj(f(t)), a.T)"
         )
 
-    def __add__(self, other: "AbstractGenerator") -> "GeneratorSum":
+    def __add__(self, other: object) -> "GeneratorSum":
+        if not isinstance(other, AbstractGenerator):
+            return NotImplemented
         return GeneratorSum((self, other))  # type: ignore[call-arg, arg-type]
 
-    def __mul__(self, factor: ArrayLike) -> "ScaledGenerator":
-        return ScaledGenerator(self, jnp.asarray(factor))  # type: ignore[call-arg, arg-type]
+    def __radd__(self, other: object) -> "AbstractGenerator":
+        # Python's sum begins with 0.
+        return self if isinstance(other, int) and other == 0 else NotImplemented
+
+    def __mul__(self, factor: object) -> "ScaledGenerator":
+        if not isinstance(factor, int | float | complex | np.number | np.ndarray | jax.Array):
+            return NotImplemented
+        number = jnp.asarray(factor)
+        require(number.shape == (), "factor", "be one number", f"shape {number.shape}", "For several, use jax.vmap.")
+        return ScaledGenerator(self, number)  # type: ignore[call-arg, arg-type]
 
     __rmul__ = __mul__
 

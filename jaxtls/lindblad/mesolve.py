@@ -138,8 +138,7 @@ def mesolve(
     sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)
     sol = at_outputs(sol, start)
     if isinstance(equation, SchroedingerEquation):
-        return _of_kets(sol, operators.count, law.layout)
-    sol = eqx.tree_at(lambda s: s.stats, sol, {"layout": law.layout, **sol.stats})
+        return _of_kets(sol, operators.count)
     return MasterSolution(sol, expectations(sol, operators.count, begin.dtype))
 
 
@@ -164,15 +163,12 @@ def expectations(sol: Solution, count: int, dtype: DTypeLike) -> Array:
     return sol.observables["expects"].T if count else jnp.zeros((0, sol.ts.shape[0]), dtype)
 
 
-def _of_kets(sol: Solution, count: int, layout: str) -> MasterSolution:
+def _of_kets(sol: Solution, count: int) -> MasterSolution:
     """Return the solution of a master equation without jumps from that of its ket."""
     states = None if sol.states is None else sol.states[:, :, None] * sol.states[:, None, :].conj()
     expects = expectations(sol, count, complex)
     named = lambda found: {"trace_error" if k == "norm_error" else k: v for k, v in found.items()}
-    stats = {"layout": layout, **sol.stats}
-    sol = dataclasses.replace(
-        sol, states=states, stats=stats, diagnostics=named(sol.diagnostics), limits=named(sol.limits)
-    )
+    sol = dataclasses.replace(sol, states=states, diagnostics=named(sol.diagnostics), limits=named(sol.limits))
     return MasterSolution(sol, expects)
 
 

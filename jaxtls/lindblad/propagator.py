@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, times
+from .._checks import concrete, finite, size, times, tolerances
 from ..dynamics.evolve import evolve
 from ..dynamics.model import AbstractModel, VectorField
 from ..dynamics.stepping import equally_spaced
@@ -103,6 +103,10 @@ def propagator(
     Source: none; the definition.
     """
     moments = times("ts", ts)
+    tolerances(rtol, atol)
+    max_steps = None if max_steps is None else size("max_steps", max_steps)
+    if discontinuities is not None:
+        finite("discontinuities", discontinuities)
     maps = _maps(generator)
     moments = moments.astype(jnp.zeros((), maps.source.dtype).real.dtype)
     if maps.source.is_constant:

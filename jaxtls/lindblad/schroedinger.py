@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import jax.numpy as jnp
@@ -47,6 +47,10 @@ class SchroedingerEquation(AbstractModel):
 
     def stops(self, ts: Array) -> Array | None:
         return self.law.stops(ts)
+
+    @property
+    def stats(self) -> Mapping[str, int | str]:
+        return {"levels": self.law.n, "layout": self.law.layout}
 
     @property
     def discontinuities(self) -> Sequence[Array]:

@@ -29,7 +29,11 @@ class AbstractMethod(eqx.Module):
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """Gives the word for it in `stats["method"]`."""
+        """Gives the word for it."""
+
+    def title(self, problem: Problem, plan: AbstractPlan) -> str:
+        """Gives the word for a run in `stats["method"]`: the name, and what problem or plan settle about it."""
+        return self.name
 
     def refusal(self, problem: Problem) -> str | None:
         """Says why the method cannot solve the problem: what it wants, as the end of "must ..."; None if it can."""
@@ -56,16 +60,21 @@ class AbstractMethod(eqx.Module):
         return plan
 
 
-def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None = None) -> Solution:
-    """Run by a plan; outside jit enlarge what proved too small, and go again.
+def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None, why: str) -> Solution:
+    """Run by a plan, and say what ran and `why`; outside jit enlarge what proved too small, and go again.
 
     Under an eager jax.grad the values are known, so the plan is found on them, and then run once more with tracers.
     """
     values = fixed(problem)
     if values.traced:
-        return method.run(problem, method.plan(problem) if plan is None else plan)
-    plan, solution = search(method, values, plan)
-    return method.run(problem, method.settled(plan)) if problem.traced else solution
+        plan = method.plan(problem) if plan is None else plan
+        solution = method.run(problem, plan)
+    else:
+        plan, solution = search(method, values, plan)
+        if problem.traced:
+            solution = method.run(problem, method.settled(plan))
+    told = {"method": method.title(problem, plan), "why": why}
+    return dataclasses.replace(solution, stats={**told, **solution.stats})
 
 
 def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) -> tuple[AbstractPlan, Solution]:

@@ -275,6 +275,10 @@ class Diffrax(AbstractMethod):
         """Names the class of the solver."""
         return type(self.solver or diffrax.Tsit5()).__name__
 
+    def title(self, problem: Problem, plan: AbstractPlan) -> str:
+        """Names the class of the solver that runs at this tolerance."""
+        return type(self.solver or default_solver(problem.rtol)).__name__
+
     def remark(self, problem: Problem) -> str:
         """Says why the order is eight, where that is not the user's choice."""
         return f"; of order 8, as rtol <= {FINE:g}" if self.solver is None and problem.rtol <= FINE else ""
@@ -338,7 +342,6 @@ def _run(method: Diffrax, problem: Problem, plan: StepPlan) -> Solution:
         stops=model.stops(problem.ts),
         max_step=problem.max_step,
     )
-    stats = {"method": type(solver).__name__, **stats}
     if plan.levels is not None:
         stats["n_levels"] = plan.levels
     return as_solution(problem, records, stats, success)

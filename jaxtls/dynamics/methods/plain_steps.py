@@ -49,5 +49,4 @@ def run(problem: Problem) -> Solution:
 
     records, steps, reached, done = intervals.solved(make, numbers, rtol=problem.rtol, atol=problem.atol)
     finished = done if problem.max_steps is None else done & (steps <= problem.max_steps)
-    stats = {"method": "Tsit5", "steps": steps, "reached": reached}
-    return as_solution(problem, records, stats, finished)
+    return as_solution(problem, records, {"steps": steps, "reached": reached}, finished)

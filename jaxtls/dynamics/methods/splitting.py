@@ -37,11 +37,15 @@ class SplittingPlan(AbstractPlan):
     bound: int = eqx.field(static=True)
     counts: tuple[int, ...] = eqx.field(static=True, default=())
 
+    @property
+    def order(self) -> str:
+        """Says of which order the extrapolation is."""
+        return f"order {2 * self.n_levels}" if self.n_levels else f"order up to {2 * MOST_TRACED}"
+
     def describe(self) -> str:
         """Tells the sizes, the order and the macro steps."""
         steps = f"{sum(self.counts)} macro steps" if self.counts else "macro steps by the numbers"
-        order = f"order {2 * self.n_levels}" if self.n_levels else f"order up to {2 * MOST_TRACED}"
-        return f"{self.sizes} coefficients and levels; {order}; {steps}"
+        return f"{self.sizes} coefficients and levels; {self.order}; {steps}"
 
 
 class Splitting(AbstractMethod):
@@ -58,6 +62,11 @@ class Splitting(AbstractMethod):
     def name(self) -> str:
         """Says "Strang splitting"."""
         return "Strang splitting"
+
+    def title(self, problem: Problem, plan: AbstractPlan) -> str:
+        """Adds the order."""
+        assert isinstance(plan, SplittingPlan)
+        return f"{self.name}, {plan.order}"
 
     def refusal(self, problem: Problem) -> str | None:
         """It wants a model that splits, and no discontinuities."""
@@ -165,7 +174,7 @@ def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.Marc
 
 @eqx.filter_jit
 def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
-    n_levels, bound, uniform, known = static
+    _, bound, uniform, known = static
     model, y0, ts = problem.model, problem.y0, problem.ts
     stepper, counts = _stepper(problem, rate_factor, static)
     march = stepping.March(stepper, y0, ts, counts, problem.recorder())
@@ -185,9 +194,7 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     else:
         # Functions of the user's may hold numbers that a rule would not see.
         records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
-    order = f"order {2 * n_levels}" if n_levels else f"order up to {2 * MOST_TRACED}"
     stats = {
-        "method": f"Strang splitting, {order}",
         "steps": jnp.sum(counts) * jnp.sum(stepper.counts()),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],

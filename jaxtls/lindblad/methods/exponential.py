@@ -47,7 +47,7 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     states = from_unknowns(found, model.hermitian)
     records = jax.vmap(problem.recorder())(ts, states)
     rounding = jnp.finfo(ts.dtype).eps * (1 + (ts[-1] - ts[0]) * jnp.linalg.norm(generator))
-    stats = {"method": "matrix exponential", "steps": ts.shape[0] - 1, "levels": n, "layout": "dense"}
+    stats = {"steps": ts.shape[0] - 1, "layout": "dense"}
     return as_solution(problem, records, stats, jnp.array(True), {"time_error": rounding}, {"time_error": ROUNDING})
 
 

@@ -378,7 +378,6 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
     else:
         records, found = _levels_searched(made, problem, plan)
     stats = {
-        "method": "Faber expansion",
         "terms": found.terms,
         "steps": jnp.minimum(found.wanted, MAX_MACRO_STEPS).astype(int),
         "levels": found.levels,

@@ -30,7 +30,7 @@ def by_exponential(problem: Problem, uniform: bool | None) -> Solution:
     states = jnp.concatenate([problem.y0[None], later])
     records = jax.vmap(problem.recorder())(ts, states)
     rounding = jnp.finfo(ts.dtype).eps * (1 + (ts[-1] - ts[0]) * jnp.linalg.norm(matrix))
-    stats = {"method": "matrix exponential", "steps": ts.shape[0] - 1, "levels": model.law.n, "layout": "dense"}
+    stats = {"steps": ts.shape[0] - 1, "layout": "dense"}
     return as_solution(problem, records, stats, jnp.array(True), {"time_error": rounding}, {"time_error": ROUNDING})
 
 
@@ -64,13 +64,7 @@ def by_expansion(problem: Problem, uniform: bool | None, bound: int) -> Solution
         )
     else:
         records, error = stepping.integrate(stepper, problem.y0, ts, record, counts=counts, uniform=uniform)
-    stats = {
-        "method": "Faber expansion",
-        "terms": jnp.asarray(faber.TRACED_TERMS),
-        "steps": jnp.sum(counts),
-        "levels": model.law.n,
-        "layout": model.law.layout,
-    }
+    stats = {"terms": jnp.asarray(faber.TRACED_TERMS), "steps": jnp.sum(counts)}
     limits = {"time_error": 10 * problem.rtol}
     return as_solution(problem, records, stats, finished, {"time_error": error[0]}, limits)
 

@@ -63,7 +63,7 @@ class Magnus(AbstractMethod):
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """Moves all intervals side by side."""
-        return _run(problem, self.name)
+        return _run(problem)
 
 
 def fits(law: AbstractGenerator) -> bool:
@@ -77,7 +77,7 @@ def _law(problem: Problem) -> Lindbladian:
 
 
 @eqx.filter_jit
-def _run(problem: Problem, name: str) -> Solution:
+def _run(problem: Problem) -> Solution:
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
     numbers, rest = eqx.partition((problem, extra), eqx.is_array)
 
@@ -102,13 +102,7 @@ def _run(problem: Problem, name: str) -> Solution:
     records, (_, steps, reached, finished, _) = ruled(run, repeated, numbers)
     if problem.max_steps is not None:
         finished = finished & (steps <= problem.max_steps)
-    stats = {
-        "method": name,
-        "steps": steps.astype(int),
-        "levels": _law(problem).n,
-        "layout": "dense",
-        "reached": reached,
-    }
+    stats = {"steps": steps.astype(int), "layout": "dense", "reached": reached}
     return as_solution(problem, records, stats, finished)
 
 

@@ -24,7 +24,6 @@ class ExponentialPlan(AbstractPlan):
     """Nothing has to be chosen: squarings are counted inside the program."""
 
     n: int = eqx.field(static=True)
-    uniform: bool | None = eqx.field(static=True)
 
     def describe(self) -> str:
         """Tells the size of the exponentials."""
@@ -53,10 +52,9 @@ class MatrixExponential(AbstractMethod):
         return constant_only(problem)
 
     def plan(self, problem: Problem) -> ExponentialPlan:
-        """Notes whether the times are equally spaced, where they are known."""
+        """Notes the levels."""
         assert isinstance(problem.model, MasterEquation | SchroedingerEquation)
-        known = concrete(problem.ts)
-        return ExponentialPlan(problem.model.law.n, None if known is None else equally_spaced(np.diff(known)))
+        return ExponentialPlan(problem.model.law.n)
 
     def run(self, problem: Problem, plan: AbstractPlan) -> Solution:
         """Moves the state through all times, one product after the other."""

@@ -167,7 +167,6 @@ def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
     most = problem.max_steps
     finished = done if most is None else done & (steps <= most)
     stats = {
-        "method": "Tsit5 on blocks",
         "steps": steps,
         "levels": plan.levels,
         "layout": plan.form.layout,

@@ -11,7 +11,6 @@ from jaxtyping import Array
 from ..._checks import concrete, finite, real, require
 from ..._types import Numbers
 from .graph import Structure, mask_of
-from .states import NetworkState
 
 RATHER = (
     "Give concrete rates and couplings, or name the zeros with baths= and edges=, so that chains and incoherent "
@@ -77,9 +76,3 @@ def require_memory(size: float, what: str, limit: float) -> None:
     """State the memory (bytes) before it is taken."""
     gib = size / 2**30
     require(gib <= limit, "max_memory", f"be at least {gib:.3g} GiB, for {what} TLSs", f"{limit} GiB", RATHER)
-
-
-def require_steady(state: NetworkState) -> None:
-    """Refuse a compact state in motion, whose correlations are not known."""
-    remedy = "A state in motion holds no more than its own numbers; ask the steady state."
-    require(state.steady, "state", "come from steady_state", type(state).__name__, remedy)

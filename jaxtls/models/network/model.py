@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, get_args
 
@@ -9,20 +10,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import concrete, positive, real, refused, require
+from ..._checks import concrete, positive, real, require
 from ..._types import Numbers
 from ...lindblad import CountingStatistics, Lindbladian
-from ...numerics.hermitian import unpack
-from . import covariance, davies, full, motion, populations, sectors, steady, triples
+from . import full, populations, sectors, steady, triples, whole
 from .balance import NetworkBalance, entropy_production
-from .checks import RATHER, couplings, require_memory, require_steady, three_bodies
+from .checks import RATHER, couplings, three_bodies
 from .graph import checked_edges, checked_sites
 from .parameters import AbstractNetwork, structure
-from .rates import boltzmann, local_currents, thermal_population
+from .rates import local_currents, thermal_population
 from .states import CovarianceState, DensityState, NetworkState, PopulationState
 
 Thermalizer = Literal["local", "global"]
-MAX_CLASSICAL_SITES = 12
 
 
 class ThermalNetwork(AbstractNetwork):
@@ -201,31 +200,16 @@ class ThermalNetwork(AbstractNetwork):
 
     def populations(self, state: NetworkState) -> Array:
         """Gives the populations <n_i>, (N,)."""
-        return state.reference + self._population_excess(state)
-
-    def _population_excess(self, state: NetworkState) -> Array:
-        if isinstance(state, DensityState):
-            return sectors.site_populations(self.n_tls, state.excess, state.kept)
-        return state.population_excess
-
-    def _coherences(self, state: NetworkState) -> Array:
-        """Give Re <a_i^dagger a_k> on coupled pairs, (N, N), zero diagonal."""
-        if isinstance(state, PopulationState):
-            return jnp.zeros_like(self.noise)
-        if isinstance(state, DensityState):
-            return sectors.site_coherences(self.n_tls, state.excess, state.kept)
-        real_part = (state.excess + state.excess.T) / 2
-        return real_part - jnp.diag(jnp.diagonal(real_part))
+        return state.reference + state.population_excess
 
     def _triple_energies(self, state: NetworkState) -> Array:
         """Give 2 g Re <a_i a_j^dagger a_k> of each three-body coupling, (K,)."""
-        if not isinstance(state, DensityState) or isinstance(state.kept, str):
-            return jnp.zeros_like(self.triple_couplings)
-        return 2 * self.triple_couplings * sectors.triple_coherences(self.n_tls, state.excess, state.kept)
+        found = state.triple_coherences
+        return jnp.zeros_like(self.triple_couplings) if found is None else 2 * self.triple_couplings * found
 
     def energy(self, state: NetworkState) -> Array:
         """Gives <H>, the coherent couplings included [energy]."""
-        bonds = jnp.sum(self.symmetric(self.coherent) * self._coherences(state))
+        bonds = jnp.sum(self.symmetric(self.coherent) * state.coherences)
         return jnp.sum(self.frequencies * self.populations(state)) + bonds + jnp.sum(self._triple_energies(state))
 
     def heat_currents(self, state: NetworkState) -> Array:
@@ -235,13 +219,11 @@ class ThermalNetwork(AbstractNetwork):
 
         Source: Diosi, slide 7, corrected (see the class) and with the energy of the coupling.
         """
-        if self.thermalizer == "global" and isinstance(state, CovarianceState):
-            grown = jnp.diag(state.reference) + (state.excess + state.excess.T) / 2
-            return covariance.global_currents(self.modes(self.hopping), grown)
-        if self.thermalizer == "global" and isinstance(state, DensityState):
-            return davies.currents(self.n_tls, self.levels(), self.packed(state))
-        populations = (state.reference, self.thermal_populations, self._population_excess(state))
-        bonds = self.symmetric(self.coherent), self._coherences(state)
+        found = state.global_currents(self) if self.thermalizer == "global" else None
+        if found is not None:
+            return found
+        populations = (state.reference, self.thermal_populations, state.population_excess)
+        bonds = self.symmetric(self.coherent), state.coherences
         two_body = local_currents(self.relaxation_rates, self.frequencies, populations, bonds)
         return two_body - self.relaxation_rates / 2 * triples.of_sites(
             self.n_tls, self.triples, self._triple_energies(state)
@@ -255,9 +237,9 @@ class ThermalNetwork(AbstractNetwork):
         """
         noise, w = self.noise, self.frequencies
         # In two parts: differences of nearly equal populations keep their digits.
-        flow = populations.mixing(noise, state.reference) + populations.mixing(noise, self._population_excess(state))
+        flow = populations.mixing(noise, state.reference) + populations.mixing(noise, state.population_excess)
         spread = jnp.sum(noise, axis=1)
-        dephasing = self.symmetric(self.coherent) * self._coherences(state) * (spread[:, None] + spread[None, :]) / 2
+        dephasing = self.symmetric(self.coherent) * state.coherences * (spread[:, None] + spread[None, :]) / 2
         of_triples = triples.dephasing(noise, self.triples) * self._triple_energies(state)
         return jnp.sum(w * flow) - jnp.sum(dephasing) - jnp.sum(of_triples)
 
@@ -340,23 +322,7 @@ class ThermalNetwork(AbstractNetwork):
             >>> f"{c[0, 1] - n[0] * n[1]:.6f}"
             '-0.002878'
         """
-        n = self.populations(state)
-        if isinstance(state, DensityState):
-            return sectors.site_correlations(self.n_tls, self.packed(state), state.kept)
-        if isinstance(state, CovarianceState):
-            if structure(self).incoherent.any():
-                require_steady(state)
-                return self.correlations(steady.density(self, True, 2.0))
-            found = -(jnp.abs(unpack(state.excess)) ** 2)
-        else:
-            require_steady(state)
-            g, noise = self.relaxation_rates, self.noise
-            change = g * (self.thermal_populations - n) + populations.mixing(noise, n)
-            speed = jnp.max(g + jnp.sum(noise, axis=1)) * jnp.sqrt(jnp.finfo(n.dtype).eps)
-            n = refused(n, jnp.max(jnp.abs(change)) > speed, "The state is not the steady state of this network.")
-            found, residual = populations.connected_correlations(g, noise, n)
-            found = refused(found, ~(residual < 1e-5), "The pair correlations did not converge; enable x64.")
-        return jnp.outer(n, n) + found + jnp.diag(n * (1 - n) - jnp.diagonal(found))
+        return whole.correlations(state, self)
 
     def density_matrix(self, state: NetworkState, *, max_memory: float = 2.0) -> Array:
         """Gives the density matrix, (2^N, 2^N) complex, basis (ground, excited) per site, first site slowest.
@@ -372,22 +338,7 @@ class ThermalNetwork(AbstractNetwork):
             >>> net.density_matrix(net.steady_state()).shape
             (4, 4)
         """
-        n = self.n_tls
-        if isinstance(state, DensityState):
-            require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
-            return unpack(sectors.matrix(n, self.packed(state), state.kept))
-        require_steady(state)
-        if isinstance(state, CovarianceState):
-            noisy = bool(structure(self).incoherent.any())
-            return self.density_matrix(steady.density(self, noisy, max_memory), max_memory=max_memory)
-        require_memory(88 * 4.0**n, f"the 2^N = {2.0**n:.3g} populations of {n}", max_memory)
-        require(n <= MAX_CLASSICAL_SITES, "frequencies", f"have at most {MAX_CLASSICAL_SITES} sites here", n)
-        # With incoherent couplings alone, Davies' baths are the local ones.
-        loss = self.bath_rates
-        parameters = self.sector_parameters()._replace(loss=loss, gain=loss * boltzmann(self.betas, self.frequencies))
-        excess, _ = sectors.steady_excess(n, "populations", parameters, None, self.thermal_populations)
-        start = sectors.product_state(n, self.thermal_populations, "populations")
-        return jnp.diag(start + excess) + 0j
+        return whole.density_matrix(state, self, max_memory)
 
     # --- motion ------------------------------------------------------------------------------------------------------
 
@@ -398,8 +349,13 @@ class ThermalNetwork(AbstractNetwork):
         return {name: getattr(self, name) for name in names}
 
     def generator(self, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
-        """Gives the right-hand side for states of y0's kind; what does not move is made once."""
-        return motion.generator(self, y0)
+        """Gives the right-hand side for states of y0's kind and reference; what does not move is made once."""
+        change = y0.change(self)
+
+        def field(t: ArrayLike, y: NetworkState, args: PyTree = None) -> NetworkState:
+            return dataclasses.replace(y, reference=jnp.zeros_like(y.reference), excess=change(y.excess))
+
+        return field
 
     def vector_field(self, t: ArrayLike, y: NetworkState, args: PyTree = None) -> NetworkState:
         """Gives dy/dt of the master equation; pure."""

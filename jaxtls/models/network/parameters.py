@@ -15,7 +15,6 @@ from . import covariance, davies, sectors
 from .checks import CROSSES
 from .graph import Structure, mask_of
 from .rates import boltzmann, relaxation_rate, symmetric, thermal_population
-from .states import DensityState
 
 
 class AbstractNetwork(AbstractModel):
@@ -113,10 +112,6 @@ class AbstractNetwork(AbstractModel):
     def bath_generator(self) -> Array | None:
         """Gives Davies' baths as a matrix; None for local ones, which are part of the table."""
         return davies.site_generator(self.n_tls, self.levels()) if self.thermalizer == "global" else None
-
-    def packed(self, state: DensityState) -> Array:
-        """Gives the whole state, its reference included, packed as in `sectors`."""
-        return sectors.product_state(self.n_tls, state.reference, state.kept) + state.excess
 
 
 def structure(model: AbstractNetwork) -> Structure:
