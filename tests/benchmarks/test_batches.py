@@ -9,7 +9,7 @@ from benchmarks import batches, glass
 from .runs import rows
 
 
-@pytest.mark.parametrize("part", [pytest.param("springs", marks=pytest.mark.slow), "networks", "glasses"])
+@pytest.mark.parametrize("part", [pytest.param("springs", marks=pytest.mark.slow), "networks", pytest.param("glasses", marks=pytest.mark.slow)])
 def test_quick_batches(part, tmp_path):
     found = rows("batches", part, tmp_path)
     assert [row["size"]["batch"] for row in found] == list(batches.QUICK)
@@ -17,6 +17,7 @@ def test_quick_batches(part, tmp_path):
     assert all(row["share"]["flops"] > 0 for row in found)
 
 
+@pytest.mark.slow
 def test_the_whole_ensemble_of_a_gpu():
     row = glass._large_ensemble(6, 4, jnp.geomspace(1e-4, 1e-1, 3), batch=4)
     assert row.size["realizations"] == 6 and row.warm > 0

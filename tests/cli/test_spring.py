@@ -45,6 +45,7 @@ def test_spring_end_to_end(tmp_path, capsys):
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_ring_down_alone_is_fitted_in_a_basis_that_is_shown_to_be_large_enough(tmp_path):
     """<x> of the exact spring, made in 96 levels: gamma and omega come back, though the search has fewer levels."""
     truth = {"omega": 2.0, "splitting": 130.0, "gamma": 3.0}

@@ -79,6 +79,7 @@ def test_a_failed_circle_is_named_and_left_out(run):
     assert not any("--skip-bad" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_files_that_are_not_there_too_few_or_of_two_resonators(tmp_path, capsys):
     paths = make(tmp_path)
     call = ["--model", "resonator", "--quiet", "--out", str(tmp_path / "o")]

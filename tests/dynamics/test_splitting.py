@@ -108,6 +108,7 @@ def test_error_estimate_bounds_the_error():
         assert error < 10 * rtol
 
 
+@pytest.mark.slow
 def test_as_many_levels_as_cost_least_are_found_inside_a_program():
     """Few where outputs are dense; the same numbers, steps and derivatives in either mode as with known numbers."""
     spring = jt.EntropicSpring(omega=1.3, splitting=2.0, gamma=1.0, beta=0.5, n_spins=50, n_levels=16, n_modes=4)
@@ -130,7 +131,7 @@ def test_as_many_levels_as_cost_least_are_found_inside_a_program():
         np.testing.assert_allclose(pulled[0], central, rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("used", [2, 3, 4])
+@pytest.mark.parametrize("used", [2, *(pytest.param(used, marks=pytest.mark.slow) for used in (3, 4))])
 def test_the_transpose_of_some_levels_is_that_of_a_run_with_these_alone(used):
     spring = jt.EntropicSpring(omega=1.3, splitting=2.0, gamma=1.0, beta=0.5, n_spins=50, n_levels=8, n_modes=1)
     y0, h = spring.coherent_state(0.4), jnp.asarray(0.3)

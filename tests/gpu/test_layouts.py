@@ -32,7 +32,7 @@ def springs(classes: int, levels: int):
     return x, states, slopes
 
 
-@pytest.mark.parametrize("levels", [12, 23])
+@pytest.mark.parametrize("levels", [12, pytest.param(23, marks=pytest.mark.slow)])
 def test_springs(levels, monkeypatch):
     # A CPU looks for the cheapest order; here both take that of a GPU.
     monkeypatch.setattr(splitting, "platform", lambda: "gpu")
@@ -57,7 +57,7 @@ def test_slopes_of_a_glass():
         np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-13)
 
 
-@pytest.mark.parametrize("levels", [2, 6])
+@pytest.mark.parametrize("levels", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_trajectories(levels):
     a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
     run = lambda: jt.trajectories(a + a.T, [a], np.eye(levels)[-1], TS, 5, jax.random.key(0), [a.T @ a, a], record=True)

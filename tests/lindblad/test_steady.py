@@ -196,7 +196,7 @@ def test_blocks_under_every_transform():
     assert_allclose(jax.jit(lambda x: jax.jvp(f, (x,), (step,))[1])(xs[0]), 1e-4 * slopes[0, 1], rtol=1e-9)
 
 
-@pytest.mark.parametrize("far", [0.0, 0.3])
+@pytest.mark.parametrize("far", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_plain_arrays_with_a_traced_factor(far, monkeypatch):
     """The program sees whether the array couples neighbours alone; both answers are right."""
     monkeypatch.setattr(linear, "FEW", 0)
