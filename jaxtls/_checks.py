@@ -1,4 +1,4 @@
-"""Checks of user input. Every message names the argument, shows its value and says what to do."""
+"""Checks what users give. Every message names the argument, shows its value and says what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T", bound=PyTree)
 
 
 def concrete(value: object) -> np.ndarray | None:
-    """The value as a NumPy array, or None while it is being traced (jit, grad, vmap)."""
+    """Gives the value as a NumPy array, or None while it is being traced (jit, grad, vmap)."""
     if isinstance(value, jax.core.Tracer):
         return None
     return np.asarray(value)
@@ -27,12 +27,12 @@ _OUTSIDE = get_opaque_trace_state(convention="nnx")
 
 
 def in_transformation() -> bool:
-    """True inside jit, vmap, grad and the like, where functions may close over tracers."""
+    """Returns True inside jit, vmap, grad and the like, where functions may close over tracers."""
     return get_opaque_trace_state(convention="nnx") != _OUTSIDE
 
 
 def is_traced(*trees: PyTree) -> bool:
-    """True if any leaf of the trees is a tracer."""
+    """Returns True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
@@ -43,7 +43,7 @@ def require(condition: bool, name: str, must: str, value: object, remedy: str = 
 
 
 def real(name: str, value: object) -> Array:
-    """A real floating array from a number, an array or a tracer."""
+    """Makes a real floating array from a number, an array or a tracer."""
     try:
         # Known numbers stay known inside jit.
         with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
@@ -58,7 +58,7 @@ def real(name: str, value: object) -> Array:
 
 
 def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") -> Array:
-    """A real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known."""
+    """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known."""
     array = real(name, value)
     known = concrete(array)
     if known is not None:
@@ -68,7 +68,7 @@ def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") 
 
 
 def finite(name: str, value: object, remedy: str = "") -> Array:
-    """A real array, finite wherever its value is known."""
+    """Makes a real array, finite wherever its value is known."""
     array = real(name, value)
     known = concrete(array)
     if known is not None:
@@ -77,7 +77,7 @@ def finite(name: str, value: object, remedy: str = "") -> Array:
 
 
 def amplitude(name: str, value: object) -> Array:
-    """A real or complex array, finite wherever its value is known."""
+    """Makes a real or complex array, finite wherever its value is known."""
     try:
         array = jnp.asarray(value)
     except (TypeError, ValueError) as error:
@@ -88,7 +88,7 @@ def amplitude(name: str, value: object) -> Array:
 
 
 def size(name: str, value: object, least: int = 1) -> int:
-    """A Python int >= least: sizes fix array shapes, so they cannot be traced."""
+    """Gives a Python int >= least: sizes fix array shapes, so they cannot be traced."""
     require(
         not isinstance(value, jax.core.Tracer),
         name,
@@ -104,12 +104,12 @@ def size(name: str, value: object, least: int = 1) -> int:
 
 
 def is_typed(key: Array) -> bool:
-    """Whether a key is of `jax.random.key`, rather than raw bits."""
+    """Says whether a key is of `jax.random.key`, rather than raw bits."""
     return bool(jnp.issubdtype(key.dtype, jax.dtypes.prng_key))
 
 
 def random_key(name: str, value: object) -> Array:
-    """One random key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`, which may be traced."""
+    """Takes one random key, of `jax.random.key` or the raw bits of `jax.random.PRNGKey`, which may be traced."""
     remedy = "Make one with jax.random.key(seed)."
     must = "be a JAX random key"
     if not isinstance(value, jax.Array | np.ndarray):
@@ -133,7 +133,7 @@ def tolerances(rtol: object, atol: object) -> None:
 
 
 def times(name: str, value: object) -> Array:
-    """A strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
+    """Makes a strictly ascending one-dimensional array of at least two finite times (order known only outside jit)."""
     array = real(name, value)
     require(
         array.ndim == 1 and array.shape[0] >= 2,
@@ -152,8 +152,8 @@ def times(name: str, value: object) -> Array:
 def refused(
     value: T, bad: ArrayLike, message: str, throw: bool | None = None, error: type[Exception] = ValueError
 ) -> T:
-    """The value, unless `bad`. Where that is known it raises; else each number of the value is NaN, which no program
-    waits for, or with `throw` an error is raised at run time, by way of the host.
+    """Gives the value, unless `bad`. Where that is known it raises; else each number of the value is NaN, which no
+    program waits for, or with `throw` an error is raised at run time, by way of the host.
     """
     known = concrete(bad) if concrete(bad) is not None else concrete(jax.lax.stop_gradient(bad))
     if known is not None:

@@ -1,4 +1,4 @@
-"""Which kind of device a program is traced for: layouts and sizes of chunks differ between CPUs and GPUs."""
+"""Says which kind of device a program is traced for: layouts and sizes of chunks differ between CPUs and GPUs."""
 
 from __future__ import annotations
 

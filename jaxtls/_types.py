@@ -1,4 +1,4 @@
-"""Words for what public functions take."""
+"""Names what public functions take."""
 
 from __future__ import annotations
 

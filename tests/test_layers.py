@@ -191,7 +191,7 @@ def test_no_method_looks_at_the_class_of_a_generator():
 
 
 def test_one_place_makes_solutions_and_one_loop_goes_again():
-    """A method plans, runs and judges; it neither loops over its own attempts nor puts a solution together."""
+    """One file asks a method to judge, one puts solutions together."""
     places = {"solutions": re.compile(r"(?<![\w.])Solution\("), "judgement": re.compile(r"\.judge\(")}
     texts = {str(path.relative_to(ROOT)): path.read_text() for path in ROOT.rglob("*.py")}
     made = {

@@ -51,7 +51,9 @@ def test_notebook_runs_in_short(path: pathlib.Path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem in {*SHORTER, *LONG}], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem in {*SHORTER, *LONG}], ids=lambda path: path.stem
+)
 def test_notebook_runs(path: pathlib.Path):
     _execute(code(path), path)
 

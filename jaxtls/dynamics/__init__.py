@@ -1,4 +1,4 @@
-"""How states move."""
+"""Moves states."""
 
 from .evolve import Plan as Plan
 from .evolve import evolve as evolve

@@ -35,18 +35,20 @@ from .user_model import as_model
 
 Recorded = tuple[str, ...] | dict[str, Callable]
 Observables: TypeAlias = Mapping[str, Callable] | Iterable[str] | None
+Method: TypeAlias = Literal["auto"] | AbstractMethod | Solver
 if TYPE_CHECKING:
     ModelLike: TypeAlias = eqx.Module
     Tolerance: TypeAlias = float
     GivenObservables: TypeAlias = Observables
+    GivenMethod: TypeAlias = Method
     GivenSolver: TypeAlias = Solver | None
     GivenAdjoint: TypeAlias = Adjoint | None
     GivenController: TypeAlias = StepSizeController | None
     GivenStep: TypeAlias = ArrayLike | None
 else:
     # What is wrong is refused in words that name the argument, also where a checker of types at run time is on.
-    ModelLike = Tolerance = GivenObservables = GivenSolver = GivenAdjoint = GivenController = GivenStep = object
-Method: TypeAlias = Literal["auto"] | AbstractMethod | Solver
+    ModelLike = Tolerance = GivenObservables = GivenMethod = object
+    GivenSolver = GivenAdjoint = GivenController = GivenStep = object
 
 
 def evolve(
@@ -57,7 +59,7 @@ def evolve(
     observables: GivenObservables = None,
     save_states: bool = False,
     discontinuities: Numbers | None = None,
-    method: Method = "auto",
+    method: GivenMethod = "auto",
     plan: Plan | None = None,
     solver: GivenSolver = None,
     rtol: Tolerance = 1e-6,
@@ -339,7 +341,7 @@ def plan(
     if problem.traced:
         raise ValueError("Argument `model` must have known numbers, but got traced ones. Call jt.plan outside jit.")
     settings, _ = search(method, problem, None)
-    return Plan(method, method.settled(settings), method.title(problem, settings), why, shapes(problem.y0))
+    return Plan(method, settings, method.title(problem, settings), why, shapes(problem.y0))
 
 
 def _of(shapes: tuple[tuple[int, ...], ...]) -> str:

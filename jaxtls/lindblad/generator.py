@@ -45,6 +45,9 @@ class AbstractGenerator(AbstractModel):
     """
 
     closes_over: ClassVar[bool] = False
+    zeros_are_structure: ClassVar[bool] = True
+    # Arrays to the left must leave sums and products to this class.
+    __array_ufunc__ = None
     # Fields or properties, as a generator likes; a type checker has one word for what may be either.
     if TYPE_CHECKING:
 

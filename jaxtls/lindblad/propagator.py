@@ -18,7 +18,7 @@ from ..dynamics.stepping import equally_spaced
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian, operators_of
 from .methods.exponential import moved
-from .operators import OperatorLike
+from .operators import OperatorLike, on_times
 
 
 class _Maps(AbstractModel):
@@ -81,7 +81,8 @@ def propagator(
 
     Arguments:
         generator: a `Lindbladian` (also without jumps), a `BlochRedfield` or another `AbstractGenerator`; or a
-            Hamiltonian (n, n) [frequency] as `Lindbladian` takes it, constant or not.
+            Hamiltonian (n, n) [frequency] as `Lindbladian` takes it, constant or not; pairs (H1, samples) have a spline
+            through samples at the times `ts`.
         ts: (T,) ascending times [1/frequency].
         rtol, atol, max_steps: as in `evolve`, where the equation depends on time. In single precision rtol is at least
             1e-5.
@@ -107,7 +108,7 @@ def propagator(
     max_steps = None if max_steps is None else size("max_steps", max_steps)
     if discontinuities is not None:
         finite("discontinuities", discontinuities)
-    maps = _maps(generator)
+    maps = _maps(generator, moments)
     moments = moments.astype(jnp.zeros((), maps.source.dtype).real.dtype)
     if maps.source.is_constant:
         known = concrete(moments)
@@ -128,11 +129,11 @@ def propagator(
     return states
 
 
-def _maps(generator: AbstractGenerator | OperatorLike) -> _Maps:
+def _maps(generator: AbstractGenerator | OperatorLike, ts: Array) -> _Maps:
     if isinstance(generator, AbstractGenerator):
         return _Maps(generator, False)
     try:
-        return _Maps(Lindbladian(generator, []), True)
+        return _Maps(Lindbladian(on_times("generator", generator, ts), []), True)
     except ValueError as error:
         raise ValueError(f"Argument `generator` must be a generator or a Hamiltonian. {error}") from error
 

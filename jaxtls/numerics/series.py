@@ -1,4 +1,4 @@
-"""Sums of polynomials of a linear map by a three-term recurrence, with a reverse of their own.
+"""Sums polynomials of a linear map by a three-term recurrence, with a reverse of their own.
 
     y = sum_k w_k U_k,   U_{k+1} = A U_k - r U_{k-1},   U_0 = x,  U_{-1} = 0,   s_k = S U_k
 

@@ -1,4 +1,4 @@
-"""Loops whose count is known only as they run, as a GPU likes them: the host looks at their condition before each turn.
+"""Runs loops whose count is known only as they run, as a GPU likes it: the host looks at their condition each turn.
 
 Whether a loop goes on is part of what it carries, found by the same kernel that counts, as a condition that is computed
 would be one kernel more; and several short turns, of a number that is known, may stand between two looks.

@@ -2,6 +2,7 @@
 
 import diffrax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 import jaxtls as jt
@@ -23,6 +24,8 @@ LAW = jt.Lindbladian(H, [LOWER])
         ("dt0", -1.0),
         ("dt0", [0.1, 0.2]),
         ("observables", 3),
+        ("method", "tsit5"),
+        ("method", diffrax.Tsit5),
     ],
 )
 def test_an_option_of_the_wrong_kind_is_refused_by_name(name, value):
@@ -36,7 +39,9 @@ def test_a_propagator_refuses_what_a_constant_equation_would_not_use(name, value
         jt.propagator(LAW, TS, **{name: value})
 
 
-@pytest.mark.parametrize("wrong", [lambda: LAW + 3, lambda: 3 + LAW, lambda: LAW * LAW, lambda: LAW * "2"])
+@pytest.mark.parametrize(
+    "wrong", [lambda: LAW + 3, lambda: 3 + LAW, lambda: LAW * LAW, lambda: LAW * "2", lambda: np.ones(2) + LAW]
+)
 def test_generators_add_to_generators_and_multiply_with_numbers_alone(wrong):
     with pytest.raises(TypeError):
         wrong()
@@ -45,6 +50,8 @@ def test_generators_add_to_generators_and_multiply_with_numbers_alone(wrong):
 def test_one_generator_is_multiplied_by_one_number():
     with pytest.raises(ValueError, match="Argument `factor` must be one number"):
         LAW * jnp.ones(2)
+    with pytest.raises(ValueError, match="Argument `factor` must be one number"):
+        np.ones(2) * LAW
 
 
 def test_generators_are_summed_by_sum():

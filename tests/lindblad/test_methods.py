@@ -92,6 +92,7 @@ class Ways(NamedTuple):
     inside: Callable
     side_by_side: Callable
     planned_inside: Callable
+    planned_side_by_side: Callable
     slope: Callable
     planned_slope: Callable
 
@@ -109,7 +110,15 @@ def ways(name):
     planned = functools.partial(run, plan=jt.plan(*case.model(PLANNED), TS, method=case.method, **TIGHT))
     last = lambda run: jax.jit(jax.grad(lambda x: run(x)[-1]))
     return Ways(
-        other, alone, planned, jax.jit(alone), jax.jit(jax.vmap(alone)), jax.jit(planned), last(alone), last(planned)
+        other,
+        alone,
+        planned,
+        jax.jit(alone),
+        jax.jit(jax.vmap(alone)),
+        jax.jit(planned),
+        jax.jit(jax.vmap(planned)),
+        last(alone),
+        last(planned),
     )
 
 
@@ -126,6 +135,7 @@ def test_every_way_gives_the_same(name, x):
         by.inside(x),
         by.planned_inside(x),
         by.side_by_side(jnp.array([0.5, x]))[1],
+        by.planned_side_by_side(jnp.array([0.5, x]))[1],
     ):
         assert_allclose(found, want, atol=2e-7)
 

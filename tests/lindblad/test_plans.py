@@ -232,6 +232,39 @@ def test_evolve_and_mesolve_of_a_generator_are_one_run():
     assert_allclose(whole.states, sol.states, atol=1e-14)
 
 
+def test_inside_jit_too_evolve_and_mesolve_see_what_is_known_of_a_state():
+    """A state that is known stays known: Hermitian, and so moved by Magnus steps, as `mesolve` moves it."""
+    rho = np.diag([1.0, 0.0]) + 0j
+    law = lambda x: jt.Lindbladian([0.5 * SZ, (SX, lambda t: x * jnp.cos(t))], [SM])
+    whole = eqx.filter_jit(lambda x: jt.evolve(law(x), rho, TS))(jnp.asarray(0.3))
+    sol = eqx.filter_jit(lambda x: jt.mesolve(law(x), [], rho, TS))(jnp.asarray(0.3))
+    assert whole.stats["method"] == sol.stats["method"] == "Magnus steps, all intervals at once"
+    assert_allclose(whole.states, sol.states, atol=1e-14)
+
+
+@pytest.mark.parametrize("driven", [False, True], ids=["Faber", "RungeKutta"])
+def test_a_window_that_is_too_small_is_reported(driven):
+    """The plan of a weak force keeps half of the levels; a strong one fills more."""
+    n = 96
+    a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
+    force = jt.modulated(jnp.cos, a + a.T) if driven else jt.local((n,), {0: a + a.T})
+    law = lambda x: jt.Lindbladian([0.1 * a.T @ a, x * force], [a])
+    vacuum, ts = np.eye(n)[0], np.linspace(0.0, 1.0, 3)
+    plan = jt.plan(law(0.01), vacuum, ts)
+    run = eqx.filter_jit(lambda x: jt.mesolve(law(x), [], vacuum, ts, plan=plan).solution)
+    weak, strong = run(jnp.asarray(0.01)), run(jnp.asarray(8.0))
+    assert weak.stats["levels"] < n and weak.concerns() == []
+    assert any(text.startswith("truncation") for text in strong.concerns())
+
+
+def test_too_few_excitation_levels_are_reported():
+    spring = lambda omega: jt.EntropicSpring(omega, splitting=1.0, gamma=1.0, beta=1.0, n_spins=30, n_levels=16)
+    y0 = spring(0.2).coherent_state(0.5)
+    plan = jt.plan(spring(0.2), y0, TS)
+    run = lambda omega: jt.evolve(spring(omega), y0, TS, plan=plan)
+    assert any(text.startswith("hierarchy") for text in eqx.filter_jit(run)(jnp.asarray(3.0)).concerns())
+
+
 def test_list_form_takes_functions_too():
     drive = [0.5 * SZ, (SX, jnp.cos), [SX, 0.2]]
     found = jt.mesolve(drive, [[(SM, 0.3)]], np.array([0.0, 1.0]), TS, rtol=1e-9, atol=1e-11).states
@@ -356,3 +389,13 @@ def test_what_is_not_hermitian_of_a_state_is_dropped_evenly():
     left = 4e-7 * rng.normal(size=(N, N))
     run = lambda rho: jt.mesolve(REAL, [A], rho, TS, [A + A.T, A.T @ A], rtol=1e-9, atol=1e-11).expects.real
     assert_allclose(run(rho + left - left.T), run(rho), atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:truncation")
+def test_what_is_known_inside_jit_is_planned_as_outside():
+    """A model whose numbers are all known is run at once, sizes found by looking, whatever is traced around it."""
+    spring = jt.EntropicSpring(3.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=30, n_levels=16)
+    y0 = spring.coherent_state(0.5)
+    run = lambda scale: scale * jt.evolve(spring, y0, TS).observables["x"]
+    assert_allclose(jax.jit(run)(2.0), run(2.0), rtol=1e-12)
+    assert_allclose(jax.jacfwd(jax.jit(run))(2.0), run(1.0), rtol=1e-12)

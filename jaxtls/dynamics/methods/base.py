@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+from contextlib import nullcontext
 
 import equinox as eqx
 import jax
 
-from ..._checks import is_traced
+from ..._checks import in_transformation, is_traced
 from ..problem import Problem
 from ..solution import Solution
 
@@ -24,7 +25,7 @@ class AbstractPlan(eqx.Module):
 
 
 class AbstractMethod(eqx.Module):
-    """A way to move a model through the times of a problem."""
+    """Moves a model through the times of a problem."""
 
     @property
     @abc.abstractmethod
@@ -55,10 +56,6 @@ class AbstractMethod(eqx.Module):
         """Gives a larger plan where the solution shows that this one was too small, else None; numbers are known."""
         return None
 
-    def settled(self, plan: AbstractPlan) -> AbstractPlan:
-        """Gives the plan as it serves runs that are traced: loops get bounds that differentiation can use."""
-        return plan
-
 
 def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None, why: str) -> Solution:
     """Run by a plan, and say what ran and `why`; outside jit enlarge what proved too small, and go again.
@@ -70,11 +67,13 @@ def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None, w
         plan = method.plan(problem) if plan is None else plan
         solution = method.run(problem, plan)
     else:
-        plan, solution = search(method, values, plan)
+        # Inside jit, too, what depends on known numbers alone is run at once, so that a plan can be judged.
+        with jax.ensure_compile_time_eval() if in_transformation() else nullcontext():
+            plan, solution = search(method, values, plan)
         if problem.traced:
-            solution = method.run(problem, method.settled(plan))
+            solution = method.run(problem, plan)
     told = {"method": method.title(problem, plan), "why": why}
-    return dataclasses.replace(solution, stats={**told, **solution.stats})
+    return dataclasses.replace(solution, stats={**solution.stats, **told})
 
 
 def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) -> tuple[AbstractPlan, Solution]:

@@ -52,7 +52,7 @@ class FaberPlan(AbstractPlan):
     """Holds the form of the state and the ellipse; steps and their terms are counted inside the program."""
 
     form: PyTree  # BlockPlan or WholeMatrix
-    edge: np.ndarray | None  # (n,) which states end the window
+    edge: Array | np.ndarray | None  # (n,) which states end the window
     ellipse: faber.Ellipse | None  # None: made from the numbers of the run
     skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
     filled: Pattern = eqx.field(static=True)  # of the state

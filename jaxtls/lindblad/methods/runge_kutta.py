@@ -36,7 +36,7 @@ class BlocksPlan(AbstractPlan):
     """Holds the form of the state; steps are found as the run goes."""
 
     form: PyTree  # BlockPlan or WholeMatrix
-    edge: np.ndarray | None  # (n,) which states end the window
+    edge: Array | np.ndarray | None  # (n,) which states end the window
     skeletons: tuple[Skeleton, Skeleton] = eqx.field(static=True)
     groups: tuple[Group, ...] = eqx.field(static=True)
     jump_groups: tuple[int, ...] = eqx.field(static=True)

@@ -24,7 +24,7 @@ Change = Callable[[Array], Array]
 
 
 class AbstractNetworkState(eqx.Module):
-    """A state of N TLSs in a form that the network's equations close in."""
+    """Holds N TLSs in a form that the network's equations close in."""
 
     reference: eqx.AbstractVar[Array]
     excess: eqx.AbstractVar[Array]

@@ -21,7 +21,11 @@ MAX_CLASSICAL_SITES = 12
 @functools.singledispatch
 def correlations(state: AbstractNetworkState, model: AbstractNetwork) -> Array:
     """Gives <n_i n_k>, (N, N); <n_i> on the diagonal."""
-    assert isinstance(state, DensityState)
+    raise ValueError(f"Argument `state` must be a state of a network, but got {state!r}.")
+
+
+@correlations.register
+def _(state: DensityState, model: AbstractNetwork) -> Array:
     return sectors.site_correlations(model.n_tls, state.packed, state.kept)
 
 
@@ -53,7 +57,11 @@ def _joined(n: Array, connected: Array) -> Array:
 @functools.singledispatch
 def density_matrix(state: AbstractNetworkState, model: AbstractNetwork, max_memory: float) -> Array:
     """Gives the density matrix, (2^N, 2^N) complex, basis (ground, excited) per site, first site slowest."""
-    assert isinstance(state, DensityState)
+    raise ValueError(f"Argument `state` must be a state of a network, but got {state!r}.")
+
+
+@density_matrix.register
+def _(state: DensityState, model: AbstractNetwork, max_memory: float) -> Array:
     n = model.n_tls
     require_memory(64 * 4.0**n, f"the density matrix of {n}", max_memory)
     return unpack(sectors.matrix(n, state.packed, state.kept))

@@ -115,8 +115,7 @@ class SpinBathFock(AbstractModel):
         """Gives the right-hand side for states of y0's shape."""
         n = y0.shape[-1]
         omega, length = self.bath.omega_0, self._length
-        levels = omega * jnp.asarray(np.arange(n), omega.dtype)
-        rotation = -1j * (levels[:, None] - levels[None, :])
+        rotation = -1j * omega * np.subtract.outer(np.arange(n), np.arange(n))
         # P = i p_0 (a^dagger - a)
         p_0 = 1 / (2 * length)
         coefficients = self.bath.coefficient_function()

@@ -46,8 +46,7 @@ def hierarchy_generator(spring: AbstractSpring, y0: Array) -> Callable[[Any, Arr
     factors = jnp.stack([jnp.asarray(m[3], spring.omega.dtype) for m in moves]) if moves else jnp.zeros(0)
     stacked = jnp.stack([part for g in generators for part in (_complex(g.sw), _complex(g.ws))])
     couplings = factors[:, None, None] * stacked[which]
-    energies = frequency * (np.arange(n_levels) + 0.5)
-    phases = -1j * (energies[:, None] - energies[None, :])
+    phases = -1j * frequency * np.subtract.outer(np.arange(n_levels), np.arange(n_levels))
     v = jnp.asarray(transform, spring.omega.dtype)
 
     def vector_field(t: ArrayLike, y: Array, args: PyTree) -> Array:

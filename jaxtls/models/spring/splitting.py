@@ -78,8 +78,9 @@ class SpringSplitting(AbstractSplitting):
         count = self.sectors
         half = -(-self.n_levels // count)
         numbers = np.arange(half) * count + np.arange(count)[:, None]
-        energies = self.frequency * (numbers + 0.5)
-        angles = (energies[:, None, :, None] - energies[None, :, None, :]) * h / 2
+        # Of whole numbers, which single precision holds: differences of energies would lose their last digits.
+        apart = numbers[:, None, :, None] - numbers[None, :, None, :]
+        angles = apart * (self.frequency * h / 2)
         length = self.chains.shape[-1]
         flows = [symmetric_power_flow(g, n, h, length) for g, n in zip(self.generators, self.n_spins)]
         return jnp.cos(angles), -jnp.sin(angles), flows
