@@ -178,6 +178,7 @@ def _result(
             require(False, "max_jumps", "be given with record=True inside jit and vmap", max_jumps, remedy)
             raise AssertionError
         longest = int(np.max(jumps))
+        # Not a better plan: averages are right as they are, the lists of jumps alone were cut.
         if longest > found.jump_times.shape[1]:
             found = run(2 ** (longest - 1).bit_length())
         times, channels = found.jump_times[:, :longest], found.jump_channels[:, :longest]

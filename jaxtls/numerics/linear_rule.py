@@ -3,7 +3,8 @@
 A derivative rule in `custom_jvp` serves jax.jvp and, transposed by JAX, jax.grad. What JAX transposes must then be
 made of bounded loops, which compute all of their turns or keep the numbers of all. Here the linear part is one
 primitive that is run by `apply` and transposed by `back`, so each mode takes the loop that is best for it.
-(`jax.custom_derivatives.linear_call` does the same, without vmap.)
+(`jax.custom_derivatives.linear_call` does the same, without vmap.) Gradients took 12 times their run (spring), 17
+(heated oscillator), 22 (Kerr) by JAX's transposes, and take 3 to 5.
 """
 
 from __future__ import annotations

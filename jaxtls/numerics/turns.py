@@ -1,7 +1,8 @@
 """Runs loops whose count is known only as they run, as a GPU likes it: the host looks at their condition each turn.
 
 Whether a loop goes on is part of what it carries, found by the same kernel that counts, as a condition that is computed
-would be one kernel more; and several short turns, of a number that is known, may stand between two looks.
+would be one kernel more; and several short turns, of a number that is known, may stand between two looks: a look takes
+8 us, a term of an expansion 20 on an H200.
 """
 
 from __future__ import annotations

@@ -98,6 +98,7 @@ class AbstractSpinBath(AbstractModel):
         stable = self.stable
 
         def dynamic(c: Coefficients) -> Coefficients:
+            # A known instability is refused by name where states are made and moved.
             shift = jnp.zeros_like(c.frequency_shift) if self.counter_term else c.frequency_shift
             shift = refused(shift, ~stable, UNSTABLE) if concrete(stable) is None else shift
             return Coefficients(shift, c.damping, c.diffusion, c.anomalous)
