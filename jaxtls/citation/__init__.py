@@ -1,3 +1,3 @@
-"""The papers behind each model, as BibTeX."""
+"""Gives the papers behind each model, as BibTeX."""
 
 from .cite import cite as cite

@@ -1,4 +1,4 @@
-"""`cite`: what to cite for a model. The entries are in references.bib, which model rests on which is in `PAPERS`."""
+"""`cite` says what to cite for a model. The entries are in references.bib; `PAPERS` says which model rests on which."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAPERS: dict[str, tuple[str, ...]] = {
 
 
 def cite(model: object = None) -> str:
-    """BibTeX of the papers behind a model, and of jaxtls.
+    """Gives BibTeX of the papers behind a model, and of jaxtls.
 
     Arguments:
         model: a model, its class, or its name; None: jaxtls alone. A class of yours that derives from a model of
@@ -68,7 +68,7 @@ def _names() -> str:
 
 @cache
 def entries() -> dict[str, str]:
-    """The entries of references.bib by key."""
+    """Gives the entries of references.bib by key."""
     text = resources.files(__package__).joinpath("references.bib").read_text(encoding="utf-8")
     found = re.findall(r"^(@\w+\{(\w+),.*?^\})", text.replace("VERSION", version("jaxtls")), re.M | re.S)
     return {key: entry for entry, key in found}

@@ -1,4 +1,4 @@
-"""Parts through any `concurrent.futures.Executor`: which to run, which to take back, and whose errors are whose."""
+"""Runs parts by any `concurrent.futures.Executor`: which to run, which to take back, and whose errors are whose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fitting: what is free, least squares and first-order searches, standard errors, and what the data do not say."""
+"""Fits models: what is free, least squares and first-order searches, standard errors, and what the data do not say."""
 
 from .fit import fit as fit
 from .identifiability import Identifiability as Identifiability

@@ -1,4 +1,4 @@
-"""Starting points that fill a unit cube evenly."""
+"""Makes starting points that fill a unit cube evenly."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from jaxtyping import Array
 
 
 def hypercube(n_points: int, n_dims: int, key: Array | None = None, n_tries: int = 16) -> np.ndarray:
-    r"""Centred Latin hypercube of `n_points` in $(0, 1)^\mathrm{n\_dims}$, the widest spaced of `n_tries` shuffles.
+    r"""Gives a centred Latin hypercube of `n_points` in $(0, 1)^\mathrm{n\_dims}$, widest spaced of `n_tries` shuffles.
 
     Every coordinate takes each of the values $(i + 1/2) / n$ once, so one parameter alone gets a uniform grid.
 

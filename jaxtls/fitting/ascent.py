@@ -1,4 +1,4 @@
-"""Newton's ascent of a log-likelihood from many starts together, damped where it is not concave or not quadratic.
+"""Climbs a log-likelihood by Newton's ascent from many starts together, damped where not concave or not quadratic.
 
 The likelihood is evaluated outside, value, gradient and Hessian at once, in coordinates u in which every parameter is
 unconstrained; a trial that is worse or not finite is refused and the damping raised.
@@ -19,7 +19,7 @@ _NEAR_ENOUGH = 0.005  # a gain of ln L that moves the parameters by a tenth of a
 
 
 class Peak(NamedTuple):
-    """One evaluated point of a search; of all searches, with a leading axis."""
+    """Holds one evaluated point of a search; of all searches, with a leading axis."""
 
     u: np.ndarray  # (n,), unconstrained
     value: np.ndarray  # (), ln L
@@ -30,7 +30,7 @@ class Peak(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Settings:
-    """What a search needs to know.
+    """Holds what a search needs to know.
 
     Arguments:
         longest: (n,), longest step in each unconstrained coordinate.
@@ -43,12 +43,12 @@ class Settings:
     eps: float
 
     def noise(self, value: float) -> float:
-        """The round-off of ln L, below which no gain can be seen."""
+        """Gives the round-off of ln L, below which no gain can be seen."""
         return 64 * self.eps * (1 + abs(value))
 
 
 class Climb:
-    """One search: the highest point that it met, its damping, and whether and why it ended."""
+    """Holds one search: the highest point that it met, its damping, and whether and why it ended."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
@@ -81,7 +81,7 @@ class Climb:
         self.best = point
 
     def trial(self) -> np.ndarray:
-        """The next point, from the best one; ends the search where nothing is left to gain."""
+        """Gives the next point, from the best one; ends the search where nothing is left to gain."""
         assert self.best is not None
         g, information, longest = self.best.gradient, -self.best.hessian, self.settings.longest
         size = np.sqrt(np.abs(np.diag(information)) + 1 / longest**2)

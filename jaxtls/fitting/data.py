@@ -1,4 +1,4 @@
-"""Data, predictions and standard errors, checked against each other, as flat real vectors."""
+"""Checks data, predictions and standard errors against each other, and makes them flat real vectors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .parameters import Parameters
 
 
 class Shapes:
-    """Structure, shapes and kinds of the data: between the pytree and one flat real vector."""
+    """Holds structure, shapes and kinds of the data, to go between the pytree and one flat real vector."""
 
     def __init__(self, data: PyTree):
         leaves, self.structure = jax.tree.flatten(data)
@@ -23,7 +23,7 @@ class Shapes:
         self.is_complex = [np.iscomplexobj(leaf) for leaf in leaves]
 
     def flatten(self, tree: PyTree) -> Array:
-        """One real vector: of a complex leaf first all real parts, then all imaginary ones."""
+        """Makes one real vector: of a complex leaf first all real parts, then all imaginary ones."""
         parts = []
         for leaf, is_complex in zip(jax.tree.leaves(tree), self.is_complex):
             flat = jnp.ravel(jnp.asarray(leaf))
@@ -31,7 +31,7 @@ class Shapes:
         return jnp.concatenate([part.astype(jnp.result_type(float)) for part in parts])
 
     def unflatten(self, flat: Array | np.ndarray) -> PyTree:
-        """The inverse of `flatten`."""
+        """Does the inverse of `flatten`."""
         leaves, at = [], 0
         for shape, is_complex in zip(self.shapes, self.is_complex):
             count = int(np.prod(shape))
@@ -44,7 +44,7 @@ class Shapes:
         return jax.tree.unflatten(self.structure, leaves)
 
     def key(self) -> Any:
-        """Hashable: equal for data of the same form."""
+        """Gives what is hashable and equal for data of the same form."""
         return self.structure, tuple(self.shapes), tuple(self.is_complex)
 
 
@@ -89,7 +89,7 @@ def whitened_data(
 def _sigma(
     sigma: PyTree | None, paths: list[str], leaves: list[np.ndarray], structure: jax.tree_util.PyTreeDef
 ) -> list[np.ndarray]:
-    """One standard error for each datum."""
+    """Give one standard error for each datum."""
     if sigma is None:
         given: list[Any] = [1.0] * len(leaves)
     elif jax.tree.structure(sigma) == structure:

@@ -1,4 +1,4 @@
-"""What every fit gives: values with errors, and what the data cannot say."""
+"""Holds what every fit gives: values with errors, and what the data cannot say."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .parameters import Parameters
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class AbstractFit:
-    """The part of a result that does not depend on how the fit was judged; `FitResult` says what the fields are."""
+    """Holds the part of a result that does not depend on how the fit was judged; `FitResult` explains the fields."""
 
     model: Any
     values: dict[str, Array]
@@ -32,7 +32,7 @@ class AbstractFit:
 
     @property
     def correlation(self) -> Float[Array, "n n"]:
-        """Correlation matrix of the free scalars; nan in the rows of unidentified ones."""
+        """Gives the correlation matrix of the free scalars; nan in the rows of unidentified ones."""
         covariance = np.asarray(self.covariance)
         error = np.sqrt(np.diag(covariance))
         known = np.isfinite(error) & (error > 0)
@@ -40,7 +40,7 @@ class AbstractFit:
         return jnp.asarray(np.where(both, np.where(both, covariance, 0.0) / np.outer(size, size), np.nan))
 
     def _plain(self) -> dict[str, Any]:
-        """The common part of `to_dict`."""
+        """Give the common part of `to_dict`."""
 
         def fields(values: dict[str, Array]) -> dict[str, Any]:
             return {name: plain(np.asarray(value).tolist()) for name, value in values.items()}
@@ -58,7 +58,7 @@ class AbstractFit:
         }
 
     def _lines(self, judged: str, ends: Array) -> list[str]:
-        """The printed result; `judged` is the measure of the fit, `ends` that of every start."""
+        """Give the printed result; `judged` is the measure of the fit, `ends` that of every start."""
         state = "success" if self.success else "FAILED"
         lines = [f"{type(self).__name__}: {state}, {judged}, {self.n_steps} steps"]
         flat = np.concatenate([np.ravel(np.asarray(value)) for value in self.values.values()])
@@ -81,19 +81,19 @@ class AbstractFit:
 
 
 def plain(value: float | list) -> Any:
-    """Numbers and lists of them for JSON: None where not finite."""
+    """Gives numbers and lists of them for JSON: None where not finite."""
     if isinstance(value, list):
         return [plain(part) for part in value]
     return value if math.isfinite(value) else None
 
 
 def short(number: Array | float) -> str:
-    """Four digits; 0 for what is only rounding."""
+    """Writes four digits; 0 for what is only rounding."""
     return "0" if abs(float(number)) < 1e-12 else f"{float(number):.4g}"
 
 
 def with_error(value: float, error: float) -> str:
-    """A value and its standard error to two digits of the error: 10.31 ± 0.42."""
+    """Writes a value and its standard error to two digits of the error: 10.31 ± 0.42."""
     value, error = float(value), float(error)
     if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
         return f"{value:.6g} ± {error:.2g}"

@@ -1,4 +1,4 @@
-"""The compiled model: predictions and their Jacobian at many points at once."""
+"""Holds the compiled model: predictions and their Jacobian at many points at once."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from .parameters import Parameters, get_field
 
 @runtime_checkable
 class Jitted(Protocol):
-    """A function that `jax.jit` or `eqx.filter_jit` has made."""
+    """Stands for a function that `jax.jit` or `eqx.filter_jit` has made."""
 
     def lower(self, *args: Any, **kwargs: Any) -> Any:
-        """The program for arguments of these shapes."""
+        """Gives the program for arguments of these shapes."""
 
 
 def over_starts(function: Callable, is_one: bool) -> Callable:
-    """`function` over the leading axis of all arrays; of a single start without vmap, which makes branches selects."""
+    """Maps `function` over the leading axis of arrays; of a single start without vmap, which makes branches selects."""
     if not is_one:
         return eqx.filter_vmap(function)
 
@@ -40,7 +40,7 @@ def over_starts(function: Callable, is_one: bool) -> Callable:
 
 
 class Evaluation:
-    """Predictions (k, N), their Jacobian (k, N, n) by physical values, and the slopes dv/du (k, n), at points u (k, n).
+    """Gives predictions (k, N), the Jacobian (k, N, n) by physical values, and slopes dv/du (k, n), at points u (k, n).
 
     Points at which `predict` raises give nan, and the error is kept in `error`.
     """
@@ -88,7 +88,7 @@ class Evaluation:
         return tuple(np.stack([row[i][0] for row in rows]) for i in range(3))
 
     def loss(self, u: Array, data: Array, weight: Array) -> Array:
-        """chi2 / N at one point."""
+        """Gives chi2 / N at one point."""
         return jnp.mean(((self._plain(self._forward(u)) - data) * weight) ** 2)
 
 
@@ -97,13 +97,13 @@ Built = TypeVar("Built")
 
 
 def compiled(predict: Callable, parameters: Parameters, shapes: Shapes, n_batch: int, data: Array) -> Evaluation:
-    """The evaluation, kept for the next call as `kept` does it."""
+    """Gives the evaluation, kept for the next call as `kept` does it."""
     key = ("least squares", shapes.key(), n_batch, str(data.dtype))
     return kept(predict, parameters, key, lambda: Evaluation(predict, parameters, shapes, n_batch, data.size))
 
 
 def kept(function: Callable, parameters: Parameters, key: Hashable, build: Callable[[], Built]) -> Built:
-    """What `build` makes of a function of a model, kept for the next call only if the function is itself jitted.
+    """Gives what `build` makes of a function of a model, kept for the next call only if the function is itself jitted.
 
     Its author then knows that what it closes over is frozen; what a plain function refers to may change between calls.
     """
@@ -122,7 +122,7 @@ def kept(function: Callable, parameters: Parameters, key: Hashable, build: Calla
 
 
 def _content(parameters: Parameters) -> Any:
-    """A hashable stand-in for everything that the compiled search takes for granted."""
+    """Give a hashable stand-in for everything that the compiled search takes for granted."""
 
     def plain(leaf: PyTree) -> Any:
         if eqx.is_array_like(leaf):

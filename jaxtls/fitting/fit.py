@@ -117,7 +117,7 @@ def fit(
 
 
 def _best(searches: list[Search]) -> Search:
-    """The lowest chi2; among equals one that converged."""
+    """Find the lowest chi2; among equals one that converged."""
     lowest = min(searches, key=lambda search: search.chi2)
     converged = [search for search in searches if search.code == solvers.CONVERGED]
     if converged:
@@ -136,7 +136,7 @@ def result_of(
     error: str,
     values: np.ndarray | None = None,
 ) -> FitResult:
-    """Errors, identifiability and words for the best search; its physical values, where the caller knows them."""
+    """Gives errors, identifiability and words for the best search; its physical values, where the caller knows them."""
     search = _best(searches)
     found = search.best is not None
     n, w = parameters.size, problem.weight
@@ -186,7 +186,7 @@ def result_of(
 def _covariance(
     parameters: Parameters, problem: Problem, values: np.ndarray, J: np.ndarray, chi2: float, size: float
 ) -> tuple[Identifiability, np.ndarray, int]:
-    """What the data fix, the covariance of the free scalars and the degrees of freedom."""
+    """Give what the data fix, the covariance of the free scalars and the degrees of freedom."""
     names, n = parameters.names, parameters.size
     is_log = parameters.logarithmic()
     scales = parameters.scales(values)
@@ -210,7 +210,7 @@ def _covariance(
 
 
 def _message(f: FitResult, search: Search, sigma_given: bool, error: str) -> str:
-    """What happened, and what to do about it."""
+    """Say what happened, and what to do about it."""
     raised = f"; at some points predict raised: {error}" if error else ""
     code = search.code
     if search.best is None:

@@ -1,4 +1,4 @@
-"""What the data can see: singular directions of the Jacobian at the optimum, the covariance, and words for both."""
+"""Finds what data can see: singular directions of the Jacobian at the optimum, the covariance, and words for both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNSEEN = 1e-3  # a direction known to no better than 1000 times the parameters' 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Identifiability:
-    r"""Directions in parameter space that the data fix and do not fix.
+    r"""Holds directions in parameter space that the data fix and do not fix.
 
     With D the parameters' sizes, $J D = U S V^T$ for the whitened Jacobian J: the column $V_i$ is a direction of
     relative change and $1/S_i$ its standard error.
@@ -40,19 +40,19 @@ class Identifiability:
 
     @property
     def rank(self) -> int:
-        """The number of directions that the data fix."""
+        """Gives the number of directions that the data fix."""
         return int(np.sum(self.seen))
 
     @property
     def unidentified(self) -> tuple[str, ...]:
-        """Names of the parameters whose value the data do not fix."""
+        """Names the parameters whose value the data do not fix."""
         return tuple(name for name, weight in zip(self.names, self._unseen_weight()) if weight > self.tolerance)
 
     def _unseen_weight(self) -> np.ndarray:
         return np.linalg.norm(self.directions[:, ~self.seen], axis=1)
 
     def covariance_of(self, gradient: np.ndarray) -> np.ndarray:
-        """Covariance (m, m) of quantities with gradients (m, n) by the physical parameters.
+        """Gives the covariance (m, m) of quantities with gradients (m, n) by the physical parameters.
 
         Infinite where a quantity moves along a direction that the data do not see, finite where it does not.
         """
@@ -68,7 +68,7 @@ class Identifiability:
 
     @property
     def combinations(self) -> tuple[str, ...]:
-        """Words for what the data do not fix, one for each unseen direction."""
+        """Gives words for what the data do not fix, one for each unseen direction."""
         space = self.directions[:, ~self.seen]
         if not space.shape[1]:
             return ()
@@ -79,7 +79,7 @@ class Identifiability:
         return (*words, *(self._words(row) for row in _sparse_rows(rest.T, self.tolerance)))
 
     def _words(self, row: np.ndarray) -> str:
-        """Words for one unseen direction of relative change."""
+        """Give words for one unseen direction of relative change."""
         involved = np.flatnonzero(np.abs(row) > self.tolerance * np.max(np.abs(row)))
         names = [self.names[k] for k in involved]
         power = bool(np.all(self.logarithmic[involved])) and bool(np.all(self.values[involved] != 0))
@@ -108,7 +108,7 @@ class Identifiability:
 
 
 def _sparse_rows(rows: np.ndarray, tolerance: float) -> list[np.ndarray]:
-    """Reduced row echelon form with full pivoting: each remaining direction in as few parameters as it takes."""
+    """Give a reduced row echelon form with full pivoting: each remaining direction in as few parameters as it takes."""
     rows = rows.copy()
     done: list[int] = []
     while True:
@@ -137,7 +137,7 @@ def identify(
     noise: float,
     eps: float,
 ) -> Identifiability:
-    r"""Singular directions of the whitened Jacobian (N, n) by physical values, in units of the parameters' sizes.
+    r"""Finds singular directions of the whitened Jacobian (N, n) by physical values, in units of the parameters' sizes.
 
     Arguments:
         jacobian: derivative of the residuals in units of sigma.

@@ -26,7 +26,7 @@ from .transforms import AbstractTransform
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class LikelihoodFit(AbstractFit):
-    r"""The model of maximum likelihood, its parameters with standard errors, and what the data cannot say.
+    r"""Holds the model of maximum likelihood, its parameters with standard errors, and what the data cannot say.
 
     Errors are those of the observed information, $\mathrm{cov}^{-1} = -\partial^2 \ln L/\partial v^2$ by the physical
     parameters v at the maximum. Fields as of `FitResult`, with in place of chi2:
@@ -51,11 +51,11 @@ class LikelihoodFit(AbstractFit):
 
     @property
     def aic(self) -> Float[Array, ""]:
-        """Akaike's criterion, 2 n - 2 ln L with n free scalars: of models for the same data the lowest is best."""
+        """Gives Akaike's criterion, 2 n - 2 ln L for n free scalars: of models for the same data the lowest is best."""
         return 2 * len(self.names) - 2 * self.log_likelihood
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the model, ready for `json.dumps`; null where not finite."""
+        """Gives all but the model, ready for `json.dumps`; null where not finite."""
         return self._plain() | {
             "log_likelihood": plain(float(self.log_likelihood)),
             "aic": plain(float(self.aic)),
@@ -129,7 +129,7 @@ def fit_likelihood(
 
 
 def _check_value(log_likelihood: Callable[[Any], ArrayLike], parameters: Parameters) -> np.dtype:
-    """The dtype of ln L, which must be one real number."""
+    """Give the dtype of ln L, which must be one real number."""
     found = jax.eval_shape(lambda v: jnp.asarray(log_likelihood(parameters.put(v))), jnp.zeros(parameters.size))
     good = found.shape == () and jnp.issubdtype(found.dtype, jnp.floating)
     remedy = "Sum it over the data, and take no probability for its logarithm."
@@ -141,7 +141,7 @@ def _check_value(log_likelihood: Callable[[Any], ArrayLike], parameters: Paramet
 def _compiled(
     log_likelihood: Callable[[Any], ArrayLike], parameters: Parameters, n_starts: int
 ) -> Callable[[np.ndarray], Peak]:
-    """Value, gradient and Hessian at points u (k, n), by the chain rule from those in the physical values."""
+    """Compile value, gradient and Hessian at points u (k, n), by the chain rule from those in the physical values."""
 
     def value(v: Array) -> Array:
         return jnp.asarray(log_likelihood(parameters.put(v)))
@@ -175,7 +175,7 @@ def _compiled(
 
 
 def _result(parameters: Parameters, settings: Settings, v0: np.ndarray, searches: list[Climb]) -> LikelihoodFit:
-    """Errors, identifiability and words for the highest search; among equals for one that converged."""
+    """Give errors, identifiability and words for the highest search; among equals for one that converged."""
     ends = np.array([-np.inf if s.best is None else float(s.best.value) for s in searches])
     near = ends >= np.max(ends) - 1e-6 * (1 + abs(np.max(ends))) if np.isfinite(np.max(ends)) else ends == ends
     search = max(
@@ -214,7 +214,7 @@ def _result(parameters: Parameters, settings: Settings, v0: np.ndarray, searches
 
 
 def _identify(parameters: Parameters, values: np.ndarray, information: np.ndarray, eps: float) -> Identifiability:
-    """Directions that the data fix, from a root of the information; what is not positive there is not fixed."""
+    """Find directions that the data fix, from a root of the information; what is not positive there is not fixed."""
     scales = parameters.scales(values)
     curvature, V = np.linalg.eigh(scales[:, None] * information * scales)
     least = 100 * eps * len(values) * float(np.max(np.abs(curvature), initial=0.0))
@@ -223,7 +223,7 @@ def _identify(parameters: Parameters, values: np.ndarray, information: np.ndarra
 
 
 def _message(search: Climb, known: Identifiability) -> str:
-    """What happened, and what to do about it."""
+    """Say what happened, and what to do about it."""
     if search.best is None:
         return (
             "log_likelihood(model) or its derivatives are not finite at the start (any of them, if several): evaluate "

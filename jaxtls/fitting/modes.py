@@ -1,4 +1,4 @@
-"""Differentiation in the mode that costs less, or in the other where a function allows only that.
+"""Differentiates in the mode that costs less, or in the other where a function allows only that.
 
 Custom rules and loops of unknown length can be differentiated in one mode only.
 """
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def either(cheaper: Callable[[], T], other: Callable[[], T]) -> T:
-    """What the cheaper way gives, else the other's; the cheaper one's error where neither works.
+    """Returns what the cheaper way gives, else the other's; raises the cheaper one's error where neither works.
 
     Example:
         >>> either(lambda: len(3), lambda: 3)

@@ -1,4 +1,4 @@
-"""The free parameters of a model as one flat vector, and back."""
+"""Takes the free parameters of a model to one flat vector, and back."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from .transforms import AbstractTransform, Fixed, Positive
 
 @runtime_checkable
 class Named(Protocol):
-    """What a NamedTuple is known by."""
+    """Says what a NamedTuple is known by."""
 
     _fields: tuple[str, ...]
 
 
 def field_names(node: PyTree) -> list[str]:
-    """The names under which a node keeps its parts: keys of a mapping, or fields."""
+    """Gives the names under which a node keeps its parts: keys of a mapping, or fields."""
     if isinstance(node, Mapping):
         return [str(name) for name in node]
     if dataclasses.is_dataclass(node):
@@ -35,14 +35,14 @@ def field_names(node: PyTree) -> list[str]:
 
 
 def get_field(node: PyTree, path: str) -> Any:
-    """The value at a dotted path."""
+    """Gives the value at a dotted path."""
     for name in path.split("."):
         node = node[name] if isinstance(node, Mapping) else getattr(node, name)
     return node
 
 
 def _rebuilds(node: PyTree) -> bool:
-    """True if calling the constructor with the node's own fields gives the node back."""
+    """Return True if calling the constructor with the node's own fields gives the node back."""
     named = {field.name: getattr(node, field.name) for field in dataclasses.fields(node) if field.init}
     try:
         inspect.signature(type(node)).bind(**named)
@@ -63,7 +63,7 @@ def _same(a: ArrayLike, b: ArrayLike) -> bool:
 
 
 def replace_fields(node: PyTree, values: Mapping[str, Any]) -> Any:
-    """A copy of the node with the values at dotted paths put in.
+    """Makes a copy of the node with the values at dotted paths put in.
 
     A dataclass goes through its constructor, so derived fields follow; one whose constructor takes other arguments than
     its fields (a hand-written `__init__`) has the leaves exchanged instead.
@@ -90,7 +90,7 @@ def replace_fields(node: PyTree, values: Mapping[str, Any]) -> Any:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Parameters:
-    """The free fields of one model: names, transforms, shapes and starting values."""
+    """Holds the free fields of one model: names, transforms, shapes and starting values."""
 
     model: Any
     transforms: dict[str, AbstractTransform]
@@ -98,12 +98,12 @@ class Parameters:
 
     @property
     def size(self) -> int:
-        """The number of free scalars."""
+        """Gives the number of free scalars."""
         return sum(value.size for value in self.start.values())
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One name for each free scalar: "gamma", or "g[2]" for an element of an array."""
+        """Gives one name for each free scalar: "gamma", or "g[2]" for an element of an array."""
         found: list[str] = []
         for name, value in self.start.items():
             if value.ndim == 0:
@@ -113,7 +113,7 @@ class Parameters:
         return tuple(found)
 
     def split(self, flat: Array | np.ndarray) -> dict[str, Any]:
-        """The flat vector as a dictionary of fields."""
+        """Gives the flat vector as a dictionary of fields."""
         fields, at = {}, 0
         for name, value in self.start.items():
             fields[name] = flat[at : at + value.size].reshape(value.shape)
@@ -121,38 +121,38 @@ class Parameters:
         return fields
 
     def join(self, fields: Mapping[str, Any]) -> Array:
-        """The flat vector of a dictionary of fields."""
+        """Makes the flat vector of a dictionary of fields."""
         return jnp.concatenate([jnp.ravel(jnp.asarray(fields[name], float)) for name in self.start])
 
     def forward(self, u: Float[Array, " n"]) -> Float[Array, " n"]:
-        """Physical values from unconstrained coordinates."""
+        """Gives physical values from unconstrained coordinates."""
         return self.join({name: self.transforms[name].forward(part) for name, part in self.split(u).items()})
 
     def inverse(self, v: Float[Array, " n"]) -> Float[Array, " n"]:
-        """Unconstrained coordinates from physical values."""
+        """Gives unconstrained coordinates from physical values."""
         return self.join({name: self.transforms[name].inverse(part) for name, part in self.split(v).items()})
 
     def max_steps(self) -> np.ndarray:
-        """The longest step of each unconstrained coordinate."""
+        """Gives the longest step of each unconstrained coordinate."""
         return np.concatenate(
             [np.full(value.size, self.transforms[name].max_step) for name, value in self.start.items()]
         )
 
     def scales(self, v: np.ndarray) -> np.ndarray:
-        """The typical size of each free scalar at the values v."""
+        """Gives the typical size of each free scalar at the values v."""
         parts = self.split(v)
         return np.concatenate(
             [self.transforms[name].scale(parts[name], self.start[name]).ravel() for name in self.start]
         )
 
     def logarithmic(self) -> np.ndarray:
-        """Which free scalars live on a log scale."""
+        """Says which free scalars live on a log scale."""
         return np.concatenate(
             [np.full(value.size, isinstance(self.transforms[name], Positive)) for name, value in self.start.items()]
         )
 
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """The open range of each free scalar."""
+        """Gives the open range of each free scalar."""
         ends = [
             [np.broadcast_to(np.asarray(end, float), value.shape).ravel() for end in self.transforms[name].bounds()]
             for name, value in self.start.items()
@@ -160,7 +160,7 @@ class Parameters:
         return np.concatenate([lo for lo, _ in ends]), np.concatenate([hi for _, hi in ends])
 
     def at_bound(self, values: np.ndarray, error: np.ndarray) -> tuple[str, ...]:
-        """Names of the parameters that a search pushed against a bound of their range."""
+        """Names the parameters that a search pushed against a bound of their range."""
         lower, upper = self.bounds()
         margin = np.where(np.isfinite(upper - lower), 1e-5 * (upper - lower), 0.0)
         margin = np.maximum(margin, np.where(np.isfinite(error), 0.01 * error, 0.0))
@@ -168,7 +168,7 @@ class Parameters:
         return tuple(name for name, is_at in zip(self.names, at) if is_at)
 
     def starts(self, count: int, key: Array | None) -> np.ndarray:
-        """Physical values (count, n): the given start, then points that fill the ranges evenly."""
+        """Gives physical values (count, n): the given start, then points that fill the ranges evenly."""
         key = None if key is None else random_key("key", key)
         v0 = np.concatenate([np.ravel(value) for value in self.start.values()])[None]
         if count == 1:
@@ -176,7 +176,7 @@ class Parameters:
         return np.concatenate([v0, self.spread(hypercube(count - 1, self.size, key))])
 
     def spread(self, q: np.ndarray) -> np.ndarray:
-        """Physical values (k, n) at the points q (k, n) of the unit cube."""
+        """Gives physical values (k, n) at the points q (k, n) of the unit cube."""
 
         def one(row: Array) -> Array:
             parts = self.split(row)
@@ -185,7 +185,7 @@ class Parameters:
         return np.asarray(jax.vmap(one)(jnp.asarray(q, float)))
 
     def put(self, v: Array) -> Any:
-        """The model with the free values v."""
+        """Gives the model with the free values v."""
         return replace_fields(self.model, self.split(v))
 
 

@@ -1,4 +1,4 @@
-"""Exponents of power laws from averages with errors."""
+"""Finds exponents of power laws from averages with errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .._types import Numbers
 
 
 class PowerLaw(NamedTuple):
-    """C = amplitude t^-exponent from t = since to until, with the standard error of the exponent.
+    """Holds the law C = amplitude t^-exponent from t = since to until, with the standard error of the exponent.
 
     Example:
         >>> PowerLaw(2.0, 0.1, 3.0, 1.0, 10.0)(2.0)
@@ -39,7 +39,7 @@ def fit_power_law(
     window: tuple[float, float] | None = None,
     weights: str = "equal",
 ) -> PowerLaw:
-    r"""The exponent of a decaying average: the slope of ln C against ln t over a window, by least squares.
+    r"""Finds the exponent of a decaying average: the slope of ln C against ln t over a window, by least squares.
 
     $$\ln C(t) = \ln a - \beta \ln t$$
 
@@ -98,7 +98,7 @@ def fit_power_law(
 
 
 def _finite(name: str, value: object) -> np.ndarray:
-    """In double precision whatever JAX's flag says."""
+    """Make it an array in double precision whatever JAX's flag says."""
     try:
         array = np.asarray(value, float)
     except (TypeError, ValueError) as error:
@@ -108,7 +108,7 @@ def _finite(name: str, value: object) -> np.ndarray:
 
 
 def line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Weighted least squares of a straight line: the rule with slope = rule . y, and the level at x = 0.
+    """Fits a straight line by weighted least squares: gives the rule with slope = rule . y, and the level at x = 0.
 
     Example:
         >>> rule, level = line(np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0, 5.0]), np.ones(3))

@@ -1,4 +1,4 @@
-"""What a fit found."""
+"""Holds what a fit found."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .estimates import AbstractFit, plain, short
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class FitResult(AbstractFit):
-    r"""The fitted model, its parameters with standard errors, and what the data cannot say.
+    r"""Holds the fitted model, its parameters with standard errors, and what the data cannot say.
 
     Errors are those of the linearised model, $\mathrm{cov} = (J^T J)^{-1}$ with J the derivative of the residuals in
     units of sigma by the physical parameters; without sigma they are scaled by the reduced chi2.
@@ -58,18 +58,18 @@ class FitResult(AbstractFit):
 
     @property
     def reduced_chi2(self) -> Float[Array, ""]:
-        """chi2 / dof; nan without degrees of freedom."""
+        """Gives chi2 / dof; nan without degrees of freedom."""
         return self.chi2 / self.dof if self.dof > 0 else jnp.full_like(self.chi2, jnp.nan)
 
     @property
     def p_value(self) -> Float[Array, ""]:
-        """Probability of a chi2 at least as large if the model and sigma are right; nan without degrees of freedom."""
+        """Gives the probability of a chi2 no smaller if model and sigma are right; nan without degrees of freedom."""
         if self.dof <= 0:
             return jnp.full_like(self.chi2, jnp.nan)
         return jnp.asarray(scipy.special.gammaincc(self.dof / 2, np.asarray(self.chi2) / 2), self.chi2.dtype)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything but the model and the arrays of predictions, ready for `json.dumps`; null where not finite."""
+        """Gives all but the model and the arrays of predictions, ready for `json.dumps`; null where not finite."""
         return self._plain() | {
             "chi2": plain(float(self.chi2)),
             "dof": self.dof,

@@ -1,4 +1,4 @@
-"""Least squares on whitened residuals: Levenberg-Marquardt, or any optax optimiser, all starts together.
+"""Solves least squares on whitened residuals by Levenberg-Marquardt, or any optax optimiser, all starts together.
 
 The model is evaluated outside the optimiser, predictions and Jacobian at once: it is compiled once, the Jacobian at the
 optimum comes for free, and a model that fails at a trial point ends no search. The optimiser is stepped by hand and
@@ -25,14 +25,14 @@ RUNNING, CONVERGED, STALLED, NOT_FINITE, OUT_OF_STEPS = range(5)
 
 @runtime_checkable
 class Optimiser(Protocol):
-    """What optax calls a gradient transformation."""
+    """Stands for what optax calls a gradient transformation."""
 
     init: Callable
     update: Callable
 
 
 class Point(NamedTuple):
-    """One evaluated point of a search; of all searches, with a leading axis."""
+    """Holds one evaluated point of a search; of all searches, with a leading axis."""
 
     u: np.ndarray  # (n,), unconstrained
     prediction: np.ndarray  # (N,)
@@ -42,7 +42,7 @@ class Point(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Problem:
-    """What a search needs to know.
+    """Holds what a search needs to know.
 
     Arguments:
         data: (N,).
@@ -63,12 +63,12 @@ class Problem:
     eps: float
 
     def whiten(self, point: Point) -> tuple[np.ndarray, np.ndarray]:
-        """Residuals (N,) in units of sigma and their Jacobian (N, n) by the unconstrained coordinates."""
+        """Gives residuals (N,) in units of sigma and their Jacobian (N, n) by the unconstrained coordinates."""
         residuals = (point.prediction - self.data) * self.weight
         return residuals, point.jacobian * self.weight[:, None] * point.slope[..., None, :]
 
     def promised_decrease(self, r: np.ndarray, J: np.ndarray) -> float:
-        r"""The decrease of chi2 still to be won, $r^T J (J^T J + C)^{-1} J^T r$: squared distance in standard errors.
+        r"""Gives the decrease of chi2 left to win, $r^T J (J^T J + C)^{-1} J^T r$: squared distance in standard errors.
 
         C = 1/longest^2 is a weak prior. Without it a parameter that runs away along its transform (towards a bound, or
         to zero on a log scale) would promise the same decrease for ever; one known within a factor does not notice.
@@ -82,19 +82,19 @@ class Problem:
         return float(np.sum((U[:n_data, seen].T @ r) ** 2))
 
     def small_enough(self, decrease: float, chi2: float, prediction: np.ndarray) -> bool:
-        """True if the promised decrease is not worth another evaluation."""
+        """Says if the promised decrease is not worth another evaluation."""
         size = np.sum((self.data * self.weight) ** 2) + np.sum((prediction * self.weight) ** 2)
         absolute = self.atol**2 if self.sigma_given else 0.0
         return bool(decrease <= absolute + self.rtol**2 * chi2 + (8 * self.eps) ** 2 * size)
 
     def near_enough(self, decrease: float, chi2: float) -> bool:
-        """True if the optimum is within a tenth of a standard error: as good as a noisy `predict` lets one ask for."""
+        """Says if the optimum is within a tenth of a standard error: as good as a noisy `predict` lets one ask for."""
         reduced = chi2 / max(int(np.sum(self.weight > 0)) - len(self.longest), 1)
         return bool(decrease <= 0.01 * (max(1.0, reduced) if self.sigma_given else reduced))
 
 
 class Search:
-    """One search: the best point that it met, and whether and why it ended."""
+    """Holds one search: the best point that it met, and whether and why it ended."""
 
     def __init__(self, problem: Problem):
         self.problem = problem
@@ -116,7 +116,7 @@ class Search:
         return True
 
     def stalls(self, promised: float) -> bool:
-        """True where the noise of `predict` hides what the next trial promises, or has refused the last few trials."""
+        """Says if the noise of `predict` hides what the next trial promises, or has refused the last few trials."""
         refused = self.steps - self.best_step >= 4 and self.problem.near_enough(self.decrease, self.chi2)
         return refused or bool(promised <= 4 * self.problem.eps * self.chi2)
 
@@ -128,7 +128,7 @@ LEAST_DAMPING = 1e-15
 
 
 class LevenbergMarquardt:
-    """Levenberg-Marquardt from the starts u0 (k, n), in units that make all columns of J alike there.
+    """Runs Levenberg-Marquardt from the starts u0 (k, n), in units that make all columns of J alike there.
 
     Each step solves the least squares of [J; sqrt(damping)] against [-r; 0], shortened as a whole to at most `longest`
     in any coordinate; the damping falls where the linear model foretells the decrease of chi2 and rises where a trial
@@ -149,7 +149,7 @@ class LevenbergMarquardt:
         self.promised = np.zeros(len(u0))
 
     def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Next trials (k, n), and the decreases of chi2 (k,) that they promise, from those evaluated last."""
+        """Gives next trials (k, n), and the decreases of chi2 (k,) that they promise, from those evaluated last."""
         n = u.shape[1]
         if self.is_first:
             size = np.linalg.norm(J, axis=1)
@@ -188,7 +188,7 @@ class LevenbergMarquardt:
 
 
 class FirstOrder:
-    """An optax optimiser on chi2 / N over the unconstrained coordinates; `loss` serves one that searches along a line.
+    """Runs an optax optimiser on chi2 / N over unconstrained coordinates; `loss` serves one that searches along a line.
 
     The gradient comes with the Jacobian.
     """
@@ -206,7 +206,7 @@ class FirstOrder:
         self.state = eqx.filter_jit(over_starts(method.init, is_one))(jnp.asarray(u0, float))
 
     def __call__(self, u: np.ndarray, r: np.ndarray, J: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Next trials (k, n); what they promise is not known."""
+        """Gives next trials (k, n); what they promise is not known."""
         value, gradient = np.mean(r**2, axis=1), (2 / r.shape[1]) * np.einsum("ki,kij->kj", r, J)
         u, self.state = self.update(*(jnp.asarray(u, float), self.state), jnp.asarray(value), jnp.asarray(gradient))
         return np.asarray(u, float), np.full(len(u), np.nan)

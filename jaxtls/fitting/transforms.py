@@ -1,4 +1,4 @@
-"""What a free parameter may be: smooth one-to-one maps between its physical range and the whole real line."""
+"""Says what a free parameter may be: smooth one-to-one maps between its physical range and the whole real line."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from .._checks import finite, positive, require
 
 
 class AbstractTransform(eqx.Module):
-    """A smooth, element-wise, increasing map `forward` from an unconstrained u onto the values allowed."""
+    """Defines a smooth, element-wise, increasing map `forward` from an unconstrained u onto the values allowed."""
 
     # The longest step in u that an iteration may take: beyond it no linearisation of the map holds.
     max_step: ClassVar[float] = np.inf
 
     @abc.abstractmethod
     def forward(self, u: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The physical value at the unconstrained coordinate u."""
+        """Gives the physical value at the unconstrained coordinate u."""
 
     @abc.abstractmethod
     def inverse(self, v: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The unconstrained coordinate of the physical value v."""
+        """Gives the unconstrained coordinate of the physical value v."""
 
     @abc.abstractmethod
     def spread(self, q: Float[Array, "*shape"], start: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """The value a fraction 0 < q < 1 of the way through the range searched; even q give even starts."""
+        """Gives the value a fraction 0 < q < 1 of the way through the range searched; even q give even starts."""
 
     @abc.abstractmethod
     def check(self, name: str, start: ArrayLike) -> None:
         """Raise `ValueError` unless the starting value of the parameter `name` lies strictly inside the range."""
 
     def scale(self, v: np.ndarray, start: np.ndarray) -> np.ndarray:
-        """A typical size of the parameter, in its unit: an error 1000 times as large means that nothing is known."""
+        """Gives a typical size of the parameter, in its unit: an error 1000 times as large means nothing is known."""
         size = max(float(np.max(np.abs(v), initial=0.0)), float(np.max(np.abs(start), initial=0.0)))
         return np.full(np.shape(v), size or 1.0)
 
     def bounds(self) -> tuple[ArrayLike, ArrayLike]:
-        """The open range (lower, upper) of values."""
+        """Gives the open range (lower, upper) of values."""
         return -np.inf, np.inf
 
 
 class Real(AbstractTransform):
-    r"""A parameter without a bound: $v = u$.
+    r"""Leaves a parameter without a bound: $v = u$.
 
     Arguments:
         width: how far the value may be off (unit of the parameter): further starts fill `start ± width/2`, and an error
@@ -85,7 +85,7 @@ class Real(AbstractTransform):
 
 
 class Positive(AbstractTransform):
-    r"""A parameter above a lower bound, on a log scale: $v = \mathrm{lower} + e^u$.
+    r"""Keeps a parameter above a lower bound, on a log scale: $v = \mathrm{lower} + e^u$.
 
     Arguments:
         lower: the bound, excluded (unit of the parameter).
@@ -128,7 +128,7 @@ class Positive(AbstractTransform):
 
 
 class Interval(AbstractTransform):
-    r"""A parameter between two bounds: $v = \mathrm{lo} + (\mathrm{hi} - \mathrm{lo}) / (1 + e^{-u})$.
+    r"""Keeps a parameter between two bounds: $v = \mathrm{lo} + (\mathrm{hi} - \mathrm{lo}) / (1 + e^{-u})$.
 
     Arguments:
         lo: lower bound, excluded (unit of the parameter).
@@ -184,7 +184,7 @@ class Interval(AbstractTransform):
 
 
 class Fixed(AbstractTransform):
-    """A parameter kept as it is: the same as leaving it out of `free`, so that a fit can be narrowed by one word.
+    """Keeps a parameter as it is: the same as leaving it out of `free`, so that a fit can be narrowed by one word.
 
     Example:
         >>> import jaxtls as jt

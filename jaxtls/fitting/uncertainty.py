@@ -1,4 +1,4 @@
-"""Standard errors of what is derived from fitted parameters."""
+"""Gives standard errors of what is derived from fitted parameters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .modes import either
 
 
 def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[PyTree, PyTree]:
-    r"""A quantity derived from the fitted model, and its standard error.
+    r"""Gives a quantity derived from the fitted model, and its standard error.
 
     $$\sigma_q^2 = \nabla q \cdot \mathrm{cov} \cdot \nabla q$$
 
@@ -68,7 +68,7 @@ def propagate(function: Callable[[Any], PyTree], result: AbstractFit) -> tuple[P
 
 
 def derivative(function: Callable[[Array], Array], forward_first: bool) -> Callable[[Array], Array]:
-    """The Jacobian by the mode that costs less, or by the other where the function does not allow it."""
+    """Gives the Jacobian by the mode that costs less, or by the other where the function does not allow it."""
     modes = [jax.jacfwd, jax.jacrev] if forward_first else [jax.jacrev, jax.jacfwd]
 
     return lambda v: either(lambda: modes[0](function)(v), lambda: modes[1](function)(v))

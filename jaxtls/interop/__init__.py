@@ -1,4 +1,4 @@
-"""To and from other libraries, and to and from files: QuTiP, dynamiqs, xarray, `save` and `load`.
+"""Converts to and from other libraries, and to and from files: QuTiP, dynamiqs, xarray, `save` and `load`.
 
 Nothing of the other libraries is imported before it is asked for.
 """

@@ -1,4 +1,4 @@
-"""The classes that a file may name. A file holds names, and only those listed here become objects."""
+"""Lists the classes that a file may name. A file holds names, and only those listed here become objects."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ NAMES = {cls: name for name, cls in REGISTRY.items()}
 
 
 def name_of(cls: type) -> str:
-    """The name of a class in files: of jaxtls's own its name, of others with their module.
+    """Gives the name of a class in files: of jaxtls's own its name, of others with their module.
 
     Example:
         >>> name_of(jt.EntropicSpring), name_of(dict)
@@ -62,7 +62,7 @@ def name_of(cls: type) -> str:
 
 
 def allowed(like: PyTree) -> dict[str, type]:
-    """Name to class: the registry, and the classes (or those of the instances) in `like`."""
+    """Maps name to class: the registry, and the classes (or those of the instances) in `like`."""
     given = (
         like if isinstance(like, Iterable) and not hasattr(like, "_fields") and not inspect.isclass(like) else (like,)
     )

@@ -1,4 +1,4 @@
-"""Python objects as JSON and a list of arrays, and back."""
+"""Takes Python objects to JSON and a list of arrays, and back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REMEDY = "A file holds numbers and names, no code: keep functions in fields of a
 
 
 def fields_of(cls: type) -> list[str] | None:
-    """Names of the fields of a dataclass (an `eqx.Module` is one) or named tuple; None for others.
+    """Gives names of the fields of a dataclass (an `eqx.Module` is one) or named tuple; None for others.
 
     Example:
         >>> fields_of(jt.PowerLaw)
@@ -43,7 +43,7 @@ class Writer:
         self.described: list[dict[str, Any]] = []
 
     def node(self, where: str, value: PyTree) -> Any:
-        """The JSON of a value; `where` names it in errors."""
+        """Gives the JSON of a value; `where` names it in errors."""
         if value is None or type(value) in PLAIN:
             return value
         known = not isinstance(value, jax.core.Tracer)
@@ -94,13 +94,13 @@ class Reader:
         self.described: list[dict[str, Any]] = []
 
     def read(self, tree: dict[str, Any], payload: bytes) -> Any:
-        """The object of a file's second line and its arrays."""
+        """Makes the object of a file's second line and its arrays."""
         self.described = tree["arrays"]
         self.arrays = eqx.tree_deserialise_leaves(io.BytesIO(payload), self._skeleton())
         return self.node(tree["object"])
 
     def _skeleton(self) -> list[Any]:
-        """Arrays' shapes and dtypes, without their memory."""
+        """Give arrays' shapes and dtypes, without their memory."""
         found: list[Any] = []
         for entry in self.described:
             dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
@@ -119,7 +119,7 @@ class Reader:
             raise ValueError(f"The file {self.path} {why}.")
 
     def node(self, tree: PyTree) -> Any:
-        """The value of a node."""
+        """Gives the value of a node."""
         if tree is None or type(tree) in (*PLAIN, float):
             return tree
         kind = next(iter(tree))
@@ -149,7 +149,7 @@ class Reader:
         return value
 
     def _made(self, name: str, fields: dict[str, Any]) -> Any:
-        """An object with these fields, put together as a pytree is: its constructor may take other things."""
+        """Make an object with these fields, put together as a pytree is: its constructor may take other things."""
         remedy = "Give it as like=" if ":" in name else "A later jaxtls may know it"
         self.refuse(name in self.classes, f"holds a {name}, which is not one of jaxtls's classes. {remedy}")
         cls = self.classes[name]

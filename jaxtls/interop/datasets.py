@@ -1,4 +1,4 @@
-"""Results as `xarray.Dataset`: every number under its name, with coordinates, units and standard errors."""
+"""Gives results as `xarray.Dataset`: every number under its name, with coordinates, units and standard errors."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Attributes = dict[str, Any]
 def to_xarray(
     result: PyTree, *, coords: Mapping[str, Any] | None = None, units: Mapping[str, str] | None = None
 ) -> Any:
-    """A result as an `xarray.Dataset`.
+    """Gives a result as an `xarray.Dataset`.
 
     Of a `Solution` (or what `jt.mesolve` and `jt.trajectories` return) observables and states against `t`; of an
     `EnsembleResult` each leaf with NAME_std and NAME_sem; of a `FitResult` `value`, `stderr`, `covariance` and
@@ -64,7 +64,7 @@ def to_xarray(
 
 
 def dataset(variables: Variables, coords: Mapping[str, Any], units: Mapping[str, str], about: Mapping[str, Any]) -> Any:
-    """A Dataset of name -> (axes, array), with units, and errors NAME_sem tied to their means."""
+    """Makes a Dataset of name -> (axes, array), with units, and errors NAME_sem tied to their means."""
     try:
         import xarray
     except ImportError as error:
@@ -83,7 +83,7 @@ def dataset(variables: Variables, coords: Mapping[str, Any], units: Mapping[str,
 
 
 def placed(name: str, shape: tuple[int, ...], lengths: Mapping[str, int]) -> tuple[str, ...]:
-    """The name of each axis: the latest coordinate of its length, each used once, from the last axis on.
+    """Gives the name of each axis: the latest coordinate of its length, each used once, from the last axis on.
 
     Example:
         >>> placed("map", (3, 3, 2), {"x": 3, "y": 3})
@@ -161,7 +161,7 @@ def _(f: FitResult) -> tuple[Variables, Values, Attributes]:
 
 
 def _leaves(tree: PyTree, alone: str) -> Values:
-    """Leaves by their dotted paths; a single array is called `alone`."""
+    """Give leaves by their dotted paths; a single array is called `alone`."""
     pairs = jax.tree_util.tree_leaves_with_path(tree)
     return {jax.tree_util.keystr(path, simple=True, separator=".") or alone: np.asarray(leaf) for path, leaf in pairs}
 

@@ -1,4 +1,4 @@
-"""`save` and `load`: models, solutions and fits in a file that holds numbers and names, and no code.
+"""`save` and `load` keep models, solutions and fits in a file that holds numbers and names, and no code.
 
 The file is two lines of JSON and then the arrays, one after the other, each in NumPy's .npy format, as
 `equinox.tree_serialise_leaves` writes them.

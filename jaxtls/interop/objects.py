@@ -1,4 +1,4 @@
-"""States and operators of QuTiP and dynamiqs, in and out. Their first subsystem is the slowest, as it is here."""
+"""Takes states and operators of QuTiP and dynamiqs in and out. Their first subsystem is the slowest, as it is here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..lindblad.foreign import as_array, is_foreign
 
 
 def to_array(value: Any) -> Array:
-    """A state or operator of QuTiP (`Qobj`) or dynamiqs (`QArray`) as a complex JAX array.
+    """Gives a state or operator of QuTiP (`Qobj`) or dynamiqs (`QArray`) as a complex JAX array.
 
     `jt.mesolve`, `jt.Lindbladian` and their kin take such objects as they are, and so do measures (`jt.concurrence`).
 
@@ -38,7 +38,7 @@ def to_array(value: Any) -> Array:
 
 
 def dims(value: Any) -> tuple[int, ...]:
-    """Dimensions of the subsystems of a `Qobj` or `QArray`, as `jt.partial_trace` and `jt.negativity` take them.
+    """Gives dimensions of the subsystems of a `Qobj` or `QArray`, as `jt.partial_trace` and `jt.negativity` take them.
 
     Arguments:
         value: a state or operator of QuTiP or dynamiqs.
@@ -64,7 +64,7 @@ def dims(value: Any) -> tuple[int, ...]:
 
 
 def to_qutip(value: Any, dims: Sequence[int] | None = None) -> Any:
-    """An array as a QuTiP `Qobj`.
+    """Gives an array as a QuTiP `Qobj`.
 
     Arguments:
         value: an operator or density matrix (n, n), a ket (n,), or (..., n, n): a list for each leading axis, as for
@@ -98,7 +98,7 @@ def to_qutip(value: Any, dims: Sequence[int] | None = None) -> Any:
 
 
 def to_dynamiqs(value: Any, dims: Sequence[int] | None = None) -> Any:
-    """An array as a dynamiqs `QArray`, leading axes kept.
+    """Gives an array as a dynamiqs `QArray`, leading axes kept.
 
     Arguments:
         value: an operator or density matrix (..., n, n), or a ket (n,).
@@ -125,7 +125,7 @@ def to_dynamiqs(value: Any, dims: Sequence[int] | None = None) -> Any:
 
 
 def _parts(array: Any, dims: Sequence[int] | None) -> list[int]:
-    """Checked dimensions of the subsystems."""
+    """Give checked dimensions of the subsystems."""
     square = array.ndim == 1 or (array.ndim >= 2 and array.shape[-1] == array.shape[-2])
     require(square and array.size > 0, "value", "have shape (n,) or (..., n, n)", f"shape {array.shape}")
     n = array.shape[-1]

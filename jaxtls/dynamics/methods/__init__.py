@@ -1,1 +1,1 @@
-"""Ways to move a model: each plans, runs and judges."""
+"""Holds ways to move a model: each plans, runs and judges."""

@@ -1,4 +1,4 @@
-"""The one file that meets diffrax: complex states, step control, adjoints and step limits are decided here."""
+"""This is the one file that meets diffrax: complex states, step control, adjoints and step limits are decided here."""
 
 from __future__ import annotations
 
