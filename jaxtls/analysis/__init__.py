@@ -1,4 +1,4 @@
-"""From measured numbers to an answer with errors and a verdict: models and fitting brought together."""
+"""Brings models and fitting together: from measured numbers to an answer with errors and a verdict."""
 
 from .resonator import ResonatorAnalysis as ResonatorAnalysis
 from .resonator import ResonatorGroup as ResonatorGroup

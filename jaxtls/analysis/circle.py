@@ -1,4 +1,4 @@
-"""Where to start the fit of a circle: delay, resonance and linewidth without any guess, by linear algebra (NumPy).
+"""Finds where to start the fit of a circle: delay, resonance and linewidth by linear algebra (NumPy), without a guess.
 
 Frequencies are counted from the middle of the span in units of the span, x in [-1/2, 1/2], and the trace is
 
@@ -19,7 +19,7 @@ MOST_POINTS = 800
 
 
 class Start(NamedTuple):
-    """A first estimate, and how well it describes the trace.
+    """Holds a first estimate, and how well it describes the trace.
 
     Arguments:
         position: s.
@@ -41,7 +41,7 @@ class Start(NamedTuple):
 
 
 def first_estimate(x: np.ndarray, z: np.ndarray, *, has_line: bool = True) -> Start:
-    """The start with the least misfit among those that two guesses of the delay lead to.
+    """Returns the start with the least misfit among those that two guesses of the delay lead to.
 
     Arguments:
         x: (n,) ascending, in [-1/2, 1/2].
@@ -69,14 +69,14 @@ def first_estimate(x: np.ndarray, z: np.ndarray, *, has_line: bool = True) -> St
 
 
 def line_misfit(x: np.ndarray, z: np.ndarray) -> float:
-    """Sum of squared residuals of the best line without a resonance, A e^{-i d x}."""
+    """Returns the sum of squared residuals of the best line without a resonance, A e^{-i d x}."""
     delays = _delays(x, z)[0] + np.linspace(-4 * np.pi, 4 * np.pi, 161)
     seen = np.abs(np.exp(1j * delays[:, None] * x) @ z) ** 2 / len(x)
     return float(np.sum(np.abs(z) ** 2) - np.max(seen))
 
 
 def _delays(x: np.ndarray, z: np.ndarray) -> tuple[float, float]:
-    """Angle per unit of x: the mean slope, which a resonance may wind by a turn, and the median, which it may not."""
+    """Give the angle per unit of x: mean slope, which a resonance may wind by a turn, and median, which it may not."""
     steps = z[1:] * z[:-1].conj()
     mean = -float(np.angle(np.sum(steps))) * (len(x) - 1) / (x[-1] - x[0])
     lag = max(1, len(x) // 20)
@@ -86,7 +86,7 @@ def _delays(x: np.ndarray, z: np.ndarray) -> tuple[float, float]:
 
 
 def _matched(x: np.ndarray, z: np.ndarray, has_line: bool) -> tuple[float, float, bool]:
-    """The Lorentzian that explains most of a trace, of all positions and widths, beside a smooth line."""
+    """Find the Lorentzian that explains most of a trace, of all positions and widths, beside a smooth line."""
     if len(x) > MOST_POINTS:
         blocks = np.array_split(np.arange(len(x)), MOST_POINTS)
         x, z = (np.array([np.mean(part[block]) for block in blocks]) for part in (x, z))
@@ -107,7 +107,7 @@ def _matched(x: np.ndarray, z: np.ndarray, has_line: bool) -> tuple[float, float
 
 
 def _refined(x: np.ndarray, z: np.ndarray, position: float, width: float, delay: float, has_line: bool) -> Start:
-    """Delay and pole in turn: a scan of the delay, then z (x - pole) = p0 + p1 x by weighted linear least squares."""
+    """Refine delay and pole in turn: scan the delay, then z (x - pole) = p0 + p1 x by weighted linear least squares."""
     found = _projected(x, z, position, width, delay, has_line)
     for reach in (2 * np.pi, 0.5, 0.1):
         scan = [
@@ -127,7 +127,7 @@ def _refined(x: np.ndarray, z: np.ndarray, position: float, width: float, delay:
 
 
 def _pole(x: np.ndarray, z: np.ndarray, pole: complex, has_line: bool) -> complex:
-    """One step of Sanathanan and Koerner: residuals z (x - new) - p0 - p1 x, weighed by 1 / (x - old)."""
+    """Take one step of Sanathanan and Koerner: residuals z (x - new) - p0 - p1 x, weighed by 1 / (x - old)."""
     weight = 1 / (x - pole)
     columns = [z, np.ones_like(z), x] if has_line else [z, np.ones_like(z)]
     solution = np.linalg.lstsq(np.stack(columns, 1) * weight[:, None], z * x * weight, rcond=None)[0]
@@ -135,7 +135,7 @@ def _pole(x: np.ndarray, z: np.ndarray, pole: complex, has_line: bool) -> comple
 
 
 def _projected(x: np.ndarray, z: np.ndarray, position: float, width: float, delay: float, has_line: bool) -> Start:
-    """The best A and B at given resonance and delay."""
+    """Find the best A and B at given resonance and delay."""
     turned = z * np.exp(1j * delay * x)
     shape = 1 / (width + 2j * (x - position))
     basis = np.stack([shape, np.ones_like(shape)], 1) if has_line else shape[:, None]

@@ -1,4 +1,4 @@
-"""The fit of a circle by `jt.fit`, in units of the span of the trace, where single precision serves too."""
+"""Fits a circle by `jt.fit`, in units of the span of the trace, where single precision serves too."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNKNOWN = 0.1
 
 
 class ScaledCircle(eqx.Module):
-    """A `ResonatorTrace` in x = (f - middle)/span: losses are linewidths in spans, so that they may come out negative.
+    """Holds a `ResonatorTrace` in x = (f - middle)/span: losses are linewidths in spans, so they may come out negative.
 
     Arguments:
         position: of the resonance.
@@ -45,7 +45,7 @@ class ScaledCircle(eqx.Module):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Span:
-    """Where a trace was measured, and what is known of its line.
+    """Says where a trace was measured, and what is known of its line.
 
     Arguments:
         frequencies: (n,) [Hz], ascending.
@@ -63,76 +63,76 @@ class Span:
 
     @property
     def middle(self) -> float:
-        """The middle of the measured frequencies [Hz]."""
+        """Gives the middle of the measured frequencies [Hz]."""
         return float(self.frequencies[0] + self.frequencies[-1]) / 2
 
     @property
     def width(self) -> float:
-        """The width of the measured frequencies [Hz]."""
+        """Gives the width of the measured frequencies [Hz]."""
         return float(self.frequencies[-1] - self.frequencies[0])
 
     @property
     def x(self) -> np.ndarray:
-        """The frequencies as places in the span, (n,) in [-1/2, 1/2]."""
+        """Gives the frequencies as places in the span, (n,) in [-1/2, 1/2]."""
         x = (self.frequencies - self.middle) / self.width
         even = np.linspace(-0.5, 0.5, len(x))
         # Even grids become one and the same, so that traces of a sweep share their compiled fit.
         return even if np.max(np.abs(x - even)) * len(x) < 1e-5 else x
 
     def where(self, keep: np.ndarray) -> Span:
-        """The span of some of the points."""
+        """Returns the span of some of the points."""
         return dataclasses.replace(self, frequencies=self.frequencies[keep])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Circle:
-    """A fitted circle in units of its span."""
+    """Holds a fitted circle in units of its span."""
 
     span: Span
     fit: FitResult
 
     @property
     def residuals(self) -> np.ndarray:
-        """What is fitted less what is measured, (n,) complex, in units of the trace."""
+        """Gives what is fitted less what is measured, (n,) complex, in units of the trace."""
         return np.asarray(self.fit.residuals)
 
     @property
     def is_undetermined(self) -> bool:
-        """Whether only the sum of internal loss and coupling is known."""
+        """Says whether only the sum of internal loss and coupling is known."""
         return self.span.form == "transmission" and not self.span.has_gain and self.span.Q_coupling is None
 
     def value(self, name: str) -> float:
-        """A parameter of `ScaledCircle`."""
+        """Returns a parameter of `ScaledCircle`."""
         return float(getattr(self.fit.model, name))
 
     def error(self, name: str) -> float:
-        """Its standard error; 0 where it was not fitted."""
+        """Returns its standard error; 0 where it was not fitted."""
         return float(self.fit.stderr[name]) if name in self.fit.stderr else 0.0
 
     @property
     def internal(self) -> float:
-        """Internal linewidth in spans."""
+        """Gives the internal linewidth in spans."""
         return self.value("internal")
 
     @property
     def linewidth(self) -> float:
-        """The whole linewidth in spans."""
+        """Gives the whole linewidth in spans."""
         return self.internal + self.value("coupling")
 
     @property
     def diameter(self) -> float:
-        """Of the circle, in units of the trace."""
+        """Gives the diameter of the circle, in units of the trace."""
         skew = 1.0 if self.span.form == "transmission" else np.hypot(1, self.value("skew"))
         share = DIPS.get(self.span.form, 1.0) * self.value("coupling") / self.linewidth
         return float(np.exp(self.value("log_gain")) * share * skew)
 
     @property
     def level(self) -> float:
-        """What the noise is measured against: the line, or the peak of a transmission."""
+        """Gives what the noise is measured against: the line, or the peak of a transmission."""
         return self.diameter if self.span.form == "transmission" else float(np.exp(self.value("log_gain")))
 
     def physical(self, widened: float) -> tuple[dict[str, float], dict[str, float]]:
-        """Values and standard errors in SI units; the errors `widened` times."""
+        """Returns values and standard errors in SI units; the errors `widened` times."""
         span, fit = self.span, self.fit
         f_r = span.middle + span.width * self.value("position")
         values, errors = {"f_r": f_r}, {"f_r": span.width * self.error("position")}
@@ -154,7 +154,7 @@ class Circle:
         return values, {key: float(widened * error) for key, error in errors.items()}
 
     def model(self) -> ResonatorTrace:
-        """The fitted model in SI units."""
+        """Returns the fitted model in SI units."""
         span, values = self.span, self.physical(1.0)[0]
         at_resonance = self.value("log_gain") + self.value("tilt") * self.value("position")
         return ResonatorTrace(
@@ -171,7 +171,7 @@ class Circle:
 
 
 def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool = False) -> tuple[Circle | None, str]:
-    """The fit from a start, or None and why the start cannot be one.
+    """Returns the fit from a start, or None and why the start cannot be one.
 
     Arguments:
         span: where the trace was measured.
@@ -204,12 +204,12 @@ def fit_circle(span: Span, y: np.ndarray, start: Start, *, with_tilt: bool = Fal
 
 
 def outside(span: Span, position: float) -> str:
-    """The sentence on a resonance that was not measured."""
+    """Gives the sentence on a resonance that was not measured."""
     return f"its resonance, {span.middle + span.width * position:.9g} Hz, lies outside the span"
 
 
 def _first_model(span: Span, start: Start) -> ScaledCircle | None:
-    """The start as a model: from z = e^{-i d x} [A + B / (k + 2 i (x - s))]."""
+    """Return the start as a model: from z = e^{-i d x} [A + B / (k + 2 i (x - s))]."""
     common = {"position": start.position, "delay": start.delay, "tilt": 0.0}
     if span.form == "transmission":
         peak, f_r = abs(start.strength), span.middle + span.width * start.position
@@ -229,7 +229,7 @@ def _first_model(span: Span, start: Start) -> ScaledCircle | None:
 
 @functools.lru_cache(maxsize=4)
 def _predictor(x_bytes: bytes, form: str, precision: str) -> Callable[[ScaledCircle], Array]:
-    """Model -> trace at the x of the bytes. One function a grid: `jt.fit` keeps what it compiled for it."""
+    """Return model -> trace at the x of the bytes. One function a grid: `jt.fit` keeps what it compiled for it."""
     x = np.frombuffer(x_bytes).astype(precision)
 
     def predict(m: ScaledCircle) -> Array:

@@ -1,4 +1,4 @@
-"""Whether a fitted circle can be trusted, said in a sentence where it cannot."""
+"""Says whether a fitted circle can be trusted, in a sentence where it cannot."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOST_ERROR = 1 / 3  # relative, of Q_internal and Q_coupling: beyond it errors o
 
 
 def correlation(circle: Circle) -> float:
-    """Correlation of neighbouring residuals, where it is more than chance; else 0."""
+    """Returns the correlation of neighbouring residuals, where it is more than chance; else 0."""
     return _correlation(circle.residuals)
 
 
 def error_scale(circle: Circle) -> float:
-    """Factor on the errors for residuals that hang together as a first-order autoregression: fewer data are known."""
+    """Gives a factor on errors where residuals hang together as a first-order autoregression: fewer data are known."""
     rho = min(correlation(circle), 0.98)
     return float(np.sqrt((1 + rho) / (1 - rho)))
 
 
 def structure_of(circle: Circle) -> float:
-    """The part of the residuals that is smooth, over the circle's diameter: of all, or of those near the resonance."""
+    """Gives the smooth part of the residuals, over the circle's diameter: of all, or of those near the resonance."""
     residuals, x = circle.residuals, circle.span.x
     near = np.abs(x - circle.value("position")) < 2 * abs(circle.linewidth)
     parts = [residuals, residuals[near]] if np.sum(near) >= 10 else [residuals]
@@ -35,7 +35,7 @@ def structure_of(circle: Circle) -> float:
 
 
 def spikes(circle: Circle) -> np.ndarray:
-    """Which points (n,) stand alone, far from the circle: a glitch of the analyser. None where they are many."""
+    """Marks points (n,) that stand alone, far from the circle: a glitch of the analyser. None where they are many."""
     size = np.abs(circle.residuals)
     sigma = np.sqrt(np.median(size**2) / (2 * np.log(2)))
     sides = np.maximum(np.append(size[1:], 0.0), np.append(0.0, size[:-1]))
@@ -46,7 +46,7 @@ def spikes(circle: Circle) -> np.ndarray:
 
 
 def _correlation(residuals: np.ndarray, errors: float = 3.0) -> float:
-    """Lag-one autocorrelation if it is above so many standard errors 1/sqrt(2 n); else 0."""
+    """Return the lag-one autocorrelation if it is above so many standard errors 1/sqrt(2 n); else 0."""
     power = float(np.sum(np.abs(residuals) ** 2))
     if power == 0:
         return 0.0
@@ -55,12 +55,12 @@ def _correlation(residuals: np.ndarray, errors: float = 3.0) -> float:
 
 
 def fault_of(circle: Circle) -> str:
-    """What is wrong with a circle that is there, or ""."""
+    """Says what is wrong with a circle that is there, or ""."""
     return _badly_seen(circle) or _bad_values(circle)
 
 
 def no_resonance(circle: Circle, flat: float) -> str:
-    """Why there is no circle, or "".
+    """Says why there is no circle, or "".
 
     Arguments:
         circle: as fitted.

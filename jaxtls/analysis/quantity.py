@@ -1,4 +1,4 @@
-"""A number as it is reported."""
+"""Holds a number as it is reported."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..fitting.estimates import with_error
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number with its standard error, unit and meaning; the error is None where it is not known.
+    """Holds a number with its standard error, unit and meaning; the error is None where it is not known.
 
     Arguments:
         value: the number.
@@ -39,7 +39,7 @@ class Quantity:
         return f"{number} {self.unit}".rstrip()
 
     def mathtext(self) -> str:
-        """The same for a picture's title: a proper power of ten, and the interval's two ends where they differ."""
+        """Gives the same for a picture's title: a proper power of ten, the interval's two ends where they differ."""
         uneven = self._uneven()
         if uneven is not None:
             down, up = uneven
@@ -52,7 +52,7 @@ class Quantity:
         return re.sub(r"\)e\+?(-?\d+)", r") $\\times 10^{\1}$", str(self))
 
     def _uneven(self) -> tuple[float, float] | None:
-        """The distances down and up to the ends of the interval, where they are known and differ by a tenth or more."""
+        """Give the distances down and up to the interval's ends, where they are known and differ by a tenth or more."""
         if self.interval is None or None in self.interval or self.value == 0:
             return None
         low, high = (end for end in self.interval if end is not None)
@@ -60,7 +60,7 @@ class Quantity:
         return (down, up) if min(down, up) > 0 and max(down, up) > 1.1 * min(down, up) else None
 
     def range_text(self) -> str:
-        """The 68 % interval in words, or nothing."""
+        """Gives the 68 % interval in words, or nothing."""
         if self.interval is None:
             return ""
         low, high = ("open" if end is None else f"{end:.3g}" for end in self.interval)

@@ -1,4 +1,4 @@
-"""Touchstone files, versions 1 and 2 (full matrices): one scattering parameter against frequency."""
+"""Reads Touchstone files, versions 1 and 2 (full matrices): one scattering parameter against frequency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UNITS = {"HZ": 1.0, "KHZ": 1e3, "MHZ": 1e6, "GHZ": 1e9}
 
 
 class Options(NamedTuple):
-    """What the line that starts with # says; the standard's defaults where it does not."""
+    """Holds what the line that starts with # says; the standard's defaults where it does not."""
 
     unit: str = "GHZ"
     kind: str = "S"
@@ -18,7 +18,7 @@ class Options(NamedTuple):
 
 
 def read_touchstone(name: str, text: str, n_ports: int, parameter: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Frequencies [Hz], one complex scattering parameter, and the comments.
+    """Reads frequencies [Hz], one complex scattering parameter, and the comments.
 
     Arguments:
         name: of the file, for messages.
@@ -63,7 +63,7 @@ def read_touchstone(name: str, text: str, n_ports: int, parameter: str) -> tuple
 
 
 def _lines(name: str, text: str, n_ports: int) -> tuple[Options, str, list[str], list[np.ndarray]]:
-    """Options, order of two-port data, comments, and the numbers line by line."""
+    """Read options, order of two-port data, comments, and the numbers line by line."""
     options: Options | None = None
     order, has_keywords = "21_12", False
     comments: list[str] = []

@@ -1,4 +1,4 @@
-"""Traces in columns: text (CSV and its kin) with a header that says what and in which unit, and NumPy's .npy."""
+"""Reads traces in columns: text (CSV and its kin) with a header that says what and in which unit, and NumPy's .npy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HEADER = "frequency_Hz, s21_real, s21_imag (or s21_dB, s21_deg; s21_abs, s21_rad
 
 
 def read_columns(name: str, text: str, parameter: str | None) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Frequencies [Hz], the complex parameter, and the lines above the table.
+    """Reads frequencies [Hz], the complex parameter, and the lines above the table.
 
     Separators are commas, semicolons, tabs or blanks; decimals may be written with commas beside the last three. The
     header is the last line before the numbers, and may be a comment.
@@ -45,7 +45,7 @@ def read_columns(name: str, text: str, parameter: str | None) -> tuple[np.ndarra
 def by_name(
     name: str, header: list[str], columns: list[np.ndarray], parameter: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies and complex parameter of named columns."""
+    """Returns frequencies and complex parameter of named columns."""
     words = [re.findall(r"[a-z0-9°]+", cell.lower()) for cell in header]
     places = [i for i, word in enumerate(words) if _is_frequency(word)]
     if len(places) != 1:
@@ -63,7 +63,7 @@ def by_name(
 
 
 def from_array(name: str, array: np.ndarray, parameter: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """Frequencies and complex parameter of an array: named fields, or rows (columns) f, S or f, Re S, Im S.
+    """Returns frequencies and complex parameter of an array: named fields, or rows (columns) f, S or f, Re S, Im S.
 
     Example:
         >>> from_array("a.npy", np.array([[5e9, 0.1, 0.2], [5.1e9, 0.3, 0.4]]), None)[1]
@@ -91,7 +91,7 @@ def from_array(name: str, array: np.ndarray, parameter: str | None) -> tuple[np.
 
 
 def _split(name: str, text: str) -> tuple[list[str], list[list[float]], str]:
-    """Lines above the numbers without their comment signs, the numbers, and the separator."""
+    """Return lines above the numbers without their comment signs, the numbers, and the separator."""
     above: list[str] = []
     rows: list[list[float]] = []
     separator = ""
@@ -114,7 +114,7 @@ def _split(name: str, text: str) -> tuple[list[str], list[list[float]], str]:
 
 
 def _numbers(line: str, separator: str) -> tuple[list[float], str] | None:
-    """The numbers of a row, with the separator that gives three or more."""
+    """Read the numbers of a row, with the separator that gives three or more."""
     for mark in [separator] if separator else [";", "\t", ",", " "]:
         values = [_number(cell, mark != ",") for cell in _cells(line, mark)]
         known = [value for value in values if value is not None]
@@ -140,7 +140,7 @@ def _is_frequency(words: list[str]) -> bool:
 
 
 def _chosen(name: str, words: list[list[str]], parameter: str | None) -> list[int]:
-    """Places of the columns that belong to the parameter."""
+    """Find places of the columns that belong to the parameter."""
     of = [next((m[0].upper() for word in cell if (m := re.search(r"s[1-9][1-9]", word))), "") for cell in words]
     known = sorted(set(of) - {""})
     if not known:
@@ -152,7 +152,7 @@ def _chosen(name: str, words: list[list[str]], parameter: str | None) -> list[in
 
 
 def _part(words: list[str]) -> str:
-    """What a column holds: "real", "imag", "dB", "abs", "deg", "rad", "phase" (of unknown unit), or ""."""
+    """Say what a column holds: "real", "imag", "dB", "abs", "deg", "rad", "phase" (of unknown unit), or ""."""
     stems = {re.sub(r"s[1-9][1-9]", "", word) for word in words}
     kinds = {
         "real": {"re", "real", "i"},

@@ -1,4 +1,4 @@
-"""Files of network analysers: a complex trace, and the power and temperature that name or header tell."""
+"""Reads files of network analysers: a complex trace, and the power and temperature that name or header tell."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NUMBER = r"(?:(?P<minus>m|minus|neg)_?)?(?P<value>[-+]?\d+(?:[.p]\d+)?(?:e[-+]?\
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Trace:
-    """A trace as measured.
+    """Holds a trace as measured.
 
     Arguments:
         name: of the file.
@@ -111,7 +111,7 @@ def _text(path: pathlib.Path) -> str:
 
 
 def _condition(path: pathlib.Path, comments: list[str], unit: str) -> float | None:
-    """Power in dBm or temperature in K: from the comments, the name, or the folder; comments and name have to agree."""
+    """Find power in dBm or temperature in K in comments, name or folder; comments and name have to agree."""
     said = next((value for line in comments if (value := _in_comment(line, unit)) is not None), None)
     named = next((v for part in (path.stem, path.parent.name) if (v := in_name(part, unit)) is not None), None)
     if said is not None and named is not None and abs(said - named) > 0.02 * abs(named) + 1e-9:
@@ -120,7 +120,7 @@ def _condition(path: pathlib.Path, comments: list[str], unit: str) -> float | No
 
 
 def in_name(part: str, unit: str) -> float | None:
-    """The power [dBm] or temperature [K] in a name; the last one, where there are several.
+    """Finds the power [dBm] or temperature [K] in a name; the last one, where there are several.
 
     Example:
         >>> in_name("r3_T100mK_m45dBm", "K"), in_name("r3_T100mK_m45dBm", "dBm"), in_name("sweep-30dBm", "dBm")
@@ -134,7 +134,7 @@ def in_name(part: str, unit: str) -> float | None:
 
 
 def _in_comment(line: str, unit: str) -> float | None:
-    """`key = number unit` or `key_unit: number`, where the key speaks of power or temperature."""
+    """Read `key = number unit` or `key_unit: number`, where the key speaks of power or temperature."""
     key = r"(?i:power|pow|level)" if unit == "dBm" else r"(?i:temperature|temp\b|\bT\b|\bT(?=_))"
     units = r"(?P<unit>dBm)" if unit == "dBm" else r"(?P<unit>mK|K)"
     value = r"(?P<value>[-+]?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"

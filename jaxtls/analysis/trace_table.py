@@ -1,4 +1,4 @@
-"""From files of a network analyser to a table of quality factors, one row a trace that can be trusted."""
+"""Makes of a network analyser's files a table of quality factors, one row a trace that can be trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .traces import TraceFit, fit_trace
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TraceTable:
-    """What `fit_traces` found.
+    """Holds what `fit_traces` found.
 
     Arguments:
         names: of the files of the rows.
@@ -113,7 +113,7 @@ def fit_traces(
 
 
 def _each(name: str, value: float | Sequence[float] | None, count: int) -> list[float | None]:
-    """One value for each file."""
+    """Give one value for each file."""
     if value is None:
         return [None] * count
     try:

@@ -1,4 +1,4 @@
-"""One resonance from a network analyser: Q_internal, Q_coupling and f_r with errors, or why there are none."""
+"""Fits one resonance from a network analyser: Q_internal, Q_coupling and f_r with errors, or why there are none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LEAST_POINTS = 10
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class TraceFit:
-    """What `fit_trace` found in a trace.
+    """Holds what `fit_trace` found in a trace.
 
     Arguments:
         name: of the trace.
@@ -150,7 +150,7 @@ def fit_trace(
 
 
 def _improved(circle: Circle, y: np.ndarray, start: Start) -> tuple[Circle, np.ndarray, list[str]]:
-    """The circle without glitches, and with a tilted line where that takes structure off the residuals."""
+    """Give the circle without glitches, and with a tilted line where that takes structure off the residuals."""
     notes, kept = [], np.ones(len(y), bool)
     alone = spikes(circle)
     if np.any(alone):
@@ -178,7 +178,7 @@ def _check_options(form: str, gain: float | None, Q_coupling: float | None) -> N
 
 
 def _checked(frequencies: ArrayLike, s21: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Ascending frequencies and their complex values, in double precision."""
+    """Return ascending frequencies and their complex values, in double precision."""
     try:
         f, z = np.asarray(frequencies), np.asarray(s21)
         require(f.dtype.kind in "uif", "frequencies", "be real numbers", f.dtype)

@@ -1,4 +1,4 @@
-"""What Sphinx is told. There is no conf.py: `site` hands these over."""
+"""Holds what Sphinx is told. There is no conf.py: `site` hands these over."""
 
 from __future__ import annotations
 

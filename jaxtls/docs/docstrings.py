@@ -1,4 +1,4 @@
-"""Docstrings of the house as reStructuredText: sections by name, indented equations, code in single backticks."""
+"""Writes the house's docstrings as reStructuredText: sections by name, indented equations, code in single backticks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKER = re.compile(r"^(\(?(?:\w{1,4}|#)[.)]\s|[-+*•]\s|\.\.\s|:\w)")
 
 
 def to_rst(lines: Sequence[str]) -> list[str]:
-    """A docstring of jaxtls as lines of reStructuredText.
+    """Writes a docstring of jaxtls as lines of reStructuredText.
 
     Example:
         >>> to_rst(["The rate of `jt.fit`.", "", "    Gamma = |g|^2", "", "Arguments:", "    x: of (T,) [s]."])[:3]
@@ -38,7 +38,7 @@ def to_rst(lines: Sequence[str]) -> list[str]:
 
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Headings ("" before the first) with their lines, dedented."""
+    """Give headings ("" before the first) with their lines, dedented."""
     heading = ""
     body: list[str] = []
     for line in textwrap.dedent("\n".join(lines)).expandtabs().splitlines():
@@ -61,7 +61,7 @@ def _continues(body: Sequence[str]) -> bool:
 
 
 def _entries(body: Sequence[str]) -> list[str]:
-    """A definition list of `name: what it is`."""
+    """Make a definition list of `name: what it is`."""
     groups: list[list[str]] = []
     for line in _dedented(body):
         if line and not line.startswith(" "):
@@ -81,7 +81,7 @@ def _entries(body: Sequence[str]) -> list[str]:
 
 
 def _blocks(body: Sequence[str]) -> list[str]:
-    """Paragraphs, equations (indented) and examples."""
+    """Write paragraphs, equations (indented) and examples."""
     found: list[str] = []
     lines = _dedented(body)
     while lines:
@@ -107,7 +107,7 @@ def _blocks(body: Sequence[str]) -> list[str]:
 
 
 def _take(lines: list[str], wanted: Callable[[str], bool]) -> list[str]:
-    """Lines from the front as long as they are wanted."""
+    """Take lines from the front as long as they are wanted."""
     taken = []
     while lines and wanted(lines[0]):
         taken.append(lines.pop(0))
@@ -125,7 +125,7 @@ def _directive(language: str, content: Sequence[str]) -> list[str]:
 
 
 def inline(text: str) -> str:
-    r"""A paragraph with its code marked and everything else taken as it is written.
+    r"""Gives a paragraph with its code marked and everything else taken as it is written.
 
     Example:
         >>> print(inline("`x` of |a_b|*"))

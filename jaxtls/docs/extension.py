@@ -1,4 +1,4 @@
-"""What Sphinx learns from jaxtls: MathML for equations, and docstrings in the house's dialect."""
+"""Teaches Sphinx MathML for equations, and docstrings in the house's dialect."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _process(app: Any, kind: str, name: str, thing: object, options: object, lin
 def _signature(
     app: Any, kind: str, name: str, thing: object, options: object, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
-    """Without annotations of results, and labels in TeX as dots: the docstring says what is returned."""
+    """Give a signature without annotations of results, labels in TeX as dots: the docstring says what is returned."""
     return None if signature is None else re.sub(r"""(["'])[^"']*\1""", _label, signature), None
 
 
@@ -35,7 +35,7 @@ def _label(match: re.Match[str]) -> str:
 
 
 def mathml(tex: str, display: str) -> str:
-    """An equation as MathML, "inline" or "block".
+    """Returns an equation as MathML, "inline" or "block".
 
     Example:
         >>> mathml("x", "inline")  # doctest: +SKIP

@@ -1,4 +1,4 @@
-"""What is known of each published figure: the findings that its file in `jaxtls.reproduce` states."""
+"""Tells what is known of each published figure: the findings that its file in `jaxtls.reproduce` states."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 
 def findings() -> str:
-    """A section for each figure, in Markdown: title and findings as its file has them.
+    """Makes a section for each figure, in Markdown: title and findings as its file has them.
 
     Example:
         >>> "## Findings" in findings()
@@ -22,7 +22,7 @@ def findings() -> str:
 
 
 def _plain(text: str) -> str:
-    r"""Text as it is written, lists and code apart: what else Markdown would take for marks is kept.
+    r"""Give text as it is written, lists and code apart: what else Markdown would take for marks is kept.
 
     Example:
         >>> print(_plain("a_b of `c_d`:\n- one"))

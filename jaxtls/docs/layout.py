@@ -1,4 +1,4 @@
-"""The pages as Sphinx reads them, laid out in one folder: ours, the README, notebooks, figures, the reference."""
+"""Lays the pages out in one folder, as Sphinx reads them: ours, the README, notebooks, figures, the reference."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NOTEBOOKS = {
 
 
 def source(name: str) -> pathlib.Path:
-    """README.md or notebooks, of the checkout or of the wheel.
+    """Finds README.md or notebooks, of the checkout or of the wheel.
 
     Raises:
         FileNotFoundError: if neither holds it.
@@ -67,7 +67,7 @@ def lay_out(folder: pathlib.Path) -> pathlib.Path:
 
 
 def front(readme: str) -> str:
-    """The README as the first page: links to what is no page of the site become plain text.
+    """Makes the README the first page: links to what is no page of the site become plain text.
 
     Example:
         >>> front("![A](notebooks/gallery/top.png) [guide](jaxtls/docs/pages/papers.md) [law](LICENSE)")

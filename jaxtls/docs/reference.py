@@ -1,4 +1,4 @@
-"""The pages of the reference: one for each model, one for each other topic, and no public name left out."""
+"""Writes the pages of the reference: one for each model, one for each other topic, and no public name left out."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def write(folder: pathlib.Path) -> None:
 
 
 def public() -> list[str]:
-    """Names of jaxtls that are no modules.
+    """Lists the names of jaxtls that are no modules.
 
     Example:
         >>> "EntropicSpring" in public()
@@ -80,7 +80,7 @@ def public() -> list[str]:
 
 
 def functions(room: str) -> list[str]:
-    """Public functions of jt.quantum and the like that are not names of jt as well, for those are documented there."""
+    """Lists public functions of jt.quantum and the like that are not names of jt too, as those are documented there."""
     return [
         name
         for name, value in vars(getattr(jaxtls, room)).items()
@@ -89,7 +89,7 @@ def functions(room: str) -> list[str]:
 
 
 def summary(name: str) -> str:
-    """The first line of a public name's docstring, as reStructuredText."""
+    """Returns the first line of a public name's docstring, as reStructuredText."""
     return inline((inspect.getdoc(getattr(jaxtls, name)) or "").strip().split("\n")[0])
 
 

@@ -1,4 +1,4 @@
-"""What is said of an equation whose steady state is not found: several of them, or no convergence."""
+"""Gives what is said of an equation whose steady state is not found: several of them, or no convergence."""
 
 from __future__ import annotations
 

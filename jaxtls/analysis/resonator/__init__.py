@@ -1,4 +1,4 @@
-"""Loss and frequency shift of superconducting resonators: which form, which numbers, and whether TLSs are seen."""
+"""Analyses loss and frequency shift of superconducting resonators: form, numbers, and whether TLSs are seen."""
 
 from .analyse import analyse_resonator as analyse_resonator
 from .groups import ResonatorGroup as ResonatorGroup

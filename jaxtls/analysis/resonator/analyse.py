@@ -1,4 +1,4 @@
-"""From rows of T, n, Q (and shifts) to F tan delta with errors, its form and a verdict."""
+"""Takes rows of T, n, Q (and shifts) to F tan delta with errors, its form and a verdict."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def _held(held: Mapping[str, float]) -> dict[str, float]:
 def _chosen(
     measured: Measured, quasiparticles: str, choose_form: Callable[[Searcher], Choice]
 ) -> tuple[Searcher, Choice]:
-    """The form, by the law of quasiparticles that describes the data better; above 1 K no dilute one is tried."""
+    """Choose a form by the law of quasiparticles that describes the data better; above 1 K no dilute one is tried."""
     laws = [quasiparticles]
     if quasiparticles == "auto":
         laws = ["mattis-bardeen", "dilute"] if measured.hottest <= 1.0 else ["mattis-bardeen"]
@@ -153,7 +153,7 @@ def _chosen(
 
 
 def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
-    """Whether a term of quasiparticles is tried: where a row asks for it, or the caller does."""
+    """Say whether a term of quasiparticles is tried: where a row asks for it, or the caller does."""
     tc, amplitude = fixed.get("critical_temperature"), fixed.get("quasiparticle_amplitude")
     if amplitude == 0:
         return False
@@ -166,7 +166,7 @@ def _wants_gap(m: Measured, fixed: Mapping[str, float]) -> bool:
 
 
 def _bounded(fit: FitResult, profiles: dict[str, Profile], unit: float) -> FitResult:
-    """Errors of half the 68 % interval where the linearised model knows none, but the profile likelihood does."""
+    """Give half the 68 % interval as error where the linearised model knows none, but the profile likelihood does."""
     errors = dict(fit.stderr)
     covariance = np.array(fit.covariance)
     for name, found in profiles.items():
@@ -206,7 +206,7 @@ def _check_rows(m: Measured) -> None:
 
 
 def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Profile]]:
-    """Profiles of F and of the critical photon number, from the lowest optimum that they meet."""
+    """Make profiles of F and of the critical photon number, from the lowest optimum that they meet."""
     free, best = choice.free[choice.chosen], choice.best
     for _ in range(2):
         dof = max(len(searcher.data) - len(free), 1)
@@ -228,7 +228,7 @@ def _profiles(searcher: Searcher, choice: Choice) -> tuple[Optimum, dict[str, Pr
 
 
 def _off_zero(best: Optimum) -> Optimum:
-    """The optimum with an F that a profile can leave: one that ran to zero is too many decades away from a limit."""
+    """Give the optimum an F that a profile can leave: one that ran to zero is too many decades away from a limit."""
     values = best.values.copy()
     values[0] = max(values[0], LEAST_TANGENT)
     return dataclasses.replace(best, values=values)

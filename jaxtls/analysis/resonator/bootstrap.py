@@ -1,4 +1,4 @@
-"""Errors by resampling whole temperatures, or whole rows of a power sweep, for data that came without error bars."""
+"""Gives errors by resampling whole temperatures, or whole rows of a power sweep, for data without error bars."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEED = 20261121
 
 
 def bootstrap(searcher: Searcher, form: str, free: tuple[str, ...], optimum: Optimum, draws: int) -> np.ndarray:
-    """Refits of data in which each temperature counts as often as it was drawn (with replacement).
+    """Refits data in which each temperature counts as often as it was drawn (with replacement).
 
     Rows of one temperature are drawn together, so what they have in common (a wrong thermometer, a slow drift) widens
     the errors as it should; below five temperatures single rows are drawn. A row drawn m times has its error bar
@@ -30,7 +30,7 @@ def bootstrap(searcher: Searcher, form: str, free: tuple[str, ...], optimum: Opt
 
 
 def half_width(values: np.ndarray) -> float:
-    """Half of the central 68 % range: one standard error, deaf to stray draws.
+    """Returns half of the central 68 % range: one standard error, deaf to stray draws.
 
     Example:
         >>> round(half_width(np.arange(101.0)), 2)

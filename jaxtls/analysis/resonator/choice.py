@@ -1,4 +1,4 @@
-"""Every form fitted, each never worse than what it contains; and which of them the data ask for."""
+"""Fits every form, each never worse than what it contains, and finds which of them the data ask for."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GAP_GAIN = 9.0  # fall of chi2 that a gap term has to buy, in units of the scale
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Choice:
-    """The forms' optima and the one chosen."""
+    """Holds the forms' optima and the one chosen."""
 
     forms: dict[str, Optimum]
     free: dict[str, tuple[str, ...]]
@@ -30,11 +30,11 @@ class Choice:
 
     @property
     def best(self) -> Optimum:
-        """The optimum of the chosen form."""
+        """Returns the optimum of the chosen form."""
         return self.forms[self.chosen]
 
     def excess(self, name: str) -> float:
-        """max(1, chi2/dof) of a form."""
+        """Returns max(1, chi2/dof) of a form."""
         dof = len(self.best.search.problem.data) - len(self.free[name])
         return max(1.0, self.forms[name].chi2 / max(dof, 1))
 
@@ -62,7 +62,7 @@ def choose(
 
 
 def _names(measured: Measured, saturation: str, gap: bool, held: dict[str, float]) -> list[str]:
-    """Forms to fit, the richest first; those with too many parameters for the rows are left out."""
+    """List the forms to fit, the richest first; those with too many parameters for the rows are left out."""
     names = forms_for(measured)
     names += [saturation] * (saturation != "auto" and saturation not in names)
     room = len(measured.data) - 1
@@ -101,7 +101,7 @@ def fit_form(
     n_starts: int,
     simpler: list[tuple[str, Optimum]],
 ) -> Optimum:
-    """The lowest optimum from the data's own guesses and from the optima of the forms that this one contains."""
+    """Finds the lowest optimum from the data's own guesses and the optima of the forms that this one contains."""
     m = searcher.measured
     begin = starts(m, form, gap, held, max(n_starts, 1))
     fixed = {NAMES.index(name): value for name, value in held.items()}
@@ -128,7 +128,7 @@ def fit_form(
 
 
 def _lowest(found: list[Optimum]) -> Optimum:
-    """The lowest chi2; among equals one whose search says that it converged."""
+    """Return the lowest chi2; among equals one whose search says that it converged."""
     lowest = min(f.chi2 for f in found)
     equals = [f for f in found if f.chi2 <= lowest * (1 + 1e-6) + 1e-6]
     return min(equals, key=lambda f: (f.search.code, f.chi2))

@@ -1,4 +1,4 @@
-"""A fitted resonator for a picture: the terms of its loss and shift, from what its fit has compiled already."""
+"""Gives a fitted resonator to a picture: the terms of its loss and shift, from what its fit has compiled already."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .prediction import Prediction
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Curves:
-    """What `plot.resonator_fit` asks of a `ResonatorLoss`.
+    """Gives what `plot.resonator_fit` asks of a `ResonatorLoss`.
 
     Arguments:
         model: the fitted one.
@@ -33,37 +33,37 @@ class Curves:
 
     @property
     def quasiparticle_amplitude(self) -> Array:
-        """Of the model."""
+        """Gives the model's."""
         return self.model.quasiparticle_amplitude
 
     @property
     def constant_loss(self) -> Array:
-        """Of the model."""
+        """Gives the model's."""
         return self.model.constant_loss
 
     @property
     def shift_offset(self) -> Array:
-        """Of the model."""
+        """Gives the model's."""
         return self.model.shift_offset
 
     def tls_loss(self, temperature: ArrayLike, photon_number: ArrayLike) -> np.ndarray:
-        """1/Q_i by TLSs at temperature [K] and mean photon number."""
+        """Returns 1/Q_i by TLSs at temperature [K] and mean photon number."""
         t, n = np.broadcast_arrays(np.asarray(temperature, float), np.asarray(photon_number, float))
         law = (self.model.critical_power, self.model.temperature_exponent, self.model.photon_exponent)
         found = self._prediction.tls_loss(self.model.saturation, t.ravel(), n.ravel(), *(float(v) for v in law))
         return np.asarray(float(self.model.loss_tangent) * found.reshape(t.shape))
 
     def quasiparticle_loss(self, temperature: ArrayLike) -> np.ndarray:
-        """1/Q_i by quasiparticles at temperature [K]."""
+        """Returns 1/Q_i by quasiparticles at temperature [K]."""
         return self._hot(temperature, 0)
 
     def tls_shift(self, temperature: ArrayLike) -> np.ndarray:
-        """The shift by TLSs at temperature [K]."""
+        """Returns the shift by TLSs at temperature [K]."""
         t = np.asarray(temperature, float)
         return np.asarray(float(self.model.loss_tangent) * self._prediction.tls_shift(t.ravel()).reshape(t.shape))
 
     def quasiparticle_shift(self, temperature: ArrayLike) -> np.ndarray:
-        """The shift by quasiparticles at temperature [K]."""
+        """Returns the shift by quasiparticles at temperature [K]."""
         return self._hot(temperature, 1)
 
     @property

@@ -1,4 +1,4 @@
-"""Standard errors as the data deserve them: scaled where chi2 asks for it, resampled where no error bars came."""
+"""Gives standard errors as the data deserve them: scaled where chi2 asks for it, resampled without error bars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOUBTED = 0.01  # probability of chi2 below which the error bars are not believe
 def scaled(
     searcher: Searcher, form: str, free: tuple[str, ...], optimum: Optimum, draws: int, say: Callable[[str], None]
 ) -> tuple[FitResult, float]:
-    """The fit with the errors to be quoted, and the factor by which error bars were too small."""
+    """Returns the fit with the errors to be quoted, and the factor by which error bars were too small."""
     fit = searcher.result(form, free, optimum)
     if not searcher.measured.known:
         return (_resampled(searcher, form, free, optimum, fit, draws, say) if draws else fit), 1.0
@@ -29,7 +29,7 @@ def scaled(
 
 
 def widened(fit: FitResult, factor: float) -> FitResult:
-    """The same fit with all errors times a factor."""
+    """Returns the same fit with all errors times a factor."""
     return dataclasses.replace(
         fit,
         stderr={name: jnp.asarray(factor * np.asarray(error)) for name, error in fit.stderr.items()},
@@ -47,7 +47,7 @@ def _resampled(
     draws: int,
     say: Callable[[str], None],
 ) -> FitResult:
-    """Errors from refits, where enough of them converged to speak of errors."""
+    """Give errors from refits, where enough of them converged to speak of errors."""
     say(f"bootstrap, {draws} draws")
     values = bootstrap(searcher, form, free, optimum, draws)[:, [NAMES.index(name) for name in free]]
     if len(values) < max(10, draws // 2):

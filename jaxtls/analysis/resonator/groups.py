@@ -1,4 +1,4 @@
-"""Several resonators: one F tan delta for the batch, and how much it differs from one resonator to the next."""
+"""Combines several resonators: one F tan delta for the batch, and how much it differs from one to the next."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .result import ResonatorAnalysis
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ResonatorGroup:
-    """Analyses by name, and what they have in common.
+    """Holds analyses by name, and what they have in common.
 
     Arguments:
         analyses: name -> `ResonatorAnalysis`.
@@ -35,7 +35,7 @@ class ResonatorGroup:
 
 
 def combine_resonators(analyses: Mapping[str, ResonatorAnalysis]) -> ResonatorGroup:
-    r"""A hierarchical F tan delta across resonators.
+    r"""Fits a hierarchical F tan delta across resonators.
 
         ln F_i = mu + tau a_i + s_i b_i,   a_i, b_i ~ N(0, 1)
 
@@ -83,7 +83,7 @@ def _known(quantity: Quantity) -> bool:
 
 
 def random_effects(values: np.ndarray, errors: np.ndarray) -> tuple[float, float, float, float]:
-    """Mean, its error, spread and its error of values that scatter by more than their errors (restricted likelihood).
+    """Returns mean, its error, spread and its error of values that scatter beyond their errors (restricted likelihood).
 
     Example:
         >>> mean, _, spread, _ = random_effects(np.array([1.0, 3.0]), np.array([1e-3, 1e-3]))

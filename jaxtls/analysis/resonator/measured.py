@@ -1,4 +1,4 @@
-"""What was measured, checked for slips of unit."""
+"""Holds what was measured, checked for slips of unit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_ERROR = 1e-5  # of Q: no resonator's internal quality factor is known bett
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Measured:
-    """Loss rows and shift rows of one resonator; either may be empty.
+    """Holds loss rows and shift rows of one resonator; either may be empty.
 
     Arguments:
         frequency: of the resonance [Hz].
@@ -38,37 +38,37 @@ class Measured:
 
     @property
     def data(self) -> np.ndarray:
-        """ln Q, then the shift."""
+        """Gives ln Q, then the shift."""
         return np.concatenate([np.log(self.quality), self.shift])
 
     @property
     def known(self) -> bool:
-        """Whether all rows came with error bars."""
+        """Says whether all rows came with error bars."""
         return (self.sigma is not None or not len(self.quality)) and (
             self.shift_sigma is not None or not len(self.shift)
         )
 
     @property
     def coldest(self) -> float:
-        """The lowest temperature of any row [K]."""
+        """Gives the lowest temperature of any row [K]."""
         return float(min(np.min(self.temperature, initial=np.inf), np.min(self.cold, initial=np.inf)))
 
     @property
     def hottest(self) -> float:
-        """The highest temperature of any row [K]."""
+        """Gives the highest temperature of any row [K]."""
         return float(max(np.max(self.temperature, initial=0.0), np.max(self.cold, initial=0.0)))
 
     def without_loss(self) -> Measured:
-        """The rows of the shift alone."""
+        """Returns the rows of the shift alone."""
         none = np.zeros(0)
         return dataclasses.replace(self, temperature=none, photons=none, quality=none, sigma=None)
 
     def drives(self) -> np.ndarray:
-        """Which drive each row of loss belongs to, (R,)."""
+        """Says which drive each row of loss belongs to, (R,)."""
         return drives_of(self.photons, self.quality, self.temperature)
 
     def errors(self, loss_scatter: float, shift_scatter: float) -> np.ndarray:
-        """Error bars of `data`: those given, else the scatter."""
+        """Returns error bars of `data`: those given, else the scatter."""
         loss = np.full(len(self.quality), loss_scatter) if self.sigma is None else self.sigma / self.quality
         shift = np.full(len(self.shift), shift_scatter) if self.shift_sigma is None else self.shift_sigma
         return np.concatenate([loss, shift])
@@ -82,7 +82,7 @@ def collect(
     frequency: float,
     shift: tuple[ArrayLike, ArrayLike, ArrayLike | None] | None,
 ) -> Measured:
-    """The arguments of `analyse_resonator` as arrays, refused where they cannot be what they are called."""
+    """Returns the arguments of `analyse_resonator` as arrays, refused where they cannot be what they are called."""
     _check_frequency(frequency)
     none = np.zeros(0)
     loss = [none, none, none] if quality_factor is None else [_column("quality_factor", quality_factor)]
@@ -151,7 +151,7 @@ def _column(name: str, values: ArrayLike | None, size: int | None = None, zero: 
 
 
 def levels_of(values: np.ndarray, ratio: float = 1.05) -> np.ndarray:
-    """Which level each value belongs to: a new one begins where sorted neighbours differ by more than the ratio.
+    """Says which level each value belongs to: a new one begins where sorted neighbours differ by more than the ratio.
 
     No level is wider than the ratio squared, so that a fine sweep is not taken for one value.
 
@@ -174,7 +174,7 @@ def levels_of(values: np.ndarray, ratio: float = 1.05) -> np.ndarray:
 
 
 def drives_of(photons: np.ndarray, quality: np.ndarray, temperature: np.ndarray) -> np.ndarray:
-    """Which drive each row belongs to: at one drive the photon number follows Q, Q^2 or neither.
+    """Says which drive each row belongs to: at one drive the photon number follows Q, Q^2 or neither.
 
     Rows of one temperature whose photon numbers differ are of different drives, whatever Q did meanwhile: saturation
     alone makes Q^2 follow n. Steps of a fine sweep are told apart by a smaller ratio.
@@ -194,7 +194,7 @@ def drives_of(photons: np.ndarray, quality: np.ndarray, temperature: np.ndarray)
 
 
 def _chained(values: np.ndarray, ratio: float) -> np.ndarray:
-    """Levels parted by gaps alone."""
+    """Find levels parted by gaps alone."""
     order = np.argsort(values, kind="stable")
     steps = np.diff(np.log(np.maximum(values[order], 1e-30))) > np.log(ratio)
     found = np.empty(len(values), int)
@@ -203,7 +203,7 @@ def _chained(values: np.ndarray, ratio: float) -> np.ndarray:
 
 
 def _mixes(drive: np.ndarray, level: np.ndarray, photons: np.ndarray) -> bool:
-    """Whether rows of one drive and one temperature differ in photon number by more than a bad reading does."""
+    """Say whether rows of one drive and one temperature differ in photon number by more than a bad reading does."""
     pairs = level * (drive.max(initial=0) + 1) + drive
     logs = np.log(np.maximum(photons, 1e-30))
     least, most = np.full(pairs.max(initial=-1) + 1, np.inf), np.full(pairs.max(initial=-1) + 1, -np.inf)

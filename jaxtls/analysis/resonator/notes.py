@@ -1,4 +1,4 @@
-"""Sentences on what limits the answer."""
+"""Gives sentences on what limits the answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def notes_of(
     word: str,
     draws: int,
 ) -> list[str]:
-    """All sentences that apply."""
+    """Returns all sentences that apply."""
     notes = []
     if not measured.known:
         how = "a bootstrap that draws whole temperatures" if draws else "the scatter about the fit"
@@ -83,7 +83,7 @@ def notes_of(
 
 
 def _of_forms(choice: Choice, word: str) -> list[str]:
-    """By how much F moves between the forms that describe the data as well."""
+    """Say by how much F moves between the forms that describe the data as well."""
     least = min(aic for name, aic in choice.aic.items() if name != "no TLS")
     good = [name for name, aic in choice.aic.items() if name != "no TLS" and aic - least < AS_GOOD]
     if len(good) < 2 or word == "no TLS":
@@ -116,7 +116,7 @@ def _of_memory(measured: Measured, searcher: Searcher, choice: Choice) -> list[s
 
 
 def _of_agreement(derived: dict[str, Quantity]) -> list[str]:
-    """What the difference between loss alone and shift alone says."""
+    """Say what the difference between loss alone and shift alone says."""
     if "F tan delta, shift alone" not in derived:
         return []
     loss, pull = derived["F tan delta, loss alone"], derived["F tan delta, shift alone"]

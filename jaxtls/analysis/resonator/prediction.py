@@ -1,4 +1,4 @@
-"""ln Q and frequency shift of the rows of one measurement, with their derivatives by all parameters, many sets at once.
+"""Gives ln Q and frequency shift of one measurement's rows, with derivatives by all parameters, many sets at once.
 
 A search asks for them a thousand times on a hundred rows, in less time than a program takes to be compiled: they are
 NumPy's. A test holds them beside `ResonatorLoss` and its automatic derivatives.
@@ -27,7 +27,7 @@ TANGENT, CRITICAL, THERMAL, EXPONENT, TC, AMPLITUDE, CONSTANT, OFFSET = range(8)
 
 
 class Prediction:
-    """What the model says of the rows of a measurement.
+    """Gives what the model says of the rows of a measurement.
 
     Arguments:
         measured: the rows.
@@ -45,7 +45,7 @@ class Prediction:
         self.level, self.cold_level = np.split(level, [len(measured.temperature)])
 
     def __call__(self, form: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """ln Q and shift (K, N), and their derivatives (K, N, 8), at values (K, 8) of NAMES."""
+        """Returns ln Q and shift (K, N), and their derivatives (K, N, 8), at values (K, 8) of NAMES."""
         n_loss, many = len(self.photons), len(values)
         prediction = np.zeros((many, n_loss + len(self.pull)))
         jacobian = np.zeros((*prediction.shape, len(NAMES)))
@@ -96,18 +96,18 @@ class Prediction:
         thermal: float,
         exponent: float,
     ) -> np.ndarray:
-        """1/Q_i by TLSs of F tan delta = 1 at any temperatures and photon numbers (R,)."""
+        """Returns 1/Q_i by TLSs of F tan delta = 1 at any temperatures and photon numbers (R,)."""
         kept, seen = self._reduced(temperature)
         law = (np.array([value]) for value in (critical, thermal, exponent))
         found: np.ndarray = seen * reduction_and_slopes(form, photons, kept, seen, *law)[0][0]
         return found
 
     def tls_shift(self, temperature: np.ndarray) -> np.ndarray:
-        """The shift that TLSs of F tan delta = 1 make at any temperatures (T,)."""
+        """Returns the shift that TLSs of F tan delta = 1 make at any temperatures (T,)."""
         return tls_shift(self.frequency, self._reduced(temperature)[0])
 
     def hot(self, tc: np.ndarray, temperature: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Loss and shift by quasiparticles of amplitude 1, (K, 2, T), and their slopes by Tc, at any temperatures."""
+        """Gives loss and shift by quasiparticles of amplitude 1, (K, 2, T), and slopes by Tc, at any temperatures."""
         law = mattis_bardeen if self.quasiparticles == "mattis-bardeen" else dilute
         loss, shift = law(self.frequency, tc, self._reduced(temperature)[0])
         return np.stack([loss.value, shift.value], axis=1), np.stack([loss.slope, shift.slope], axis=1)

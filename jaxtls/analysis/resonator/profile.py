@@ -1,4 +1,4 @@
-"""The profile likelihood of one parameter: the least chi2 with it held, all others fitted anew."""
+"""Makes the profile likelihood of one parameter: the least chi2 with it held, all others fitted anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .search import NAMES, Optimum, Searcher
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Profile:
-    """chi2 above its minimum against the logarithm of the parameter.
+    """Holds chi2 above its minimum against the logarithm of the parameter.
 
     Arguments:
         name: of the parameter.
@@ -28,7 +28,7 @@ class Profile:
     better: Optimum | None = None
 
     def crossing(self, rise: float, up: bool) -> float | None:
-        """The value above (or below) the best one where chi2 has risen so far; None if it never does."""
+        """Finds the value above (or below) the best one where chi2 has risen so far; None if it never does."""
         side = self.logs >= 0 if up else self.logs <= 0
         logs, roots = np.abs(self.logs[side]), np.sqrt(np.maximum(self.rise[side], 0.0))
         order = np.argsort(logs)

@@ -1,4 +1,4 @@
-"""What follows from a fit, with errors: F tan delta, its share of the loss, the critical photon number, the gap."""
+"""Gives what follows from a fit, with errors: F tan delta, its share of the loss, critical photon number, gap."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .starts import starts
 def derived_of(
     searcher: Searcher, choice: Choice, fit: FitResult, scale: float, profiles: dict[str, Profile]
 ) -> dict[str, Quantity]:
-    """Derived quantities by name."""
+    """Returns derived quantities by name."""
     m, model, names = searcher.measured, fit.model, choice.free[choice.chosen]
     unit = choice.excess(choice.chosen) if scale > 1 else 1.0
     found = {"F tan delta": _parameter("loss_tangent", fit, profiles, unit, "filling factor times loss tangent")}
@@ -50,7 +50,7 @@ def derived_of(
 
 
 def _parameter(name: str, fit: FitResult, profiles: dict[str, Profile], unit: float, meaning: str) -> Quantity:
-    """A parameter with its error, and its interval where it has a profile; a held one has no error."""
+    """Give a parameter with its error, and its interval where it has a profile; a held one has no error."""
     value = float(np.asarray(fit.model.__dict__[name]))
     if name not in fit.names:
         return Quantity(value, None, "", meaning)
@@ -63,7 +63,7 @@ def _parameter(name: str, fit: FitResult, profiles: dict[str, Profile], unit: fl
 def _critical(
     model: ResonatorLoss, fit: FitResult, profiles: dict[str, Profile], unit: float, cold: float
 ) -> dict[str, Quantity]:
-    """log10 of the photon number that lowers the TLS loss by sqrt(2), with the error of the linearised model."""
+    """Give log10 of the photon number that lowers the TLS loss by sqrt(2), with the error of the linearised model."""
     levels = [cold, 1.0] if model.saturation == "crowley" and cold < 1.0 else [cold]
     meaning = "photon number n_c that lowers the TLS loss by sqrt(2)"
     law = np.array([model.critical_power, model.temperature_exponent, model.photon_exponent], float)
@@ -84,7 +84,7 @@ def _critical(
 
 @functools.cache
 def _half_power(form: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[Array, Array]]:
-    """From law (3,), temperatures (L,), frequency: log10 n_c (L,) and its derivatives (L, 3)."""
+    """Make the map from law (3,), temperatures (L,), frequency to log10 n_c (L,) and its derivatives (L, 3)."""
 
     def one(law: Array, temperature: Array, frequency: Array) -> Array:
         seen = jnp.tanh(PLANCK / (2 * BOLTZMANN) * frequency / temperature)
@@ -97,7 +97,7 @@ def _half_power(form: str) -> Callable[[ArrayLike, ArrayLike, ArrayLike], tuple[
 
 
 def alone(searcher: Searcher, choice: Choice, held: dict[str, float]) -> tuple[dict[str, Quantity], float]:
-    """F tan delta from the loss alone and from the shift alone, each with its own Tc, A and offset; chi2 of both."""
+    """Gives F tan delta from loss alone and from shift alone, each with its own Tc, A and offset; chi2 of both."""
     n_loss, found, apart = len(searcher.measured.quality), dict[str, Quantity](), 0.0
     free = choice.free[choice.chosen]
     gap = tuple(name for name in free if name in ("critical_temperature", "quasiparticle_amplitude"))
@@ -125,7 +125,7 @@ def alone(searcher: Searcher, choice: Choice, held: dict[str, float]) -> tuple[d
 
 
 def table_of(searcher: Searcher, choice: Choice) -> list[FormRow]:
-    """One row for each form."""
+    """Makes one row for each form."""
     n_loss, rows = len(searcher.measured.quality), []
     least = min(choice.aic.values())
     for name, optimum in choice.forms.items():

@@ -1,4 +1,4 @@
-"""What an analysis found."""
+"""Holds what an analysis found."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .verdict import Verdict
 
 
 class FormRow(TypedDict):
-    """One form of the loss in the comparison."""
+    """Holds one form of the loss in the comparison."""
 
     form: str
     free: int
@@ -28,7 +28,7 @@ class FormRow(TypedDict):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ResonatorAnalysis:
-    """The chosen form of a resonator's loss, its numbers with errors, and the verdict on TLSs.
+    """Holds the chosen form of a resonator's loss, its numbers with errors, and the verdict on TLSs.
 
     Arguments:
         measured: the data, checked.
@@ -66,13 +66,13 @@ class ResonatorAnalysis:
 
     @property
     def model(self) -> ResonatorLoss:
-        """The fitted resonator."""
+        """Gives the fitted resonator."""
         model: ResonatorLoss = self.fit.model
         return model
 
     @property
     def loss_tangent(self) -> Quantity:
-        """F tan delta."""
+        """Gives F tan delta."""
         return self.derived["F tan delta"]
 
     def __repr__(self) -> str:

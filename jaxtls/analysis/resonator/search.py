@@ -1,4 +1,4 @@
-"""Least squares of every form of the loss, many starts or many held values at a time."""
+"""Fits every form of the loss by least squares, many starts or many held values at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STEPS = 160
 
 
 def transforms(hottest: float) -> dict[str, AbstractTransform]:
-    """The range of each parameter; Tc lies above the hottest row."""
+    """Gives the range of each parameter; Tc lies above the hottest row."""
     special: dict[str, AbstractTransform] = {
         "temperature_exponent": Interval(-1.0, 4.0),
         "photon_exponent": Interval(0.02, 2.0),
@@ -31,7 +31,7 @@ def transforms(hottest: float) -> dict[str, AbstractTransform]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Optimum:
-    """Where a search ended: all eight values, chi2, how it ended and the point itself."""
+    """Says where a search ended: all eight values, chi2, how it ended and the point itself."""
 
     values: np.ndarray
     chi2: float
@@ -39,7 +39,7 @@ class Optimum:
 
 
 class Space:
-    """Unconstrained coordinates of the free columns, in NumPy: a search makes thousands of these small maps."""
+    """Maps free columns to unconstrained coordinates, in NumPy: a search makes thousands of these small maps."""
 
     def __init__(self, free: tuple[str, ...], hottest: float):
         self.columns = [NAMES.index(name) for name in free]
@@ -51,14 +51,14 @@ class Space:
         self.real, self.between = np.isinf(self.low), np.isfinite(self.high)
 
     def inverse(self, v: np.ndarray) -> np.ndarray:
-        """u (K, n) of physical values (K, n), which are first drawn inside the range."""
+        """Returns u (K, n) of physical values (K, n), which are first drawn inside the range."""
         low, high = np.where(self.real, 0.0, self.low), np.where(self.between, self.high, 1.0)
         above = np.maximum(v - low, 1e-30)
         share = np.clip((v - low) / (high - low), 1e-6, 1 - 1e-6)
         return np.where(self.real, v, np.where(self.between, np.log(share) - np.log1p(-share), np.log(above)))
 
     def forward(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Physical values and their slopes."""
+        """Returns physical values and their slopes."""
         size = np.exp(np.clip(u, -300.0, 300.0))
         low, high = np.where(self.real, 0.0, self.low), np.where(self.between, self.high, 1.0)
         share = size / (1 + size)
@@ -115,7 +115,7 @@ class Searcher:
         return [Optimum(v, float(s.chi2), s) for v, s in zip(values, searches)]
 
     def as_held(self, form: str, values: np.ndarray) -> Optimum:
-        """The point itself, where nothing of a form is free."""
+        """Returns the point itself, where nothing of a form is free."""
         prediction, _ = self.predict(form, values[None])
         none = np.zeros(0)
         problem = solvers.Problem(self.data, 1 / self.sigma, none, True, 1e-6, 1e-4, np.finfo(float).eps)
@@ -124,7 +124,7 @@ class Searcher:
         return Optimum(values, float(np.sum(((prediction[0] - self.data) / self.sigma) ** 2)), search)
 
     def relative_error(self, form: str, free: tuple[str, ...], optimum: Optimum, name: str) -> float:
-        """The standard error of a free positive parameter over its value, by the linearised model; inf if unseen."""
+        """Returns a free positive parameter's standard error over its value, by the linearised model; inf if unseen."""
         _, jacobian = self.predict(form, optimum.values[None])
         columns = [NAMES.index(other) for other in free]
         scaled = jacobian[0][:, columns] / self.sigma[:, None] * (np.abs(optimum.values[columns]) + 1e-300)
@@ -134,11 +134,11 @@ class Searcher:
         return float(np.linalg.norm(inverse[at]) / size[at]) if size[at] > 0 else np.inf
 
     def tls_share(self, form: str, optimum: Optimum, row: int) -> float:
-        """The share of a row's loss that TLSs make."""
+        """Returns the share of a row's loss that TLSs make."""
         return self._share(form, optimum, row, "loss_tangent")
 
     def quasiparticle_share(self, form: str, optimum: Optimum, row: int) -> float:
-        """The share of a row's loss that quasiparticles make."""
+        """Returns the share of a row's loss that quasiparticles make."""
         return self._share(form, optimum, row, "quasiparticle_amplitude")
 
     def _share(self, form: str, optimum: Optimum, row: int, name: str) -> float:
@@ -149,7 +149,7 @@ class Searcher:
         return abs(float(-np.expm1(logs[0] - logs[1]))) if np.isfinite(logs[1]) else 1.0
 
     def result(self, form: str, free: tuple[str, ...], optimum: Optimum, sigma: np.ndarray | None = None) -> FitResult:
-        """The optimum as a `FitResult` of a `ResonatorLoss`."""
+        """Returns the optimum as a `FitResult` of a `ResonatorLoss`."""
         bars = self.sigma if sigma is None else sigma
         fields = {name: float(value) for name, value in zip(NAMES, optimum.values)}
         saturation = "none" if form == "no TLS" else form

@@ -1,4 +1,4 @@
-"""Which parameters each form frees, and where its searches begin."""
+"""Says which parameters each form frees, and where its searches begin."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ GAP = ("critical_temperature", "quasiparticle_amplitude")
 
 
 def freed(form: str, measured: Measured, gap: bool, held: dict[str, float]) -> tuple[str, ...]:
-    """Names of what a form frees on these data."""
+    """Names what a form frees on these data."""
     names = [*OF_FORM.get(form, SATURATING), *(GAP if gap else ())]
     names += ["constant_loss"] * bool(len(measured.quality)) + ["shift_offset"] * bool(len(measured.shift))
     return tuple(name for name in NAMES if name in names and name not in held)
 
 
 def used_by(form: str, gap: bool) -> tuple[str, ...]:
-    """Names of what a form is made of, free or held."""
+    """Names what a form is made of, free or held."""
     return (*OF_FORM.get(form, SATURATING), *(GAP if gap else ()), "constant_loss", "shift_offset")
 
 
 def forms_for(measured: Measured) -> list[str]:
-    """Saturation forms that the data can tell apart, the richest first: one drive says nothing of saturation."""
+    """Lists saturation forms that the data can tell apart, the richest first: one drive says nothing of saturation."""
     if not len(measured.quality) or measured.drives().max() == 0:
         return ["none"]
     temperatures = levels_of(measured.temperature).max() + 1
@@ -40,7 +40,7 @@ def forms_for(measured: Measured) -> list[str]:
 
 
 def starts(measured: Measured, form: str, gap: bool, held: dict[str, float], count: int) -> np.ndarray:
-    """Starting values (count, 8): F from the cold and weak end, Tc above the hottest row, a spread of n_c and beta."""
+    """Gives starts (count, 8): F from the cold and weak end, Tc above the hottest row, a spread of n_c and beta."""
     rows = [_start(measured, form, gap, i, count) for i in range(count)]
     return np.array([[held.get(name, row[name]) for name in NAMES] for row in rows])
 
@@ -84,7 +84,7 @@ def _start(m: Measured, form: str, gap: bool, i: int, count: int) -> dict[str, f
 
 
 def as_start_of(form: str, values: np.ndarray, measured: Measured) -> np.ndarray:
-    """The optimum of the form without saturation, written in a richer form: n_c far above every drive."""
+    """Writes the optimum of the form without saturation in a richer form: n_c far above every drive."""
     found = values.copy()
     weak = 1e6 * max(float(measured.photons.max(initial=1.0)), 1.0)
     found[NAMES.index("critical_power")] = weak if form != "crowley" else weak**0.5
@@ -93,7 +93,7 @@ def as_start_of(form: str, values: np.ndarray, measured: Measured) -> np.ndarray
 
 
 def sees_gap(m: Measured) -> bool:
-    """Whether the hottest rows lose more, or are pulled lower, than colder ones of the same drive: 3 errors, or 5 %."""
+    """Says if the hottest rows lose more, or are pulled lower, than colder ones of the same drive: 3 errors, or 5 %."""
     if len(m.quality) and levels_of(m.temperature).max() >= 3:
         level, drive = levels_of(m.temperature), m.drives()
         logs = -np.log(m.quality)

@@ -1,4 +1,4 @@
-"""What thermal quasiparticles of amplitude 1 lose and pull, with slopes by Tc, in NumPy: a search compiles nothing.
+"""Gives what thermal quasiparticles of amplitude 1 lose and pull, and slopes by Tc, in NumPy: searches compile nothing.
 
 The integrals are those of `models.resonator.mattis_bardeen`, at the same nodes; exp(-E/kT) factorises into the gap's
 part and the node's, so that many Tc share all but a square root.
@@ -20,14 +20,14 @@ COLDEST_SHARE = 0.02  # T/Tc below which the gap is whole
 
 
 class Slope(NamedTuple):
-    """A value and its slope by Tc."""
+    """Holds a value and its slope by Tc."""
 
     value: np.ndarray
     slope: np.ndarray
 
 
 def dilute(frequency: float, tc: np.ndarray, temperature: np.ndarray) -> tuple[Slope, Slope]:
-    """Loss and shift (K, T) by "dilute" quasiparticles.
+    """Returns loss and shift (K, T) by "dilute" quasiparticles.
 
     Example:
         >>> loss, shift = dilute(5e9, np.array([9.0]), np.array([1.0, 2.0]))
@@ -44,7 +44,7 @@ def dilute(frequency: float, tc: np.ndarray, temperature: np.ndarray) -> tuple[S
 
 
 def mattis_bardeen(frequency: float, tc: np.ndarray, temperature: np.ndarray) -> tuple[Slope, Slope]:
-    """Loss and shift (K, T) by the complex conductivity of a BCS superconductor.
+    """Returns loss and shift (K, T) by the complex conductivity of a BCS superconductor.
 
     Example:
         >>> loss, shift = mattis_bardeen(5e9, np.array([9.0]), np.array([1.0, 2.0]))
@@ -64,7 +64,7 @@ def mattis_bardeen(frequency: float, tc: np.ndarray, temperature: np.ndarray) ->
 
 
 def tls_shift(frequency: float, temperature: np.ndarray) -> np.ndarray:
-    """The shift (T,) by TLSs of F tan delta = 1."""
+    """Returns the shift (T,) by TLSs of F tan delta = 1."""
     y = PLANCK / (2 * np.pi * BOLTZMANN) * frequency / temperature
     shift: np.ndarray = (scipy.special.digamma(0.5 - 1j * y).real - np.log(y)) / np.pi
     return shift
@@ -76,7 +76,7 @@ def _at_least(gap: Slope, least: float) -> Slope:
 
 @functools.cache
 def _gap_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Delta(T)/Delta(0) and its slope on even steps of sqrt(1 - T/Tc), in which it is smooth up to Tc."""
+    """Give Delta(T)/Delta(0) and its slope on even steps of sqrt(1 - T/Tc), in which it is smooth up to Tc."""
     root = np.linspace(np.sqrt(1 - NEAREST), np.sqrt(1 - COLDEST_SHARE), 2048)
     t, nodes = 1 - root**2, np.linspace(0.0, 1.0, NODES + 1)
     weights = np.r_[0.5, np.ones(NODES - 1), 0.5] / NODES
@@ -94,7 +94,7 @@ def _gap_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _gap(tc: np.ndarray, temperature: np.ndarray) -> Slope:
-    """The gap over k (K, T) by cubic interpolation."""
+    """Give the gap over k (K, T) by cubic interpolation."""
     root, share, slope = _gap_table()
     t = temperature / tc
     s = np.sqrt(1 - np.clip(t, COLDEST_SHARE, NEAREST))
@@ -110,7 +110,7 @@ def _gap(tc: np.ndarray, temperature: np.ndarray) -> Slope:
 
 
 def _coherence(w: float, gap: Slope, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The factor (E^2 + D^2 + w E) / sqrt((E + D) (E + w + D)) and its slope by the gap D, with which E moves."""
+    """Give (E^2 + D^2 + w E) / sqrt((E + D) (E + w + D)) and its slope by the gap D, with which E moves."""
     d = gap.value[..., None]
     one, other = energy + d, energy + w + d
     found = (energy**2 + d**2 + w * energy) / np.sqrt(one * other)
@@ -118,7 +118,7 @@ def _coherence(w: float, gap: Slope, energy: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _dissipative(w: float, gap: Slope, temperature: np.ndarray) -> Slope:
-    """The dissipative part sigma_1."""
+    """Give the dissipative part sigma_1."""
     longest = np.arcsinh(np.sqrt(40 * temperature / w))
     weights = np.r_[0.5, np.ones(NODES - 1), 0.5] / NODES
     above = w * np.sinh(longest[:, None] * np.linspace(0.0, 1.0, NODES + 1)) ** 2
@@ -136,7 +136,7 @@ def _dissipative(w: float, gap: Slope, temperature: np.ndarray) -> Slope:
 
 
 def _reactive(w: float, gap: Slope, temperature: np.ndarray | None) -> Slope:
-    """sigma_2; without a temperature that of no quasiparticle."""
+    """Give sigma_2; without a temperature that of no quasiparticle."""
     below = w / 2 * (1 - np.cos((np.arange(NODES) + 0.5) * np.pi / NODES))
     coherence, slope = _coherence(w, gap, gap.value[..., None] - below)
     if temperature is None:

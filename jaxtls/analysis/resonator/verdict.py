@@ -1,4 +1,4 @@
-"""Whether TLSs are seen, from the profile likelihood of F tan delta."""
+"""Says whether TLSs are seen, from the profile likelihood of F tan delta."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MISSES, EXPLAINED = 4.0, 0.97  # chi2/dof beyond which a form must at least expl
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """The answer in a word ("TLS", "no TLS", "cannot tell") and a sentence, and the limit where there is one."""
+    """Holds the answer in a word ("TLS", "no TLS", "cannot tell") and a sentence, and the limit where there is one."""
 
     word: str
     text: str
@@ -27,7 +27,7 @@ def judge(
     share: float | None,
     is_whole: bool = True,
 ) -> Verdict:
-    """What is said of a measured loss.
+    """Gives what is said of a measured loss.
 
     Arguments:
         rise: chi2 of F = 0 less the least chi2, in units of max(1, chi2/dof).

@@ -21,7 +21,7 @@ SIDE_BY_SIDE = 64
 
 
 class Onsets(eqx.Module):
-    """Cells of the run before which all coefficients rest and in which one moves.
+    """Holds cells of the run before which all coefficients rest and in which one moves.
 
     A grid rather than a bound by intervals: any function that JAX traces can be sampled.
     """

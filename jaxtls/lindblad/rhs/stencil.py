@@ -1,4 +1,4 @@
-"""Sums of shifted copies with weights, as a JAX primitive: out_ij = sum_p w_p,ij z_(i+d_p, j+e_p).
+"""Gives sums of shifted copies with weights, as a JAX primitive: out_ij = sum_p w_p,ij z_(i+d_p, j+e_p).
 
 Autodiff of slices would add up padded arrays, which XLA runs several times slower than slices of one padded array. The
 transpose in z is again such a sum, with shifts (-d, -e) and the weights moved along; those are made once, by `moved`,

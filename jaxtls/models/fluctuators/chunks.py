@@ -1,4 +1,4 @@
-"""Sums and products over many fluctuators at many points, without an array of both."""
+"""Gives sums and products over many fluctuators at many points, without an array of both."""
 
 from __future__ import annotations
 

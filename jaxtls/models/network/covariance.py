@@ -1,4 +1,4 @@
-r"""Coherent chains with baths at their ends alone: free fermions, N^2 unknowns instead of 4^N.
+r"""Treats coherent chains with baths at their ends alone: free fermions, N^2 unknowns instead of 4^N.
 
 Jordan-Wigner fermions c along each chain make hopping quadratic. The bath of the first site couples through c_1; that
 of the last through c_N and the parity of all sites, which acts on even operators as a number. Baths inside a chain do
