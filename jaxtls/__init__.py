@@ -1,4 +1,4 @@
-"""jaxtls: two-level systems coupled to oscillators and baths, differentiable, on CPU and GPU."""
+"""jaxtls simulates two-level systems coupled to oscillators and baths, differentiable, on CPU and GPU."""
 
 from importlib.metadata import version as _version
 

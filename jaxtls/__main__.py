@@ -1,4 +1,4 @@
-"""`python -m jaxtls`: fits, figures, ensembles, citations and documentation, a thin face over public names."""
+"""`python -m jaxtls` runs fits, figures, ensembles, citations and documentation, a thin face over public names."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .cli.tables import InputError
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command's arguments."""
+    """Gives the command's arguments."""
     top = argparse.ArgumentParser(
         prog="jaxtls",
         description="Two-level systems coupled to oscillators and baths: fit data, reproduce figures, run ensembles.",

@@ -12,7 +12,7 @@ _TARGET: ContextVar[str | None] = ContextVar("target", default=None)
 
 
 def platform() -> str:
-    """ "cpu", "gpu" or "tpu": where JAX computes, or what `tracing_for` names."""
+    """Returns "cpu", "gpu" or "tpu": where JAX computes, or what `tracing_for` names."""
     return _TARGET.get() or jax.default_backend()
 
 

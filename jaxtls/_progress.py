@@ -1,4 +1,4 @@
-"""Everything that says how far it is: tqdm's bars, also from compiled loops, and stages of a command."""
+"""Holds everything that says how far it is: tqdm's bars, also from compiled loops, and stages of a command."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _bars: list[tqdm] = []
 
 
 def bar(total: int, description: str, wanted: bool = True) -> tqdm:
-    """A bar of `total` ticks, a context manager; one that shows nothing where it is not wanted."""
+    """Makes a bar of `total` ticks, a context manager; one that shows nothing where it is not wanted."""
     return tqdm(total=total, desc=description, leave=False, disable=not wanted)
 
 
 def each(items: Iterable[T], description: str, wanted: bool = True) -> Iterator[T]:
-    """The items, with a bar that counts them and stays.
+    """Gives the items, with a bar that counts them and stays.
 
     Example:
         >>> list(each([1, 2], "N", wanted=False))
@@ -42,7 +42,7 @@ def each(items: Iterable[T], description: str, wanted: bool = True) -> Iterator[
 
 @contextmanager
 def shown(wanted: bool, total: int, description: str) -> Iterator[None]:
-    """A bar that `tick` and `reach` move while the block runs, where it is wanted."""
+    """Shows a bar that `tick` and `reach` move while the block runs, where it is wanted."""
     if not wanted:
         yield
         return
@@ -125,7 +125,7 @@ class Progress:
             self._write(sentence)
 
     def count(self, predict: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """The same function of a model, which reports here each time it is evaluated, under jit as well."""
+        """Returns the same function of a model, which reports here each time it is evaluated, under jit as well."""
 
         def counted(model: PyTree) -> Any:
             jax.debug.callback(self._step)

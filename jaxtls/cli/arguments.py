@@ -1,4 +1,4 @@
-"""What the commands' arguments share: a help that says defaults where there are some."""
+"""Holds what the commands' arguments share: a help that says defaults where there are some."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 class Help(argparse.HelpFormatter):
-    """Defaults that say something, once, and headings of groups that are broken as text is."""
+    """Shows defaults that say something, once, and headings of groups that are broken as text is."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
         said = action.help
@@ -21,4 +21,4 @@ class Help(argparse.HelpFormatter):
 
 
 class Written(Help, argparse.RawDescriptionHelpFormatter):
-    """The same, with the text before and after the arguments as it is written."""
+    """Does the same, with the text before and after the arguments as it is written."""

@@ -1,4 +1,4 @@
-"""`jaxtls cite`: BibTeX of the papers behind a model, and of jaxtls."""
+"""`jaxtls cite` prints BibTeX of the papers behind a model, and of jaxtls."""
 
 from __future__ import annotations
 

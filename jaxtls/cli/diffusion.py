@@ -1,4 +1,4 @@
-"""The diffusion constant of a frequency that was measured now and then, each time with an error.
+"""Finds the diffusion constant of a frequency that was measured now and then, each time with an error.
 
 Moves between neighbouring times are normal with covariance 4 D² dt on the diagonal, plus that of the measurement: the
 likelihood of D is a Gaussian's, and its maximum needs no smoothing of the record.
@@ -14,7 +14,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Diffusion:
-    """D of sigma = 2 D sqrt(t).
+    """Holds D of sigma = 2 D sqrt(t).
 
     Attributes:
         value: most likely D.
@@ -32,7 +32,7 @@ class Diffusion:
 
     @classmethod
     def of(cls, times: np.ndarray, places: np.ndarray, covariance: np.ndarray) -> Diffusion:
-        """From places (T,) at ascending times (T,) with the covariance (T, T) of their errors.
+        """Finds D from places (T,) at ascending times (T,) with the covariance (T, T) of their errors.
 
         Example:
             >>> rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""`jaxtls docs`: the documentation as a folder of HTML that needs no network."""
+"""`jaxtls docs` makes the documentation as a folder of HTML that needs no network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`jaxtls doctor`: what `info` prints, and a short self-test of this device against closed forms."""
+"""`jaxtls doctor` prints what `info` does, and makes a short self-test of this device against closed forms."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def judged(test: Callable[[], tuple[Array, Array]]) -> tuple[float, float, float]:
-    """The largest error, and the seconds of the first call and of the next.
+    """Returns the largest error, and the seconds of the first call and of the next.
 
     Example:
         >>> judged(decay)[0] < 1e-3
@@ -79,7 +79,7 @@ def judged(test: Callable[[], tuple[Array, Array]]) -> tuple[float, float, float
 
 
 def decay() -> tuple[Array, Array]:
-    """A qubit that decays: e^(-t)."""
+    """Solves a qubit that decays: e^(-t)."""
     import jax.numpy as jnp
 
     from .. import mesolve
@@ -106,7 +106,7 @@ def _excited_and_slope() -> Callable[[Array], tuple[Array, Array]]:
 
 
 def rest() -> tuple[Array, Array]:
-    """A driven qubit at rest, W^2/(1 + 2 W^2), and its derivative, in a batch."""
+    """Computes a driven qubit at rest, W^2/(1 + 2 W^2), and its derivative, in a batch."""
     import jax.numpy as jnp
 
     drives = jnp.array([0.3, 1.0, 3.0])
@@ -134,7 +134,7 @@ def damping() -> tuple[Array, Array]:
 
 
 def glass() -> tuple[Array, Array]:
-    """A pair of three TLSs of an open glass: the closed form and the exponential of its Liouvillian."""
+    """Gives a pair of three TLSs of an open glass: the closed form and the exponential of its Liouvillian."""
     import jax
     import numpy as np
     import scipy.linalg
@@ -159,7 +159,7 @@ TESTS: dict[str, Callable[[], tuple[Array, Array]]] = {
 
 
 def speeds() -> tuple[float, float]:
-    """Problems a second in a batch, and operations a second of a large matrix product."""
+    """Measures problems a second in a batch, and operations a second of a large matrix product."""
     import jax
     import jax.numpy as jnp
 
@@ -170,7 +170,7 @@ def speeds() -> tuple[float, float]:
 
 
 def _warm(function: Callable[[Array], Array], argument: Array) -> float:
-    """The shortest of a few warm calls [s]."""
+    """Give the shortest of a few warm calls [s]."""
     function(argument).block_until_ready()
     found = []
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""`jaxtls ensemble` and `jaxtls merge`: an ensemble, or one part of it, from a script; what a job array calls."""
+"""`jaxtls ensemble` and `jaxtls merge` compute an ensemble, or one part of it, from a script; job arrays call them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def run_merge(options: argparse.Namespace) -> int:
 
 
 def _arrays(found: EnsembleResult) -> dict[str, Any]:
-    """What `--out` writes, by name; a leaf whose name, or NAME_std, is taken gets a _ and is told of."""
+    """Give what `--out` writes, by name; a leaf whose name, or NAME_std, is taken gets a _ and is told of."""
     import jax
 
     arrays = {
@@ -142,7 +142,7 @@ def _arrays(found: EnsembleResult) -> dict[str, Any]:
 
 
 def _plainly(work: Callable[[], EnsembleResult], raised: Sequence[Exception] = ()) -> EnsembleResult:
-    """Faults of the arguments and of the disk as one sentence; what the script itself `raised` as it is."""
+    """Say faults of the arguments and of the disk in one sentence; what the script itself `raised` passes as it is."""
     try:
         return work()
     except (ValueError, OSError, ImportError) as error:
@@ -160,7 +160,7 @@ def _writable(path: str) -> Any:
 
 
 def _function(text: str) -> Callable[..., Any]:
-    """The function of SCRIPT.py:NAME or MODULE:NAME."""
+    """Find the function of SCRIPT.py:NAME or MODULE:NAME."""
     where, _, name = text.rpartition(":")
     if not where or where.startswith(".") or not name.isidentifier():
         raise InputError(f"{text!r} must be SCRIPT.py:NAME or PACKAGE.MODULE:NAME.")

@@ -1,5 +1,5 @@
-"""What the command line refuses."""
+"""Names what the command line refuses."""
 
 
 class InputError(Exception):
-    """A fault in what the user gave: shown as one sentence, exit code 2."""
+    """Names a fault in what the user gave: shown as one sentence, exit code 2."""

@@ -1,4 +1,4 @@
-"""`jaxtls fit`: its arguments, and a fit from a file to a report."""
+"""`jaxtls fit` goes from a file to a report; its arguments are here."""
 
 from __future__ import annotations
 

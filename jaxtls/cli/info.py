@@ -1,4 +1,4 @@
-"""`jaxtls info`: versions, devices and precision, to paste in a bug report."""
+"""`jaxtls info` prints versions, devices and precision, to paste in a bug report."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def lines() -> list[str]:
-    """One line for each package, then the machine as JAX sees it.
+    """Gives one line for each package, then the machine as JAX sees it.
 
     Example:
         >>> lines()[0].split()[0]
@@ -61,7 +61,7 @@ def lines() -> list[str]:
 
 
 def installed(name: str) -> str:
-    """The version of an installed package, or "not installed"."""
+    """Returns the version of an installed package, or "not installed"."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The text of a table as people write it: encodings, separators, decimal commas, comments and pretty headers."""
+"""Reads the text of a table as people write it: encodings, separators, decimal commas, comments and pretty headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNIT = re.compile(r"\s*[\[(/]\s*([A-Za-z]+)\s*[\])]?\s*$")
 
 
 def decoded(name: str, raw: bytes) -> str:
-    """UTF-8, or UTF-16 where the file begins with its mark or is full of zero bytes.
+    """Decodes UTF-8, or UTF-16 where the file begins with its mark or is full of zero bytes.
 
     Example:
         >>> decoded("a.csv", "T_K".encode("utf-16"))
@@ -28,7 +28,7 @@ def decoded(name: str, raw: bytes) -> str:
 
 
 def rows_of(name: str, text: str) -> tuple[list[tuple[int, list[str]]], str]:
-    """Line numbers and cells of the lines that hold something and do not begin with #, and the separator.
+    """Gives line numbers and cells of the lines that hold something and do not begin with #, and the separator.
 
     Example:
         >>> rows_of("a.csv", "# cold\\na;b\\n1,5;2\\n")
@@ -78,7 +78,7 @@ def _is_number(cell: str) -> bool:
 
 
 def plain_name(cell: str, known: list[str]) -> str:
-    """A header cell as one of the known names where it is a pretty form of it: "T [K]" is T_K.
+    """Gives a header cell as one of the known names where it is a pretty form of it: "T [K]" is T_K.
 
     Example:
         >>> plain_name("Mean photon number", ["mean_photon_number"]), plain_name("T (mK)", ["T_mK"])
@@ -94,7 +94,7 @@ def plain_name(cell: str, known: list[str]) -> str:
 
 
 def number_text(cell: str, separator: str) -> str:
-    """The cell with a decimal point, where commas do not separate.
+    """Gives the cell with a decimal point, where commas do not separate.
 
     Example:
         >>> number_text("0,05", ";"), number_text("1.5", ",")

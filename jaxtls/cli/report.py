@@ -1,4 +1,4 @@
-"""What a fit found, as text for people and JSON for programs. Nothing here knows a model."""
+"""Says what a fit found, as text for people and JSON for programs. Nothing here knows a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One fit of one file.
+    """Reports one fit of one file.
 
     Arguments:
         title: what was fitted to what.
@@ -61,7 +61,7 @@ class Report:
     listed: dict[str, str] = field(default_factory=dict)
 
     def parameters(self) -> dict[str, Quantity]:
-        """The free parameters, in the order of the covariance."""
+        """Gives the free parameters, in the order of the covariance."""
         return {
             name: Quantity(float(value), float(error), *self.describe.get(name, ("", "")))
             for name, value, error in zip(
@@ -70,7 +70,7 @@ class Report:
         }
 
     def blind_spots(self) -> list[str]:
-        """What the data cannot determine: the fit's own finding, then poorly known and inseparable parameters."""
+        """Says what the data cannot determine: the fit's own finding, then poorly known and inseparable parameters."""
         spots = str(self.fit.identifiability).split("; ")
         parameters = self.parameters()
         for name, quantity in parameters.items():
@@ -82,7 +82,7 @@ class Report:
         return spots + self._inseparable()
 
     def _inseparable(self) -> list[str]:
-        """Pairs of parameters that are strongly correlated; of long lists the strongest pair stands for all."""
+        """Find pairs of parameters that are strongly correlated; of long lists the strongest pair stands for all."""
         parameters = self.parameters()
         errors = np.array([quantity.stderr for quantity in parameters.values()], float)
         covariance = np.asarray(self.fit.covariance)
@@ -102,7 +102,7 @@ class Report:
         ]
 
     def text(self) -> str:
-        """The report as people read it."""
+        """Gives the report as people read it."""
         fit = self.fit
         source = self.source
         lines = [
@@ -126,7 +126,7 @@ class Report:
         return "\n".join(lines) + "\n"
 
     def _fitted(self) -> list[str]:
-        """Lines on the free parameters, the long lists last and short."""
+        """Give lines on the free parameters, the long lists last and short."""
         parameters = self.parameters()
         lists = {name: [k for k in parameters if k.startswith(start)] for name, start in self.listed.items()}
         long = {name for members in lists.values() for name in members}
@@ -143,7 +143,7 @@ class Report:
         return lines
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain Python numbers, lists and strings."""
+        """Gives the report as plain Python numbers, lists and strings."""
         fit = self.fit
         parameters = self.parameters()
         return {
@@ -206,12 +206,12 @@ def save(figure: Figure, path: pathlib.Path) -> None:
 
 
 def _scalars(fields: Mapping[str, Any]) -> np.ndarray:
-    """Values of all fields, one after another."""
+    """List values of all fields, one after another."""
     return np.concatenate([np.ravel(np.asarray(value)) for value in fields.values()])
 
 
 def _judged(fit: Any) -> str:
-    """How well the fit describes the data."""
+    """Say how well the fit describes the data."""
     if isinstance(fit, LikelihoodFit):
         return f"ln L = {float(fit.log_likelihood):.6g}, {len(fit.names)} free, AIC {float(fit.aic):.6g}"
     reduced = f", chi²/dof = {float(fit.chi2) / int(fit.dof):.3g}" if int(fit.dof) > 0 else ""
@@ -219,7 +219,7 @@ def _judged(fit: Any) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computed the result."""
+    """Gives versions of what computed the result."""
     packages = ("jaxtls", "jax", "jaxlib", "diffrax", "equinox", "optax", "numpy")
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
@@ -253,7 +253,7 @@ def _indent(text: str) -> list[str]:
 
 
 def finite(tree: object) -> Any:
-    """The same tree with what is not a finite number as None."""
+    """Returns the same tree with what is not a finite number as None."""
     if isinstance(tree, dict):
         return {key: finite(value) for key, value in tree.items()}
     if isinstance(tree, list | tuple):

@@ -1,4 +1,4 @@
-"""`jaxtls reproduce`: published figures as pictures and tables."""
+"""`jaxtls reproduce` makes published figures as pictures and tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m jaxtls fit DATA.csv --model resonator`: a report and a picture of what `analyse_resonator` finds."""
+"""`python -m jaxtls fit DATA.csv --model resonator` gives a report and a picture of what `analyse_resonator` finds."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def analyse(
     bootstrap: int = 40,
     progress: Progress | None = None,
 ) -> ResonatorAnalysis:
-    """`analyse_resonator` on tables.
+    """Runs `analyse_resonator` on tables.
 
     Arguments:
         table: T_K, mean_photon_number, Q_internal and perhaps sigma_Q_internal; None to fit the shift alone.
@@ -95,7 +95,7 @@ def analyse(
 
 
 def _in_words_of_files(words: str) -> str:
-    """What `analyse_resonator` said of an argument, said of an option or a column."""
+    """Say of an option or a column what `analyse_resonator` said of an argument."""
     words = re.sub(r"^Argument `held\['(\w+)'\]`", r"Option `--hold \1`", words)
     words = words.replace("Argument `held`", "Option `--hold`", 1).replace("Argument `frequency`", "The frequency", 1)
     for ours, theirs in OF_FILES.items():
@@ -106,7 +106,7 @@ def _in_words_of_files(words: str) -> str:
 def report_of(
     found: ResonatorAnalysis, table: Table | None, shift: Table | None, saturation: str, n_starts: int
 ) -> Report:
-    """The analysis as a report."""
+    """Gives the analysis as a report."""
     source = table if table is not None else shift
     assert source is not None
     moved = shift if table is not None else None
@@ -148,7 +148,7 @@ def report_of(
 
 
 def picture(found: ResonatorAnalysis, name: str) -> Figure:
-    """Data, fit and residuals, where the loss goes, and the shift where one was fitted."""
+    """Draws data, fit and residuals, where the loss goes, and the shift where one was fitted."""
     m = found.measured
     critical = rf", $n_c$ = {found.derived['n_c'].mathtext()}" if "n_c" in found.derived else ""
     return resonator_fit(
@@ -165,7 +165,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
 def analyse_groups(
     table: Table, group: str, frequency: float | None, options: Mapping[str, object], progress: Progress
 ) -> tuple[ResonatorGroup, dict[str, str]]:
-    """Each resonator of a file analysed by itself, then together.
+    """Analyses each resonator of a file by itself, then all together.
 
     Arguments:
         table: with a column of labels.
@@ -198,7 +198,7 @@ def analyse_groups(
 
 
 def group_text(group: ResonatorGroup, left_out: Mapping[str, str], remarks: Sequence[str]) -> str:
-    """One line a resonator, then what they have in common, and what was left out."""
+    """Gives one line a resonator, then what they have in common, and what was left out."""
     width = max(len(name) for name in group.analyses)
     lines = [f"{'':{width}}  F tan delta            verdict      form         chi²/dof"]
     for name, found in group.analyses.items():
@@ -215,7 +215,7 @@ def group_text(group: ResonatorGroup, left_out: Mapping[str, str], remarks: Sequ
 
 
 def group_picture(group: ResonatorGroup, name: str) -> Figure:
-    """All resonators in one picture."""
+    """Draws all resonators in one picture."""
     curves = {}
     for label, found in group.analyses.items():
         m = found.measured

@@ -1,4 +1,4 @@
-"""The columns of a resonator's file: which names are known, and how they become T, n, Q and its error."""
+"""Reads the columns of a resonator's file: which names are known, and how they become T, n, Q and its error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ OF_SHIFT = ("T_K", "T_mK", SHIFT, SIGMA, "f_r_Hz", "sigma_f_r_Hz")
 
 @dataclasses.dataclass(frozen=True)
 class Reading:
-    """How to read a resonator's files.
+    """Says how to read a resonator's files.
 
     Arguments:
         columns: our name -> the file's.
@@ -54,7 +54,7 @@ class Reading:
 
 
 def read(path: str, reading: Reading | None = None) -> Table:
-    """T_K, mean_photon_number, Q_internal and, where given, sigma_Q_internal and f_r_Hz.
+    """Reads T_K, mean_photon_number, Q_internal and, where given, sigma_Q_internal and f_r_Hz.
 
     Raises:
         InputError: one sentence on what is wrong.
@@ -90,7 +90,7 @@ def read(path: str, reading: Reading | None = None) -> Table:
 
 
 def in_our_units(table: Table, how: Reading) -> Table:
-    """Any table of known columns as T_K, mean_photon_number, Q_internal, sigma_Q_internal and f_r_Hz.
+    """Gives any table of known columns as T_K, mean_photon_number, Q_internal, sigma_Q_internal and f_r_Hz.
 
     Example:
         >>> t = Table("x", "", {"T_mK": np.array([10.0]), "inverse_Q_internal": np.array([1e-6])})
@@ -154,7 +154,7 @@ def _from_power(table: Table, found: Mapping[str, np.ndarray], how: Reading) -> 
 
 
 def cut(table: Table, how: Reading, least: int) -> Table:
-    """Rows up to the highest temperature, refused where too few are left."""
+    """Keeps rows up to the highest temperature, refused where too few are left."""
     if how.max_temperature is not None:
         table = table.where(table["T_K"] <= how.max_temperature)
     if len(table) < least:
@@ -165,7 +165,7 @@ def cut(table: Table, how: Reading, least: int) -> Table:
 
 
 def frequency_of(table: Table, remedy: str) -> float | None:
-    """The middle of f_r_Hz, where the table has it, refused where rows of one temperature lie too far apart.
+    """Gives the middle of f_r_Hz, where the table has it, refused where rows of one temperature lie too far apart.
 
     Raises:
         InputError: if these are several resonators; it ends with the remedy.
@@ -184,7 +184,7 @@ def frequency_of(table: Table, remedy: str) -> float | None:
 
 
 def read_shift(path: str, reading: Reading | None = None) -> Table:
-    """T_K, fractional_frequency_shift and, where given, its sigma.
+    """Reads T_K, fractional_frequency_shift and, where given, its sigma.
 
     The shift's column is any whose name begins with fractional_frequency_shift (any zero will do: an offset is fitted),
     or else f_r_Hz, taken relative to its first row; errors are in sigma_ and the same name.

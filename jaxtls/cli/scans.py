@@ -1,4 +1,4 @@
-"""Tables whose rows are the points of a map, in any order and with gaps; and what a misfit says."""
+"""Reads tables whose rows are the points of a map, in any order and with gaps; and tells what a misfit says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .tables import Table
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """The different values of two columns, ascending, and where each row stands among them.
+    """Holds the different values of two columns, ascending, and where each row stands among them.
 
     Arguments:
         first, second: (A,) and (B,) values.
@@ -26,13 +26,13 @@ class Scan:
 
     @classmethod
     def of(cls, table: Table, first: str, second: str) -> Scan:
-        """The map that two columns of a table make."""
+        """Makes the map that two columns of a table make."""
         one, i = np.unique(table[first], return_inverse=True)
         two, j = np.unique(table[second], return_inverse=True)
         return cls(one, two, (i, j))
 
     def filled(self, values: np.ndarray) -> np.ndarray:
-        """A value of each row as a map (A, B), NaN where nothing was measured.
+        """Gives a value of each row as a map (A, B), NaN where nothing was measured.
 
         Example:
             >>> scan = Scan(np.array([1.0, 2.0]), np.array([0.0]), (np.array([1]), np.array([0])))
@@ -45,7 +45,7 @@ class Scan:
 
 
 def alone(scan: Scan, left: np.ndarray) -> np.ndarray:
-    """Which rows (R,) stand alone far from a fit: beyond eight standard deviations of the middle ones, no neighbour so.
+    """Marks rows (R,) alone far from a fit: beyond eight standard deviations of the middle ones, no neighbour so.
 
     None where they are many: then it is the fit that is wrong.
 
@@ -73,7 +73,7 @@ def alone(scan: Scan, left: np.ndarray) -> np.ndarray:
 
 
 def left_out_notes(rows: list[str]) -> list[str]:
-    """What is said of rows that were left out, which are given as words."""
+    """Says what there is to say of rows that were left out, which are given as words."""
     if not rows:
         return []
     first = "; ".join(rows[:3]) + ("; ..." if len(rows) > 3 else "")
@@ -82,7 +82,7 @@ def left_out_notes(rows: list[str]) -> list[str]:
 
 
 def unit_notes(frequencies: np.ndarray, populations: np.ndarray | None = None) -> list[str]:
-    """What looks like a slip of unit: qubits have 0.1 to 100 GHz, and no population is far above 1.
+    """Says what looks like a slip of unit: qubits have 0.1 to 100 GHz, and no population is far above 1.
 
     Example:
         >>> unit_notes(np.array([5.1, 5.2])), unit_notes(np.array([5100.0]), np.array([0.2, 0.9]))
@@ -100,7 +100,7 @@ def unit_notes(frequencies: np.ndarray, populations: np.ndarray | None = None) -
 
 
 def swap_unit_notes(frequencies: np.ndarray, times: np.ndarray) -> list[str]:
-    """What looks like a slip of unit between the axes of a swap map.
+    """Says what looks like a slip of unit between the axes of a swap map.
 
     A chevron has fringes 1/t wide in frequency: at the longest time they should be neither far below the spacing of
     the frequencies nor far above their range. Beside that no qubit swaps for more than its T1, of which 1 ms is much.
@@ -120,7 +120,7 @@ def swap_unit_notes(frequencies: np.ndarray, times: np.ndarray) -> list[str]:
 
 
 def t1_unit_notes(hours: np.ndarray, t1: np.ndarray) -> list[str]:
-    """What looks like a slip of unit in scans of T1: of their times, and of T1 itself.
+    """Says what looks like a slip of unit in scans of T1: of their times, and of T1 itself.
 
     A scan of a few dozen T1 takes minutes, and diffusion moves a TLS by MHz in an hour: nobody waits half a day between
     most scans, nor is a value of T1 had in a millisecond. T1 of a qubit is between 0.1 us and 5 ms.
@@ -143,7 +143,7 @@ def t1_unit_notes(hours: np.ndarray, t1: np.ndarray) -> list[str]:
 
 
 def misfit_notes(f: FitResult, has_errors: bool, without: str, misses: str, remedy: str) -> list[str]:
-    """What the size of chi² says of the error bars; `without`, `misses` and `remedy` are the model's own words."""
+    """Says what the size of chi² tells of error bars; `without`, `misses` and `remedy` are the model's own words."""
     reduced = float(f.chi2) / max(int(f.dof), 1)
     if not has_errors:
         return [f"No error bars were given: {without}."]

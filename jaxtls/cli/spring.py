@@ -1,4 +1,4 @@
-"""`python -m jaxtls fit [DATA.csv] --model spring`: couplings of an entropic spring from traces of x and x^2."""
+"""`python -m jaxtls fit [DATA.csv] --model spring` fits couplings of an entropic spring to traces of x and x^2."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROUNDING = 1e-14
 
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
-    """The table of time, x and, where given, x_error, x2, x2_error; one sentence (InputError) where it is not fit."""
+    """Reads a table of time, x and, where given, x_error, x2, x2_error; one sentence (InputError) if it is not fit."""
     return read_table(
         path,
         ["time", "x"],
@@ -115,17 +115,17 @@ def run(
 
 
 def columns_of(table: Table) -> Traces:
-    """Times and traces as arrays."""
+    """Gives times and traces as arrays."""
     return Traces(jnp.asarray(table["time"]), {name: jnp.asarray(table[name]) for name in traces_in(table)})
 
 
 def traces_in(table: Table) -> tuple[str, ...]:
-    """x, and x2 where it was measured too: a plain ring-down has x alone."""
+    """Names x, and x2 where it was measured too: a plain ring-down has x alone."""
     return tuple(name for name in TRACES if name in table)
 
 
 def errors_in(table: Table) -> dict[str, Array] | None:
-    """Error bars of all traces, or None, so that the scatter gives the errors."""
+    """Gives error bars of all traces, or None, so that the scatter gives the errors."""
     names = traces_in(table)
     if not all(f"{name}_error" in table for name in names):
         return None
@@ -133,7 +133,7 @@ def errors_in(table: Table) -> dict[str, Array] | None:
 
 
 def frequency_of(table: Table) -> float:
-    """Angular frequency of the harmonic that fits x best: a scan up to a quarter of the sampling rate."""
+    """Finds the angular frequency of the harmonic that fits x best: a scan up to a quarter of the sampling rate."""
     ts, x = table["time"], table["x"]
     span = ts[-1] - ts[0]
     scan = np.arange(0.5, len(ts) / 4, 0.02) * 2 * np.pi / span
@@ -146,7 +146,7 @@ def frequency_of(table: Table) -> float:
 
 
 def picture(table: Table, report: Report) -> Any:
-    """Both traces, the fit and the residuals."""
+    """Draws both traces, the fit and the residuals."""
     names, errors = traces_in(table), errors_in(table)
     data = {name: table[name] for name in names}
     sigma: dict[str, Any] = errors or {}

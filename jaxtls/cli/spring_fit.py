@@ -1,4 +1,4 @@
-"""The search for a spring's parameters in a basis that is small, and then shown to be large enough."""
+"""Searches for a spring's parameters in a basis that is small, and then shown to be large enough."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ RING_DOWN_LEVELS, FINER, MOST_ROUNDS = 64, 2, 6
 
 
 class Traces(NamedTuple):
-    """Times and what was measured at them."""
+    """Holds times and what was measured at them."""
 
     times: Array
     data: dict[str, Array]
 
 
 class Trial(eqx.Module):
-    """A spring by its effective frequency in place of omega.
+    """Describes a spring by its effective frequency in place of omega.
 
     The data fix omega_eff = omega sqrt(p(B)) a hundred times better than omega or B alone. In (omega, B) that makes a
     curved valley, which least squares follow in small steps; in (omega_eff, B) the valley is straight.
@@ -42,7 +42,7 @@ class Trial(eqx.Module):
     frequency: Array
 
     def build(self) -> EntropicSpring:
-        """The spring of these values (omega_0 = 0): omega = omega_eff sqrt(1 + e^{beta B})."""
+        """Makes the spring of these values (omega_0 = 0): omega = omega_eff sqrt(1 + e^{beta B})."""
         omega = self.frequency * jnp.sqrt(1 + jnp.exp(self.spring.beta * self.splitting))
         return dataclasses.replace(self.spring, gamma=self.gamma, splitting=self.splitting, omega=omega)
 
@@ -55,7 +55,7 @@ def search_both(
     n_starts: int,
     progress: Progress,
 ) -> tuple[FitResult, float]:
-    """gamma, splitting and omega of <x> and <x^2>: fit, compare with a basis that `evolve` chooses, enlarge, repeat.
+    """Fits gamma, splitting, omega of <x> and <x^2>: fit, compare with a basis that `evolve` chooses, enlarge, repeat.
 
     Arguments:
         auto: the spring to start from.
@@ -107,7 +107,7 @@ def search_ring_down(
     n_starts: int,
     progress: Progress,
 ) -> tuple[FitResult, float]:
-    """gamma and omega of <x> alone, by defect correction; arguments and result as of `search_both`.
+    """Fits gamma and omega of <x> alone, by defect correction; arguments and result as of `search_both`.
 
     <x> sees the heated tails a little: by hundreds of levels, whose derivatives would take minutes. So the derivatives
     are those of a small basis, and what one of twice the levels adds at the optimum (the defect) is added to its
@@ -158,7 +158,7 @@ def _traces(spring: EntropicSpring, alpha: float, ts: Array, names: tuple[str, .
 
 
 def _moved(change: dict[str, Array], f: FitResult, data: dict[str, Array], sigma: dict[str, Array] | None) -> float:
-    """The largest change of a point, in error bars; in units of the scatter where none were given."""
+    """Give the largest change of a point, in error bars; in units of the scatter where none were given."""
     scatter = {name: np.sqrt(np.mean((data[name] - f.predicted[name]) ** 2)) for name in data}
     bars = scatter if sigma is None else sigma
     return float(max(np.max(np.abs(change[name] / bars[name])) for name in data))

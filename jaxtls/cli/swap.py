@@ -1,4 +1,4 @@
-"""`python -m jaxtls fit [DATA.csv] --model swap`: single TLSs from swap spectroscopy."""
+"""`python -m jaxtls fit [DATA.csv] --model swap` finds single TLSs from swap spectroscopy."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ DESCRIBE = {
 
 
 class SwapMap(eqx.Module):
-    """What is fitted: TLSs, the qubit's loss and its read-out."""
+    """Holds what is fitted: TLSs, the qubit's loss and its read-out."""
 
     frequencies: Array
     couplings: Array
@@ -50,14 +50,14 @@ class SwapMap(eqx.Module):
     offset: Array
 
     def populations(self, frequencies: Array, ts: Array) -> Array:
-        """Populations (W, T) at qubit frequencies [MHz] and times [us]."""
+        """Gives populations (W, T) at qubit frequencies [MHz] and times [us]."""
         middle = jnp.mean(frequencies)  # taken off: 5000 MHz would cost digits
         bath = TLSBath(2 * math.pi * (self.frequencies - middle), 2 * math.pi * self.couplings, self.relaxation)
         return self.offset + self.contrast * bath.swap_map(2 * math.pi * (frequencies - middle), ts, self.loss)
 
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
-    """The table of frequency_MHz, time_us, population and, where given, population_error: a row for each point.
+    """Reads the table of frequency_MHz, time_us, population and, where given, population_error: a row for each point.
 
     Arguments:
         path: a CSV file, rows in any order; points may be missing.
@@ -111,7 +111,7 @@ def _points(table: Table) -> zip:
 
 
 def _searched(table: Table, most: int, progress: Progress) -> Report:
-    """The report of all rows."""
+    """Make the report of all rows."""
     fits = [_without(table, progress)]
     aic = [_aic(table, fits[0])]
     for count in range(1, most + 1):
@@ -152,7 +152,7 @@ def _searched(table: Table, most: int, progress: Progress) -> Report:
 
 
 def picture(table: Table, report: Report) -> Figure:
-    """The map with the fit's contours, and what is left of it."""
+    """Draws the map with the fit's contours, and what is left of it."""
     table = table if report.used is None else table.where(report.used)
     scan, model = Scan.of(table, FREQUENCY, TIME), report.fit.model
     data = scan.filled(table[POPULATION])
@@ -167,7 +167,7 @@ def picture(table: Table, report: Report) -> Figure:
 
 
 def _empty(table: Table) -> SwapMap:
-    """No TLS: one of coupling 0, which stays fixed, keeps the shapes."""
+    """Make a model of no TLS: one of coupling 0, which stays fixed, keeps the shapes."""
     middle = jnp.asarray([float(np.mean(table[FREQUENCY]))])
     early = table[POPULATION][table[TIME] <= np.quantile(table[TIME], 0.1)]
     least, span = float(np.quantile(table[POPULATION], 0.01)), table[TIME].max()
@@ -178,7 +178,7 @@ def _empty(table: Table) -> SwapMap:
 
 
 def _without(table: Table, progress: Progress) -> FitResult:
-    """The fit without a TLS; with the offset at 0 where nothing happens that tells it from the contrast."""
+    """Make the fit without a TLS; with the offset at 0 where nothing happens that tells it from the contrast."""
     f = _fit(table, _empty(table), progress)
     if float(f.stderr["contrast"]) < float(f.values["contrast"]) / 3:
         return f
@@ -228,7 +228,7 @@ def _fit(table: Table, start: SwapMap, progress: Progress, offset: bool = True) 
 
 
 def _sigma(table: Table, f: FitResult) -> np.ndarray:
-    """Error bars, given or from the scatter about the fit."""
+    """Give error bars, given or from the scatter about the fit."""
     if ERROR in table:
         return table[ERROR]
     left = np.asarray(f.predicted) - table[POPULATION]
@@ -253,7 +253,7 @@ def _derived(f: FitResult) -> dict[str, Quantity]:
 
 
 def _lifetime(name: str, rate: Array, stderr: Array, meaning: str) -> dict[str, Quantity]:
-    """1/rate [us] with its error; where the rate may as well be 0, what it is above."""
+    """Give 1/rate [us] with its error; where the rate may as well be 0, what it is above."""
     loss, error = float(rate), float(stderr)
     if error > loss / 2 and math.isfinite(error):
         return {
@@ -269,7 +269,7 @@ def _words(count: int) -> str:
 
 
 def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int) -> tuple[str, str]:
-    """A word and its sentence."""
+    """Give a word and its sentence."""
     model = f.model
     weakest = weakest_seen(
         table[FREQUENCY], table[TIME], float(model.contrast), _sigma(table, f), GAIN + 6, float(model.loss)
@@ -297,12 +297,12 @@ def _verdict(table: Table, f: FitResult, count: int, aic: list[float], most: int
 
 
 def doubts(table: Table) -> list[str]:
-    """What looks like a slip of unit."""
+    """Says what looks like a slip of unit."""
     return unit_notes(table[FREQUENCY], table[POPULATION]) + swap_unit_notes(table[FREQUENCY], table[TIME])
 
 
 def _notes(table: Table, f: FitResult) -> list[str]:
-    """Sentences on what limits the answer."""
+    """Give sentences on what limits the answer."""
     model, notes = f.model, []
     ts, frequencies = np.unique(table[TIME]), np.unique(table[FREQUENCY])
     longest = ts[-1]

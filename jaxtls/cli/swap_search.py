@@ -1,4 +1,4 @@
-"""Where the TLSs of a swap map are, roughly: one after another, by chevrons that multiply.
+"""Finds where the TLSs of a swap map are, roughly: one after another, by chevrons that multiply.
 
 A TLS alone leaves the qubit 1 - (4 g²/W²)(1 - e^{-gamma t/2} cos W t)/2, W² = 4 g² + detuning²; several are taken as a
 product. That is good enough to start from; the fit uses the exact amplitude.
@@ -14,7 +14,7 @@ LOSSES = (0.1, 1.0, 4.0)  # times 1/(longest swap time)
 
 
 def chevron(detuning: np.ndarray, t: np.ndarray, coupling: float, loss: float) -> np.ndarray:
-    """Population left by one TLS; detuning and coupling [MHz], t [us], loss [1/us]."""
+    """Gives the population left by one TLS; detuning and coupling [MHz], t [us], loss [1/us]."""
     w2 = (2 * math.pi) ** 2 * (4 * coupling**2 + detuning**2)
     share = (4 * math.pi * coupling) ** 2 / w2
     loss = min(loss, 8 * math.pi * coupling)  # an overdamped TLS takes no more than its coupling gives it
@@ -22,7 +22,7 @@ def chevron(detuning: np.ndarray, t: np.ndarray, coupling: float, loss: float) -
 
 
 def couplings_to_try(t: np.ndarray) -> np.ndarray:
-    """From an eighth of a swap in the longest time to a swap between two times [MHz]."""
+    """Gives couplings from an eighth of a swap in the longest time to a swap between two times [MHz]."""
     times = np.unique(t)
     fastest = 1 / (4 * np.min(np.diff(times)))
     return np.geomspace(1 / (16 * times[-1]), max(fastest, 1 / times[-1]), 24)
@@ -31,7 +31,7 @@ def couplings_to_try(t: np.ndarray) -> np.ndarray:
 def next_tls(
     frequency: np.ndarray, t: np.ndarray, population: np.ndarray, base: np.ndarray, least: float
 ) -> tuple[float, float, float]:
-    """Frequency, coupling [MHz] and loss [1/us] of the TLS that explains most of what a map still holds.
+    """Finds frequency, coupling [MHz] and loss [1/us] of the TLS that explains most of what a map still holds.
 
     Arguments:
         frequency, t, population: rows of the map, (R,).
@@ -57,7 +57,7 @@ def next_tls(
 def weakest_seen(
     frequency: np.ndarray, t: np.ndarray, contrast: float, sigma: np.ndarray, gain: float, loss: float
 ) -> float:
-    """The coupling [MHz] whose chevron in the middle of the map would lower chi² by `gain`; inf where none would."""
+    """Gives the coupling [MHz] whose chevron in the map's middle would lower chi² by `gain`; inf where none would."""
     middle = float(np.median(np.unique(frequency)))
     for coupling in np.geomspace(1e-3, 1.0, 121) / t.max():
         lost = contrast * np.exp(-loss * t) * (1 - chevron(frequency - middle, t, coupling, 0.0))

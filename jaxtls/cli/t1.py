@@ -1,4 +1,4 @@
-"""`python -m jaxtls fit [DATA.csv] --model t1`: spectral diffusion of TLSs from T1 over frequency and time."""
+"""`python -m jaxtls fit [DATA.csv] --model t1` finds spectral diffusion of TLSs from T1 over frequency and time."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DESCRIBE = {
 
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
-    """The table of time_h, frequency_MHz, T1_us and, where given, T1_error_us: a row for each measurement.
+    """Reads the table of time_h, frequency_MHz, T1_us and, where given, T1_error_us: a row for each measurement.
 
     Arguments:
         path: a CSV file, rows in any order; rows of one time_h make one scan.
@@ -92,7 +92,7 @@ def run(table: Table, *, most: int = MOST, progress: Progress | None = None) -> 
 
 
 def _searched(table: Table, most: int, progress: Progress) -> Report:
-    """The report of all rows."""
+    """Make the report of all rows."""
     times, which = np.unique(table[TIME], return_inverse=True)
     scans = Scans.of(table[FREQUENCY], which, table[T1], table.columns.get(ERROR))
     found = _look(scans, progress)
@@ -138,7 +138,7 @@ def _searched(table: Table, most: int, progress: Progress) -> Report:
 
 
 def picture(table: Table, report: Report) -> Figure:
-    """Gamma_1(f, t) with the TLSs on top, what is left of it, and their moves against the time between."""
+    """Draws Gamma_1(f, t) with the TLSs on top, what is left of it, and their moves against the time between."""
     table = table if report.used is None else table.where(report.used)
     scan, f = Scan.of(table, TIME, FREQUENCY), report.fit
     rates = scan.filled(1 / table[T1])
@@ -168,7 +168,7 @@ def picture(table: Table, report: Report) -> Figure:
 
 
 def diffusions_of(table: Table, f: FitResult) -> list[Diffusion | None]:
-    """D of each TLS from its fitted frequencies and the covariance of their errors; None of fewer than three."""
+    """Finds D of each TLS from its fitted frequencies and the covariance of their errors; None of fewer than three."""
     found: list[Diffusion | None] = []
     times = np.unique(table[TIME])
     for k, seen in enumerate(seen_in(table, f)):
@@ -186,19 +186,19 @@ def _look(scans: Scans, progress: Progress) -> Candidate:
 
 
 def _beside(table: Table, which: np.ndarray, f: FitResult) -> Scans:
-    """What the fitted TLSs leave."""
+    """Give what the fitted TLSs leave."""
     rates, background = np.exp(-np.asarray(f.predicted)), float(f.model.background)
     return Scans.of(table[FREQUENCY], which, table[T1], table.columns.get(ERROR), rates, background)
 
 
 def _places(f: FitResult, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """A TLS's frequency in each scan (T,), and the covariance of their errors (T, T)."""
+    """Give a TLS's frequency in each scan (T,), and the covariance of their errors (T, T)."""
     here = [i for i, name in enumerate(f.names) if name.startswith(f"centres[{k},")]
     return np.asarray(f.model.centres)[k], np.asarray(f.covariance)[np.ix_(here, here)]
 
 
 def _shortest(k: int, model: WanderingTLSs) -> Array:
-    """T1 on resonance with a TLS that is alone."""
+    """Give T1 on resonance with a TLS that is alone."""
     return 1 / (4 * math.pi * model.couplings[k] ** 2 / model.widths[k] + model.background)
 
 
@@ -220,13 +220,13 @@ def _derived(f: FitResult, moves: list[Diffusion | None]) -> dict[str, Quantity]
 
 
 def _left(table: Table, f: FitResult) -> np.ndarray:
-    """What the fit leaves of ln(1/T1), (R,), in units of the errors, or where none are given of the scatter."""
+    """Give what the fit leaves of ln(1/T1), (R,), in units of the errors, or where none are given of the scatter."""
     share = table[ERROR] / table[T1] if ERROR in table else math.sqrt(float(f.chi2) / max(f.dof, 1))
     return (np.asarray(f.predicted) - np.log(table[T1])) / share
 
 
 def _without(table: Table, scans: Scans, gain: float, inputs: dict[str, Any], source: dict[str, Any]) -> Report:
-    """The report of scans without a TLS: one T1, and the TLS that would have been seen."""
+    """Make the report of scans without a TLS: one T1, and the TLS that would have been seen."""
     f = fit_constant(table)
     rate, error = float(f.values["background"]), float(f.stderr["background"])
     width = scans.span / 10

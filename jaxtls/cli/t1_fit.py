@@ -1,4 +1,4 @@
-"""The fits behind `--model t1`: ln T1 of scans with one TLS, with more, and without any."""
+"""Makes the fits behind `--model t1`: ln T1 of scans with one TLS, with more, and without any."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .tables import Table
 
 
 def fit_one(table: Table, which: np.ndarray, progress: Progress) -> FitResult:
-    """ln T1 with a TLS whose frequency is free in each scan; `which` (R,) is the scan of each row."""
+    """Fits ln T1 with a TLS whose frequency is free in each scan; `which` (R,) is the scan of each row."""
     return _fit(table, which, _start(table, which), progress)
 
 
 def fit_one_more(
     table: Table, which: np.ndarray, known: WanderingTLSs, tls: Candidate, progress: Progress
 ) -> FitResult:
-    """ln T1 with another TLS beside those known; scan by scan the places are tried anew, before and after."""
+    """Fits ln T1 with another TLS beside those known; scan by scan the places are tried anew, before and after."""
     # a depth is a rate over the background
     coupling = coupling_of(tls.depth * float(known.background), tls.width)
     start = WanderingTLSs(
@@ -42,7 +42,7 @@ def fit_one_more(
 
 
 def coupling_of(peak: float, width: float) -> float:
-    """g/2pi [MHz] of a TLS whose rate at resonance [1/us] and half width [MHz] are known."""
+    """Gives g/2pi [MHz] of a TLS whose rate at resonance [1/us] and half width [MHz] are known."""
     return math.sqrt(peak * 2 * math.pi * width / 2) / (2 * math.pi)
 
 
@@ -62,19 +62,19 @@ def _fit(table: Table, which: np.ndarray, start: WanderingTLSs, progress: Progre
 
 
 def fit_constant(table: Table) -> FitResult:
-    """ln T1 with one rate for all."""
+    """Fits ln T1 with one rate for all."""
     start = ConstantRate(jnp.asarray(float(np.exp(-np.mean(np.log(table[T1]))))))
     flat = lambda m: jnp.full(len(table), -jnp.log(m.background))
     return fit(flat, start, jnp.asarray(np.log(table[T1])), sigma=_errors(table), free={"background": Positive()})
 
 
 def _errors(table: Table) -> Array | None:
-    """Of ln T1."""
+    """Give the errors of ln T1."""
     return jnp.asarray(table[ERROR] / table[T1]) if ERROR in table else None
 
 
 def _start(table: Table, which: np.ndarray) -> WanderingTLSs:
-    """Each scan's shortest T1, smoothed over neighbours in frequency; height and width from all scans laid on it."""
+    """Take each scan's shortest T1, smoothed over neighbours in frequency; height, width from all scans laid on it."""
     rate = 1 / table[T1]
     background = float(np.quantile(rate, 0.2))
     centres = []

@@ -1,4 +1,4 @@
-"""What `--model t1` fits: columns of the table, and rates of TLSs that wander."""
+"""Holds what `--model t1` fits: columns of the table, and rates of TLSs that wander."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIME, FREQUENCY, T1, ERROR = "time_h", "frequency_MHz", "T1_us", "T1_error_us"
 
 
 class WanderingTLSs(eqx.Module):
-    """What is fitted: K TLSs, each at another frequency at each time, on a constant background."""
+    """Holds what is fitted: K TLSs, each at another frequency at each time, on a constant background."""
 
     centres: Array
     couplings: Array
@@ -24,7 +24,7 @@ class WanderingTLSs(eqx.Module):
     background: Array
 
     def rates(self, frequencies: Array, which: Array) -> Array:
-        """Gamma_1 [1/us] at frequencies [MHz] (R,) and the numbers of their times (R,)."""
+        """Gives Gamma_1 [1/us] at frequencies [MHz] (R,) and the numbers of their times (R,)."""
 
         def one(frequency: Array, centres: Array) -> Array:
             g, widths = 2 * math.pi * self.couplings, 2 * math.pi * self.widths
@@ -34,12 +34,12 @@ class WanderingTLSs(eqx.Module):
 
 
 class ConstantRate(eqx.Module):
-    """What is fitted where no TLS is seen."""
+    """Holds what is fitted where no TLS is seen."""
 
     background: Array
 
 
 def reach(table: Table) -> tuple[float, float]:
-    """Where a TLS may be [MHz]: half the range beyond both of its ends, where its flank alone is seen."""
+    """Says where a TLS may be [MHz]: half the range beyond both of its ends, where its flank alone is seen."""
     span = float(np.ptp(table[FREQUENCY]))
     return float(table[FREQUENCY].min() - 0.5 * span), float(table[FREQUENCY].max() + 0.5 * span)

@@ -1,4 +1,4 @@
-"""Which of several TLSs is where in each scan: a fit does not exchange two of them by itself.
+"""Finds which of several TLSs is where in each scan: a fit does not exchange two of them by itself.
 
 In each scan the places are tried anew from every order, one TLS after another on a grid; of these the choice is made
 for all scans together, so that chi² and the moves between scans, in units of what is usual, are least.
@@ -20,7 +20,7 @@ GRID, SWEEPS = 161, 2
 
 
 def rearranged(table: Table, which: np.ndarray, model: WanderingTLSs) -> WanderingTLSs:
-    """The model with the best places; its own where none are better."""
+    """Returns the model with the best places; its own where none are better."""
     centres = np.asarray(model.centres)
     found = [_options(table, which == k, model, here) for k, here in enumerate(centres.T)]
     # (T, P, K) places and (T, P) chi² of as many choices as there are orders
@@ -39,14 +39,14 @@ def rearranged(table: Table, which: np.ndarray, model: WanderingTLSs) -> Wanderi
 
 
 def cost(table: Table, which: np.ndarray, model: WanderingTLSs) -> float:
-    """Chi² and moves together, as `rearranged` weighs them for these places."""
+    """Gives chi² and moves together, as `rearranged` weighs them for these places."""
     centres = np.asarray(model.centres)
     chi2 = sum(_chi2(table, which == k, model, here) for k, here in enumerate(centres.T))
     return float(chi2 + np.sum((np.diff(centres, axis=1) / _usual(table, centres).T) ** 2))
 
 
 def _usual(table: Table, centres: np.ndarray) -> np.ndarray:
-    """Moves that are usual between neighbouring scans [MHz], (T - 1, 1): as the square root of the time between."""
+    """Give moves usual between neighbouring scans [MHz], (T - 1, 1): as the square root of the time between."""
     apart = np.sqrt(np.diff(np.unique(table[TIME])))
     spacing = float(np.ptp(table[FREQUENCY])) / len(np.unique(table[FREQUENCY]))
     speed = float(np.median(np.abs(np.diff(centres, axis=1)) / apart))
@@ -54,33 +54,33 @@ def _usual(table: Table, centres: np.ndarray) -> np.ndarray:
 
 
 def _lines(model: WanderingTLSs, detuning: np.ndarray) -> np.ndarray:
-    """Rates [1/us] of each TLS (K, ...) at detunings (K, ...) [MHz]."""
+    """Give rates [1/us] of each TLS (K, ...) at detunings (K, ...) [MHz]."""
     shape = (-1, *[1] * (detuning.ndim - 1))
     g, width = (np.asarray(part).reshape(shape) for part in (model.couplings, model.widths))
     return 4 * math.pi * g**2 * width / (width**2 + detuning**2)
 
 
 def _chi2(table: Table, rows: np.ndarray, model: WanderingTLSs, places: np.ndarray) -> float:
-    """Chi² of some rows with all TLSs at their places (K,)."""
+    """Give chi² of some rows with all TLSs at their places (K,)."""
     return float(_misfit(table, rows, model, _lines(model, table[FREQUENCY][rows] - places[:, None]).sum(axis=0)))
 
 
 def _misfit(table: Table, rows: np.ndarray, model: WanderingTLSs, rates: np.ndarray) -> np.ndarray:
-    """Chi² of ln T1 of some rows, rates of all TLSs (..., R) -> (...)."""
+    """Give chi² of ln T1 of some rows, rates of all TLSs (..., R) -> (...)."""
     left = np.log(table[T1][rows] * (float(model.background) + rates))
     sigma = table[ERROR][rows] / table[T1][rows] if ERROR in table else _scatter(table, model)
     return np.asarray(np.sum((left / sigma) ** 2, axis=-1))
 
 
 def _scatter(table: Table, model: WanderingTLSs) -> float:
-    """Of ln T1 about the model, where no errors are given."""
+    """Give the scatter of ln T1 about the model, where no errors are given."""
     _, which = np.unique(table[TIME], return_inverse=True)
     rates = _lines(model, table[FREQUENCY] - np.asarray(model.centres)[:, which]).sum(axis=0)
     return float(np.std(np.log(table[T1] * (float(model.background) + rates))))
 
 
 def _options(table: Table, rows: np.ndarray, model: WanderingTLSs, here: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places (P, K) of one scan from each order of those it has, and their chi² (P,)."""
+    """Give places (P, K) of one scan from each order of those it has, and their chi² (P,)."""
     f = table[FREQUENCY][rows]
     grid = np.linspace(*reach(table), GRID)
     tried = _lines(model, np.broadcast_to(f - grid[:, None], (len(here), GRID, len(f))))

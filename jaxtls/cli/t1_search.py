@@ -1,4 +1,4 @@
-"""Whether scans of T1 hold a TLS at all, and which one would have been seen.
+"""Says whether scans of T1 hold a TLS at all, and which one would have been seen.
 
 A TLS makes ln(1/T1) = b + ln(1 + r s/(1 + ((f - c)/w)²)) of a scan, s = 1; beside TLSs that are known already b is
 their ln(1/T1), and s the share of the background in that rate. Its place c is averaged over, so that many free
@@ -21,7 +21,7 @@ TABLES, HALVINGS = 40, 7  # drawn to find the depth that is seen
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """The TLS that explains most.
+    """Holds the TLS that explains most.
 
     Arguments:
         gain: 2 ln L with it, its place averaged over, less that without.
@@ -38,7 +38,7 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Scans:
-    """Rows of T1 scans.
+    """Holds rows of T1 scans.
 
     Arguments:
         frequencies: (R,) [MHz].
@@ -64,7 +64,7 @@ class Scans:
         rates: np.ndarray | None = None,
         background: float = 1.0,
     ) -> Scans:
-        """From columns; errors of T1 are raised to what neighbouring frequencies scatter by, and None is that.
+        """Takes columns; errors of T1 are raised to what neighbouring frequencies scatter by, and None is that.
 
         Beside TLSs that are known, `rates` (R,) are those with them, `background` is that without.
         """
@@ -84,21 +84,21 @@ class Scans:
 
     @property
     def rows(self) -> int:
-        """Of a scan, by the median."""
+        """Counts the rows of a scan, by the median."""
         return int(np.median(np.unique(self.scan, return_counts=True)[1]))
 
     def widths(self) -> np.ndarray:
-        """Half widths to try [MHz], from half the spacing of the frequencies to a quarter of their range."""
+        """Gives half widths to try [MHz], from half the spacing of the frequencies to a quarter of their range."""
         return np.geomspace(self.span / self.rows / 2, self.span / 4, WIDTHS)
 
     def best(self) -> Candidate:
-        """The TLS whose depth and width give most."""
+        """Finds the TLS whose depth and width give most."""
         tried = ((self._gain(self.log_rates, r, w), r, w) for w in self.widths() for r in DEPTHS)
         gain, depth, width = max(tried, key=lambda found: found[0])
         return Candidate(gain, float(depth), float(width), self._compared(self.log_rates, depth, width)[1])
 
     def depth_seen(self, width: float) -> float:
-        """Depth r from which nine of ten such tables show a TLS of this half width; inf where none does.
+        """Gives the depth r from which nine of ten such tables show a TLS of this half width; inf where none does.
 
         Tables are drawn with these errors, the TLS anywhere in each scan.
         """
@@ -125,7 +125,7 @@ class Scans:
         return self._compared(y, depth, width)[0]
 
     def _compared(self, y: np.ndarray, depth: float, width: float) -> tuple[float, np.ndarray]:
-        """The gain of a TLS, moving or still, and its most likely place in each scan (T,)."""
+        """Give the gain of a TLS, moving or still, and its most likely place in each scan (T,)."""
         places, (square, linear, weight) = self._misfits(y, depth, width)
         share = 1 / self.errors**2
         mean = float(np.sum(share * y) / np.sum(share))
@@ -140,7 +140,7 @@ class Scans:
         return 2 * (value - none), np.broadcast_to(places[here], len(square))
 
     def _misfits(self, y: np.ndarray, depth: float, width: float) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-        """Places (C,) and S, L, W of chi² = S - 2 b L + b² W of each scan: without the TLS, then at each place."""
+        """Give places (C,) and S, L, W of chi² = S - 2 b L + b² W of each scan: without the TLS, then at each place."""
         places = np.linspace(self.frequencies.min(), self.frequencies.max(), min(max(2 * self.rows, 40), 400))
         scans = np.unique(self.scan)
         square, linear, weight = (np.zeros((len(scans), 1 + len(places))) for _ in range(3))
@@ -154,12 +154,12 @@ class Scans:
 
 
 def lorentzian(detuning: np.ndarray, width: float) -> np.ndarray:
-    """1 at its middle."""
+    """Gives a Lorentzian, 1 at its middle."""
     return 1 / (1 + (detuning / width) ** 2)
 
 
 def _log_likelihood(chi2: tuple[np.ndarray, ...], prior: np.ndarray, base: float) -> tuple[float, float]:
-    """ln L at the best base, by expectation and maximization, and that base.
+    """Find ln L at the best base, by expectation and maximization, and that base.
 
     Arguments:
         chi2: S, L and W of S - 2 b L + b² W, (K, C) each.

@@ -1,4 +1,4 @@
-"""What a report of T1 scans says: its verdict, its doubts, its notes."""
+"""Writes what a report of T1 scans says: its verdict, its doubts, its notes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ STILL = "no diffusion"
 
 
 def words(count: int) -> str:
-    """How many TLSs, for a title."""
+    """Says how many TLSs, for a title."""
     return "one TLS" if count == 1 else f"{count} TLSs"
 
 
 def tag(k: int, count: int) -> str:
-    """What the names of a quantity of one of several TLSs end with."""
+    """Gives what the names of a quantity of one of several TLSs end with."""
     return "" if count == 1 else f" [{k}]"
 
 
 def verdict(
     table: Table, f: FitResult, moves: list[Diffusion | None], gains: list[float], most: int
 ) -> tuple[str, str]:
-    """A word and its sentence."""
+    """Gives a word and its sentence."""
     count, last = len(moves), gains[-1]
     further = f"One more raises 2 ln L by {max(last, 0.0):.2g} (asked for: {GAIN:g})."
     if last >= GAIN:
@@ -62,12 +62,12 @@ def _one_verdict(d: Diffusion | None, who: str = "the TLS") -> tuple[str, str]:
 
 
 def doubts(table: Table) -> list[str]:
-    """What looks like a slip of unit."""
+    """Says what looks like a slip of unit."""
     return unit_notes(table[FREQUENCY]) + t1_unit_notes(table[TIME], table[T1])
 
 
 def notes_of(table: Table, f: FitResult, moves: list[Diffusion | None]) -> list[str]:
-    """Sentences on what limits the answer."""
+    """Gives sentences on what limits the answer."""
     count, notes = len(moves), []
     for k, (d, seen) in enumerate(zip(moves, seen_in(table, f), strict=True)):
         who = "the TLS" if count == 1 else f"TLS {k}"
@@ -93,12 +93,12 @@ def notes_of(table: Table, f: FitResult, moves: list[Diffusion | None]) -> list[
 
 
 def _broad(table: Table, f: FitResult, k: int) -> bool:
-    """Whether a line is so broad that a background which varies over frequency would look alike."""
+    """Say whether a line is so broad that a background which varies over frequency would look alike."""
     return float(f.model.widths[k]) > float(np.ptp(table[FREQUENCY])) / 6
 
 
 def _moves_notes(known: list[Diffusion]) -> list[str]:
-    """How well as many moves fix D."""
+    """Say how well as many moves fix D."""
     if not known:
         return []
     moves = min(len(d.moves) for d in known)
@@ -110,7 +110,7 @@ def _moves_notes(known: list[Diffusion]) -> list[str]:
 
 
 def _jumps(d: Diffusion, who: str) -> list[str]:
-    """A move that is too large for diffusion."""
+    """Tell of a move that is too large for diffusion."""
     largest = float(np.max(np.abs(d.moves)))
     if largest <= 3.5:
         return []
@@ -121,5 +121,5 @@ def _jumps(d: Diffusion, who: str) -> list[str]:
 
 
 def seen_in(table: Table, f: FitResult) -> np.ndarray:
-    """Scans (K, T) in which each TLS is seen: its frequency is known to a quarter of the range."""
+    """Finds scans (K, T) in which each TLS is seen: its frequency is known to a quarter of the range."""
     return np.asarray(f.stderr["centres"]) < np.ptp(table[FREQUENCY]) / 4

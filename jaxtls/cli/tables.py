@@ -1,4 +1,4 @@
-"""Measured data from CSV files. What is wrong with a file is said in one sentence naming line and column."""
+"""Reads measured data from CSV files. What is wrong with a file is said in one sentence naming line and column."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .layout import decoded, number_text, plain_name, rows_of
 
 @dataclass(frozen=True)
 class Table:
-    """Columns of a file by name, and where they came from.
+    """Holds columns of a file by name, and where they came from.
 
     Arguments:
         name, sha256: of the file.
@@ -44,19 +44,19 @@ class Table:
         return len(next(iter(self.columns.values())))
 
     def remarks(self) -> list[str]:
-        """What a report has to say of how the table was read."""
+        """Gives what a report has to say of how the table was read."""
         if not self.skipped:
             return [*self.said]
         return [*self.said, f"{self.skipped} bad row{'s' * (self.skipped > 1)} of {self.name} left out (--skip-bad)."]
 
     def where(self, keep: np.ndarray) -> Table:
-        """The same table with the rows of a boolean mask."""
+        """Returns the same table with the rows of a boolean mask."""
         columns = {name: column[keep] for name, column in self.columns.items()}
         return replace(self, columns=columns, labels={name: label[keep] for name, label in self.labels.items()})
 
 
 class Reading(TypedDict, total=False):
-    """What the command line says of how to read a table; see `read_table`."""
+    """Holds what the command line says of how to read a table; see `read_table`."""
 
     mapping: Mapping[str, str]
     skip_bad: bool
@@ -149,7 +149,7 @@ def read_table(
 def header_of(
     path: str | pathlib.Path, known: Sequence[str] = (), mapping: Mapping[str, str] | None = None
 ) -> list[str]:
-    """The column names of a file, by our names where they are known or mapped.
+    """Gives the column names of a file, by our names where they are known or mapped.
 
     Raises:
         InputError: if the file cannot be read.
@@ -160,7 +160,7 @@ def header_of(
 
 
 def names_in(header: Sequence[str], known: Sequence[str], mapping: Mapping[str, str] | None, file: str) -> list[str]:
-    """The header with mapped and pretty names replaced by ours."""
+    """Gives the header with mapped and pretty names replaced by ours."""
     cells = [cell.strip().strip("'\"") for cell in header]
     names = [plain_name(cell, list(known)) for cell in cells]
     for ours, theirs in (mapping or {}).items():
@@ -222,7 +222,7 @@ def _check_header(
 
 
 def _value(name: str, cell: str, rules: Mapping[str, Sequence[str]], last: Mapping[str, float]) -> float:
-    """The number in a cell, by the rules of its column."""
+    """Give the number in a cell, by the rules of its column."""
     spot = f"column `{name}`"
     if not cell:
         raise InputError(f"{spot}: the cell is empty")

@@ -1,4 +1,4 @@
-"""`python -m jaxtls fit [DATA.csv] --model telegraph`: switching rates of a defect from a noisy record."""
+"""`python -m jaxtls fit [DATA.csv] --model telegraph` finds switching rates of a defect from a noisy record."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WITHOUT = {
 
 
 def read(path: str | pathlib.Path, **reading: Unpack[Reading]) -> Table:
-    """The table of time and signal: T1, a frequency or a parity, one reading a row; InputError where it is unfit."""
+    """Reads the table of time and signal: T1, a frequency or a parity, one reading a row; InputError if it is unfit."""
     table = read_table(path, ["time", "signal"], ascending=["time"], least_rows=20, **reading)
     if float(np.std(table["signal"])) == 0:
         raise InputError(f"{table.name}: the column `signal` never changes.")
@@ -112,14 +112,14 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
 
 
 def _still(table: Table, aic: dict[str, float]) -> str:
-    """What is reported of readings without memory: two values, a straight line where it is better, or mean, noise."""
+    """Say what is told of readings without memory: two values, a straight line where it is better, or mean, noise."""
     if two_values(table):
         return MIXED
     return LINE if aic[NOISE] - aic[LINE] > SIGN else NOISE
 
 
 def picture(table: Table, report: Report) -> Figure:
-    """The record with the most likely levels, its histogram and Allan deviation; without levels what would be seen."""
+    """Draws a record with its most likely levels, histogram and Allan deviation; without levels what would be seen."""
     model = report.fit.model
     table = table if report.used is None else table.where(report.used)
     title = f"{table.name}: {report.title}"
@@ -135,13 +135,13 @@ def picture(table: Table, report: Report) -> Figure:
 
 
 def rates_to_try(table: Table) -> np.ndarray:
-    """Total rates between ten in the whole record and one from reading to reading."""
+    """Gives total rates between ten in the whole record and one from reading to reading."""
     ts = table["time"]
     return np.geomspace(10 / float(np.ptp(ts)), 1 / float(np.median(np.diff(ts))), 5)
 
 
 def _noise(table: Table, model: Any) -> float:
-    """The standard deviation of readings that do not switch."""
+    """Give the standard deviation of readings that do not switch."""
     return float(np.std(table["signal"])) if two_values(table) else float(model.sigma)
 
 
@@ -150,7 +150,7 @@ def _field(name: str) -> str:
 
 
 def _unseen(table: Table, fits: dict[str, LikelihoodFit], chosen: str, gain: float, common: dict[str, Any]) -> Report:
-    """The report of a record without telegraph noise: its mean, its noise, and what may hide in it."""
+    """Make the report of a record without telegraph noise: its mean, its noise, and what may hide in it."""
     rates = rates_to_try(table)
     # AIC counts three more parameters of one fluctuator
     bounds = amplitudes_seen(table["time"], _noise(table, fits[chosen].model), rates, SIGN + 6)
@@ -191,7 +191,7 @@ def _unseen(table: Table, fits: dict[str, LikelihoodFit], chosen: str, gain: flo
 
 
 def _not_normal(table: Table, fits: dict[str, LikelihoodFit]) -> list[str]:
-    """Readings that are better described otherwise than as normal, without memory."""
+    """Find readings that are better described otherwise than as normal, without memory."""
     if two_values(table):
         return ["Neighbours share nothing: a defect that switches much faster than the sampling does this."]
     notes = outlying(table)

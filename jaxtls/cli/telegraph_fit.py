@@ -1,4 +1,4 @@
-"""The fits behind `--model telegraph`: readings without memory, a fluctuator with equal rates, one, two."""
+"""Makes the fits behind `--model telegraph`: readings without memory, a fluctuator with equal rates, one, two."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ RATES = {"source.rates_up": Positive(), "source.rates_down": Positive()}
 
 
 class EqualRates(eqx.Module):
-    """One fluctuator that switches as often up as down."""
+    """Describes one fluctuator that switches as often up as down."""
 
     amplitude: Array
     rate: Array
@@ -52,7 +52,7 @@ class EqualRates(eqx.Module):
 
 @dataclasses.dataclass
 class Fits:
-    """Fits of a record by name, in the order in which they were made."""
+    """Holds fits of a record by name, in the order in which they were made."""
 
     table: Table
     progress: Progress
@@ -68,18 +68,18 @@ class Fits:
         return self.found[name].model
 
     def exact(self) -> Callable[[TelegraphRecord], Array]:
-        """ln L of fluctuators."""
+        """Gives ln L of fluctuators."""
         ts, y = jnp.asarray(self.table["time"]), jnp.asarray(self.table["signal"])
         return lambda m: m.log_likelihood(ts, y)
 
 
 def two_values(table: Table) -> bool:
-    """Whether the readings take two values only, as those of a parity do."""
+    """Says whether the readings take two values only, as those of a parity do."""
     return len(np.unique(table["signal"])) == 2
 
 
 def fit_variants(table: Table, fluctuators: str, n_starts: int, progress: Progress) -> dict[str, LikelihoodFit]:
-    """A fit of each form that the choice "1", "2" or "auto" asks for, by name.
+    """Makes a fit of each form that the choice "1", "2" or "auto" asks for, by name.
 
     "auto" leaves two fluctuators out where one does not pay for its parameters; readings of two values have one.
     """
@@ -105,7 +105,7 @@ def fit_variants(table: Table, fluctuators: str, n_starts: int, progress: Progre
 
 
 def _fit_rivals(fits: Fits, spread: float, around: dict[str, Any]) -> None:
-    """The forms without memory that need no fluctuator to start from."""
+    """Fit the forms without memory that need no fluctuator to start from."""
     table = fits.table
     y, x = jnp.asarray(table["signal"]), jnp.asarray(along(table))
     mean, sigma = jnp.mean(y), jnp.asarray(spread)
@@ -120,7 +120,7 @@ def _fit_rivals(fits: Fits, spread: float, around: dict[str, Any]) -> None:
 
 
 def _fit_clean(fits: Fits, n_starts: int) -> None:
-    """Readings without noise: their levels are known, and so little noise is assumed that no level is mistaken."""
+    """Fit readings without noise: their levels are known, and so little noise is assumed that no level is mistaken."""
     table = fits.table
     y = table["signal"]
     half, middle = float(np.ptp(y)) / 2, float(y.max() + y.min()) / 2
@@ -138,7 +138,7 @@ def _fit_clean(fits: Fits, n_starts: int) -> None:
 
 
 def _with_another(one: TelegraphRecord) -> TelegraphRecord:
-    """A second fluctuator, weaker and faster than the first."""
+    """Add a second fluctuator, weaker and faster than the first."""
     known = one.source
     parts = ((known.amplitudes, 0.3), (known.rates_up, 4.0), (known.rates_down, 4.0))
     source = Fluctuators(*(jnp.append(values, factor * values) for values, factor in parts))
@@ -146,7 +146,7 @@ def _with_another(one: TelegraphRecord) -> TelegraphRecord:
 
 
 def first_guess(table: Table) -> TelegraphRecord:
-    """Levels from the spread, noise from what neighbouring readings do not share, the rate from where they forget."""
+    """Takes levels from the spread, noise from what neighbours do not share, the rate from where they forget."""
     ts, y = table["time"], table["signal"]
     x = y - y.mean()
     lags = np.unique(np.geomspace(1, max(2, len(x) // 4), 20).astype(int))

@@ -1,4 +1,4 @@
-"""Which fluctuator a record would have shown."""
+"""Says which fluctuator a record would have shown."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEAST, MOST, HALVINGS = 1e-2, 1e1, 8  # amplitudes over the noise of a reading
 
 
 def amplitudes_seen(ts: np.ndarray, sigma: float, rates: np.ndarray, gain: float) -> np.ndarray:
-    """Half distances of two levels from which nine of ten records show them, for each total rate of equal rates.
+    """Gives half distances of two levels from which nine of ten records show them, for each total rate of equal rates.
 
     Records are drawn at these times, and 2 ln L of the levels that made them is taken less that of independent normal
     readings fitted to them. A fit of the levels would gain a little more, so that nine of ten is the least.
@@ -39,7 +39,7 @@ def amplitudes_seen(ts: np.ndarray, sigma: float, rates: np.ndarray, gain: float
 
 
 def _gains(ts: np.ndarray, rates: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-    """What nine of ten records gain at least (R,), in units in which the noise of a reading is one."""
+    """Give what nine of ten records gain at least (R,), in units in which the noise of a reading is one."""
     return np.quantile(np.asarray(_drawn(jnp.asarray(ts), jnp.asarray(rates), jnp.asarray(amplitudes))), 0.1, axis=1)
 
 

@@ -1,4 +1,4 @@
-"""What a record cannot say of the fluctuators fitted to it, and what else would look like them."""
+"""Says what a record cannot tell of the fluctuators fitted to it, and what else would look like them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TIME_UNIT = (
 
 
 def aic_change(change: float) -> str:
-    """What a form does to the AIC.
+    """Says what a form does to the AIC.
 
     Example:
         >>> aic_change(-3.14), aic_change(2.0)
@@ -34,7 +34,7 @@ def aic_change(change: float) -> str:
 
 
 def readout(table: Table) -> list[str]:
-    """What is assumed of readings of two values."""
+    """Says what is assumed of readings of two values."""
     if not two_values(table):
         return []
     step = float(np.ptp(table["signal"]))
@@ -46,13 +46,13 @@ def readout(table: Table) -> list[str]:
 
 
 def switchings(table: Table, record: TelegraphRecord) -> np.ndarray:
-    """Those expected of each fluctuator within the record (K,)."""
+    """Gives those expected of each fluctuator within the record (K,)."""
     up, down = (np.asarray(part) for part in (record.source.rates_up, record.source.rates_down))
     return 2 * up * down / (up + down) * float(np.ptp(table["time"]))
 
 
 def few(table: Table, record: TelegraphRecord) -> list[str]:
-    """Fluctuators that a step, a drift or outliers would look like."""
+    """Names fluctuators that a step, a drift or outliers would look like."""
     source, words = record.source, []
     share = np.asarray(source.rates_up / source.total_rates)
     single = len(table) * np.minimum(share, 1 - share)
@@ -67,7 +67,7 @@ def few(table: Table, record: TelegraphRecord) -> list[str]:
 
 
 def drift(fits: dict[str, LikelihoodFit], seen: bool) -> list[str]:
-    """Where a straight line improves the record, and what follows."""
+    """Says where a straight line improves the record, and what follows."""
     if LINE not in fits or float(fits[NOISE].aic - fits[LINE].aic) <= SIGN:
         return []
     lower, change = float(fits[NOISE].aic - fits[LINE].aic), float(fits[LINE].values["drift"])
@@ -83,12 +83,12 @@ def drift(fits: dict[str, LikelihoodFit], seen: bool) -> list[str]:
 
 
 def _bias(k: int, model: TelegraphRecord) -> Array:
-    """ln(d/u) of a fluctuator."""
+    """Give ln(d/u) of a fluctuator."""
     return jnp.log(model.source.rates_down[k] / model.source.rates_up[k])
 
 
 def notes_of(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> list[str]:
-    """What the record cannot say."""
+    """Says what the record cannot."""
     f = fits[chosen]
     notes = [TIME_UNIT, *readout(table), *few(table, f.model), *drift(fits, seen=True), *outlying(table)]
     count, equal = len(f.model.source.amplitudes), float(fits[EQUAL].aic - fits[ONE].aic)
@@ -113,7 +113,7 @@ def notes_of(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> list[
 
 
 def _second(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> str:
-    """What is known of a second fluctuator."""
+    """Say what is known of a second fluctuator."""
     if two_values(table):
         return "Two values leave no place for a second fluctuator."
     if TWO not in fits:
@@ -128,7 +128,7 @@ def _second(table: Table, fits: dict[str, LikelihoodFit], chosen: str) -> str:
 
 
 def _reach(table: Table, f: LikelihoodFit) -> list[str]:
-    """Rates and amplitudes at the edge of what the record resolves."""
+    """Name rates and amplitudes at the edge of what the record resolves."""
     notes = []
     step, span = float(np.median(np.diff(table["time"]))), float(table["time"][-1] - table["time"][0])
     rate = np.asarray(f.model.source.total_rates)

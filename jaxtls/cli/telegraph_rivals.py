@@ -1,4 +1,4 @@
-"""Readings without memory, which fluctuators have to beat: normal, about a line, with outliers, of a few levels."""
+"""Holds readings without memory, which fluctuators must beat: normal, about a line, with outliers, of a few levels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RIVALS = (NOISE, LINE, OUTLIERS, MIXED, PAIRS)
 
 
 class Readings(eqx.Module):
-    """Independent normal readings."""
+    """Describes independent normal readings."""
 
     offset: Array
     sigma: Array
@@ -30,7 +30,7 @@ class Readings(eqx.Module):
 
 
 class Line(eqx.Module):
-    """Independent normal readings about a straight line."""
+    """Describes independent normal readings about a straight line."""
 
     offset: Array
     drift: Array
@@ -41,7 +41,7 @@ class Line(eqx.Module):
 
 
 class Outliers(eqx.Module):
-    """Independent normal readings, of which a share scatters `times` as wide."""
+    """Describes independent normal readings, of which a share scatters `times` as wide."""
 
     share: Array
     times: Array
@@ -54,7 +54,7 @@ class Outliers(eqx.Module):
 
 
 class Levels(eqx.Module):
-    """Independent readings of pairs of levels (K,): fluctuators that forget between readings, or tails of the noise."""
+    """Holds independent readings of level pairs (K,): fluctuators that forget between readings, or tails of noise."""
 
     amplitudes: Array
     shares: Array
@@ -69,20 +69,20 @@ class Levels(eqx.Module):
 
 
 def along(table: Table) -> np.ndarray:
-    """Time from the middle of the record, over its length."""
+    """Gives time from the middle of the record, over its length."""
     ts = table["time"]
     return (ts - (ts[0] + ts[-1]) / 2) / (ts[-1] - ts[0])
 
 
 def outliers(table: Table) -> np.ndarray:
-    """Readings, by index, further from the median than eight standard deviations of the middle ones."""
+    """Finds readings, by index, further from the median than eight standard deviations of the middle ones."""
     away = np.abs(table["signal"] - np.median(table["signal"]))
     usual = 1.4826 * float(np.median(away))
     return np.flatnonzero(away > 8 * usual) if usual > 0 else np.zeros(0, int)
 
 
 def wide_start(table: Table) -> Outliers:
-    """The middle of the readings by their median, and what is left of their variance to the outliers."""
+    """Takes the middle of the readings by their median, and gives what is left of their variance to the outliers."""
     y = table["signal"]
     away = np.abs(y - np.median(y))
     sigma = 1.4826 * float(np.median(away)) or float(np.std(y)) / 2
@@ -92,7 +92,7 @@ def wide_start(table: Table) -> Outliers:
 
 
 def mixed_start(table: Table) -> Levels:
-    """Two levels from the spread and the skewness: for normal readings one is where the mean is."""
+    """Takes two levels from the spread and the skewness: for normal readings one is where the mean is."""
     y = table["signal"]
     spread, skew = float(np.std(y)), float(np.mean((y - y.mean()) ** 3)) / float(np.std(y)) ** 3
     share = 0.15 if skew > 0 else 0.85
@@ -101,6 +101,6 @@ def mixed_start(table: Table) -> Levels:
 
 
 def forgetful(record: TelegraphRecord) -> Levels:
-    """The levels of fluctuators as often, without their order."""
+    """Gives the levels of fluctuators as often, without their order."""
     source = record.source
     return Levels(source.amplitudes, source.rates_up / source.total_rates, record.offset, record.sigma)

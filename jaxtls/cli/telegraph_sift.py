@@ -1,4 +1,4 @@
-"""What is done with a record before levels are fitted to it: single readings far off are left out, and memory is asked.
+"""Sifts a record before levels are fitted to it: single readings far off are left out, and memory is asked.
 
 Neither takes the readings' noise for normal.
 """
@@ -15,7 +15,7 @@ ALIKE = 5.0  # standard errors of the rank correlation of neighbours
 
 
 def outlying(table: Table) -> list[str]:
-    """Readings far from all others, where they are few."""
+    """Tells of readings far from all others, where they are few."""
     where = outliers(table)
     if not 0 < len(where) <= max(3, 0.02 * len(table)):
         return []
@@ -26,7 +26,7 @@ def outlying(table: Table) -> list[str]:
 
 
 def sifted(table: Table) -> tuple[np.ndarray, list[str]]:
-    """Readings (R,) that are no outliers that stand alone, and what is to be said of those.
+    """Gives readings (R,) that are no outliers that stand alone, and what is to be said of those.
 
     Two in a row may be a level that is seldom visited, and stay.
     """
@@ -41,7 +41,7 @@ def sifted(table: Table) -> tuple[np.ndarray, list[str]]:
 
 
 def alike(table: Table) -> tuple[float, float]:
-    """Rank correlation of neighbouring readings about a straight line, and how many standard errors it is from 0.
+    """Gives rank correlation of neighbouring readings about a straight line, and how many standard errors it is from 0.
 
     Example:
         >>> t = np.arange(400.0)

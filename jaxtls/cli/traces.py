@@ -1,4 +1,4 @@
-"""From files of a network analyser to the table that `jaxtls fit --model resonator` fits."""
+"""Turns files of a network analyser into the table that `jaxtls fit --model resonator` fits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ ENDINGS = (".s1p", ".s2p", ".s3p", ".s4p", ".npy")
 
 
 def are_traces(paths: Sequence[str]) -> bool:
-    """Whether files are traces of S21: several, or by their endings."""
+    """Says whether files are traces of S21: several, or by their endings."""
     return len(paths) > 1 or any(path.lower().endswith(ENDINGS) for path in paths)
 
 
 def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> tuple[Table, list[str]]:
-    """The quality factors of the circles that can be trusted, and a note for each that was left out.
+    """Reads the quality factors of the circles that can be trusted, and gives a note for each that was left out.
 
     Raises:
         InputError: one sentence on what is wrong.

@@ -1,4 +1,4 @@
-"""Pictures of solutions, states, averages, networks and fits; each function returns what it drew into.
+"""Draws pictures of solutions, states, averages, networks and fits; each function returns what it drew into.
 
 matplotlib is imported when a picture is asked for, and no window is opened (`_style`).
 """

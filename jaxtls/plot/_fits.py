@@ -1,4 +1,4 @@
-"""Fits: data, curve, residuals, and how the parameters' errors hang together."""
+"""Draws fits: data, curve, residuals, and how the parameters' errors hang together."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ Column: TypeAlias = tuple[np.ndarray, np.ndarray | None, np.ndarray]
 
 @runtime_checkable
 class Estimated(Protocol):
-    """Parameters and how their errors hang together."""
+    """Holds parameters and how their errors hang together."""
 
     @property
     def names(self) -> Sequence[str]:
-        """Of the parameters, in the order of the correlations."""
+        """Gives the names of the parameters, in the order of the correlations."""
 
     @property
     def values(self) -> Mapping[str, ArrayLike]:
-        """Of the parameters."""
+        """Gives the values of the parameters."""
 
     @property
     def stderr(self) -> Mapping[str, ArrayLike]:
-        """Standard errors of the parameters."""
+        """Gives standard errors of the parameters."""
 
     @property
     def correlation(self) -> ArrayLike:
-        """The matrix of correlations."""
+        """Gives the matrix of correlations."""
 
 
 @runtime_checkable
 class Fitted(Estimated, Protocol):
-    """A fit of a curve to data."""
+    """Holds a fit of a curve to data."""
 
     @property
     def predicted(self) -> PyTree:
-        """Like the data."""
+        """Gives the prediction, like the data."""
 
     @property
     def chi2(self) -> SupportsFloat:
-        """The sum of squares, not reduced."""
+        """Gives the sum of squares, not reduced."""
 
     @property
     def dof(self) -> int:
-        """Data less parameters."""
+        """Gives data less parameters."""
 
 
 def trace_fit(
@@ -68,7 +68,7 @@ def trace_fit(
     title: str = "",
     time_label: str = "time",
 ) -> Figure:
-    """Measured traces with error bars, the fit through them, and the residuals in units of the error bars.
+    """Draws measured traces with error bars, the fit through them, and the residuals in units of the error bars.
 
     Arguments:
         ts: times (T,).
@@ -99,7 +99,7 @@ def trace_fit(
 def fit_report(
     f: Fitted, x: Numbers, data: Data, *, sigma: Data | None = None, x_label: str = "time", title: str | None = None
 ) -> list[Axes]:
-    """A fit on one page: data with error bars and curve, residuals, and the correlation of the fitted parameters.
+    """Draws a fit on one page: data with error bars and curve, residuals, and the correlation of the fitted parameters.
 
     Arguments:
         f: a `FitResult` (anything with `predicted`, `names`, `values`, `stderr`, `correlation`, `chi2`, `dof`).
@@ -150,7 +150,7 @@ def fit_report(
 
 
 def correlations(f: Estimated, *, ax: Axes | None = None) -> Axes:
-    r"""The correlation matrix of the fitted parameters, with the values beside their names.
+    r"""Draws the correlation matrix of the fitted parameters, with the values beside their names.
 
     $$\rho_{ij} = \mathrm{cov}_{ij} / \sqrt{\mathrm{cov}_{ii} \, \mathrm{cov}_{jj}}$$
 
@@ -193,7 +193,7 @@ def correlations(f: Estimated, *, ax: Axes | None = None) -> Axes:
 
 
 def _columns(f: Fitted, x: np.ndarray, data: Data, sigma: Data | None) -> dict[str, Column]:
-    """Name -> data, error or None, prediction, of what is as long as x."""
+    """Give name -> data, error or None, prediction, of what is as long as x."""
     single = not isinstance(data, Mapping)
     everything = data if isinstance(data, Mapping) else {"data": data}
     predicted = {"data": f.predicted} if single else f.predicted
@@ -214,7 +214,7 @@ def _columns(f: Fitted, x: np.ndarray, data: Data, sigma: Data | None) -> dict[s
 
 
 def _data_and_fit(ax: Axes, rest: Axes, x: np.ndarray, column: Column, label: str) -> None:
-    """Points with error bars and the curve; below, residuals in units of the errors, or plain ones without errors."""
+    """Draw points with error bars and curve; below, residuals in units of the errors, or plain ones without errors."""
     data, sigma, predicted = column
     ax.errorbar(x, data, sigma, fmt="o", ms=3, lw=1, color=BLUE, label="data", zorder=1)
     ax.plot(x, predicted, color=VERMILION, lw=1.5, label="fit", zorder=2)

@@ -1,4 +1,4 @@
-"""Two-parameter sweeps as maps."""
+"""Draws two-parameter sweeps as maps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def sweep(
     level_format: str = "{:g}",
     ax: Axes | None = None,
 ) -> Axes:
-    """A quantity against two parameters, as R_S against frequency and temperature: colours, and lines at chosen values.
+    """Draws a quantity over two parameters, as R_S over frequency and temperature: colours, and lines at chosen values.
 
     Arguments:
         xs: (X,) of the horizontal axis, ascending.

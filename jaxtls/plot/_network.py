@@ -1,4 +1,4 @@
-"""A thermal network: who is coupled to whom, and where heat flows."""
+"""Draws a thermal network: who is coupled to whom, and where heat flows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROUNDING = 1e-12
 
 
 def heat_flows(model: Any, state: Any = None, *, positions: Numbers | None = None, ax: Axes | None = None) -> Axes:
-    """A network's TLSs, baths and couplings, with the heat that each bath gives (vermilion) or takes (blue).
+    """Draws a network's TLSs, baths and couplings, with the heat that each bath gives (vermilion) or takes (blue).
 
     Arguments:
         model: a `ThermalNetwork`.
@@ -83,7 +83,7 @@ def heat_flows(model: Any, state: Any = None, *, positions: Numbers | None = Non
 
 
 def _arrow(ax: Axes, bath: np.ndarray, site: np.ndarray, current: float, most: float) -> None:
-    """From the bath where the current is positive, to it where it is negative; its size beside it."""
+    """Draw an arrow from the bath where the current is positive, to it where it is negative; its size beside it."""
     colour, (tail, tip) = (VERMILION, (bath, site)) if current > 0 else (BLUE, (site, bath))
     width = 1.0 + 5.0 * abs(current) / most
     head = {"arrowstyle": "-|>", "mutation_scale": 8 + 2 * width, "shrinkA": 0, "shrinkB": 0}
@@ -99,7 +99,7 @@ def _arrow(ax: Axes, bath: np.ndarray, site: np.ndarray, current: float, most: f
 
 
 def _places(n: int, edges: list[tuple[int, int]], positions: Numbers | None) -> tuple[np.ndarray, np.ndarray]:
-    """Where TLSs are, and the direction of each one's bath."""
+    """Say where TLSs are, and the direction of each one's bath."""
     if positions is not None:
         spots = np.asarray(positions, float)
         require(spots.shape == (n, 2), "positions", f"have shape ({n}, 2)", f"shape {spots.shape}")
@@ -125,7 +125,7 @@ def _temperature(beta: float) -> str:
 
 
 def _small(value: float, scale: float) -> str:
-    """Three digits; what is rounding beside the scale is zero."""
+    """Give three digits; what is rounding beside the scale is zero."""
     if not np.isfinite(value):
         return "infinite" if value > 0 else "-infinite"
     return "0" if abs(value) <= ROUNDING * scale else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""Noise of fluctuators: Allan deviation, spectrum, coherence, and a fitted record."""
+"""Draws noise of fluctuators: Allan deviation, spectrum, coherence, and a fitted record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PARTS = 12  # fluctuators drawn one by one
 
 @runtime_checkable
 class Noise(Protocol):
-    """What `Fluctuators` offer to a picture."""
+    """Says what `Fluctuators` offer to a picture."""
 
     variances: Array
     total_rates: Array
@@ -34,7 +34,7 @@ PAUSE = 20.0
 
 
 def _single(f: Noise) -> list[tuple[float, float]]:
-    """Variance and total rate of fluctuators, slow ones first; of many some, evenly spread over the order."""
+    """Give variance and total rate of fluctuators, slow ones first; of many some, evenly spread over the order."""
     variances, rates = np.asarray(f.variances), np.asarray(f.total_rates)
     order = np.argsort(rates)
     if len(order) > _PARTS:
@@ -54,7 +54,7 @@ def allan_deviation(
     whole_label: str = "sum",
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Allan deviation of fluctuators, with the hump of each one of them, and that of white read-out noise.
+    r"""Draws the Allan deviation of fluctuators, with the hump of each one of them, and that of white read-out noise.
 
     Arguments:
         taus: (T,) averaging times, > 0.
@@ -115,7 +115,7 @@ def noise_spectrum(
     labels: tuple[str, str] = (r"angular frequency $\omega$", r"$S(\omega)$"),
     ax: Axes | None = None,
 ) -> Axes:
-    r"""S(omega) of fluctuators, the Lorentzians of some, and a guide that falls as 1/omega.
+    r"""Draws S(omega) of fluctuators, the Lorentzians of some, and a guide that falls as 1/omega.
 
     Arguments:
         omegas: (W,) angular frequencies, > 0.
@@ -157,7 +157,7 @@ def coherence_decay(
     time_label: str = "time",
     ax: Axes | None = None,
 ) -> Axes:
-    """|D(t)| of a qubit under fluctuators for several numbers of pulses.
+    """Draws |D(t)| of a qubit under fluctuators for several numbers of pulses.
 
     Arguments:
         ts: (T,) times.
@@ -199,7 +199,7 @@ def telegraph_fit(
     residuals: bool = False,
     title: str = "",
 ) -> Figure:
-    """A record with the levels that its fit finds behind the noise, its readings' histogram, and its Allan deviation.
+    """Draws a record with the levels its fit finds behind the noise, its readings' histogram, and its Allan deviation.
 
     Arguments:
         time: (T,).
@@ -267,7 +267,7 @@ def white_record(
     rate_unit: str = "1/time",
     title: str = "",
 ) -> Figure:
-    """A record in which no fluctuator is seen: its readings, their Allan deviation, and what would have been seen.
+    """Draws a record in which no fluctuator is seen: readings, their Allan deviation, and what would have been seen.
 
     Arguments:
         time: (T,).
@@ -317,7 +317,7 @@ def white_record(
 
 
 def _step(t: np.ndarray) -> tuple[float, np.ndarray]:
-    """The time between readings, and which readings (T,) come after a pause."""
+    """Give the time between readings, and which readings (T,) come after a pause."""
     gaps = np.diff(t)
     pauses = gaps > PAUSE * np.median(gaps)
     return float(np.mean(gaps[~pauses])), np.r_[False, pauses]
@@ -330,7 +330,7 @@ def _record(ax: Axes, t: np.ndarray, y: np.ndarray, labels: tuple[str, str]) -> 
 
 
 def _histogram(ax: Axes, y: np.ndarray, levels: np.ndarray, sigma: float, label: str) -> None:
-    """Readings, and the density that a fit gives them: normal about its level at each time."""
+    """Draw readings, and the density that a fit gives them: normal about its level at each time."""
     bins = int(np.clip(np.sqrt(len(y)), 10, 40))
     ax.hist(y, bins=bins, color="0.8", label="record")
     grid, width = np.linspace(y.min(), y.max(), 300), np.ptp(y) / bins
@@ -343,7 +343,7 @@ def _histogram(ax: Axes, y: np.ndarray, levels: np.ndarray, sigma: float, label:
 
 
 def _allan_points(t: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Averaging times, and the record's deviations at them; no window reaches across a pause."""
+    """Give averaging times, and the record's deviations at them; no window reaches across a pause."""
     step, after = _step(t)
     parts = np.split(y, np.flatnonzero(after))
     sizes = np.unique(np.geomspace(1, max(2, max(map(len, parts)) // 6), 16).astype(int))
@@ -367,7 +367,7 @@ def _finish(fig: Figure, axes: Sequence[Axes], title: str) -> None:
 
 
 def measured_allan(parts: Sequence[np.ndarray], readings: int) -> float:
-    """Allan deviation of an even record in parts, at windows of so many readings that overlap."""
+    """Gives the Allan deviation of an even record in parts, at windows of so many readings that overlap."""
     squares = []
     for part in parts:
         sums = np.concatenate([[0.0], np.cumsum(part - np.mean(part))])

@@ -1,4 +1,4 @@
-"""Fits of T1 over frequency and time: TLSs that wander, and scans without any."""
+"""Draws fits of T1 over frequency and time: TLSs that wander, and scans without any."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rate_fit(
     labels: tuple[str, str] = ("qubit frequency  [MHz]", "time  [h]"),
     title: str = "",
 ) -> Figure:
-    """TLSs that wander: Gamma_1(f, t) with their fitted frequencies on top, and how far they move in how long.
+    """Draws TLSs that wander: Gamma_1(f, t) with their fitted frequencies on top, and how far they move in how long.
 
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
@@ -114,7 +114,7 @@ def flat_rates(
     labels: tuple[str, str] = ("qubit frequency  [MHz]", "time  [h]"),
     title: str = "",
 ) -> Figure:
-    """Scans of T1 without a TLS: Gamma_1(f, t), and how far each is from the mean in units of its error.
+    """Draws scans of T1 without a TLS: Gamma_1(f, t), and how far each is from the mean in units of its error.
 
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
@@ -150,7 +150,7 @@ def _moves(
     colours: tuple[str, str],
     name: str,
 ) -> float:
-    """Root mean square moves against the time between, those expected, and where records of that kind scatter.
+    """Draw root mean square moves against the time between, those expected, and where records of that kind scatter.
 
     A TLS with a name is one of several: it is what the legend says. Returns the highest value drawn.
     """
@@ -172,7 +172,7 @@ def _moves(
 
 
 def move_band(t: np.ndarray, covariance: np.ndarray, diffusion: float) -> np.ndarray:
-    """5 % and 95 % of root mean square moves 1, 2, ... times apart in records like this one, (2, max(1, T//2 - 1)).
+    """Gives 5 % and 95 % of root mean square moves 1, 2, ... times apart in such records, (2, max(1, T//2 - 1)).
 
     A record diffuses by sigma = 2 D sqrt(t) and is measured with the errors' covariance (T, T): neighbouring moves
     share an error, and few of the long ones are independent.
@@ -187,6 +187,6 @@ def move_band(t: np.ndarray, covariance: np.ndarray, diffusion: float) -> np.nda
 
 
 def _moved(paths: np.ndarray, shifts: int) -> np.ndarray:
-    """Root mean square moves of records (N, T) over 1, 2, ... times, (N, shifts)."""
+    """Give root mean square moves of records (N, T) over 1, 2, ... times, (N, shifts)."""
     found = [np.sqrt(np.mean((paths[:, k:] - paths[:, :-k]) ** 2, axis=1)) for k in range(1, shifts + 1)]
     return np.stack(found, axis=1)

@@ -1,4 +1,4 @@
-"""One resonance of a network analyser: its circle, its dip, and what the fit leaves."""
+"""Draws one resonance of a network analyser: its circle, its dip, and what the fit leaves."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Resonance(Protocol):
-    """What a fitted trace can say: `ResonatorTrace` can."""
+    """Has what a fitted trace can say: `ResonatorTrace` can."""
 
     @property
     def f_r(self) -> ArrayLike:
-        """Resonance frequency [Hz]."""
+        """Gives the resonance frequency [Hz]."""
         ...
 
     def line(self, frequencies: ArrayLike) -> Array:
-        """What the line alone would do."""
+        """Gives what the line alone would do."""
         ...
 
     def resonance(self, frequencies: ArrayLike) -> Array:
-        """The resonance alone."""
+        """Gives the resonance alone."""
         ...
 
 
 def resonance(
     frequencies: ArrayLike, s21: ArrayLike, model: Resonance | None = None, *, title: str = "", quantity: str = "S_{21}"
 ) -> Figure:
-    """The circle in the complex plane, magnitude and phase against frequency, and residuals.
+    """Draws the circle in the complex plane, magnitude and phase against frequency, and residuals.
 
     Data are divided by the fitted line (gain, phase, delay), so that a perfect line lies at 1.
 
@@ -115,7 +115,7 @@ def _decibel(z: np.ndarray) -> np.ndarray:
 
 
 def _phase(z: np.ndarray) -> np.ndarray:
-    """Continuous along the trace, about zero."""
+    """Give the phase, continuous along the trace, about zero."""
     phase = np.unwrap(np.angle(z))
     return phase - 2 * np.pi * np.round(np.mean(phase[[0, -1]]) / (2 * np.pi))
 

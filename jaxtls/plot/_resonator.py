@@ -1,4 +1,4 @@
-"""A fitted resonator: quality factor, frequency shift, and where the loss goes."""
+"""Draws a fitted resonator: quality factor, frequency shift, and where the loss goes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class ResonatorModel(Protocol):
-    """What is drawn of a `ResonatorLoss`."""
+    """Names what is drawn of a `ResonatorLoss`."""
 
     @property
     def quasiparticle_amplitude(self) -> Array: ...
@@ -49,7 +49,7 @@ POINTS = 120  # of a curve
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """What was swept, and the curves: one for each value of what was not."""
+    """Holds what was swept, and the curves: one for each value of what was not."""
 
     is_thermal: bool
     x: np.ndarray
@@ -59,12 +59,12 @@ class Sweep:
 
     @property
     def label(self) -> str:
-        """Of the horizontal axis."""
+        """Gives the label of the horizontal axis."""
         return "temperature [K]" if self.is_thermal else "mean photon number $n$"
 
 
 def sweep_of(temperature: np.ndarray, photons: np.ndarray, quality: np.ndarray) -> Sweep:
-    """Against n where fewer temperatures than drives were taken, against T elsewhere."""
+    """Sweeps against n where fewer temperatures than drives were taken, against T elsewhere."""
     drive, level = drives_of(photons, quality, temperature), levels_of(temperature)
     if level.max() >= drive.max():
         middles = [np.exp(np.mean(np.log(np.maximum(photons[drive == d], 1e-30)))) for d in np.unique(drive)]
@@ -83,7 +83,7 @@ def resonator_fit(
     shift: Shift | None = None,
     title: str = "",
 ) -> Figure:
-    """Internal quality factor against what was swept, fit and residuals; and where the loss goes.
+    """Draws the internal quality factor against what was swept, fit and residuals; and where the loss goes.
 
     Arguments:
         temperature: (R,) [K]; empty where the shift was fitted alone.
@@ -129,7 +129,7 @@ def resonator_fit(
 
 
 def _grid(values: np.ndarray, logarithmic: bool) -> np.ndarray:
-    """Points over the range of the values and a little more."""
+    """Give points over the range of the values and a little more."""
     if not logarithmic:
         return np.linspace(values.min() * 0.97, values.max() * 1.02, POINTS)
     positive = values[values > 0]
@@ -139,7 +139,7 @@ def _grid(values: np.ndarray, logarithmic: bool) -> np.ndarray:
 
 
 def _curve(sweep: Sweep, here: np.ndarray, temperature: np.ndarray, photons: np.ndarray) -> tuple[np.ndarray, ...]:
-    """x, T and n along the curve of one group; the photon number of one drive is interpolated between its rows."""
+    """Give x, T and n along the curve of one group; the photon number of one drive is interpolated between its rows."""
     if not sweep.is_thermal:
         grid = _grid(sweep.x, True)
         return grid, np.full_like(grid, temperature[here].mean()), grid
@@ -155,7 +155,7 @@ def _is_logarithmic(x: np.ndarray) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Loss:
-    """The terms of 1/Q_i at the same points."""
+    """Holds the terms of 1/Q_i at the same points."""
 
     tls: np.ndarray
     quasiparticles: np.ndarray
@@ -163,12 +163,12 @@ class Loss:
 
     @property
     def whole(self) -> np.ndarray:
-        """The sum of all three."""
+        """Gives the sum of all three."""
         return self.tls + self.quasiparticles + self.constant
 
 
 def _losses(model: ResonatorModel, points: list[tuple[np.ndarray, np.ndarray]]) -> list[Loss]:
-    """The terms of the loss at each (T, n), all asked of the model in one call: it is compiled once a shape."""
+    """Give the terms of the loss at each (T, n), all asked of the model in one call: it is compiled once a shape."""
     ends = np.cumsum([len(t) for t, _ in points])[:-1]
     temperature, photons = (np.concatenate(columns) for columns in zip(*points, strict=True))
     tls = np.asarray(model.tls_loss(temperature, photons))
@@ -188,7 +188,7 @@ def _panels_of_loss(
     sigma: np.ndarray | None,
     model: ResonatorModel,
 ) -> None:
-    """Q of the first MOST_CURVES groups, what is left of it, and where the loss of the first goes."""
+    """Draw Q of the first MOST_CURVES groups, what is left of it, and where the loss of the first goes."""
     ax, rest, parts = axes
     groups = np.unique(sweep.group)
     shown = groups[np.unique(np.linspace(0, len(groups) - 1, MOST_CURVES).astype(int))]
@@ -218,7 +218,7 @@ def _panels_of_loss(
 
 
 def _sparse_ticks(ax: Axes, values: np.ndarray) -> None:
-    """Labels that do not overlap where a logarithmic axis spans less than a decade or two."""
+    """Make labels that do not overlap where a logarithmic axis spans less than a decade or two."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     decades = np.log10(values.max() / values.min()) if values.min() > 0 else 9.0
@@ -236,7 +236,7 @@ def _sparse_ticks(ax: Axes, values: np.ndarray) -> None:
 
 
 def _loss_panel(parts: Axes, sweep: Sweep, q: np.ndarray, x: np.ndarray, loss: Loss) -> None:
-    """The terms of the loss along the first curve: the weakest drive, or the coldest temperature."""
+    """Draw the terms of the loss along the first curve: the weakest drive, or the coldest temperature."""
     here = sweep.group == 0
     terms = {"TLSs": (loss.tls, BLUE, "--")}
     if np.any(loss.quasiparticles > 0):
@@ -259,7 +259,7 @@ def _loss_panel(parts: Axes, sweep: Sweep, q: np.ndarray, x: np.ndarray, loss: L
 
 
 def _shift_panels(fig: Figure, space: GridSpec, shift: Shift, model: ResonatorModel, has_loss: bool) -> list[Axes]:
-    """The frequency shift with its parts, and what is left of it."""
+    """Draw the frequency shift with its parts, and what is left of it."""
     temperature, values = np.asarray(shift[0]), np.asarray(shift[1])
     offset = float(model.shift_offset)
     grid = _grid(temperature, _is_logarithmic(temperature))
@@ -299,7 +299,7 @@ def resonator_batch(
     *,
     title: str = "",
 ) -> Figure:
-    """Several resonators: quality factors with their fits, and F tan delta of each beside that of the batch.
+    """Draws several resonators: quality factors with their fits, and F tan delta of each beside that of the batch.
 
     Arguments:
         resonators: name -> (temperature, photon_number, quality_factor, sigma or None, fitted model).
@@ -330,7 +330,7 @@ def resonator_batch(
 
 
 def _batch_curves(ax: Axes, resonators: Mapping[str, Resonator], colours: list[Any]) -> None:
-    """Q of each resonator's first group, and its fit."""
+    """Draw Q of each resonator's first group, and its fit."""
     for (name, (temperature, photons, q, sigma, model)), colour in zip(resonators.items(), colours, strict=True):
         temperature, photons, q = (np.asarray(values, float) for values in (temperature, photons, q))
         sweep = sweep_of(temperature, photons, q)
@@ -355,7 +355,7 @@ def _batch_tangents(
     mean: tuple[float, float | None] | None,
     colours: list[Any],
 ) -> None:
-    """F tan delta of each resonator, and that of a typical one."""
+    """Draw F tan delta of each resonator, and that of a typical one."""
     for i, ((value, error), colour) in enumerate(zip(tangents.values(), colours, strict=True)):
         bar = error if error is not None and np.isfinite(error) else None
         ax.errorbar(value, i, xerr=bar, fmt="o", ms=5, color=colour)

@@ -1,4 +1,4 @@
-"""States: Wigner functions and populations."""
+"""Draws states: Wigner functions and populations."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"fock": "Fock level $n$", "spins": "excited TLSs $k$", "sites": "TLS"}
 
 
 def wigner(rho: Numbers, xs: Numbers | None = None, ps: Numbers | None = None, *, ax: Axes | None = None) -> Axes:
-    r"""The Wigner function of an oscillator, red where positive and blue where negative.
+    r"""Draws the Wigner function of an oscillator, red where positive and blue where negative.
 
     $$W(x, p) = \frac1\pi \int dy \, \langle x - y | \rho | x + y \rangle \, e^{2ipy}$$
 
@@ -69,7 +69,7 @@ def populations(
     time_label: str = "time",
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Populations of levels: bars for one state or several, a map for a state that moves.
+    r"""Draws populations of levels: bars for one state or several, a map for a state that moves.
 
     $$P_n = \langle n | \rho | n \rangle$$
 
@@ -127,7 +127,7 @@ def populations(
 
 
 def _diagonal(state: Numbers | Mapping[str, Numbers], kind: str, batch: bool = False) -> np.ndarray:
-    """Populations of a density matrix, a ket or probabilities."""
+    """Give populations of a density matrix, a ket or probabilities."""
     array = np.asarray(state)
     axes = array.ndim - batch
     if axes == 2 and array.shape[-1] == array.shape[-2]:

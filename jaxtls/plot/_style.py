@@ -1,4 +1,4 @@
-"""Looks: figures, colours, labels.
+"""Sets looks: figures, colours, labels.
 
 Figures are made without pyplot, so they need no display and are freed like any other object; a notebook shows a figure
 that is a cell's last line. Colours are Okabe and Ito's, told apart with any colour vision; ordered ones a ramp.
@@ -35,7 +35,7 @@ LABELS = {
 
 
 def figure(width: float = 7.0, height: float = 4.5) -> Figure:
-    """An empty figure [inches] with jaxtls's looks, bound to the Agg canvas: `fig.savefig("x.png")` works anywhere.
+    """Makes an empty figure [inches] with jaxtls's looks, bound to Agg's canvas: `fig.savefig("x.png")` works anywhere.
 
     Example:
         >>> ax = figure(4.0, 3.0).subplots()
@@ -60,7 +60,7 @@ def _png(fig: Figure) -> bytes:
 
 
 def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
-    """The axes given, or those of a new figure, with a light grid."""
+    """Gives the axes given, or those of a new figure, with a light grid."""
     if ax is None:
         ax = figure(width, height).subplots()
         tidy(ax)
@@ -68,7 +68,7 @@ def new_axes(ax: Axes | None, width: float = 6.0, height: float = 4.0) -> Axes:
 
 
 def tidy(ax: Axes) -> None:
-    """No box, a light grid behind what is drawn.
+    """Takes the box away, and puts a light grid behind what is drawn.
 
     Example:
         >>> ax = figure().subplots()
@@ -82,7 +82,7 @@ def tidy(ax: Axes) -> None:
 
 
 def key_above(ax: Axes, columns: int = 0) -> None:
-    """A legend above the axes, at the right, where no data are; in one row by default.
+    """Puts a legend above the axes, at the right, where no data are; in one row by default.
 
     Example:
         >>> ax = figure().subplots()
@@ -97,7 +97,7 @@ def key_above(ax: Axes, columns: int = 0) -> None:
 
 
 def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
-    """Letters (a), (b), ... above panels and small print of one size, as in a figure of a paper, 7 in wide.
+    """Puts letters (a), (b), ... above panels and small print of one size, as in a figure of a paper, 7 in wide.
 
     Example:
         >>> axes = figure().subplots(1, 2)
@@ -115,7 +115,7 @@ def panels(axes: Sequence[Axes], size: float = 8.0) -> None:
 
 
 def few_decades(ax: Axes) -> None:
-    """Plain numbers 1, 2, 5 at a logarithmic y axis of less than two decades, where powers of ten would be one or none.
+    """Puts plain 1, 2, 5 at a logarithmic y axis of less than two decades, where powers of ten would be one or none.
 
     Example:
         >>> ax = figure().subplots()
@@ -134,12 +134,12 @@ def few_decades(ax: Axes) -> None:
 
 
 def cycle(count: int) -> list[str]:
-    """Colours for things without an order."""
+    """Gives colours for things without an order."""
     return [PALETTE[i % len(PALETTE)] for i in range(count)]
 
 
 def ramp(count: int) -> list[Any]:
-    """Colours for an ordered quantity: dark to light, without the pale end.
+    """Gives colours for an ordered quantity: dark to light, without the pale end.
 
     Example:
         >>> len(ramp(3))
@@ -151,7 +151,7 @@ def ramp(count: int) -> list[Any]:
 
 
 def power(value: float, digits: int = 2) -> str:
-    """A number as 1.4 or 1.4 x 10^6, for a legend or an axis."""
+    """Writes a number as 1.4 or 1.4 x 10^6, for a legend or an axis."""
     value = float(f"{value:.{digits + 1}g}")  # 999.99 is 1000
     if value == 0 or 0.01 <= value < 1000:
         return f"{value:.{digits + 1}g}"

@@ -1,4 +1,4 @@
-"""A qubit among its TLSs: relaxation rate over frequency and time, swap spectroscopy, and fits of both."""
+"""Draws a qubit among its TLSs: relaxation rate over frequency and time, swap spectroscopy, and fits of both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rate_waterfall(
     log: bool = True,
     ax: Axes | None = None,
 ) -> Axes:
-    """Gamma_1(f, t) as colours, time running down: TLSs are bright lines that jump and drift.
+    """Draws Gamma_1(f, t) as colours, time running down: TLSs are bright lines that jump and drift.
 
     Arguments:
         frequencies: (W,) ascending.
@@ -74,7 +74,7 @@ def swap_map(
     value_label: str = "excited population",
     ax: Axes | None = None,
 ) -> Axes:
-    """Swap spectroscopy: population over frequency and time, with a fit's contours and TLSs on top.
+    """Draws swap spectroscopy: population over frequency and time, with a fit's contours and TLSs on top.
 
     Arguments:
         frequencies: (W,) ascending.
@@ -130,7 +130,7 @@ def swap_fit(
     labels: tuple[str, str] = ("qubit frequency  [MHz]", "swap time  [us]"),
     title: str = "",
 ) -> Figure:
-    """A fitted swap map: data with the fit's contours, and the residuals in units of their errors.
+    """Draws a fitted swap map: data with the fit's contours, and the residuals in units of their errors.
 
     Arguments:
         frequencies, ts: (W,) and (T,) ascending.
@@ -162,7 +162,7 @@ def swap_fit(
 
 
 def residual_map(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, label: str) -> None:
-    """What a fit leaves (T, W), in units of the errors."""
+    """Draws what a fit leaves (T, W), in units of the errors."""
     ax.grid(False)
     colour_map(ax, x, y, np.ma.masked_invalid(values), (label, ""), "residual / error", cmap="RdBu_r", vmin=-4, vmax=4)
 
@@ -170,7 +170,7 @@ def residual_map(ax: Axes, x: np.ndarray, y: np.ndarray, values: np.ndarray, lab
 def colour_map(
     ax: Axes, f: np.ndarray, t: np.ndarray, values: np.ndarray, labels: tuple[str, str], label: str, **looks: Any
 ) -> None:
-    """A map (T, W) as colours with their bar."""
+    """Draws a map (T, W) as colours with their bar."""
     picture = ax.pcolormesh(f, t, values, shading="nearest", rasterized=True, **looks)
     ax.set_xlabel(labels[0])
     ax.set_ylabel(labels[1])
@@ -178,7 +178,7 @@ def colour_map(
 
 
 def mapped(xs: ArrayLike, ys: ArrayLike, values: ArrayLike, name: str) -> tuple[Any, Any, Any]:
-    """Two axes and a map over them, checked; `name` is what the caller calls the map."""
+    """Gives two axes and a map over them, checked; `name` is what the caller calls the map."""
     x, y, z = np.asarray(xs, float), np.asarray(ys, float), np.asarray(values, float)
     for axis, points in (("frequencies", x), ("ts", y)):
         require(

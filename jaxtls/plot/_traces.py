@@ -1,4 +1,4 @@
-"""Observables against time, and averages with their bands."""
+"""Draws observables against time, and averages with their bands."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Recorded(Protocol):
-    """Observables against time."""
+    """Holds observables against time."""
 
     @property
     def ts(self) -> ArrayLike:
-        """The times, (T,)."""
+        """Gives the times, (T,)."""
 
     @property
     def observables(self) -> Mapping[str, ArrayLike]:
-        """Each name -> its values, (T,) or more."""
+        """Gives each name -> its values, (T,) or more."""
 
 
 @runtime_checkable
 class Averaged(Protocol):
-    """A mean and its standard error, pytrees of one structure."""
+    """Holds a mean and its standard error, pytrees of one structure."""
 
     @property
     def mean(self) -> PyTree:
-        """The average of all."""
+        """Gives the average of all."""
 
     @property
     def sem(self) -> PyTree:
-        """Its standard error."""
+        """Gives its standard error."""
 
 
 def traces(sol: Recorded, names: Sequence[str] | None = None, *, time_label: str = "time") -> list[Axes]:
-    """Observables of a Solution against its times, one panel each.
+    """Draws observables of a Solution against its times, one panel each.
 
     Arguments:
         sol: anything with `ts` (T,) and `observables`, a dict of (T,) arrays.
@@ -89,7 +89,7 @@ def band(
     time_label: str = "time",
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Mean of an ensemble against time, with the band of one standard error on both sides.
+    r"""Draws the mean of an ensemble against time, with the band of one standard error on both sides.
 
     $$\bar x(t) \pm \mathrm{sem}(t)$$
 
@@ -161,7 +161,7 @@ def power_law(
     time_label: str = "time",
     ax: Axes | None = None,
 ) -> Axes:
-    r"""Mean of an ensemble with its band on logarithmic axes, and the power law fitted to it over a window.
+    r"""Draws the mean of an ensemble with its band on logarithmic axes, and the power law fitted to it over a window.
 
     $$C(t) \propto t^{-\beta}$$
 
@@ -205,7 +205,7 @@ def power_law(
 
 
 def _curve(ts: np.ndarray, r: Averaged, name: str | None) -> tuple[str, np.ndarray, np.ndarray]:
-    """One leaf of an ensemble's mean and its error, as real arrays like ts."""
+    """Give one leaf of an ensemble's mean and its error, as real arrays like ts."""
     from jax.tree_util import keystr, tree_leaves, tree_leaves_with_path
 
     leaves = {}

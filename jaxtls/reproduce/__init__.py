@@ -1,4 +1,4 @@
-"""Published figures, one small file each: `data(quick)` computes, `draw(data)` pictures, the docstring judges.
+"""Holds published figures, one small file each: `data(quick)` computes, `draw(data)` pictures, the docstring judges.
 
     python -m jaxtls reproduce --list
     python -m jaxtls reproduce wang-taylor-1 --out figures

@@ -1,4 +1,4 @@
-"""What the figures of Artiaco, Balducci & Scardicchio share: averages over their disorder, fits, and looks.
+"""Holds what the figures of Artiaco, Balducci & Scardicchio share: averages over their disorder, fits, and looks.
 
 Energies in W = 1 eV, times in hbar/W. Every average has the standard error of its mean. An exponent is the slope of
 ln C against ln t over a stated window, by least squares: of equal weight at the times, which are equally spaced in
@@ -37,7 +37,7 @@ STYLES = ("-", "--", "-.", ":")
 
 
 class Curves(NamedTuple):
-    """Averages over disorder: for each observable (K, T) at K values of one parameter."""
+    """Holds averages over disorder: for each observable (K, T) at K values of one parameter."""
 
     ts: np.ndarray
     mean: dict[str, np.ndarray]
@@ -47,7 +47,7 @@ class Curves(NamedTuple):
 
 
 class PowerLaw(NamedTuple):
-    """C = amplitude t^-exponent at equal weights; the exponent at weights 1/sem² of ln C; standard errors."""
+    """Holds C = amplitude t^-exponent at equal weights; the exponent at weights 1/sem² of ln C; standard errors."""
 
     exponent: float
     exponent_sem: float
@@ -59,7 +59,7 @@ class PowerLaw(NamedTuple):
 
 
 def times(first: int, last: int, per_decade: int) -> np.ndarray:
-    """Logarithmic times from 10^first to 10^last [hbar/W]."""
+    """Gives logarithmic times from 10^first to 10^last [hbar/W]."""
     return np.logspace(first, last, (last - first) * per_decade + 1)
 
 
@@ -75,7 +75,7 @@ def average(
     progress: bool = False,
     **parameters: Any,
 ) -> Curves:
-    """Observables of random glasses from random product states, the same draws for each value of one parameter.
+    """Averages observables of random glasses from random product states, the same draws for each value of a parameter.
 
     Arguments:
         observables: methods of `TLSGlass` of (bloch, ts).
@@ -127,7 +127,7 @@ def average(
 
 
 def columns(curves: Curves, observable: str, labels: Sequence[str]) -> dict[str, np.ndarray]:
-    """The mean and standard error of each curve under "label" and "label_sem"."""
+    """Gives the mean and standard error of each curve under "label" and "label_sem"."""
     found: dict[str, np.ndarray] = {}
     for label, mean, sem in zip(labels, curves.mean[observable], curves.sem[observable], strict=True):
         found |= {label: mean, f"{label}_sem": sem}
@@ -135,7 +135,7 @@ def columns(curves: Curves, observable: str, labels: Sequence[str]) -> dict[str,
 
 
 def power_law(curves: Curves, k: int = 0, window: tuple[float, float] = DECAY) -> PowerLaw:
-    """The exponent of curve k of the first observable over a window; see the head of this file."""
+    """Gives the exponent of curve k of the first observable over a window; see the head of this file."""
     ts, mean = curves.ts[curves.fitted], next(iter(curves.mean.values()))[k, curves.fitted]
     fits = partial(fit_power_law, ts, mean, covariance=curves.covariance[k], window=window)
     try:
@@ -147,13 +147,13 @@ def power_law(curves: Curves, k: int = 0, window: tuple[float, float] = DECAY) -
 
 
 def exponents(fits: dict[Any, PowerLaw], prefix: str) -> dict[str, np.ndarray]:
-    """Columns of the numbers of several fits."""
+    """Gives columns of the numbers of several fits."""
     names = ("", "_sem", "_amplitude", "_weighted", "_weighted_sem", "_since", "_until")
     return {prefix + name: column for name, column in zip(names, np.array([*fits.values()], float).T, strict=True)}
 
 
 def level(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, float]:
-    """Mean of curve k of the first observable over the times of a window, and its standard error."""
+    """Gives the mean of curve k of the first observable over the times of a window, and its standard error."""
     inside = _inside(curves.ts, window)
     here = inside[curves.fitted]
     mean = next(iter(curves.mean.values()))[k, inside].mean()
@@ -161,7 +161,7 @@ def level(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, f
 
 
 def logarithm(curves: Curves, k: int, window: tuple[float, float]) -> tuple[float, float, float]:
-    """Slope of curve k of the first observable against ln t over a window at equal weights, its error, and level."""
+    """Gives the slope in ln t of curve k of the first observable over a window at equal weights, error, and level."""
     here = _inside(curves.ts, window)[curves.fitted]
     x, mean = np.log(curves.ts[curves.fitted][here]), next(iter(curves.mean.values()))[k, curves.fitted][here]
     rule, height = line(x, mean, np.ones_like(x))
@@ -176,7 +176,7 @@ def _inside(ts: np.ndarray, window: tuple[float, float]) -> np.ndarray:
 
 
 def draw_curve(ax: Axes, ts: np.ndarray, data: dict[str, np.ndarray], name: str, **looks: Any) -> None:
-    """data[name] with a band of one standard error, where it is more than two standard errors from zero."""
+    """Draws data[name] with a band of one standard error, where it is more than two standard errors from zero."""
     mean, sem = data[name], data[f"{name}_sem"]
     sure = mean > 2 * sem
     shown = np.where(sure, mean, np.nan)
@@ -186,7 +186,7 @@ def draw_curve(ax: Axes, ts: np.ndarray, data: dict[str, np.ndarray], name: str,
 
 
 def draw_power_laws(ax: Axes, data: dict[str, np.ndarray], prefix: str, **looks: Any) -> None:
-    """The fits of `exponents`, dashed, over their windows; a `label` names them once."""
+    """Draws the fits of `exponents`, dashed, over their windows; a `label` names them once."""
     looks = {"color": plot.BLACK, "ls": (0, (3, 2)), "lw": 1.1, "zorder": 3, **looks}
     for beta, amplitude, *ends in zip(*(data[prefix + x] for x in ("", "_amplitude", "_since", "_until")), strict=True):
         if np.isfinite(beta):
@@ -195,7 +195,7 @@ def draw_power_laws(ax: Axes, data: dict[str, np.ndarray], prefix: str, **looks:
 
 
 def dress(ax: Axes, x: str, y: str, letter: str = "") -> None:
-    """Labels, grid and the panel's letter."""
+    """Puts labels, grid and the panel's letter."""
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     if letter:
@@ -204,6 +204,6 @@ def dress(ax: Axes, x: str, y: str, letter: str = "") -> None:
 
 
 def tex(value: float) -> str:
-    """A dissipation as 0, 1 or 10^-6."""
+    """Writes a dissipation as 0, 1 or 10^-6."""
     power = 0 if value in (0, 1) else round(math.log10(value))
     return f"{value:g}" if power == 0 else f"10^{{{power}}}"

@@ -1,4 +1,4 @@
-"""What Figs. 2 and 3 of Blacker & Tilbrook share: transitions below, at and above critical damping; omega = 1."""
+"""Holds what Figs. 2 and 3 of Blacker & Tilbrook share: transitions below, at and above critical damping; omega = 1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STYLES = ("-", "--", "-.", ":")
 
 
 def probabilities(initial: int, quick: bool) -> dict[str, np.ndarray]:
-    """t_CASE (T,) and P<initial><m>_CASE (T,), m in LEVELS, for the three dampings."""
+    """Gives t_CASE (T,) and P<initial><m>_CASE (T,), m in LEVELS, for the three dampings."""
     found = {}
     for case, damping in DAMPINGS.items():
         ts = np.linspace(0.0, DURATIONS[case], 301 if quick else 1501)
@@ -31,7 +31,7 @@ def probabilities(initial: int, quick: bool) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray], initial: int) -> Figure:
-    """Panels (a) under-, (b) critically and (c) overdamped."""
+    """Draws panels (a) under-, (b) critically and (c) overdamped."""
     fig = plot.figure(11.0, 3.9)
     axes = fig.subplots(1, 3, sharey=True)
     for ax, letter, (case, damping) in zip(axes, "abc", DAMPINGS.items(), strict=True):

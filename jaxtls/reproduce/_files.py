@@ -1,4 +1,4 @@
-"""The numbers of a figure as CSV and NetCDF."""
+"""Writes the numbers of a figure as CSV and NetCDF."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..interop.datasets import dataset, placed
 
 
 def write_csv(path: str | os.PathLike, data: dict[str, Any]) -> None:
-    """A column for each array, blank below its end; of a matrix a column for each row, named after its `n_spins`."""
+    """Writes a column per array, blank below its end; of a matrix a column for each row, named after its `n_spins`."""
     columns: dict[str, np.ndarray] = {}
     for name, values in data.items():
         values = np.asarray(values)
@@ -31,7 +31,7 @@ def write_csv(path: str | os.PathLike, data: dict[str, Any]) -> None:
 def to_dataset(
     data: Mapping[str, Any], axes: Mapping[str, str] | None = None, about: Mapping[str, str] | None = None
 ) -> Any:
-    """An `xarray.Dataset` of a figure's numbers.
+    """Makes an `xarray.Dataset` of a figure's numbers.
 
     Arguments:
         data: as a figure's `data` returns it.
@@ -65,7 +65,7 @@ def to_dataset(
 
 
 def _placed(name: str, array: np.ndarray, lengths: dict[str, int]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names of an array's axes, and the array in their shape."""
+    """Give names of an array's axes, and the array in their shape."""
     if array.size == 1 and 1 not in lengths.values():
         return (), array.reshape(())
     for slow in lengths:

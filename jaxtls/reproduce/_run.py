@@ -83,7 +83,7 @@ def run(
 
 
 def is_made(name: str, out_dir: str | os.PathLike, quick: bool = True, *, netcdf: bool = False) -> bool:
-    """True where `run` with these arguments and this version of jaxtls has written all its files.
+    """Returns True where `run` with these arguments and this version of jaxtls has written all its files.
 
     Example:
         >>> is_made("wang-taylor-1", "a folder that is not there")
@@ -100,7 +100,7 @@ def is_made(name: str, out_dir: str | os.PathLike, quick: bool = True, *, netcdf
 
 
 def summary(name: str) -> str:
-    """The first line of the figure's docstring: paper, number, and what is shown."""
+    """Gives the first line of the figure's docstring: paper, number, and what is shown."""
     from . import FIGURES
 
     return (FIGURES[name].__doc__ or "").strip().splitlines()[0]

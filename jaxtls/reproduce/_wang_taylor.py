@@ -1,4 +1,4 @@
-"""What Figs. 1 and 2 of Wang & Taylor share: their spring, in units hbar = M = omega_eff = 1."""
+"""Holds what Figs. 1 and 2 of Wang & Taylor share: their spring, in units hbar = M = omega_eff = 1."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERIOD = 2 * np.pi
 
 
 def spring(n_spins: float | int, n_levels: int, n_modes: int, **changes: Any) -> EntropicSpring:
-    """The spring of Fig. 1 (omega_0 = 0, omega_eff = 1). N is data, so that one compiled program serves every N."""
+    """Makes the spring of Fig. 1 (omega_0 = 0, omega_eff = 1). N is data: one compiled program serves every N."""
     require(
         bool(jax.config.jax_enable_x64),  # type: ignore[attr-defined]
         "jax_enable_x64",

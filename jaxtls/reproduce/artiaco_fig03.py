@@ -46,7 +46,7 @@ FIRST = 8  # from this N on there is a decay to be fitted within the window
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t) at several N, and its exponents.
+    """Computes C(t) at several N, and its exponents.
 
     Arguments:
         quick: six N with 80 to 1000 realizations; False: eleven with 5000.
@@ -70,7 +70,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """C(t), and the exponents in an inset."""
+    """Draws C(t), and the exponents in an inset."""
     fig = plot.figure(7.0, 5.0)
     ax = fig.subplots()
     for n, colour in zip(data["n_tls"], plot.ramp(len(data["n_tls"])), strict=True):

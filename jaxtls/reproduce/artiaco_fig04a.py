@@ -30,7 +30,7 @@ RANDOM_STATE = 0.127  # exp(-0.127 2^N), Fig. 11
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C at late times and the slopes of its logarithm.
+    """Computes C at late times and the slopes of its logarithm.
 
     Arguments:
         quick: N = 4 to 12 and 2000 to 8000 realizations; False: to 14, and 20 000 to 400 000.
@@ -65,7 +65,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The plateau with both laws, and the local slope."""
+    """Draws the plateau with both laws, and the local slope."""
     fig = plot.figure(9.0, 3.9)
     ax, right = fig.subplots(1, 2)
     n, line = data["n_tls"], np.linspace(data["n_tls"][0] - 0.5, data["n_tls"][-1] + 0.5, 200)

@@ -25,7 +25,7 @@ QUICK, FULL = (20, 200), (50, 1000)  # N, realizations
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t) at five compressions, the same draws at each.
+    """Computes C(t) at five compressions, the same draws at each.
 
     Arguments:
         quick: N = 20 and 200 realizations; False: N = 50 and 1000.
@@ -47,7 +47,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """C against time rescaled as the caption says, and by R³."""
+    """Draws C against time rescaled as the caption says, and by R³."""
     fig = plot.figure(9.0, 3.9)
     axes = fig.subplots(1, 2, sharey=True)
     colours = plot.ramp(len(data["compression"]))

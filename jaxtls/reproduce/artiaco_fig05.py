@@ -38,7 +38,7 @@ TAIL = (1e-3, 1.0)
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t) at five typical tunnelling amplitudes, and its exponents between a third and a hundredth of its peak.
+    """Gives C(t) at five typical tunnelling amplitudes, and its exponents between a third and a hundredth of its peak.
 
     Arguments:
         quick: N = 30 and 200 realizations; False: N = 50 and 5000.
@@ -60,7 +60,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def falling(ts: np.ndarray, mean: np.ndarray) -> tuple[float, float]:
-    """From the first time after the peak at which C is below a third of it, to the last above a hundredth."""
+    """Gives the first time after the peak at which C is below a third of it, and the last above a hundredth."""
     peak = int(np.argmax(mean))
     below = mean[peak:] < mean[peak] / 3
     above = mean[peak:] > mean[peak] / 100
@@ -69,7 +69,7 @@ def falling(ts: np.ndarray, mean: np.ndarray) -> tuple[float, float]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """C(t), and the exponents in an inset."""
+    """Draws C(t), and the exponents in an inset."""
     fig = plot.figure(7.0, 4.8)
     ax = fig.subplots()
     for d, colour in zip(data["tunnelling"], plot.ramp(len(data["tunnelling"])), strict=True):

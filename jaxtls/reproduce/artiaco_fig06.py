@@ -33,7 +33,7 @@ FULL = dict.fromkeys((4, 6, 8, 10, 12, 14, 16), 1000)
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """S_E(t)/N and C(t) at several N, plateaus, and a logarithm fitted to the growth at the largest N.
+    """Computes S_E(t)/N and C(t) at several N, plateaus, and a logarithm fitted to the growth at the largest N.
 
     Arguments:
         quick: N = 4 to 8 and 60 to 200 realizations; False: to 16, and 1000.
@@ -68,7 +68,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """S_E/N and C on two scales, and the volume law."""
+    """Draws S_E/N and C on two scales, and the volume law."""
     fig = plot.figure(10.5, 4.3)
     ax, right = fig.subplots(1, 2, width_ratios=[1.7, 1], gridspec_kw={"wspace": 0.05})
     other = ax.twinx()

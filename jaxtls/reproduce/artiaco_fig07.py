@@ -31,7 +31,7 @@ FULL = {6: 5000, 7: 5000, 8: 5000, 9: 5000, 20: 5000, 60: 1000}
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t) at three dissipations, the same draws at each.
+    """Computes C(t) at three dissipations, the same draws at each.
 
     Arguments:
         quick: N = 6, 8, 20 and 200 to 1000 realizations; False: N = 6 to 9, 20, 60, and 1000 to 5000.
@@ -55,7 +55,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """A panel for each N."""
+    """Draws a panel for each N."""
     n = data["n_tls"]
     fig = plot.figure(0.8 + 3.3 * len(n), 3.9)
     axes = np.atleast_1d(fig.subplots(1, len(n), sharey=True))

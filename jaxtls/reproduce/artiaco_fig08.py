@@ -37,23 +37,23 @@ WINDOW = (1e-6, 1.0)  # of eps t, over which the law is fitted
 
 
 class StretchedExponential(eqx.Module):
-    """alpha exp(-((t + delay)/lifetime)^stretch), one at t = 0, t in units of hbar/(eps W)."""
+    """Describes alpha exp(-((t + delay)/lifetime)^stretch), one at t = 0, t in units of hbar/(eps W)."""
 
     delay: Array | float = 1e-4
     lifetime: Array | float = 0.01
     stretch: Array | float = 0.3
 
     def depth(self, t: ArrayLike) -> Any:
-        """-ln of the law without alpha: ((t + delay)/lifetime)^stretch."""
+        """Gives -ln of the law without alpha: ((t + delay)/lifetime)^stretch."""
         return ((t + self.delay) / self.lifetime) ** self.stretch
 
     def log(self, t: ArrayLike) -> Any:
-        """The logarithm of the law."""
+        """Gives the logarithm of the law."""
         return self.depth(0.0) - self.depth(t)
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t; eps)/C(inf; 0) and a stretched exponential for each N.
+    """Computes C(t; eps)/C(inf; 0) and a stretched exponential for each N.
 
     Arguments:
         quick: N = 5, 6, 8 and 2500 realizations; False: N = 5 to 9 and 20 000.
@@ -82,7 +82,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def stretched(eps_t: np.ndarray, ratio: np.ndarray, sem: np.ndarray) -> tuple[float, ...]:
-    """The law's numbers and errors, by least squares in logarithms weighted with the standard errors; the last time."""
+    """Fits the law by least squares in logarithms, weighted with the standard errors: numbers, errors, last time."""
     here = (eps_t >= WINDOW[0]) & (eps_t <= WINDOW[1]) & (ratio > 5 * sem)
     t, y, error = (jnp.asarray(x[here]) for x in (eps_t, np.log(ratio), sem / ratio))
     free = dict.fromkeys(LAW, Positive())
@@ -92,7 +92,7 @@ def stretched(eps_t: np.ndarray, ratio: np.ndarray, sem: np.ndarray) -> tuple[fl
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """Ratios against eps t, and -ln(ratio/alpha), a straight line for a stretched exponential."""
+    """Draws ratios against eps t, and -ln(ratio/alpha), a straight line for a stretched exponential."""
     fig = plot.figure(9.5, 4.2)
     axes = fig.subplots(1, 2)
     law = StretchedExponential()

@@ -50,7 +50,7 @@ PAPER = 9  # the largest N of the paper with dissipation
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """C(t) at eps = 1 and its exponents, beside those of the closed glass.
+    """Computes C(t) at eps = 1 and its exponents, beside those of the closed glass.
 
     Arguments:
         quick: five N with 150 to 1000 realizations; False: twelve with 5000, and N = 100 with 1000.
@@ -78,7 +78,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """C(t) with its fits, and the exponents against 1/N."""
+    """Draws C(t) with its fits, and the exponents against 1/N."""
     fig = plot.figure(10.0, 4.4)
     ax, right = fig.subplots(1, 2)
     n = data["n_tls"]

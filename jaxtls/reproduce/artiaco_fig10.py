@@ -32,7 +32,7 @@ FULL = dict.fromkeys((4, 6, 8, 10, 12), 1000)
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """S_E(t)/N at three dissipations and several N.
+    """Computes S_E(t)/N at three dissipations and several N.
 
     Arguments:
         quick: N = 4, 6, 8 and 100 to 300 realizations; False: to 12, and 1000.
@@ -54,7 +54,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """A panel for each dissipation."""
+    """Draws a panel for each dissipation."""
     fig = plot.figure(11.0, 3.9)
     axes = fig.subplots(1, len(data["dissipation"]), sharey=True)
     n = data["n_tls"]

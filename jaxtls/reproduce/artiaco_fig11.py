@@ -31,7 +31,7 @@ QUICK, FULL = 100, 1000  # blocks
 
 
 def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | None = None) -> dict[str, np.ndarray]:
-    """<C> of random states of N TLSs, and its fit.
+    """Computes <C> of random states of N TLSs, and its fit.
 
     Arguments:
         quick: 1e6 states for each N; False: 1e7.
@@ -60,7 +60,7 @@ def data(quick: bool = True, progress: bool = False, store: str | os.PathLike | 
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """log2(-ln <C>) against N."""
+    """Draws log2(-ln <C>) against N."""
     fig = plot.figure(5.6, 4.2)
     ax = fig.subplots()
     n, c = data["n_tls"], data["concurrence"]

@@ -26,18 +26,20 @@ DECADES, STRENGTH = 6, 0.01
 
 
 def gaussian_echo(f: Fluctuators, ts: np.ndarray) -> np.ndarray:
-    """exp(-<phi²>/2); phi is t/2 times the difference of adjacent means: <phi²>/2 is (t/2)² times Allan's variance."""
+    """Gives exp(-<phi²>/2); phi is t/2 times the difference of adjacent means: <phi²>/2 is (t/2)² times Allan's
+    variance.
+    """
     return np.exp(-((ts / 2) ** 2) * np.asarray(f.allan_variance(ts / 2)))
 
 
 def bath(n: int) -> Fluctuators:
-    """Equal amplitudes, total rates evenly spread over the decades about 1; s2 does not depend on n."""
+    """Takes equal amplitudes, total rates evenly spread over the decades about 1; s2 does not depend on n."""
     rates = 10.0 ** (DECADES * ((np.arange(n) + 0.5) / n - 0.5))
     return Fluctuators(np.full(n, STRENGTH * np.sqrt(4000 / n)), rates / 2, rates / 2)
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Echo of one fluctuator for each a/Gamma, exact and Gaussian; echo and Ramsey of a 1/f bath with the ln2 law.
+    """Gives echo of one fluctuator at each a/Gamma, exact and Gaussian; echo and Ramsey of a 1/f bath with the ln2 law.
 
     Arguments:
         quick: 4000 fluctuators; False: 100 000.
@@ -67,7 +69,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The panels (a) one fluctuator and (b) 1/f noise."""
+    """Draws the panels (a) one fluctuator and (b) 1/f noise."""
     fig = plot.figure(9.4, 4.3)
     left, right = fig.subplots(1, 2)
     for ratio, colour in zip(RATIOS, plot.ramp(len(RATIOS)), strict=True):

@@ -26,7 +26,7 @@ LEVELS = (0, 1)
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """psi_0 and psi_1 at two times.
+    """Computes psi_0 and psi_1 at two times.
 
     Arguments:
         quick: 401 positions; False: 2001.
@@ -45,7 +45,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """Panels (a) at the start and (b) later."""
+    """Draws panels (a) at the start and (b) later."""
     fig = plot.figure(8.6, 3.8)
     axes = fig.subplots(1, 2, sharey=True)
     x = data["x"]

@@ -27,7 +27,7 @@ INITIAL = 0
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Probabilities of the levels 0, 2, 4, 6 after a start in level 0.
+    """Computes probabilities of the levels 0, 2, 4, 6 after a start in level 0.
 
     Arguments:
         quick: 301 times a panel; False: 1501.
@@ -40,5 +40,5 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The three panels (a) to (c)."""
+    """Draws the three panels (a) to (c)."""
     return _blacker_tilbrook.draw(data, INITIAL)

@@ -27,7 +27,7 @@ INITIAL = 2
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Probabilities of the levels 0, 2, 4, 6 after a start in level 2.
+    """Computes probabilities of the levels 0, 2, 4, 6 after a start in level 2.
 
     Arguments:
         quick: 301 times a panel; False: 1501.
@@ -40,7 +40,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The three panels (a) to (c), the revival of P_22 marked in (b)."""
+    """Draws the three panels (a) to (c), the revival of P_22 marked in (b)."""
     fig = _blacker_tilbrook.draw(data, INITIAL)
     fig.axes[1].annotate(
         r"$P_{2 \to 2}$ revives" + "\n" + r"to 0.041 at $\sqrt{14}$",

@@ -40,7 +40,7 @@ KEPT = 200
 
 
 def field_map(solid: TunnellingSolid) -> tuple[np.ndarray, np.ndarray]:
-    """Fields [V/m] and volumes [m^3] of the layer at an edge: F ~ r^(-1/2); COUNT TLSs in the band."""
+    """Gives fields [V/m] and volumes [m^3] of the layer at an edge: F ~ r^(-1/2); COUNT TLSs in the band."""
     edges = np.geomspace(3e-9, 30e-6, 81)
     r = np.sqrt(edges[1:] * edges[:-1])
     one = float(expected_tls(solid, volumes=[1.0], band=(W - HALF_BAND, W + HALF_BAND)))
@@ -51,7 +51,7 @@ def field_map(solid: TunnellingSolid) -> tuple[np.ndarray, np.ndarray]:
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """T1 against TLSs kept, by two rankings, and the decay with all and with few.
+    """Computes T1 against TLSs kept, by two rankings, and the decay with all and with few.
 
     Arguments:
         quick: 4 realizations; False: 20.
@@ -85,7 +85,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def _contributions(bath: TLSBath) -> np.ndarray:
-    """Each TLS's share of the golden-rule rate [1/s]."""
+    """Give each TLS's share of the golden-rule rate [1/s]."""
     width, detuning = 0.5 / LIFETIME, W - np.asarray(bath.frequencies)
     return 2 * np.asarray(bath.couplings) ** 2 * width / (width**2 + detuning**2)
 
@@ -106,7 +106,7 @@ def _decays(bath: TLSBath, total: float, few: np.ndarray) -> dict[str, np.ndarra
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """Panel (a): T1 with some TLSs over T1 with all, realizations and their median; (b): how decays of the first one
+    """Draws (a) T1 with some TLSs over T1 with all, realizations and their median; (b) how decays of the first one
     differ.
     """
     fig = plot.figure(10.0, 4.2)

@@ -36,7 +36,7 @@ SCANNED = np.linspace(-40.0, 40.0, 161)  # MHz
 
 
 def one_fluctuator() -> TLSBath:
-    """A TLS that a fluctuator moves from the qubit's frequency to 6 MHz below it; frequencies in rad/us, rates in 1/h.
+    """Gives a TLS moved by a fluctuator from the qubit's frequency to 6 MHz below; frequencies in rad/us, rates in 1/h.
 
     The two units never meet: the rate at an instant knows nothing of the switching (adiabatic).
     """
@@ -44,7 +44,7 @@ def one_fluctuator() -> TLSBath:
 
 
 def allan_deviation(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Overlapping Allan deviation of an even record for windows of so many samples."""
+    """Gives the overlapping Allan deviation of an even record for windows of so many samples."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     found = []
     for n in sizes:
@@ -54,7 +54,7 @@ def allan_deviation(values: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Both records and both statistics.
+    """Computes both records and both statistics.
 
     Arguments:
         quick: a record of 200 h and 4000 diffusing TLSs; False: 5000 h and 40000.
@@ -83,7 +83,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def _diffusion(records: int) -> dict[str, np.ndarray]:
-    """Moves of a TLS that many slow fluctuators push, and one record of the rate over frequency."""
+    """Give moves of a TLS that many slow fluctuators push, and one record of the rate over frequency."""
     half = np.full(COUNT, SLOW / 2)
     amplitude = D * math.sqrt(2 / (COUNT * SLOW))  # 2 K a^2 G = 4 D^2
     slow = Fluctuators(np.full(COUNT, amplitude), half, half)
@@ -106,7 +106,7 @@ def _diffusion(records: int) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """T1 of one telegraph and its Allan deviation; a TLS that diffuses and how far it comes."""
+    """Draws T1 of one telegraph and its Allan deviation; a TLS that diffuses and how far it comes."""
     fig = plot.figure(10.0, 7.2)
     axes = fig.subplots(2, 2).ravel()
     axes[0].plot(data["hour"], data["t1"], color=plot.BLUE, lw=0.9, drawstyle="steps-post")

@@ -38,7 +38,7 @@ LABELS = (
 
 
 def coefficients(bath: str, temperatures: Array, static_diffusion: float = 0.0) -> dict[str, np.ndarray]:
-    """The four coefficients of Eq. 23 at each temperature."""
+    """Gives the four coefficients of Eq. 23 at each temperature."""
     density = OhmicSpectralDensity(gamma_0=GAMMA_0, cutoff=CUTOFF)
 
     def at(temperature: Array) -> dict[str, Array]:
@@ -50,7 +50,7 @@ def coefficients(bath: str, temperatures: Array, static_diffusion: float = 0.0) 
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Both baths from T = 0 to 5 Omega_0.
+    """Computes both baths from T = 0 to 5 Omega_0.
 
     Arguments:
         quick: 101 temperatures; False: 501.
@@ -71,7 +71,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The panels (a) and (b) of the paper, and (c), (d) for the coefficients that it does not draw."""
+    """Draws the panels (a) and (b) of the paper, and (c), (d) for the coefficients that it does not draw."""
     fig = plot.figure(8.6, 6.2)
     axes = fig.subplots(2, 2, sharex=True).ravel()
     t = data["temperature"]

@@ -29,19 +29,19 @@ SPAN = 10.0
 
 
 def model(gamma: float, n_bar: float, n_levels: int) -> TLSHeatedOscillator:
-    """The paper's parameters: h = Delta = 1 in Eq. 35 is half the gap."""
+    """Makes a model of the paper's parameters: h = Delta = 1 in Eq. 35 is half the gap."""
     return TLSHeatedOscillator(1.0, splitting=2.0, coupling=1.0, gamma=gamma, n_bar=n_bar, n_levels=n_levels)
 
 
 def second_order(heated: TLSHeatedOscillator, ts: np.ndarray) -> np.ndarray:
-    """<N> by the secular rates: d<N>/dt = up (<N> + 1) - down <N> from 0."""
+    """Gives <N> by the secular rates: d<N>/dt = up (<N> + 1) - down <N> from 0."""
     up, down = (float(rate) for rate in heated.transition_rates())
     away = (down - up) * ts
     return up * ts * np.where(np.abs(away) > 1e-9, -np.expm1(-away) / np.where(away == 0, 1.0, away), 1.0)
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """<N>(t) of the full equation, of the adiabatic one and by rates of second order.
+    """Computes <N>(t) of the full equation, of the adiabatic one and by rates of second order.
 
     Arguments:
         quick: 90 levels; False: 160.
@@ -65,7 +65,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The panels (a) gamma = 10 and (b) gamma = 100."""
+    """Draws the panels (a) gamma = 10 and (b) gamma = 100."""
     fig = plot.figure(9.4, 4.3)
     axes = fig.subplots(1, 2)
     t = data["t"]

@@ -42,7 +42,7 @@ LABELS = (
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Five periods at six N.
+    """Computes five periods at six N.
 
     Arguments:
         quick: 96 oscillator levels and 4 of the hierarchy; False: 192 and 5.
@@ -67,13 +67,15 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def entropy_of_eq5(x2: np.ndarray) -> np.ndarray:
-    """S_TLS - S_B = -beta^2 M omega^2 B e^(beta B) x^2 / (2 (1 + e^(beta B))^2), omega^2 = 1 + e^(beta B) (Eq. 5)."""
+    """Gives S_TLS - S_B = -beta^2 M omega^2 B e^(beta B) x^2 / (2 (1 + e^(beta B))^2), omega^2 = 1 + e^(beta B)
+    (Eq. 5).
+    """
     boltzmann = np.exp(BETA * SPLITTING)
     return -(BETA**2) * SPLITTING * boltzmann / (2 * (1 + boltzmann)) * x2
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The four panels (a) to (d)."""
+    """Draws the four panels (a) to (d)."""
     fig = plot.figure(9.0, 6.4)
     axes = fig.subplots(2, 2, sharex=True).ravel()
     t = data["t_over_period"]

@@ -35,7 +35,7 @@ N_OF_C = 10
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """Rates from five periods (a) and from the first (b, c), beside those of first order in 1/N.
+    """Computes rates from five periods (a) and from the first (b, c), beside those of first order in 1/N.
 
     Arguments:
         quick: every second N, 7 couplings, 80 oscillator levels and 4 of the hierarchy; False: all N, 31 couplings,
@@ -85,7 +85,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def rates(model: EntropicSpring, periods: int) -> tuple[float, float]:
-    """Decay rate of the amplitude of <x>, and mean dephasing over the first period [1/period].
+    """Gives the decay rate of the amplitude of <x>, and mean dephasing over the first period [1/period].
 
     The amplitude sqrt(x^2 + (p/M omega_eff)^2) is read each half period, near the turning points, and a line laid
     through its logarithm; the start is left out, as the noise has yet to set in.
@@ -101,7 +101,7 @@ def rates(model: EntropicSpring, periods: int) -> tuple[float, float]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The three panels (a) to (c)."""
+    """Draws the three panels (a) to (c)."""
     fig = plot.figure(12.0, 4.0)
     axes = fig.subplots(1, 3)
     n = data["n_spins"]
@@ -144,5 +144,5 @@ def draw(data: dict[str, np.ndarray]) -> Figure:
 
 
 def slope(x: np.ndarray, y: np.ndarray) -> float:
-    """Exponent of a power law, by a line through the logarithms."""
+    """Gives the exponent of a power law, by a line through the logarithms."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])

@@ -28,7 +28,7 @@ PAPER_LINE = 2.86e8  # 1/(K^3 s)
 
 
 def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
-    """R_S on a logarithmic grid.
+    """Computes R_S on a logarithmic grid.
 
     Arguments:
         quick: 161 x 161 points; False: 401 x 401.
@@ -52,7 +52,7 @@ def data(quick: bool = True, progress: bool = False) -> dict[str, np.ndarray]:
 
 
 def draw(data: dict[str, np.ndarray]) -> Figure:
-    """The map, with the line of the fastest thermal TLSs."""
+    """Draws the map, with the line of the fastest thermal TLSs."""
     fig = plot.figure(6.6, 4.8)
     omega, temperature = data["omega"], data["temperature"]
     ratio = 100 * data["entropic_ratio"].reshape(len(omega), len(temperature))

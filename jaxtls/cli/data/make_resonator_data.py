@@ -29,7 +29,7 @@ PHOTONS = np.array([1.0, 1e2, 1e4, 1e6])
 
 
 def make() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Columns T_K, mean_photon_number, Q_internal (64 rows); T_K, fractional_frequency_shift (16), 0 at the first."""
+    """Gives T_K, mean_photon_number, Q_internal (64 rows); T_K, fractional_frequency_shift (16), 0 at the first."""
     from jaxtls.models.resonator import ResonatorLoss
 
     model = ResonatorLoss(frequency=FREQUENCY, quasiparticles="mattis-bardeen", **TRUTH)

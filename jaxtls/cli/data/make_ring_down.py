@@ -28,7 +28,7 @@ NANOSECOND = 1e-9
 
 
 class Junction(eqx.Module):
-    """The RCSJ model without bias, moving (phi, dphi/dt) with time in ns."""
+    """Describes the RCSJ model without bias, moving (phi, dphi/dt) with time in ns."""
 
     stiffness: float
     rate: float
@@ -39,7 +39,7 @@ class Junction(eqx.Module):
 
 
 def make() -> dict[str, np.ndarray]:
-    """Columns time [s], voltage [V], voltage_error [V] (241 rows over 1.2 ns)."""
+    """Gives columns time [s], voltage [V], voltage_error [V] (241 rows over 1.2 ns)."""
     from jaxtls.dynamics import evolve
     from jaxtls.models.damped.josephson import REDUCED_FLUX_QUANTUM
 

@@ -22,7 +22,7 @@ ALPHA = 1.0
 
 
 def make() -> dict[str, np.ndarray]:
-    """Columns time, x, x_error, x2, x2_error (81 rows over two periods)."""
+    """Gives columns time, x, x_error, x2, x2_error (81 rows over two periods)."""
     from jaxtls.dynamics import evolve
     from jaxtls.models.spring import EntropicSpring
 

@@ -27,7 +27,7 @@ TRUTH: dict[str, list[float]] = {
 
 
 def make() -> dict[str, np.ndarray]:
-    """Columns frequency_MHz, time_us, population, population_error (31 frequencies, 41 times)."""
+    """Gives columns frequency_MHz, time_us, population, population_error (31 frequencies, 41 times)."""
     frequencies, ts = np.linspace(5000.0, 5010.0, 31), np.linspace(0.0, 3.0, 41)
     rows = []
     for f in frequencies:

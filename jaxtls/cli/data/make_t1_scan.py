@@ -21,7 +21,7 @@ TRUTH: dict[str, float] = {"coupling": 0.1, "width": 1.2, "background": 0.02}  #
 
 
 def make() -> dict[str, np.ndarray]:
-    """Columns time_h, frequency_MHz, T1_us, T1_error_us (25 scans over 4 h, 31 frequencies)."""
+    """Gives columns time_h, frequency_MHz, T1_us, T1_error_us (25 scans over 4 h, 31 frequencies)."""
     rng = np.random.default_rng(SEED)
     ts, frequencies = np.linspace(0.0, 4.0, 25), np.linspace(5100.0, 5160.0, 31)
     steps = 2 * DIFFUSION * np.sqrt(np.diff(ts)) * rng.standard_normal(len(ts) - 1)

@@ -18,7 +18,7 @@ STEP, ROWS, GAP = 30.0, 900, (9000.0, 3600.0)  # s; the gap's start and length
 
 
 def make() -> dict[str, np.ndarray]:
-    """Columns time [s] and signal [us]."""
+    """Gives columns time [s] and signal [us]."""
     rng = np.random.default_rng(SEED)
     ts = STEP * np.arange(ROWS) + rng.uniform(-3.0, 3.0, ROWS)
     ts = ts + np.where(ts > GAP[0], GAP[1], 0.0) - ts[0]
