@@ -435,7 +435,7 @@ def checked(solution: Solution, throw: bool | None, traced: bool) -> Solution:
         "evolve did not finish: it ran out of steps or met a number that is not finite (NaN or infinite)"
         f"{_reached(solution)}. Raise max_steps, shorten the run, or pass throw=False and look at Solution.success."
     )
-    if traced:
+    if traced or is_traced(solution.success):
         if throw is False:
             return solution
         found = solution.observables, solution.states

@@ -392,10 +392,10 @@ def test_what_is_not_hermitian_of_a_state_is_dropped_evenly():
 
 
 @pytest.mark.filterwarnings("ignore:truncation")
-def test_what_is_known_inside_jit_is_planned_as_outside():
-    """A model whose numbers are all known is run at once, sizes found by looking, whatever is traced around it."""
+def test_a_model_that_is_known_inside_jit_is_run_by_its_first_plan():
+    """Its sizes are those that are guessed from its numbers: what a run finds is not known while jit traces."""
     spring = jt.EntropicSpring(3.0, splitting=1.0, gamma=1.0, beta=1.0, n_spins=30, n_levels=16)
     y0 = spring.coherent_state(0.5)
     run = lambda scale: scale * jt.evolve(spring, y0, TS).observables["x"]
-    assert_allclose(jax.jit(run)(2.0), run(2.0), rtol=1e-12)
-    assert_allclose(jax.jacfwd(jax.jit(run))(2.0), run(1.0), rtol=1e-12)
+    assert_allclose(jax.jit(run)(2.0), run(2.0), atol=1e-6)
+    assert_allclose(jax.jacfwd(jax.jit(run))(2.0), run(1.0), atol=1e-6)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-from contextlib import nullcontext
 
 import equinox as eqx
 import jax
 
-from ..._checks import in_transformation, is_traced
+from ..._checks import is_traced
 from ..problem import Problem
 from ..solution import Solution
 
@@ -67,9 +66,7 @@ def march(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None, w
         plan = method.plan(problem) if plan is None else plan
         solution = method.run(problem, plan)
     else:
-        # Inside jit, too, what depends on known numbers alone is run at once, so that a plan can be judged.
-        with jax.ensure_compile_time_eval() if in_transformation() else nullcontext():
-            plan, solution = search(method, values, plan)
+        plan, solution = search(method, values, plan)
         if problem.traced:
             solution = method.run(problem, plan)
     told = {"method": method.title(problem, plan), "why": why}
@@ -81,6 +78,9 @@ def search(method: AbstractMethod, problem: Problem, plan: AbstractPlan | None) 
     plan = method.plan(problem) if plan is None else plan
     solution = method.run(problem, plan)
     for attempt in range(1, MAX_ATTEMPTS):
+        if is_traced(solution):
+            # Inside jit nothing of it is known yet, though all numbers of the problem are.
+            break
         better = method.judge(problem, plan, solution, attempt)
         if better is None:
             break

@@ -100,7 +100,9 @@ class Splitting(AbstractMethod):
         if durations is None or is_traced(problem) or problem.traced:
             return SplittingPlan(sizes, 0 if platform() == "cpu" else GPU_LEVELS, factor, problem.max_steps or 0)
         durations = np.diff(durations)
-        rate = float(_rate(model.with_counts_as_data(y0))) * factor
+        # Known numbers stay known inside jit.
+        with jax.ensure_compile_time_eval():
+            rate = float(_rate(model.with_counts_as_data(y0))) * factor
         n_levels = extrapolation.cheapest_levels(durations, rate, problem.rtol)
         counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
         total, most = int(np.sum(counts)), problem.max_steps or MAX_MACRO_STEPS
