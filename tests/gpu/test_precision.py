@@ -23,7 +23,7 @@ MODELS = {
     "propagator": 1e-5,
     "counting": 1e-4,
     "Bloch-Redfield": 1e-4,
-    "spring": 3e-4,  # rates of 100 gamma cancel to 1e-7 of themselves, and `impurity` is 2e-4
+    "spring": 1e-4,
     "heated oscillator": 1e-4,
     "spin bath, moments": 1e-4,
     "damped, transitions": 1e-5,
