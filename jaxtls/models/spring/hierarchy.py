@@ -137,9 +137,9 @@ def spin_generator(
     splits = delta * (x2[:, None] - x2[None, :])
     a, g, source = _mean(down), _mean(up), _mean(imbalance)
     if lindblad:
-        # sqrt(A A') - (A + A')/2 = -(sqrt A - sqrt A')^2 / 2
-        da = -((jnp.sqrt(down)[:, None] - jnp.sqrt(down)[None, :]) ** 2) / 2
-        dg = -((jnp.sqrt(up)[:, None] - jnp.sqrt(up)[None, :]) ** 2) / 2
+        n = bose(beta * splitting)
+        da = _dephasing(rate, n + 1, -n * jnp.expm1(-shift))
+        dg = _dephasing(rate, n, (n + 1) * jnp.expm1(shift))
     else:
         da = dg = jnp.zeros_like(a)
     return SpinGenerator(
@@ -154,13 +154,30 @@ def _mean(f: Array) -> Array:
     return (f[:, None] + f[None, :]) / 2
 
 
+def _difference(f: Array) -> Array:
+    return f[:, None] - f[None, :]
+
+
+def _dephasing(rate: Array, occupation: Array, excess: Array) -> Array:
+    """Give sqrt(A A') - (A + A')/2 = -(sqrt A - sqrt A')^2 / 2 of A = rate occupation / (1 + excess).
+
+    A differs by O(1/N) from node to node: of its rounded values the last digits would be left, and their squares always
+    add up. So the excess over the value at x = 0 keeps its own digits.
+    """
+    root = jnp.sqrt(1 + excess)
+    lack = -excess / (1 + excess + root)  # 1/root - 1
+    amplitude = jnp.sqrt(rate)
+    apart = _difference(amplitude) * (1 + _mean(lack)) + _mean(amplitude) * _difference(lack)
+    return -occupation * apart**2 / 2
+
+
 def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, length: int) -> Pair:
-    """Gives exp(h generator) on N spins: E[k, m] (L, L, n, n), taking c_m to c_k.
+    """Gives exp(h generator) - 1 on N spins: E[k, m] (L, L, n, n), what c_m adds to c_k.
 
     s^(N-m) w^m goes to (e_ss s + e_ws w)^(N-m) (e_sw s + e_ww w)^m: column m holds the first L coefficients of this
     polynomial in w, and follows from column m - 1 by one product with (e_sw s + e_ww w) and one division by (e_ss s +
     e_ws w). N enters through e_ss^N and the binomials of column 0 alone, so it may be a traced real number; log e_ss
-    keeps its relative accuracy, as N multiplies it.
+    keeps its relative accuracy, as N multiplies it, and E[0, 0], by which the oscillator alone dephases, keeps that.
     """
     less_ss, sw, ws, less_ww = _expm1(generator, h)
     log_ss = less_ss.log1p()
@@ -174,7 +191,8 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
         return last.times(raising).scaled((n_spins - k) / (k + 1)), last
 
     orders = jnp.arange(length, dtype=ws.re.dtype)
-    _, first = jax.lax.scan(binomial, log_ss.scaled(n_spins).exp(), orders)
+    power = log_ss.scaled(n_spins)
+    _, first = jax.lax.scan(binomial, power.exp(), orders)
 
     def column(current: Pair, _: None) -> tuple[Pair, Pair]:
         def entry(last: tuple[Pair, Pair], here: Pair) -> tuple[tuple[Pair, Pair], Pair]:
@@ -190,8 +208,11 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
     # some.
     exists = orders <= n_spins + 1e-6
     mask = (exists[:, None] & exists[None, :])[:, :, None, None]
+    alone = power.expm1()
+    identity = jnp.eye(length, dtype=ws.re.dtype)[:, :, None, None]
+    real = (columns.re.swapaxes(0, 1) - identity).at[0, 0].set(alone.re)
     return Pair(
-        jnp.where(mask, columns.re.swapaxes(0, 1), 0.0),
+        jnp.where(mask, real, -identity),
         jnp.where(mask, columns.im.swapaxes(0, 1), 0.0),
     )
 

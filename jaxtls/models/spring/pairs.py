@@ -47,6 +47,11 @@ class Pair(NamedTuple):
         size = jnp.exp(self.re)
         return Pair(size * jnp.cos(self.im), size * jnp.sin(self.im))
 
+    def expm1(self) -> Pair:
+        """Gives e^z - 1, exact to the last digits of a small z."""
+        size, half = jnp.expm1(self.re), jnp.sin(self.im / 2)
+        return Pair(size * jnp.cos(self.im) - 2 * half**2, (1 + size) * jnp.sin(self.im))
+
     def log1p(self) -> Pair:
         """Gives log(1 + z), exact to the last digits of a small z."""
         return Pair(

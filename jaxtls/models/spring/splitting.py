@@ -83,6 +83,9 @@ class SpringSplitting(AbstractSplitting):
         angles = apart * (self.frequency * h / 2)
         length = self.chains.shape[-1]
         flows = [symmetric_power_flow(g, n, h, length) for g, n in zip(self.generators, self.n_spins)]
+        if not _by_changes(h):
+            identity = jnp.eye(length)[:, :, None, None]
+            flows = [Pair(flow.re + identity, flow.im) for flow in flows]
         return jnp.cos(angles), -jnp.sin(angles), flows
 
     def step(self, z: Blocks, propagators: tuple) -> Blocks:
@@ -91,14 +94,18 @@ class SpringSplitting(AbstractSplitting):
         v = jnp.asarray(sector_dvr(self.n_levels)[1], z[0][0].dtype)
         z = _phase(z, _transposed(z), cos, sin)
         zt = _transform(z, v)
-        zt = _transform(self._spins(_transposed(zt), zt, flows), v.transpose(0, 2, 1))
-        return _phase(_transposed(zt), zt, cos, sin)
+        moved = _transform(self._spins(_transposed(zt), zt, flows), v.transpose(0, 2, 1))
+        if not _by_changes(z[0][0]):
+            return _phase(_transposed(moved), moved, cos, sin)
+        z = _sum(z, _transposed(moved))
+        return _phase(z, _transposed(z), cos, sin)
 
     def size(self, z: Blocks) -> Array:
         """Gives the Frobenius norm of the oscillator's part c_0."""
         return jnp.sqrt(sum(jnp.sum(block[0] ** 2) for row in z for block in row))
 
     def _spins(self, z: Blocks, zt: Blocks, flows: list[Pair]) -> Blocks:
+        """Give the blocks on nodes after the flow, or their change by it."""
         if len(flows) == 1:
             return _spin_flow(z, zt, flows[0])
         # Classes commute: one after the other, each along its own chains. The scan keeps compile time flat in their
@@ -116,11 +123,19 @@ class SpringSplitting(AbstractSplitting):
             def scatter(block: Array) -> Array:
                 return block.reshape(-1, *block.shape[2:]).at[inverse].get(mode="promise_in_bounds")
 
-            z = _map(gather, z)
-            return _map(scatter, _spin_flow(z, _transposed(z), flow)), None
+            chained = _map(gather, z)
+            moved = _map(scatter, _spin_flow(chained, _transposed(chained), flow))
+            return _sum(z, moved) if by_changes else moved, None
 
-        z, _ = jax.lax.scan(one_class, z, tables)
-        return z
+        by_changes = _by_changes(z[0][0])
+        end, _ = jax.lax.scan(one_class, z, tables)
+        return _blocks(z, lambda a, b: end[a][b] - z[a][b]) if by_changes else end
+
+
+def _by_changes(x: Array) -> bool:
+    """Say whether a step adds a change to what was there: in single precision, where roundings of the flow and of the
+    basis, the same at each step, would add up."""
+    return x.dtype != jnp.float64
 
 
 def _blocks(z: Blocks, f: Callable[[int, int], Array]) -> Blocks:
@@ -129,6 +144,10 @@ def _blocks(z: Blocks, f: Callable[[int, int], Array]) -> Blocks:
 
 def _map(f: Callable[[Array], Array], z: Blocks) -> Blocks:
     return _blocks(z, lambda a, b: f(z[a][b]))
+
+
+def _sum(y: Blocks, z: Blocks) -> Blocks:
+    return _blocks(y, lambda a, b: y[a][b] + z[a][b])
 
 
 def _transposed(z: Blocks) -> Blocks:
