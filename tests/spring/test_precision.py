@@ -8,8 +8,8 @@ import pytest
 from jaxtls.models.spring.hierarchy import spin_generator, symmetric_power_flow
 
 X2 = np.linspace(0.0, 20.0, 7)
-# delta = omega^2/2N of a thousand TLSs, p, q, splitting, beta, rates
-NUMBERS = (1.9e-3, 0.2689, 0.7311, 1.0, 1.0, np.full(7, 10.0))
+# delta = omega^2/2N of two hundred thousand TLSs, p, q, splitting, beta, rates
+NUMBERS = (1e-5, 0.2689, 0.7311, 1.0, 1.0, np.full(7, 10.0))
 
 
 def generator(dtype, rate=NUMBERS[-1]):
@@ -20,22 +20,22 @@ def generator(dtype, rate=NUMBERS[-1]):
 def test_dephasing_by_jumps(rate):
     single, double = generator(jnp.float32, rate), generator(jnp.float64, rate)
     assert single.ss.re.dtype == jnp.float32
-    np.testing.assert_allclose(single.ss.re, double.ss.re, rtol=2e-5, atol=1e-5 * np.abs(double.ss.re).max())
+    np.testing.assert_allclose(single.ss.re, double.ss.re, rtol=1e-3, atol=1e-5 * np.abs(double.ss.re).max())
     # As the definition has it, which loses digits: sqrt(A A') - (A + A')/2 for emission and absorption.
     delta, p, q, splitting, beta, _ = NUMBERS
     n = 1 / np.expm1(beta * (splitting + delta * X2))
     losses = [np.sqrt(np.outer(a, a)) - (a[:, None] + a[None, :]) / 2 for a in (rate * (n + 1), rate * n)]
-    np.testing.assert_allclose(double.ss.re, p * losses[0] + q * losses[1], rtol=1e-6, atol=1e-13)
+    np.testing.assert_allclose(double.ss.re, p * losses[0] + q * losses[1], rtol=1e-4, atol=1e-13)
 
 
 @pytest.mark.parametrize("h", [0.01, 0.3])
 def test_flow_less_the_identity(h):
     flows = [
-        symmetric_power_flow(generator(dtype), jnp.asarray(1000.0, dtype), jnp.asarray(h, dtype), 3)
+        symmetric_power_flow(generator(dtype), jnp.asarray(2e5, dtype), jnp.asarray(h, dtype), 3)
         for dtype in (jnp.float32, jnp.float64)
     ]
     (single, _), (double, imaginary) = ((np.asarray(f.re[0, 0]), np.asarray(f.im[0, 0])) for f in flows)
-    np.testing.assert_allclose(single, double, rtol=3e-5, atol=1e-5 * np.abs(double).max())
+    np.testing.assert_allclose(single, double, rtol=1e-3, atol=1e-5 * np.abs(double).max())
     # On the diagonal x = x' the oscillator's part is kept.
     np.testing.assert_allclose(np.diag(double), 0.0, atol=1e-14)
     np.testing.assert_allclose(np.diag(imaginary), 0.0, atol=1e-14)
