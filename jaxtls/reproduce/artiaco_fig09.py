@@ -10,10 +10,10 @@ not between. Over 10^-2.5..10^-1.75 hbar/W, in full size (5000 realizations, 100
     beta_i  0.320(5)  0.855(9)  1.460(15) 2.03(2)   2.85(3)   3.25(3)   3.56(3)   3.77(4)   3.84(3)   3.88(7)
     beta_o  0.677(9)  1.014(13) 1.425(17) 1.84(2)   2.61(3)   3.22(5)   3.96(6)   4.39(7)   4.67(8)   4.71(13)
 "We expect large N to give a larger beta_o": so it is, four and a half times the largest that N <= 9 shows. Established:
-both mean slopes stay as they are from N = 60 to 100, within their errors of 0.08 and 0.15. Not established: a power law.
-Weights that favour early times give 3.25(2) and 3.47(3) at N = 100, and within the window the local slope of the open
-glass goes from 2.2 to 5.7. The quick size has fewer realizations: where C falls below 3 standard errors before the end
-of the window, as it does at N = 60, `beta_o_until` says so, and the mean slope is over what is left.
+both mean slopes stay as they are from N = 60 to 100, within their errors of 0.08 and 0.15. Not established: a power
+law. Weights that favour early times give 3.25(2) and 3.47(3) at N = 100, and within the window the local slope of the
+open glass goes from 2.2 to 5.7. The quick size has fewer realizations: where C falls below 3 standard errors before
+the end of the window, as it does at N = 60, `beta_o_until` says so, and the mean slope is over what is left.
 The full size takes 25 minutes on one core of a CPU, and gives the numbers of the quick size within their errors.
 """
 
