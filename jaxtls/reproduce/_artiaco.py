@@ -10,6 +10,7 @@ errors.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import pathlib
@@ -114,7 +115,9 @@ def average(
     path = None
     if store is not None:
         what = "-".join((*observables, name, *(f"{k}{v:g}" for k, v in parameters.items())))
-        path = pathlib.Path(store) / f"{what}-N{n_tls}-T{len(ts)}"
+        # Figures may share a folder: what else tells two runs apart is in the last part.
+        others = hashlib.sha256(repr((ts.tolist(), [*values], np.flatnonzero(fitted).tolist())).encode()).hexdigest()
+        path = pathlib.Path(store) / f"{what}-N{n_tls}-{others[:8]}"
         path.parent.mkdir(parents=True, exist_ok=True)
     size: dict[str, Any] = {"batch_size": min(max(1, 256 // n_tls), count), "devices": 1} if cpu else {}
     r = ensemble(one, jax.random.key(2022), count, store=path, progress=progress, **size)

@@ -95,6 +95,34 @@ def test_full_size_is_traced(name, monkeypatch):
     assert isinstance(figure, Figure) and min(asked) >= 1000
 
 
+def test_figures_may_share_a_store(monkeypatch, tmp_path):
+    """No two runs of any figures have one folder, in both sizes."""
+    paths = []
+
+    class Seen(Exception):
+        pass
+
+    def seen(one, key, count, **options):
+        paths.append(options["store"])
+        raise Seen
+
+    monkeypatch.setattr(_artiaco, "ensemble", seen)
+    ask = lambda **how: average(["concurrence"], 5, store=tmp_path, count=1, **how)
+    late, early = times(-1, 7, 4), times(-4, 0, 8)
+    asked = [
+        {"ts": late, "vary": ("dissipation", (0.0, 1e-6, 1e-4))},
+        {"ts": early, "vary": ("dissipation", (0.0, 1.0)), "window": (1e-3, 1.0)},
+        {"ts": early, "vary": ("dissipation", (0.0, 1.0)), "window": (1e-3, 0.1)},
+        {"ts": early, "vary": ("dissipation", (0.0, 0.5)), "window": (1e-3, 0.1)},
+        {"ts": early, "vary": ("tunnelling", (0.1, 0.5))},
+    ]
+    assert len(late) == len(early)
+    for how in asked + asked:
+        with pytest.raises(Seen):
+            ask(**how)
+    assert len(set(paths)) == len(asked) and paths[: len(asked)] == paths[len(asked) :]
+
+
 def bent(exponents, relative, seed=0, count=400):
     """Curves of a sum of power laws with known, fully correlated relative noise."""
     ts = times(-3, -1, 8)
@@ -146,7 +174,8 @@ def test_average_against_the_model(tmp_path):
     ts, count, what = times(-3, -2, 2), 6, "half_system_entropy"
     vary = ("dissipation", (0.0, 1.0))
     curves = average([what, "bloch_vectors"], 4, ts, count, vary=vary, window=(1e-3, 1e-2), store=tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == ["half_system_entropy-bloch_vectors-dissipation-N4-T3"]
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.startswith("half_system_entropy-bloch_vectors-dissipation-N4-")
     rows = []
     for i in range(count):
         disorder, start = jax.random.split(jax.random.fold_in(jax.random.key(2022), i))
