@@ -1,10 +1,11 @@
 """Artiaco, Balducci & Scardicchio, Fig. 4a: the plateau of the mean concurrence of a closed glass against N.
 
-"C(inf) goes as e^(-alpha N), alpha = 0.73": only on average over a window of N. Measured with 4000 to 10 000
-realizations: a line of equal weights through ln C(inf) at N = 4 to 12 has alpha = 0.794(5), but the slope between
-neighbours grows all the way: 0.445(5) from N = 4 to 6, 0.711(11), 0.918(18), 1.080(26) from 10 to 12. Whoever ends
-at N = 10 finds 0.69. The plateau is far above that of a random state, as the paper says.
-The full size is traced by a test and has not been run.
+"C(inf) goes as e^(-alpha N), alpha = 0.73": only on average over a window of N. In full size (20 000 to 400 000
+realizations) a line of equal weights through ln C(inf) at N = 4 to 14 has alpha = 0.875(1), but the slope between
+neighbours grows all the way: 0.444(2) from N = 4 to 6, 0.710(5), 0.910(7), 1.062(9), 1.208(11) from 12 to 14. Whoever
+ends at N = 10 finds 0.69. The plateau is far above that of a random state, as the paper says: 3.81(6)e-5 at N = 14.
+The quick size, with 2000 to 8000 realizations to N = 12, agrees within its errors. The full size takes ten minutes on
+one core of a CPU.
 """
 
 from __future__ import annotations
