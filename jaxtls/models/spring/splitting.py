@@ -160,13 +160,16 @@ def _phase(z: Blocks, zt: Blocks, cos: Array, sin: Array) -> Blocks:
 
 
 def _transform(z: Blocks, v: Array) -> Blocks:
-    """Give the product (V K V^T)^T, from the right alone: that needs no copy, in a batch of springs neither."""
+    """Give the product (V K V^T)^T, from the left alone: one product for all that stands behind a sector's rows."""
 
-    def times(k: Array, v: Array) -> Array:
-        m, i, j = k.shape
-        return matmul(k.reshape(m * i, j), v.T).reshape(m, i, j)
+    def times(v: Array, parts: list[Array]) -> Array:
+        rows = jnp.stack(parts, 1)
+        return matmul(v, rows.reshape(rows.shape[0], -1)).reshape(rows.shape)
 
-    return _blocks(z, lambda a, b: times(jnp.swapaxes(times(z[b][a], v[a]), -1, -2), v[b]))
+    sectors = range(len(z))
+    kets = [times(v[a], [jnp.swapaxes(k, 0, 1) for k in z[a]]) for a in sectors]  # (i, b, m, j)
+    bras = [times(v[b], [ket[:, b].transpose(2, 1, 0) for ket in kets]) for b in sectors]  # (j, a, m, i)
+    return _blocks(z, lambda a, b: jnp.swapaxes(bras[a][:, b], 0, 1))
 
 
 def _spin_flow(z: Blocks, zt: Blocks, flow: Pair) -> Blocks:
