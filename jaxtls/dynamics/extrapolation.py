@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from ..numerics.namespace import namespace
-from .stepping import AbstractStepper
+from .stepper import AbstractStepper
 
 
 class AbstractSplitting(eqx.Module):

@@ -25,7 +25,7 @@ from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from ..numerics.namespace import namespace
 from ..numerics.series import series
-from .stepping import AbstractStepper
+from .stepper import AbstractStepper
 
 # Most terms of one macro step, and of one whose ellipse is not known when it is compiled.
 MAX_TERMS = 160

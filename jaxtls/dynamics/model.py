@@ -114,6 +114,11 @@ class AbstractModel(eqx.Module):
         """Makes a symmetric step by flows that are solved exactly."""
         raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")
 
+    def corner(self, y0: PyTree) -> PyTree | None:
+        """Gives the first levels of a state, which a splitting moves alone while next to nothing is beyond; None: all
+        are moved."""
+        return None
+
     def splitting_rate(self) -> Array:
         """Gives 1 / (macro step) of the splitting at rtol = 1e-6."""
         raise ValueError(f"Argument `model` must have a splitting, but {type(self).__name__} has none.")

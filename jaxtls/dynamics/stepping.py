@@ -8,7 +8,6 @@ numbers, and jax.grad, jax.jvp and jax.vmap all work. Each macro step is checkpo
 
 from __future__ import annotations
 
-import abc
 import functools
 from collections.abc import Callable
 
@@ -17,11 +16,13 @@ import equinox.internal as eqxi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from .._platform import platform
 from ..numerics.replay import Loop, replayed
+from .corner import Corner
 from .rule import Kind, bytes_of, lanes_apart, ruled
+from .stepper import AbstractStepper
 
 # Macro steps in a group of a bounded run.
 GROUP = 32
@@ -38,38 +39,6 @@ EQUAL = 1e-9
 
 # t, y -> records.
 Recorder = Callable[[ArrayLike, PyTree], PyTree]
-
-
-class AbstractStepper(eqx.Module):
-    """Makes macro steps of a linear autonomous model.
-
-    `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
-    on the step size alone; `step(z, propagators)` gives the moved state and an error estimate, and `quick_step` the
-    same numbers without reverse mode.
-    """
-
-    @abc.abstractmethod
-    def pack(self, y: PyTree) -> PyTree: ...
-
-    @abc.abstractmethod
-    def unpack(self, z: PyTree) -> PyTree: ...
-
-    @abc.abstractmethod
-    def propagators(self, h: Array) -> PyTree: ...
-
-    @abc.abstractmethod
-    def step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]: ...
-
-    def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
-        """Gives the moved state alone, by loops that reverse mode takes."""
-        return self.step(z, propagators)[0]
-
-    def no_error(self, dtype: DTypeLike) -> Array:
-        """Gives what error estimates are added to."""
-        return jnp.zeros((), dtype)
-
-    def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
-        return self.step(z, propagators)
 
 
 def equally_spaced(durations: np.ndarray) -> bool:
@@ -99,46 +68,68 @@ def integrate(
     counts: Array,
     uniform: bool | None,
     tick: Callable[[Array], None] | None = None,
+    corner: Corner | None = None,
 ) -> tuple[PyTree, Array]:
     """Gives records at ts (leading time axis) and the summed error estimate; all numbers known, any number of steps.
 
-    `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count.
+    `counts` are macro steps per interval; `uniform` says that all intervals share one duration and count; `corner` is
+    what moves the first levels alone as long as these will do.
     """
-    kept = lambda t, z: record(t, stepper.unpack(z))
-    return _walked(stepper, stepper.pack(y0), ts, kept, counts, uniform, tick)
+    kept = lambda t, z, inside: record(t, stepper.unpack(z))
+    return _walked(stepper, corner, stepper.pack(y0), ts, kept, counts, uniform, tick)
 
 
 def _walked(
     stepper: AbstractStepper,
+    corner: Corner | None,
     z0: PyTree,
     ts: Array,
-    kept: Recorder,
+    kept: Callable[[Array, PyTree, Array], PyTree],
     counts: Array,
     uniform: bool | None,
     tick: Callable[[Array], None] | None = None,
 ) -> tuple[PyTree, Array]:
-    """Give what is kept of packed states, and the summed error."""
+    """Give what is kept of packed states, by time, state and whether the corner served; and the summed error."""
     h = jnp.diff(ts) / counts
-    propagators_of = _shared(stepper, h, uniform)
+    made = [(stepper, _shared(stepper, h, uniform))] if corner is None else _both(stepper, corner, h)
 
     def interval(carry: tuple, inputs: tuple) -> tuple[tuple, PyTree]:
         step, count, t = inputs
-        propagators = propagators_of(step)
-
-        def one(_: Array, carry: tuple) -> tuple:
-            z, error = stepper.quick_step(carry[0], propagators)
-            return z, carry[1] + error
-
-        z, error = jax.lax.fori_loop(0, count, one, carry)
+        wide, *narrow = [functools.partial(_moved, each, of, step, count) for each, of in made]
+        moving, inside = carry
+        if corner is None:
+            moving = wide(moving)
+        else:
+            inside, moving = corner.tried(inside, narrow[0], wide, moving)
         if tick is not None:
             tick(count > 0)
-        return (z, error), kept(t, z)
+        return (moving, inside), kept(t, moving[0], inside)
 
-    start = (z0, stepper.no_error(h.dtype))
+    inside = jnp.asarray(False) if corner is None else corner.holds(z0)
+    start = (z0, stepper.no_error(h.dtype)), inside
     # An interval without steps in front, so that the records of y0 need no program of their own.
     intervals = jnp.concatenate([h[:1], h]), jnp.concatenate([jnp.zeros_like(counts[:1]), counts]), ts
-    (_, error), records = jax.lax.scan(interval, start, intervals)
+    ((_, error), _), records = jax.lax.scan(interval, start, intervals)
     return records, error
+
+
+def _both(stepper: AbstractStepper, corner: Corner, h: Array) -> list[tuple[AbstractStepper, Callable]]:
+    """Pair each stepper with its step -> propagators, where intervals are equal."""
+    both = corner.propagators(stepper, h[0])
+    return [(each, lambda step, made=made: made) for each, made in zip((stepper, corner.stepper), both)]
+
+
+def _moved(
+    stepper: AbstractStepper, propagators_of: Callable[[Array], PyTree], step: Array, count: Array, carry: tuple
+) -> tuple[PyTree, Array]:
+    """Make the macro steps of an interval."""
+    propagators = propagators_of(step)
+
+    def one(_: Array, carry: tuple) -> tuple:
+        z, error = stepper.quick_step(carry[0], propagators)
+        return z, carry[1] + error
+
+    return jax.lax.fori_loop(0, count, one, carry)
 
 
 class March(eqx.Module):
@@ -149,6 +140,7 @@ class March(eqx.Module):
     ts: Array
     counts: Array
     record: Recorder
+    corner: Corner | None = None
 
 
 def solved(
@@ -170,9 +162,9 @@ def solved(
         counts = jnp.minimum(march.counts, most)
         z0 = march.stepper.pack(march.start)
         keeps = march.ts.shape[0] * bytes_of(z0) <= CHECKPOINT_BYTES
-        kept = lambda t, z: (march.record(t, march.stepper.unpack(z)), z if keeps else None)
-        (records, states), error = _walked(march.stepper, z0, march.ts, kept, counts, uniform, tick)
-        return records, jax.lax.stop_gradient((states, error, jnp.all(march.counts <= most)))
+        kept = lambda t, z, inside: (march.record(t, march.stepper.unpack(z)), (z if keeps else None, inside))
+        (records, known), error = _walked(march.stepper, march.corner, z0, march.ts, kept, counts, uniform, tick)
+        return records, jax.lax.stop_gradient((known, error, jnp.all(march.counts <= most)))
 
     def repeated(numbers: PyTree, known: tuple, kind: Kind) -> PyTree:
         march = make(numbers)
@@ -181,7 +173,8 @@ def solved(
             return integrate_traced(march.stepper, march.start, march.ts, march.record, **how)[0]
         counts = jnp.minimum(march.counts, bound or _most(march))
         if kind == "forwards":
-            return integrate(march.stepper, march.start, march.ts, march.record, counts=counts, uniform=uniform)[0]
+            how = {"counts": counts, "uniform": uniform, "corner": march.corner}
+            return integrate(march.stepper, march.start, march.ts, march.record, **how)[0]
         return _replayed(march, counts, uniform, known[0], bound or _most(march))
 
     state = jax.eval_shape(lambda numbers: make(numbers).start, numbers)
@@ -194,36 +187,57 @@ def _most(march: March) -> int:
     return GROUP ** (2 if march.ts.shape[0] > MANY else 3)
 
 
-def _replayed(march: March, counts: Array, uniform: bool | None, known: PyTree, most: int) -> PyTree:
-    """Make the records for reverse mode, interval by interval from the states that are known."""
-    stepper, count = march.stepper, counts.shape[0]
+def _replayed(march: March, counts: Array, uniform: bool | None, known: tuple, most: int) -> PyTree:
+    """Make the records for reverse mode, interval by interval from what is known: states, and where the corner
+    served."""
+    stepper, corner, count = march.stepper, march.corner, counts.shape[0]
+    states, inside = known
     h = jnp.diff(march.ts) / counts
     z0 = stepper.pack(march.start)
-    shared = _shared(stepper, h, uniform)
-    first = shared(h[0])
-    make = eqx.filter_closure_convert(shared, h[0])
-    move = eqx.filter_closure_convert(stepper.reversible_step, z0, first)
-    varied, others, static = _parted((make, move, h, first if uniform else None))
+    if corner is None:
+        made = [_closed(stepper, z0, h, uniform, _shared(stepper, h, uniform))]
+    else:
+        starts = z0, corner.narrowed(z0)
+        made = [_closed(each, z, h, True, of) for z, (each, of) in zip(starts, _both(stepper, corner, h))]
+    varied, others, static = _parted((made, h))
 
     def interval(varied: PyTree, others: tuple, j: Array, z: PyTree) -> PyTree:
-        rest, counts = others
-        make, move, h, propagators = eqx.combine(varied, rest, static)
-        own, rest, fixed = _parted((move, make(h[j]) if propagators is None else propagators))
+        rest, counts, inside = others
+        made, h = eqx.combine(varied, rest, static)
+        wide, *narrow = [functools.partial(_again, each, h[j], counts[j], most) for each in made]
+        if corner is None:
+            return wide(z)
+        return jax.lax.cond(inside[j], lambda z: corner.widened(narrow[0](corner.narrowed(z)), z), wide, z)
 
-        def macro(own: PyTree, others: tuple, i: Array, z: PyTree) -> PyTree:
-            move, propagators = eqx.combine(own, others[0], fixed)
-            return move(z, propagators)
-
-        last = Loop(macro, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1, most=most)
-        return jax.tree.map(lambda x: x[0], replayed(last, own, (rest, counts[j]), z, counts[j]))
-
-    later = None if known is None else jax.tree.map(lambda x: x[1:], known)
+    later = None if states is None else jax.tree.map(lambda x: x[1:], states)
     outer = Loop(interval, lambda others, j: j, count, all_kept=True)
-    states = replayed(outer, varied, (others, counts), z0, jnp.asarray(count), later)
+    states = replayed(outer, varied, (others, counts, inside[1:]), z0, jnp.asarray(count), later)
     whole = jax.tree.map(lambda x, xs: jnp.concatenate([x[None], xs]), z0, states)
     together = int(np.clip(TOGETHER_BYTES // bytes_of(z0), 1, count + 1))
     record = lambda inputs: march.record(inputs[0], stepper.unpack(inputs[1]))
     return jax.lax.map(record, (march.ts, whole), batch_size=together)
+
+
+def _closed(stepper: AbstractStepper, z0: PyTree, h: Array, uniform: bool | None, of: Callable) -> tuple:
+    """Give (step -> propagators, (z, propagators) -> z, propagators if all intervals share them), closed over
+    nothing."""
+    first = of(h[0])
+    make = None if uniform else eqx.filter_closure_convert(of, h[0])
+    move = eqx.filter_closure_convert(stepper.reversible_step, z0, first)
+    return make, move, first if uniform else None
+
+
+def _again(made: tuple, step: Array, count: Array, most: int, z: PyTree) -> PyTree:
+    """Make the macro steps of an interval for reverse mode."""
+    make, move, propagators = made
+    own, rest, fixed = _parted((move, make(step) if propagators is None else propagators))
+
+    def macro(own: PyTree, others: tuple, i: Array, z: PyTree) -> PyTree:
+        move, propagators = eqx.combine(own, others[0], fixed)
+        return move(z, propagators)
+
+    last = Loop(macro, lambda others, i: jnp.where(i == others[1] - 1, 0, 1), 1, most=most)
+    return jax.tree.map(lambda x: x[0], replayed(last, own, (rest, count), z, count))
 
 
 def _parted(tree: PyTree) -> tuple[PyTree, PyTree, PyTree]:

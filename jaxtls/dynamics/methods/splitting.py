@@ -14,6 +14,7 @@ from ... import _progress
 from ..._checks import concrete, is_traced, require
 from ..._platform import platform
 from .. import extrapolation, stepping
+from ..corner import SHARE, Corner
 from ..model import AbstractModel
 from ..problem import Problem, as_solution
 from ..solution import Solution
@@ -152,39 +153,42 @@ def _rate(model: AbstractModel) -> Array:
     return model.splitting_rate()
 
 
-def _stepper(problem: Problem, rate_factor: Array, static: tuple) -> tuple[extrapolation.Extrapolation, Array]:
-    """Make macro steps, and count them in each interval."""
+def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
+    """Make macro steps, count them in each interval, and make those of the first levels where these may do alone."""
     n_levels, _, uniform, _ = static
-    splitting = problem.model.splitting_step(problem.y0)
+    model, y0 = problem.model, problem.y0
+    splitting = model.splitting_step(y0)
     rate = jax.lax.stop_gradient(splitting.rate * rate_factor)
     durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
+    used = None
     if n_levels:
-        stepper = extrapolation.Extrapolation(splitting, tuple(range(1, n_levels + 1)))
         counts = extrapolation.macro_steps(durations, rate, problem.rtol, n_levels)
     else:
         used, counts = extrapolation.cheapest(durations, rate, problem.rtol, MOST_TRACED)
-        stepper = extrapolation.Extrapolation(splitting, tuple(range(1, MOST_TRACED + 1)), used)
+    levels = tuple(range(1, (n_levels or MOST_TRACED) + 1))
     if uniform:
         counts = jnp.broadcast_to(counts[0], counts.shape)
-    return stepper, counts
-
-
-def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.March:
-    stepper, counts = _stepper(problem, rate_factor, static)
-    return stepping.March(stepper, problem.y0, problem.ts, counts, problem.recorder())
+    extrapolated = lambda splitting: extrapolation.Extrapolation(splitting, levels, used)
+    # Intervals that differ ask for propagators each, which cost more than steps of few levels save.
+    few, corner = model.corner(y0) if uniform else None, None
+    if few is not None:
+        narrow = model.splitting_step(few)
+        shapes = tuple(x.shape for x in jax.tree.leaves(jax.eval_shape(narrow.pack, few)))
+        corner = Corner(extrapolated(narrow), shapes, SHARE * problem.rtol)
+    return stepping.March(extrapolated(splitting), y0, problem.ts, counts, problem.recorder(), corner)
 
 
 @eqx.filter_jit
 def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     _, bound, uniform, known = static
     model, y0, ts = problem.model, problem.y0, problem.ts
-    stepper, counts = _stepper(problem, rate_factor, static)
-    march = stepping.March(stepper, y0, ts, counts, problem.recorder())
+    march = _march(problem, rate_factor, static)
+    counts = march.counts
     tick = _progress.tick if problem.progress else None
     how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
     finished = jnp.array(True)
     if known:
-        records, error = stepping.integrate(march.stepper, y0, ts, march.record, **how)
+        records, error = stepping.integrate(march.stepper, y0, ts, march.record, corner=march.corner, **how)
     elif problem.named and not model.closes_over and not problem.progress:
         numbers, rest = eqx.partition((problem, rate_factor), eqx.is_array)
 
@@ -197,7 +201,7 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
         # Functions of the user's may hold numbers that a rule would not see.
         records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
     stats = {
-        "steps": jnp.sum(counts) * jnp.sum(stepper.counts()),
+        "steps": jnp.sum(counts) * jnp.sum(march.stepper.counts()),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }

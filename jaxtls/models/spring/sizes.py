@@ -29,6 +29,8 @@ TRACED_MODES = 4
 MAX_MODES = 16
 MAX_COEFFICIENTS = 400
 ACCURACY = 1e-6
+# From here on a step costs so much that fewer levels are worth a program of their own.
+MANY_LEVELS = 40
 
 
 def levels_for_amplitude(alpha: ArrayLike) -> int:
@@ -53,6 +55,12 @@ def relaxation(spring: AbstractSpring) -> tuple[np.ndarray, ...]:
         gammas = rates * np.asarray(coth_half(spring.beta * spring.class_splittings))
         counts = np.array([float(n) for n in spring.spin_counts])
         return gammas, p * (1 - p), np.asarray(spring.class_omegas), counts, np.asarray(spring.effective_frequency)
+
+
+def first_levels(levels: int) -> int | None:
+    """Counts the levels that may do while the oscillator is cold: two thirds of many, in fours; None where all are
+    few."""
+    return levels // 6 * 4 if levels >= MANY_LEVELS else None
 
 
 def heating_exponent(spring: AbstractSpring) -> float:
