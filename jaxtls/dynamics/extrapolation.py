@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import abc
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -29,7 +30,8 @@ class AbstractSplitting(eqx.Module):
 
     `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
     on the step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate`
-    is 1 / (macro step) at rtol = 1e-6.
+    is 1 / (macro step) at rtol = 1e-6. Many steps in a row are `enter`, as many of `inner`, and `leave`: what ends one
+    step and begins the next may so be done at once.
     """
 
     rate: eqx.AbstractVar[Array]
@@ -48,6 +50,24 @@ class AbstractSplitting(eqx.Module):
 
     @abc.abstractmethod
     def size(self, z: PyTree) -> Array: ...
+
+    def enter(self, z: PyTree, propagators: PyTree) -> PyTree:
+        """Gives what `inner` moves."""
+        return z
+
+    def inner(self, z: PyTree, propagators: PyTree) -> PyTree:
+        """Makes one of many steps."""
+        return self.step(z, propagators)
+
+    def leave(self, z: PyTree, propagators: PyTree) -> PyTree:
+        """Undoes `enter`."""
+        return z
+
+    def repeated(self, z: PyTree, propagators: PyTree, count: Array) -> PyTree:
+        """Makes `count` Strang steps; no reverse mode."""
+        begun = self.enter(z, propagators)
+        end = jax.lax.fori_loop(0, count, lambda _, current: self.inner(current, propagators), begun)
+        return self.leave(end, propagators)
 
 
 def richardson_weights(levels: tuple[int, ...]) -> np.ndarray:
@@ -146,7 +166,7 @@ class Extrapolation(AbstractStepper):
         def level(carry: tuple, plan: tuple) -> tuple[tuple, None]:
             total, difference = carry
             here, count, weight, change = plan
-            end = jax.lax.fori_loop(0, count, lambda _, current: self.splitting.step(current, here), z)
+            end = self.splitting.repeated(z, here, count)
             total = jax.tree.map(lambda t, c: t + weight * c, total, end)
             return (total, jax.tree.map(lambda d, c: d + change * c, difference, end)), None
 
@@ -157,8 +177,6 @@ class Extrapolation(AbstractStepper):
 
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
         """Gives the moved state alone, with a transpose of loops as long as the levels in use ask for."""
-        if self.used is None:
-            return self.step(z, propagators)[0]
         weights = self._weights(jax.tree.leaves(z)[0].dtype)[0]
         return _combined((self.splitting, z, propagators), self.counts(), weights)
 
@@ -190,7 +208,7 @@ def _combined(moving: tuple, counts: Array, weights: Array) -> PyTree:
 
     def level(total: PyTree, plan: tuple) -> tuple[PyTree, None]:
         count, weight, here = plan
-        end = jax.lax.fori_loop(0, count, lambda _, current: splitting.step(current, here), z)
+        end = splitting.repeated(z, here, count)
         return jax.tree.map(lambda t, c: t + weight * c, total, end), None
 
     return jax.lax.scan(level, jax.tree.map(jnp.zeros_like, z), (counts, weights, propagators))[0]
@@ -205,26 +223,30 @@ def _(perturbed: PyTree, moving: tuple, counts: Array, weights: Array) -> tuple[
 def _(_: None, ct: PyTree, perturbed: PyTree, moving: tuple, counts: Array, weights: Array) -> tuple:
     splitting, z, propagators = moving
     inexact, others = eqx.partition(splitting, eqx.is_inexact_array)
-    step = lambda inexact, here, z: eqx.combine(inexact, others).step(z, here)
     zeros, add = functools.partial(jax.tree.map, jnp.zeros_like), functools.partial(jax.tree.map, jnp.add)
     room = jax.tree.map(lambda x: jnp.zeros((counts.shape[0], *x.shape), x.dtype), z)
+
+    def part(name: str) -> Callable:
+        return lambda inexact, here, z: getattr(eqx.combine(inexact, others), name)(z, here)
+
+    enter, inner, leave = part("enter"), part("inner"), part("leave")
 
     def level(total: tuple, plan: tuple) -> tuple[tuple, PyTree]:
         count, weight, here = plan
 
         def kept(i: Array, carry: tuple) -> tuple:
             z, states = carry
-            return step(inexact, here, z), jax.tree.map(lambda held, x: held.at[i].set(x), states, z)
+            return inner(inexact, here, z), jax.tree.map(lambda held, x: held.at[i].set(x), states, z)
 
-        def back(i: Array, carry: tuple) -> tuple:
-            of_splitting, of_here, ct = carry
-            at = jax.tree.map(lambda held: held[count - 1 - i], states)
-            more_splitting, more_here, ct = jax.vjp(step, inexact, here, at)[1](ct)
-            return add(of_splitting, more_splitting), add(of_here, more_here), ct
+        def pulled(step: Callable, at: PyTree, carry: tuple) -> tuple:
+            *found, ct = carry
+            *more, ct = jax.vjp(step, inexact, here, at)[1](ct)
+            return *add(found, more), ct
 
-        _, states = jax.lax.fori_loop(0, count, kept, (z, room))
-        begun = zeros(inexact), zeros(here), jax.tree.map(lambda c: weight * c, ct)
-        of_splitting, of_here, of_z = jax.lax.fori_loop(0, count, back, begun)
+        end, states = jax.lax.fori_loop(0, count, kept, (enter(inexact, here, z), room))
+        begun = pulled(leave, end, (zeros(inexact), zeros(here), jax.tree.map(lambda c: weight * c, ct)))
+        back = lambda i, carry: pulled(inner, jax.tree.map(lambda held: held[count - 1 - i], states), carry)
+        of_splitting, of_here, of_z = pulled(enter, z, jax.lax.fori_loop(0, count, back, begun))
         return add(total, (of_splitting, of_z)), of_here
 
     (of_splitting, of_z), of_propagators = jax.lax.scan(

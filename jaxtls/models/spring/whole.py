@@ -47,15 +47,36 @@ class WholeSplitting(SpringSplitting):
     def step(self, z: PyTree, propagators: tuple) -> PyTree:
         """Makes the step P(h/2) L(h) P(h/2)."""
         cos, sin, flows = propagators
-        v = jnp.asarray(self._transform(), z.dtype)
-        z = cos * z + sin * z.swapaxes(-1, -2)
-        zt = _changed(z, v)
-        zt = _changed(self._moved(zt.swapaxes(-1, -2), zt, flows), v.T)
-        return cos * zt.swapaxes(-1, -2) + sin * zt
+        z = _turned(z, cos, sin)
+        z, zt = self._kicked(z, flows)
+        return cos * z + sin * zt
+
+    def enter(self, z: PyTree, propagators: tuple) -> PyTree:
+        """Makes half a step of the oscillator."""
+        cos, sin, _ = propagators
+        return _turned(z, cos, sin)
+
+    def inner(self, z: PyTree, propagators: tuple) -> PyTree:
+        """Makes a step of the spins and a whole one of the oscillator, P(h) L(h): one kernel of ten less."""
+        cos, sin, flows = propagators
+        z, zt = self._kicked(z, flows)
+        return (cos**2 - sin**2) * z + (2 * cos * sin) * zt
+
+    def leave(self, z: PyTree, propagators: tuple) -> PyTree:
+        """Takes half a step of the oscillator back."""
+        cos, sin, _ = propagators
+        return _turned(z, cos, -sin)
 
     def size(self, z: PyTree) -> Array:
         """Gives the Frobenius norm of the oscillator's part c_0."""
         return jnp.sqrt(jnp.sum(z[0] ** 2))
+
+    def _kicked(self, z: Array, flows: list[Pair]) -> tuple[Array, Array]:
+        """Give K and K^T after a step of the spins."""
+        v = jnp.asarray(self._transform(), z.dtype)
+        zt = _changed(z, v)
+        zt = _changed(self._moved(zt.swapaxes(-1, -2), zt, flows), v.T)
+        return zt.swapaxes(-1, -2), zt
 
     def _padded(self, k: Array) -> Array:
         odd = self.n_levels % self.sectors
@@ -86,6 +107,10 @@ class WholeSplitting(SpringSplitting):
             return rows.reshape(-1, *rows.shape[2:]).at[inverse].get(mode="promise_in_bounds"), None
 
         return jax.lax.scan(one_class, z, tables)[0]
+
+
+def _turned(k: Array, cos: Array, sin: Array) -> Array:
+    return cos * k + sin * k.swapaxes(-1, -2)
 
 
 def _changed(k: Array, v: Array) -> Array:
