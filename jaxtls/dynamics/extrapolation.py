@@ -236,7 +236,8 @@ def _(_: None, ct: PyTree, perturbed: PyTree, moving: tuple, counts: Array, weig
 
         def kept(i: Array, carry: tuple) -> tuple:
             z, states = carry
-            return inner(inexact, here, z), jax.tree.map(lambda held, x: held.at[i].set(x), states, z)
+            put = lambda held, x: jax.lax.dynamic_update_index_in_dim(held, x, i, 0)
+            return inner(inexact, here, z), jax.tree.map(put, states, z)
 
         def pulled(step: Callable, at: PyTree, carry: tuple) -> tuple:
             *found, ct = carry
@@ -245,7 +246,8 @@ def _(_: None, ct: PyTree, perturbed: PyTree, moving: tuple, counts: Array, weig
 
         end, states = jax.lax.fori_loop(0, count, kept, (enter(inexact, here, z), room))
         begun = pulled(leave, end, (zeros(inexact), zeros(here), jax.tree.map(lambda c: weight * c, ct)))
-        back = lambda i, carry: pulled(inner, jax.tree.map(lambda held: held[count - 1 - i], states), carry)
+        at = lambda i, held: jax.lax.dynamic_index_in_dim(held, i, keepdims=False)
+        back = lambda i, carry: pulled(inner, jax.tree.map(functools.partial(at, count - 1 - i), states), carry)
         of_splitting, of_here, of_z = pulled(enter, z, jax.lax.fori_loop(0, count, back, begun))
         return add(total, (of_splitting, of_z)), of_here
 
