@@ -12,6 +12,7 @@ import jaxtls as jt
 from jaxtls.dynamics import stepping
 from jaxtls.dynamics.corner import Corner
 from jaxtls.dynamics.extrapolation import Extrapolation
+from jaxtls.dynamics.methods import splitting
 from jaxtls.models.spring import sizes
 
 SPRING = jt.EntropicSpring(omega=1.9, splitting=2.0, gamma=3.0, beta=0.5, n_spins=30, n_levels=32, n_modes=1)
@@ -55,6 +56,7 @@ def test_propagators_of_both_are_those_of_each():
 @pytest.mark.slow
 def test_derivatives_by_rule_and_forwards(monkeypatch):
     monkeypatch.setattr(sizes, "MANY_LEVELS", 32)
+    monkeypatch.setattr(splitting, "SHORT_RUN", 2)
 
     def last(gamma):
         found = jt.evolve(dataclasses.replace(SPRING, gamma=gamma), Y0, TS, observables=["x2"])

@@ -26,6 +26,8 @@ MAX_MACRO_STEPS = 2**20
 # The error estimate is that of the lower order, some ten times the error of the result: accept this many times rtol.
 ESTIMATE_SLACK = 30.0
 MAX_RATE_FACTOR = 30.0
+# Output times of a run that is short.
+SHORT_RUN = 32
 
 
 class SplittingPlan(AbstractPlan):
@@ -169,8 +171,9 @@ def _march(problem: Problem, rate_factor: Array, static: tuple) -> stepping.Marc
     if uniform:
         counts = jnp.broadcast_to(counts[0], counts.shape)
     extrapolated = lambda splitting: extrapolation.Extrapolation(splitting, levels, used)
-    # Intervals that differ ask for propagators each, which cost more than steps of few levels save.
-    few, corner = model.corner(y0) if uniform else None, None
+    # Intervals that differ ask for propagators each, which cost more than steps of few levels save; in a short run the
+    # program of these would.
+    few, corner = model.corner(y0) if uniform and problem.ts.shape[0] > SHORT_RUN else None, None
     if few is not None:
         narrow = model.splitting_step(few)
         shapes = tuple(x.shape for x in jax.tree.leaves(jax.eval_shape(narrow.pack, few)))
@@ -183,12 +186,13 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
     _, bound, uniform, known = static
     model, y0, ts = problem.model, problem.y0, problem.ts
     march = _march(problem, rate_factor, static)
-    counts = march.counts
+    stepper, counts = march.stepper, march.counts
+    assert isinstance(stepper, extrapolation.Extrapolation)
     tick = _progress.tick if problem.progress else None
     how: dict = {"counts": counts, "uniform": uniform, "tick": tick}
     finished = jnp.array(True)
     if known:
-        records, error = stepping.integrate(march.stepper, y0, ts, march.record, corner=march.corner, **how)
+        records, error = stepping.integrate(stepper, y0, ts, march.record, corner=march.corner, **how)
     elif problem.named and not model.closes_over and not problem.progress:
         numbers, rest = eqx.partition((problem, rate_factor), eqx.is_array)
 
@@ -199,9 +203,9 @@ def _run(problem: Problem, rate_factor: Array, static: tuple) -> Solution:
         records, error, finished = stepping.solved(make, numbers, uniform=uniform, bound=bound)
     else:
         # Functions of the user's may hold numbers that a rule would not see.
-        records, error, finished = stepping.integrate_traced(march.stepper, y0, ts, march.record, bound=bound, **how)
+        records, error, finished = stepping.integrate_traced(stepper, y0, ts, march.record, bound=bound, **how)
     stats = {
-        "steps": jnp.sum(counts) * jnp.sum(march.stepper.counts()),
+        "steps": jnp.sum(counts) * jnp.sum(stepper.counts()),
         "n_levels": jax.tree.leaves(y0)[0].shape[-1],
         "n_coefficients": jax.tree.leaves(y0)[0].shape[0],
     }
