@@ -29,9 +29,9 @@ class AbstractSplitting(eqx.Module):
     """Makes a second-order symmetric step of a linear autonomous model.
 
     `pack`/`unpack` change between the model's state and the form the step likes; `propagators(h)` builds what depends
-    on the step size alone; `step(z, propagators)` is one Strang step; `size(z)` measures a difference of states; `rate`
-    is 1 / (macro step) at rtol = 1e-6. Many steps in a row are `enter`, as many of `inner`, and `leave`: what ends one
-    step and begins the next may so be done at once.
+    on the step size alone; `step(z, propagators)` is one Strang step; `size(seen(z))` measures a difference of states;
+    `rate` is 1 / (macro step) at rtol = 1e-6. Many steps in a row are `enter`, as many of `inner`, and `leave`: what
+    ends one step and begins the next may so be done at once.
     """
 
     rate: eqx.AbstractVar[Array]
@@ -48,8 +48,12 @@ class AbstractSplitting(eqx.Module):
     @abc.abstractmethod
     def step(self, z: PyTree, propagators: PyTree) -> PyTree: ...
 
+    def seen(self, z: PyTree) -> PyTree:
+        """Gives the part of a state whose errors are measured."""
+        return z
+
     @abc.abstractmethod
-    def size(self, z: PyTree) -> Array: ...
+    def size(self, part: PyTree) -> Array: ...
 
     def enter(self, z: PyTree, propagators: PyTree) -> PyTree:
         """Gives what `inner` moves."""
@@ -153,11 +157,11 @@ class Extrapolation(AbstractStepper):
             here = jax.tree.map(lambda p: jax.lax.dynamic_index_in_dim(p, level, keepdims=False), propagators)
             current = self.splitting.step(jax.tree.map(lambda a, b: jnp.where(begins, a, b), z, current), here)
             total = jax.tree.map(lambda t, c: t + weight * c, total, current)
-            frozen = jax.lax.stop_gradient(current)
+            frozen = jax.lax.stop_gradient(self.splitting.seen(current))
             return (current, total, jax.tree.map(lambda d, c: d + change * c, difference, frozen)), None
 
         zero = jax.tree.map(jnp.zeros_like, z)
-        (_, total, difference), _ = jax.lax.scan(one, (z, zero, zero), plan)
+        (_, total, difference), _ = jax.lax.scan(one, (z, zero, self.splitting.seen(zero)), plan)
         return total, self.splitting.size(difference)
 
     def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
@@ -168,11 +172,12 @@ class Extrapolation(AbstractStepper):
             here, count, weight, change = plan
             end = self.splitting.repeated(z, here, count)
             total = jax.tree.map(lambda t, c: t + weight * c, total, end)
-            return (total, jax.tree.map(lambda d, c: d + change * c, difference, end)), None
+            seen = self.splitting.seen(end)
+            return (total, jax.tree.map(lambda d, c: d + change * c, difference, seen)), None
 
         plan = (propagators, self.counts(), *self._weights(jax.tree.leaves(z)[0].dtype))
         zero = jax.tree.map(jnp.zeros_like, z)
-        (total, difference), _ = jax.lax.scan(level, (zero, zero), plan)
+        (total, difference), _ = jax.lax.scan(level, (zero, self.splitting.seen(zero)), plan)
         return total, self.splitting.size(difference)
 
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:

@@ -100,9 +100,13 @@ class SpringSplitting(AbstractSplitting):
         z = _sum(z, _transposed(moved))
         return _phase(z, _transposed(z), cos, sin)
 
-    def size(self, z: Blocks) -> Array:
-        """Gives the Frobenius norm of the oscillator's part c_0."""
-        return jnp.sqrt(sum(jnp.sum(block[0] ** 2) for row in z for block in row))
+    def seen(self, z: Blocks) -> Blocks:
+        """Gives the oscillator's part c_0."""
+        return _map(lambda block: block[0], z)
+
+    def size(self, part: Blocks) -> Array:
+        """Gives its Frobenius norm."""
+        return jnp.sqrt(sum(jnp.sum(block**2) for row in part for block in row))
 
     def _spins(self, z: Blocks, zt: Blocks, flows: list[Pair]) -> Blocks:
         """Give the blocks on nodes after the flow, or their change by it."""

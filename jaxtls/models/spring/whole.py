@@ -64,9 +64,13 @@ class WholeSplitting(SpringSplitting):
         cos, sin, _ = propagators
         return _turned(z, cos, -sin)
 
-    def size(self, z: PyTree) -> Array:
-        """Gives the Frobenius norm of the oscillator's part c_0."""
-        return jnp.sqrt(jnp.sum(z[0] ** 2))
+    def seen(self, z: PyTree) -> PyTree:
+        """Gives the oscillator's part c_0."""
+        return z[0]
+
+    def size(self, part: PyTree) -> Array:
+        """Gives its Frobenius norm."""
+        return jnp.sqrt(jnp.sum(part**2))
 
     def _kicked(self, z: Array, flows: list[Pair]) -> tuple[Array, Array]:
         """Give K and K^T after a step of the spins."""
