@@ -167,17 +167,21 @@ class Extrapolation(AbstractStepper):
     def quick_step(self, z: PyTree, propagators: PyTree) -> tuple[PyTree, Array]:
         """Gives the same numbers with a loop of dynamic length inside each level: a tenth faster; no reverse mode."""
 
-        def level(carry: tuple, plan: tuple) -> tuple[tuple, None]:
+        plan = (propagators, self.counts(), *self._weights(jax.tree.leaves(z)[0].dtype))
+
+        def level(k: Array, carry: tuple) -> tuple:
             total, difference = carry
-            here, count, weight, change = plan
+            here, count, weight, change = jax.tree.map(
+                lambda p: jax.lax.dynamic_index_in_dim(p, k, keepdims=False), plan
+            )
             end = self.splitting.repeated(z, here, count)
             total = jax.tree.map(lambda t, c: t + weight * c, total, end)
             seen = self.splitting.seen(end)
-            return (total, jax.tree.map(lambda d, c: d + change * c, difference, seen)), None
+            return total, jax.tree.map(lambda d, c: d + change * c, difference, seen)
 
-        plan = (propagators, self.counts(), *self._weights(jax.tree.leaves(z)[0].dtype))
         zero = jax.tree.map(jnp.zeros_like, z)
-        (total, difference), _ = jax.lax.scan(level, (zero, self.splitting.seen(zero)), plan)
+        number = len(self.levels) if self.used is None else self.used
+        total, difference = jax.lax.fori_loop(0, number, level, (zero, self.splitting.seen(zero)))
         return total, self.splitting.size(difference)
 
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
