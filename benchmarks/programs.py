@@ -37,7 +37,7 @@ def springs(count: int, levels: int = 32, modes: int = 3, times: int = 21) -> Pr
     size = {"springs": count, "levels": levels, "modes": modes, "times": times}
     # Four macro steps an interval, of one to four Strang steps each; back, all but the last once more, then each once.
     turns = {1: 4, 3: 2.5}
-    back = {1: (4, 1), 2: (3, 4), 3: 2.5, 4: 2.5}
+    back = {1: (4, 1), 2: (3, 4), 3: (2.5,), 4: (2.5, 2.5, 2.5)}
     return Program(jax.vmap(one), drawn, size, turns=turns, turns_back=back)
 
 
