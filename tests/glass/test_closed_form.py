@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import jaxtls as jt
-from jaxtls.models.glass import exponentials, pairs
+from jaxtls.models.glass import pairs
+from jaxtls.numerics import decays
 
 
 def sample(n=7, **options):
@@ -119,7 +120,7 @@ def test_large_phases():
 def test_exponentials():
     rng = np.random.default_rng(0)
     y = np.concatenate([rng.uniform(-10, 10, 1000), rng.uniform(-1e5, 1e5, 1000), np.arange(-8, 9) * np.pi / 4])
-    turned = exponentials.decay(-1j * jnp.asarray(y))
+    turned = decays.decay(-1j * jnp.asarray(y))
     np.testing.assert_allclose(turned.real, np.cos(y), atol=4e-16)
     np.testing.assert_allclose(turned.imag, np.sin(y), atol=4e-16)
     z = (
@@ -128,14 +129,14 @@ def test_exponentials():
         * 10.0 ** rng.integers(-12, 2, 500)
     )
     x = np.concatenate([rng.uniform(0, 708, 1000), 10.0 ** rng.uniform(-20, 2, 1000), [0.0, -1e-13]])
-    np.testing.assert_allclose(exponentials.exp_of_negative(jnp.asarray(x)), np.exp(-x), rtol=3e-16)
-    edges = exponentials.exp_of_negative(jnp.array([709.0, 1e300, np.inf, np.nan]))
+    np.testing.assert_allclose(decays.exp_of_negative(jnp.asarray(x)), np.exp(-x), rtol=3e-16)
+    edges = decays.exp_of_negative(jnp.array([709.0, 1e300, np.inf, np.nan]))
     np.testing.assert_array_equal(edges, [0.0, 0.0, 0.0, np.nan])
-    decayed = exponentials.decay(jnp.asarray(z))
+    decayed = decays.decay(jnp.asarray(z))
     np.testing.assert_allclose(decayed, np.exp(-z), atol=1e-15)
     want = np.where(np.abs(z) < 1e-4, 1 - z / 2 + z**2 / 6, -(np.exp(-z) - 1) / z)
-    np.testing.assert_allclose(exponentials.mean_decay(jnp.asarray(z), decayed), want, atol=1e-11)
-    assert jax.grad(lambda x: exponentials.mean_decay(x + 0j, exponentials.decay(x + 0j)).real)(0.0) == -0.5
+    np.testing.assert_allclose(decays.mean_decay(jnp.asarray(z), decayed), want, atol=1e-11)
+    assert jax.grad(lambda x: decays.mean_decay(x + 0j, decays.decay(x + 0j)).real)(0.0) == -0.5
 
 
 @pytest.mark.parametrize("cold", [True, False])

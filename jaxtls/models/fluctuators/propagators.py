@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ..._platform import platform
-from ..glass.exponentials import cos_sin, exp_of_negative, fall, signed
+from ...numerics.decays import cos_sin, exp_of_negative, fall, signed
 
 # (x cosh x - sinh x)/(2 x³) in x² = w² tau², to rounding for |x²| < 1/4.
 _CONVOLVED = tuple((k + 1) / math.factorial(2 * k + 3) for k in range(9))

@@ -18,8 +18,8 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from ..._platform import platform
+from ...numerics.decays import decay
 from ...quantum import _wootters
-from .exponentials import decay
 from .relaxation import Sites, kept, traced_out
 
 # Elements of an (N, N, times) table held at once, and of a (rows, N, times) block of the loop over pairs and partners.

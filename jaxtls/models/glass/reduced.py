@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ...numerics.decays import decay
 from ...numerics.products import matmul
-from .exponentials import decay
 from .pairs import lone_sites
 from .relaxation import Sites, kept, traced_out
 

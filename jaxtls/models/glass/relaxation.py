@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from .exponentials import decay, mean_decay
+from ...numerics.decays import decay, mean_decay
 
 
 class Sites(eqx.Module):

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._platform import platform
+from .._platform import platform
 
 # sin r = r + r^3 S(r^2) and cos r = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/2, e^r on |r| <= log(2)/2: minimax, to 1e-17.
 _SIN = (
