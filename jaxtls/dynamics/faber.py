@@ -23,6 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
+from ..numerics.decays import decay
+from ..numerics.frames import AbstractFramed
 from ..numerics.namespace import namespace
 from ..numerics.series import series
 from .stepper import AbstractStepper
@@ -64,9 +66,14 @@ def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None
     """
     xp = namespace(h)
     samples = samples or 2 * max(count, 32)
-    w = np.exp(2j * np.pi * np.arange(samples // 2 + 1) / samples)
-    exponent = ellipse.centre + ellipse.capacity * w + ellipse.skew / w
-    return xp.fft.hfft(xp.exp(xp.asarray(h)[..., None] * exponent), samples)[..., :count] / samples
+    angle = 2 * np.pi * np.arange(samples // 2 + 1) / samples
+    # The real part is at most 0, and the ellipse upright or not.
+    falls = ellipse.damping / 2 * (1 - np.cos(angle))
+    turns = ellipse.width * np.sin(angle)
+    times = xp.asarray(h)[..., None]
+    fallen, turned = times * falls, times * turns
+    values = np.exp(1j * turned - fallen) if xp is np else decay(jax.lax.complex(fallen, -turned))
+    return xp.fft.hfft(values, samples)[..., :count] / samples
 
 
 def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
@@ -133,6 +140,8 @@ class FaberExpansion(AbstractStepper):
     joined: Callable[[PyTree], Array] = lambda z: z
     # `reduced` in a form that suits reverse mode better, if there is one.
     wide: Callable[[PyTree], PyTree] | None = None
+    # `reduced` on states in frames, if there is one, where they are not split.
+    framed: AbstractFramed | None = None
 
     def pack(self, y: Array) -> Array:
         return y

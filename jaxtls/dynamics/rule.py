@@ -26,6 +26,10 @@ Kind = Literal["forwards", "reverse", "smooth"]
 FEW = 2
 # On a CPU the lanes of a batch run one after the other where a state has so many bytes.
 APART_BYTES = 2**12
+# Lanes of a group, where one state alone cannot be moved by vectors; up to so many bytes of one.
+GROUP, GROUP_BYTES = 8, 2**15
+# A group of which fewer are wanted is no gain.
+LEAST = 6
 
 
 def bytes_of(tree: PyTree) -> int:
@@ -38,12 +42,18 @@ def lanes_apart(state: PyTree) -> bool:
     return platform() == "cpu" and bytes_of(state) >= APART_BYTES
 
 
+def lanes_together(state: PyTree) -> int:
+    """Says how many lanes run as one where a run has a form for several, their axis last."""
+    return GROUP if bytes_of(state) <= GROUP_BYTES else 1
+
+
 def ruled(
     run: Callable[[PyTree], tuple[PyTree, PyTree]],
     repeated: Callable[[PyTree, PyTree, Kind], PyTree],
     numbers: PyTree,
     *,
     apart: bool = False,
+    together: int = 1,
 ) -> tuple[PyTree, PyTree]:
     """Gives `run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for derivatives of the records.
 
@@ -54,12 +64,13 @@ def ruled(
         numbers: pytree of arrays.
         apart: whether the lanes of a vmap run one after the other: on a CPU each then takes the steps that it needs,
             and its state stays in the cache.
+        together: how many of them `run` does at once even then.
 
     Returns:
         The same pair; derivatives pass through the records alone.
     """
     if apart:
-        run = _one_by_one(run)
+        run = _in_groups(run, together)
 
     @functools.partial(jax.custom_jvp)
     def whole(numbers: PyTree) -> tuple[PyTree, PyTree]:
@@ -107,19 +118,35 @@ def ruled(
     return whole(numbers)
 
 
-def _one_by_one(run: Callable[[PyTree], PyTree]) -> Callable[[PyTree], PyTree]:
+def _in_groups(run: Callable[[PyTree], PyTree], together: int = 1) -> Callable[[PyTree], PyTree]:
     @jax.custom_batching.custom_vmap
     def whole(numbers: PyTree) -> PyTree:
         return run(numbers)
 
     def lanes(size: int, batched: list, numbers: PyTree) -> tuple[PyTree, PyTree]:
         leaves, structure = jax.tree.flatten(numbers)
-        axes = [0 if b else None for b in jax.tree.leaves(batched[0])]
-        found = mapped(lambda *some: whole(jax.tree.unflatten(structure, some)), axes, leaves)
+        axes = [0 if moves else None for moves in jax.tree.leaves(batched[0])]
+        if together == 1 or size < LEAST:
+            found = mapped(lambda *some: whole(jax.tree.unflatten(structure, some)), axes, leaves)
+        else:
+            of_leaves = lambda *some: run(jax.tree.unflatten(structure, some))
+            several = _in_groups(lambda some: jax.vmap(of_leaves, axes)(*some))
+            found = _grouped(lambda *some: several(some), axes, leaves, size, together)
         return found, jax.tree.map(lambda _: True, found)
 
     whole.def_vmap(lanes)
     return whole
+
+
+def _grouped(run: Callable[..., PyTree], axes: list, leaves: list, size: int, together: int) -> PyTree:
+    """Run groups of lanes one after the other, the last one filled up by the last lane."""
+
+    def parted(x: Array) -> Array:
+        filled = jnp.concatenate([x, *[x[-1:]] * (-size % together)])
+        return filled.reshape(-1, together, *x.shape[1:])
+
+    found = mapped(run, axes, [x if axis is None else parted(x) for axis, x in zip(axes, leaves)])
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], found)
 
 
 def _is_inexact(x: Array) -> bool:

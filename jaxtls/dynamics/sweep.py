@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from ..numerics import frames
 from ..numerics.perturbed import arrays_of, divided
 from ..numerics.products import tensordot
 from ..numerics.replay import Loop, pulled_back
@@ -27,6 +28,28 @@ TOGETHER_BYTES = 2**15
 TOGETHER = 16
 
 
+def whole(parts: PyTree) -> PyTree:
+    """Takes all of the parts of a state."""
+    return parts
+
+
+class Sight(eqx.Module):
+    """Gives what is kept of the parts of a state, which may have an axis of lanes behind theirs."""
+
+    functionals: PyTree | None
+    glance: Callable = eqx.field(static=True)
+
+    def __call__(self, parts: PyTree) -> Array:
+        taken = self.glance(parts)
+        return taken if self.functionals is None else weighed(self.functionals, taken)
+
+
+def weighed(functionals: PyTree, taken: PyTree) -> Array:
+    """Gives the values (L, ...) of functionals."""
+    pairs = zip(jax.tree.leaves(functionals), jax.tree.leaves(taken))
+    return functools.reduce(jnp.add, [tensordot(rows, part, rows.ndim - 1) for rows, part in pairs])
+
+
 class Sweep(eqx.Module):
     """Runs by equal macro steps."""
 
@@ -34,15 +57,17 @@ class Sweep(eqx.Module):
     start: Array
     ts: Array
     steps: Array
-    functionals: PyTree | None  # (L, ...) of the parts of a state: what is kept; None: the states
+    functionals: PyTree | None  # (L, ...) of what `glance` takes of the parts of a state; None: the states are kept
+    glance: Callable = eqx.field(static=True, default=whole)
 
     def look(self, parts: PyTree) -> Array:
         """Gives what is kept of a vector."""
-        if self.functionals is None:
-            return self.expansion.joined(parts)
-        pairs = zip(jax.tree.leaves(self.functionals), jax.tree.leaves(parts))
-        found = [tensordot(rows, part, part.ndim) for rows, part in pairs]
-        return functools.reduce(jnp.add, found)
+        return self.expansion.joined(parts) if self.functionals is None else self.sight(parts)
+
+    @property
+    def sight(self) -> Sight:
+        """Gives `look` by itself."""
+        return Sight(self.functionals, self.glance)
 
     def grid(self) -> tuple[Array, Array, Array]:
         """Gives coefficients of a whole step, those of each output, and the step in which each lies."""
@@ -75,6 +100,19 @@ class Sweep(eqx.Module):
         total, seen, last = summed(expansion.reduced, self.look, ratio, weights, start, expansion.used)
         return expansion.joined(total), seen, size_of(weights[expansion.used - 1], last)
 
+    def quick_step(self, z: Array, weights: Array) -> tuple[Array, Array, Array]:
+        """Gives the same where nothing is differentiated, in a frame if the states have one."""
+        expansion = self.expansion
+        if expansion.framed is None:
+            return self.step(z, weights)
+        start, ratio = expansion.tidy(z), expansion.ratio(weights.dtype)
+        # Little is taken as it is, and weighed for all terms at once.
+        sight = self.sight if self.glance is whole else Sight(None, self.glance)
+        total, seen, last = frames.summed(expansion.framed, sight, ratio, weights, start, expansion.used)
+        if self.glance is not whole:
+            seen = jax.vmap(lambda taken: weighed(self.functionals, taken))(seen)
+        return total, seen, size_of(weights[expansion.used - 1], last)
+
     def reversible_step(self, z: Array, weights: Array) -> tuple[Array, Array]:
         """Gives the same without the size, with a reverse of its own."""
         expansion = self.expansion
@@ -88,14 +126,15 @@ class Sweep(eqx.Module):
         return expansion.joined(total), seen
 
 
-def swept(sweep: Sweep, most: float | None = None) -> tuple[Array, Array]:
+def swept(sweep: Sweep, most: float | None = None, quick: bool = False) -> tuple[Array, Array]:
     """Gives what is kept at each output, and (summed sizes of last terms, what came to the edge); given up where more
-    than `most` did.
+    than `most` did. What is `quick` is not differentiated.
     """
     whole, weights, index = sweep.grid()
+    step = sweep.quick_step if quick else sweep.step
 
     def macro(z: Array) -> tuple[Array, Array, Array]:
-        z, seen, last = sweep.step(z, whole)
+        z, seen, last = step(z, whole)
         return z, seen, jnp.stack([last, jax.lax.stop_gradient(sweep.expansion.leak(z))])
 
     return _walked(macro, weights, index, sweep.steps, sweep.start, sweep.kept(), sweep.together(), most)

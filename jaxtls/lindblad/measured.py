@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
-from .._checks import require
+from .._checks import concrete, require
+from ..numerics.namespace import namespace
 from ..numerics.products import applied, einsum, few, total
 from . import foreign
 from .operators import Operator, as_operator
@@ -34,7 +35,7 @@ class Measured(eqx.Module):
         (('z', 'turn'), [1.0, 3.0])
     """
 
-    matrices: Array  # (M, n, n)
+    matrices: Array | np.ndarray  # (M, n, n)
     envelopes: tuple[Callable | None, ...]  # of each matrix, None for 1
     functions: tuple[Callable, ...]
     # The operator that each matrix and each function belongs to.
@@ -56,7 +57,7 @@ class Measured(eqx.Module):
         moving = [(k, term.function) for k, term in terms if term.function is not None]
         dense = [term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix for _, term in kept]
         return cls(
-            matrices=jnp.stack(dense) if dense else jnp.zeros((0, n, n), complex),
+            matrices=namespace(*dense).stack(dense) if dense else jnp.zeros((0, n, n), complex),
             envelopes=tuple(term.envelope for _, term in kept),
             functions=tuple(function for _, function in moving),
             owners=tuple(k for k, _ in kept),
@@ -70,6 +71,12 @@ class Measured(eqx.Module):
     def is_constant(self) -> bool:
         """Returns True where none depends on time."""
         return not self.functions and all(envelope is None for envelope in self.envelopes)
+
+    @property
+    def is_diagonal(self) -> bool:
+        """Returns True where all are known to be diagonal matrices that do not depend on time."""
+        known = concrete(self.matrices)
+        return self.is_constant and known is not None and not np.any(known[:, ~np.eye(self.n, dtype=bool)])
 
     @property
     def dtype(self) -> np.dtype:
@@ -94,13 +101,13 @@ class Measured(eqx.Module):
             def expect(matrices: Array) -> Array:
                 return einsum("kij,ji->k", matrices, state)
 
-        return jnp.asarray(self._summed(t, expect))
+        return jnp.asarray(self._summed(t, lambda matrices: expect(jnp.asarray(matrices))))
 
     def at(self, t: ArrayLike) -> PyTree:
         """Returns the dense operators at time t, (K, n, n)."""
         return self._summed(t, lambda matrices: matrices)
 
-    def _summed(self, t: ArrayLike, expect: Callable[[Array], Array]) -> PyTree:
+    def _summed(self, t: ArrayLike, expect: Callable[[PyTree], Array]) -> PyTree:
         values = expect(self.matrices)
         if self.is_constant and self.owners == tuple(range(self.count)):
             return values

@@ -21,17 +21,20 @@ from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
 from ..._checks import concrete, require
+from ..._platform import platform
 from ...dynamics import faber, stepping, sweep
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.model import AbstractModel
 from ...dynamics.problem import Problem, as_solution
-from ...dynamics.rule import Kind, lanes_apart, ruled
+from ...dynamics.rule import Kind, lanes_apart, lanes_together, ruled
 from ...dynamics.solution import Solution
 from ...numerics.namespace import namespace
 from ..equation import MasterEquation
 from ..lindbladian import Lindbladian, operators_of
-from ..rhs.blocked import BlockField
+from ..rhs import framed
+from ..rhs.blocked import BlockField, BlockPlan, diagonals
 from ..rhs.bounds import spectral_ellipse
+from ..rhs.framed import FramedField
 from ..rhs.sectors import Blocks
 from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
@@ -59,6 +62,7 @@ class FaberPlan(AbstractPlan):
     levels: int = eqx.field(static=True)
     window: int | None = eqx.field(static=True, default=None)
     first: FaberPlan | None = None  # of part of the levels, tried first inside the program
+    diagonal: bool = eqx.field(static=True, default=False)  # whether the diagonals of blocks are all that is recorded
 
     def describe(self) -> str:
         """Tells levels, layout and terms."""
@@ -147,7 +151,7 @@ class Faber(AbstractMethod):
         assert isinstance(plan, FaberPlan)
         assert isinstance(problem.model, MasterEquation)
         of_equation(plan.form.n, plan.skeletons, problem.y0, _lindbladian(problem.model))
-        plan = _for_states(plan, problem.model.hermitian)
+        plan = _for_model(plan, problem.model)
         with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
             if problem.traced:
                 return _prepare_and_run(problem, plan, uniform)
@@ -166,9 +170,10 @@ class Faber(AbstractMethod):
         return self._known(problem, plan.window + 1)
 
 
-def _for_states(plan: FaberPlan, hermitian: bool) -> FaberPlan:
-    first = None if plan.first is None else _for_states(plan.first, hermitian)
-    return dataclasses.replace(plan, form=for_states(plan.form, hermitian), first=first)
+def _for_model(plan: FaberPlan, model: MasterEquation) -> FaberPlan:
+    first = None if plan.first is None else _for_model(plan.first, model)
+    diagonal = isinstance(plan.form, BlockPlan) and model.operators.is_diagonal
+    return dataclasses.replace(plan, form=for_states(plan.form, model.hermitian), first=first, diagonal=diagonal)
 
 
 def _first(
@@ -199,7 +204,7 @@ def _share(problem: Problem) -> float:
 class Prepared(eqx.Module):
     """Holds what a run needs, made from the equation and the state: in NumPy where numbers are known."""
 
-    field: PyTree  # has ready() -> (L - c)/s on what the form splits
+    field: PyTree  # has ready() -> L on what the form splits
     start: ArrayLike
     weights: Weights
     outside: ArrayLike | None  # what lies outside the plan's patterns, where that is not known to be nothing
@@ -211,7 +216,7 @@ def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan) -> Prepared:
     form, ellipse, whole = plan.form, plan.ellipse, _lindbladian(model)
     assert ellipse is not None
     law = whole.patterned(*plan.skeletons)
-    field = form.field(law, ellipse.centre, ellipse.capacity, hermitian=model.hermitian)
+    field = form.field(law, 0.0, 1.0, hermitian=model.hermitian)
     outside = namespace(rho).maximum(whole.outside(*plan.skeletons), form.left_out(rho))
     known = concrete(outside)
     outside = None if known is not None and known == 0 else outside
@@ -243,8 +248,10 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLi
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
     ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
-    # (L - w c)/(w s) from (L - c)/s.
-    field = made.field.ready().scaled(1 / widen, ellipse.centre / ellipse.capacity * (1 / widen - 1))
+    # (L - w c)/(w s).
+    scale = 1 / (widen * ellipse.capacity), -ellipse.centre / ellipse.capacity
+    whole = made.field.ready()
+    field = whole.scaled(*scale)
     return faber.FaberExpansion(
         field,
         form.hermitian_part if model.hermitian else (lambda z: z),
@@ -257,6 +264,7 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLi
         form.split,
         form.joined,
         field.wide() if isinstance(field, BlockField) else None,
+        FramedField.of(whole, *scale) if platform() == "cpu" and framed.fits(whole) else None,
     )
 
 
@@ -268,8 +276,13 @@ def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) 
     wanted = jnp.maximum(jnp.where(jnp.isfinite(wanted), wanted, 1.0), 1.0)
     steps = jnp.minimum(wanted, problem.max_steps or MAX_MACRO_STEPS).astype(int)
     expansion = eqx.tree_at(lambda e: e.used, expansion, expansion.enough(span / steps), is_leaf=lambda x: x is None)
-    rows = plan.form.rows(made.weights.together()) if made.weights.are_enough(problem) else None
-    return sweep.Sweep(expansion, jnp.asarray(made.start), problem.ts, steps, rows), wanted
+    start = jnp.asarray(made.start)
+    if not made.weights.are_enough(problem):
+        return sweep.Sweep(expansion, start, problem.ts, steps, None), wanted
+    rows = plan.form.rows(made.weights.together())
+    if not plan.diagonal:
+        return sweep.Sweep(expansion, start, problem.ts, steps, rows), wanted
+    return sweep.Sweep(expansion, start, problem.ts, steps, jax.vmap(diagonals)(rows), diagonals), wanted
 
 
 class Found(eqx.Module):
@@ -289,7 +302,7 @@ def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | N
 
     def attempt(carry: tuple) -> tuple:
         run, wanted = _sweep(made, problem, plan, widen := carry[0])
-        values, error = sweep.swept(run, most)
+        values, error = sweep.swept(run, most, quick=True)
         return WIDEN * widen, values, Found(widen, error, wanted, run.expansion.used, jnp.asarray(plan.levels))
 
     def again(carry: tuple) -> Array:
@@ -365,7 +378,9 @@ def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | No
         part = functools.partial(on_part, made.first, plan.first)
         return jax.lax.cond(all_kept, functools.partial(again, made, plan), part)
 
-    return ruled(run, repeated, numbers, apart=lanes_apart(jnp.asarray(made.start)))
+    start = jnp.asarray(made.start)
+    together = lanes_together(start) if framed.fits(made.field) else 1
+    return ruled(run, repeated, numbers, apart=lanes_apart(start), together=together)
 
 
 @eqx.filter_jit

@@ -337,6 +337,16 @@ def _turned(z: Array) -> Array:
     return jnp.stack([-z[:, :, 1], z[:, :, 0]], 2)
 
 
+def diagonals(parts: PyTree) -> PyTree:
+    """Takes the diagonals of blocks, (P, m) of (P, m, m), whatever axes follow."""
+
+    def of(z: Array) -> Array:
+        count, m, _, *rest = z.shape
+        return z.reshape(count, m * m, *rest)[:, :: m + 1]
+
+    return jax.tree.map(of, parts)
+
+
 def _identity(count: int) -> tuple[int, ...]:
     return tuple(range(count))
 
