@@ -57,9 +57,16 @@ def test_eager_jit_vmap_and_gradients_agree(name):
     assert_allclose(jax.jvp(last, (0.6,), (1.0,))[1], wanted, rtol=1e-5)
 
 
-@pytest.mark.parametrize("drive", [None, pytest.param(lambda t: jnp.cos(0.5 * t), marks=pytest.mark.slow, id="driven")])
-def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, drive):
-    """As on a CPU where states are large."""
+DRIVEN = pytest.param([0.2, 0.6], lambda t: jnp.cos(0.5 * t), marks=pytest.mark.slow, id="driven")
+# The last is more than a group, of unlike ellipses.
+LANES = {"constant": [0.2, 0.6], "groups": [0.2, 0.6, 0.1, 3.0, 1.0, 0.0, 0.3, 0.4, 2.0]}
+
+
+@pytest.mark.parametrize(
+    ("forces", "drive"), [*(pytest.param(forces, None, id=name) for name, forces in LANES.items()), DRIVEN]
+)
+def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, forces, drive):
+    """As on a CPU where states are large; in groups that run as one, too."""
     monkeypatch.setattr(rule, "APART_BYTES", 0)
     n = 11
     a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
@@ -70,13 +77,13 @@ def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, drive
         return sol.expects[0, -1].real
 
     both = jax.value_and_grad(last, (0, 1))
-    forces, rate = jnp.array([0.2, 0.6]), 1.1
+    forces, rate = jnp.array(forces), 1.1
     found = jax.jit(jax.vmap(both, (0, None)))(forces, rate)
     for k, force in enumerate(forces):
         jax.tree.map(lambda x, y, k=k: assert_allclose(x[k], y, rtol=1e-6), found, jax.jit(both)(force, rate))
     nested = jax.jit(jax.vmap(jax.vmap(last, (None, 0)), (0, None)))(forces, jnp.array([rate]))
     assert_allclose(nested[:, 0], found[0], rtol=1e-9)
-    slope = jax.jvp(jax.vmap(lambda force: last(force, rate)), (forces,), (jnp.ones(2),))[1]
+    slope = jax.jvp(jax.vmap(lambda force: last(force, rate)), (forces,), (jnp.ones_like(forces),))[1]
     assert_allclose(slope, found[1][0], rtol=1e-6)
 
 
