@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, ArrayLike, PyTree
@@ -40,6 +45,18 @@ def require(condition: bool, name: str, must: str, value: object, remedy: str = 
     """Raise `ValueError("Argument `name` must ..., but got value. remedy")` unless the condition holds."""
     if not condition:
         raise ValueError(f"Argument `{name}` must {must}, but got {value}." + (f" {remedy}" if remedy else ""))
+
+
+# Files of ours, and of what stands between a call and our functions: Equinox, and checkers of types at run time.
+_OURS = (*(str(Path(file).parent) + os.sep for file in (__file__, eqx.__file__, jaxtyping.__file__)), "<@beartype")
+
+
+def warn(message: str) -> None:
+    """Warns at the user's line: the nearest one outside of jaxtls that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 def real(name: str, value: object) -> Array:
