@@ -36,6 +36,17 @@ def in_transformation() -> bool:
     return get_opaque_trace_state(convention="nnx") != _OUTSIDE
 
 
+def inside_jit() -> bool:
+    """Returns True where a program is being made: all that is computed goes into it, of known numbers, too."""
+    return in_transformation() and isinstance(jax.lax.neg(np.float32(0)), jax.core.Tracer)
+
+
+def known_array(value: object) -> Array:
+    """Makes an array, of known numbers one that stays known inside jit."""
+    with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
+        return jnp.asarray(value)
+
+
 def is_traced(*trees: PyTree) -> bool:
     """Returns True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
@@ -62,9 +73,7 @@ def warn(message: str) -> None:
 def real(name: str, value: object) -> Array:
     """Makes a real floating array from a number, an array or a tracer."""
     try:
-        # Known numbers stay known inside jit.
-        with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
-            array = jnp.asarray(value)
+        array = known_array(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `{name}` must be a real number or array, but got {value!r}.") from error
     require(not jnp.iscomplexobj(array), name, "be real", value)
