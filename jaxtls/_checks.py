@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import warnings
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 from jax.extend.core import get_opaque_trace_state
 from jaxtyping import Array, ArrayLike, PyTree
@@ -31,6 +36,17 @@ def in_transformation() -> bool:
     return get_opaque_trace_state(convention="nnx") != _OUTSIDE
 
 
+def inside_jit() -> bool:
+    """Returns True where a program is being made: all that is computed goes into it, of known numbers, too."""
+    return in_transformation() and isinstance(jax.lax.neg(np.float32(0)), jax.core.Tracer)
+
+
+def known_array(value: object) -> Array:
+    """Makes an array, of known numbers one that stays known inside jit."""
+    with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
+        return jnp.asarray(value)
+
+
 def is_traced(*trees: PyTree) -> bool:
     """Returns True if any leaf of the trees is a tracer."""
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
@@ -42,12 +58,22 @@ def require(condition: bool, name: str, must: str, value: object, remedy: str = 
         raise ValueError(f"Argument `{name}` must {must}, but got {value}." + (f" {remedy}" if remedy else ""))
 
 
+# Files of ours, and of what stands between a call and our functions: Equinox, and checkers of types at run time.
+_OURS = (*(str(Path(file).parent) + os.sep for file in (__file__, eqx.__file__, jaxtyping.__file__)), "<@beartype")
+
+
+def warn(message: str) -> None:
+    """Warns at the user's line: the nearest one outside of jaxtls that led here."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OURS):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
+
+
 def real(name: str, value: object) -> Array:
     """Makes a real floating array from a number, an array or a tracer."""
     try:
-        # Known numbers stay known inside jit.
-        with nullcontext() if is_traced(value) else jax.ensure_compile_time_eval():
-            array = jnp.asarray(value)
+        array = known_array(value)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Argument `{name}` must be a real number or array, but got {value!r}.") from error
     require(not jnp.iscomplexobj(array), name, "be real", value)

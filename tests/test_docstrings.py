@@ -45,6 +45,7 @@ LONG = (
     "glass.model",
     "spin_bath.fock",
     "dynamics.evolve",
+    "dynamics.planning",
     "lindblad.correlation",
     "network.model",
     "tls_bath.model",

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
+from ..numerics import sums
 from ..numerics.decays import decay
 from ..numerics.frames import AbstractFramed
 from ..numerics.namespace import namespace
@@ -76,6 +77,26 @@ def coefficients(ellipse: Ellipse, h: ArrayLike, count: int, samples: int | None
     return xp.fft.hfft(values, samples)[..., :count] / samples
 
 
+def weighed(ellipse: Ellipse, a: Array, used: Array | None = None) -> Array:
+    """Gives what the recurrence multiplies its vectors by, of coefficients (..., K), or of the first so many."""
+    count = a.shape[-1]
+    if used is not None:
+        a = jnp.where(jnp.arange(count) < used, a, 0.0)
+    # F_k = 1 + (t/s)^k at the eigenvalue 0: what is conserved stays so to rounding.
+    ratio = ellipse.skew / ellipse.capacity
+    order = np.arange(count)
+    at_rest = jnp.where(order == 0, 1.0, 1 + ratio**order)
+    a = a / sums.weighted(a, at_rest)[..., None]
+    # In U_k with F_k = U_k - (t/s) U_{k-2}, which obey the recurrence from the start.
+    return a - ratio * jnp.concatenate([a[..., 2:], jnp.zeros((*a.shape[:-1], 2), a.dtype)], -1)
+
+
+def enough(a: Array, tolerance: float) -> Array:
+    """Says how many coefficients (K,) of a step leave out less than the tolerance, the same in all lanes of a vmap."""
+    left = 2 * sums.tails(jnp.abs(jax.lax.stop_gradient(a)))
+    return eqxi.unvmap_max(jnp.maximum(2, sums.count(left > tolerance)))
+
+
 def terms(ellipse: Ellipse, h: float, tolerance: float) -> int:
     """Says how many terms leave out less than `tolerance`; NumPy numbers only."""
     size = 2 ** int(np.ceil(np.log2(6 * ellipse.capacity * h + 64)))
@@ -124,8 +145,7 @@ class FaberExpansion(AbstractStepper):
     `reduced` is z -> (L - c) z / s; `tidy` is applied before each macro step (it removes what rounding left) and
     `leak` measures what arrived where the basis ends. Within a macro step z is `split`, into real and imaginary part
     say, and `joined` after it: arrays put together at every term would cost more than the products. With `grouped`,
-    terms that the coefficients make negligible are skipped in groups; `used` terms are enough for a `quick_step`. The
-    error is (size of the last terms, leak).
+    terms that the coefficients make negligible are skipped in groups. The error is (size of the last terms, leak).
     """
 
     reduced: Callable[[Array], Array]
@@ -135,7 +155,6 @@ class FaberExpansion(AbstractStepper):
     count: int = eqx.field(static=True)
     grouped: bool = eqx.field(static=True)
     tolerance: float = eqx.field(static=True)
-    used: Any = None
     split: Callable[[Array], PyTree] = lambda z: z
     joined: Callable[[PyTree], Array] = lambda z: z
     # `reduced` in a form that suits reverse mode better, if there is one.
@@ -154,26 +173,11 @@ class FaberExpansion(AbstractStepper):
 
     def propagators(self, h: Array) -> Array:
         """Gives the coefficients of steps h, along a new last axis."""
-        a = coefficients(self.ellipse, h, self.count)
-        if self.used is not None:
-            a = jnp.where(jnp.arange(self.count) < self.used, a, 0.0)
-        # F_k = 1 + (t/s)^k at the eigenvalue 0: what is conserved stays so to rounding.
-        ratio = self.ellipse.skew / self.ellipse.capacity
-        order = np.arange(self.count)
-        at_rest = jnp.where(order == 0, 1.0, 1 + ratio**order)
-        a = a / jnp.sum(a * at_rest, -1, keepdims=True)
-        # In U_k with F_k = U_k - (t/s) U_{k-2}, which obey the recurrence from the start.
-        return a - ratio * jnp.concatenate([a[..., 2:], jnp.zeros((*a.shape[:-1], 2), a.dtype)], -1)
+        return weighed(self.ellipse, coefficients(self.ellipse, h, self.count))
 
     def ratio(self, dtype: DTypeLike) -> Array:
         """Gives the ratio of the recurrence."""
         return jnp.asarray(self.ellipse.skew / self.ellipse.capacity, dtype)
-
-    def enough(self, h: Array) -> Array:
-        """Says how many terms of a step leave out less than the tolerance, the same in all lanes of a vmap."""
-        sizes = jnp.abs(jax.lax.stop_gradient(coefficients(self.ellipse, h, self.count)))
-        left = 2 * jnp.cumsum(sizes[::-1])[::-1]
-        return eqxi.unvmap_max(jnp.maximum(2, jnp.sum(left > self.tolerance)))
 
     def step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
         weights, following, carry = self._first(z, propagators)
@@ -203,20 +207,6 @@ class FaberExpansion(AbstractStepper):
         (_, _, total, last), _ = jax.lax.scan(group, start, (groups, left))
         return self._with_error(total, last)
 
-    def quick_step(self, z: Array, propagators: Array) -> tuple[Array, Array]:
-        """Sums the first `used` terms in a loop of dynamic length, so that no other number is compiled for."""
-        if self.used is None:
-            return self.step(z, propagators)
-        weights, following, carry = self._first(z, propagators)
-
-        def term(k: Array, carry: tuple) -> tuple:
-            before, now, total = carry
-            after = following(before, now)
-            return now, after, _plus(total, weights[k], after)
-
-        _, last, total = jax.lax.fori_loop(1, self.used, term, carry)
-        return self._with_error(total, size_of(weights[self.used - 1], last))
-
     def reversible_step(self, z: Array, propagators: Array) -> Array:
         """Gives the moved state alone, with a reverse of its own."""
         start = self.split(self.tidy(z))
@@ -227,7 +217,7 @@ class FaberExpansion(AbstractStepper):
         others, static = eqx.partition(rest, eqx.is_array)
         apply = lambda varied, others, y: eqx.combine(varied, others, static)(y)
         unseen = lambda varied, others, y: ()
-        used = jnp.asarray(self.count if self.used is None else self.used)
+        used = jnp.asarray(self.count)
         if self.grouped:
             # Up to the last term that matters in any lane.
             still = jax.lax.stop_gradient(jnp.abs(weights))
@@ -262,5 +252,5 @@ def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:
 
 def size_of(weight: Array, term: PyTree) -> Array:
     """Gives the largest number in a term of a sum."""
-    largest = [jnp.max(jnp.abs(jax.lax.stop_gradient(part))) for part in jax.tree.leaves(term)]
-    return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(jnp.stack(largest))
+    sizes = (jnp.abs(jax.lax.stop_gradient(part)) for part in jax.tree.leaves(term))
+    return jnp.abs(jax.lax.stop_gradient(weight)) * jnp.max(functools.reduce(jnp.maximum, sizes))

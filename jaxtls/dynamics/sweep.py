@@ -7,20 +7,21 @@ its own coefficients, and where what is recorded is linear in the state the vect
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, ArrayLike, PyTree
 
 from ..numerics import frames
 from ..numerics.perturbed import arrays_of, divided
 from ..numerics.products import tensordot
 from ..numerics.replay import Loop, pulled_back
-from ..numerics.series import series, summed
-from .faber import FaberExpansion, size_of
+from ..numerics.series import beyond_last, series, summed
+from ..numerics.sums import count
+from .faber import Ellipse, FaberExpansion, coefficients, enough, size_of, weighed
 
 # Bytes of states that are put together at once.
 TOGETHER_BYTES = 2**15
@@ -41,13 +42,49 @@ class Sight(eqx.Module):
 
     def __call__(self, parts: PyTree) -> Array:
         taken = self.glance(parts)
-        return taken if self.functionals is None else weighed(self.functionals, taken)
+        return taken if self.functionals is None else values_of(self.functionals, taken)
 
 
-def weighed(functionals: PyTree, taken: PyTree) -> Array:
+def values_of(functionals: PyTree, taken: PyTree) -> Array:
     """Gives the values (L, ...) of functionals."""
     pairs = zip(jax.tree.leaves(functionals), jax.tree.leaves(taken))
     return functools.reduce(jnp.add, [tensordot(rows, part, rows.ndim - 1) for rows, part in pairs])
+
+
+class Grid(eqx.Module):
+    """Divides the times among equal macro steps: what an ellipse and the times alone settle."""
+
+    # (T + TOGETHER + 1, K + spare) coefficients: of each output from its step's beginning, of nothing, of a step.
+    table: Array
+    ratio: Array  # of the recurrence
+    index: Array  # (T,), the step in which each lies
+    steps: Array
+    used: Array  # terms
+
+    @property
+    def whole(self) -> Array:
+        """Gives the coefficients of a step."""
+        return self.table[-1]
+
+
+def grid(ellipse: Ellipse, ts: Array, steps: Array, terms: int, tolerance: float) -> Grid:
+    """Finds the coefficients, so many terms at most, and how many of them a step takes."""
+    step = (ts[-1] - ts[0]) / steps
+    place = jax.lax.stop_gradient((ts - ts[0]) / step)
+    index = jnp.clip(jnp.ceil(place - 1e-9).astype(int) - 1, 0, steps - 1)
+    lengths = jnp.concatenate([ts - ts[0] - index * step, jnp.zeros(TOGETHER, ts.dtype), step[None]])
+    a = coefficients(ellipse, lengths, terms)
+    used = enough(a[-1], tolerance)
+    table = jnp.pad(weighed(ellipse, a, used), ((0, 0), (0, beyond_last())))
+    return Grid(table, jnp.asarray(ellipse.skew / ellipse.capacity, ts.dtype), index, steps, used)
+
+
+def kept(start: ArrayLike, functionals: PyTree | None) -> jax.ShapeDtypeStruct:
+    """Gives the shape of what a sweep keeps of a state."""
+    if functionals is None:
+        return jax.ShapeDtypeStruct(jnp.shape(start), jnp.result_type(start))
+    rows = jax.tree.leaves(functionals)[0]
+    return jax.ShapeDtypeStruct(rows.shape[:1], rows.dtype)
 
 
 class Sweep(eqx.Module):
@@ -55,8 +92,7 @@ class Sweep(eqx.Module):
 
     expansion: FaberExpansion
     start: Array
-    ts: Array
-    steps: Array
+    grid: Grid
     functionals: PyTree | None  # (L, ...) of what `glance` takes of the parts of a state; None: the states are kept
     glance: Callable = eqx.field(static=True, default=whole)
 
@@ -69,21 +105,9 @@ class Sweep(eqx.Module):
         """Gives `look` by itself."""
         return Sight(self.functionals, self.glance)
 
-    def grid(self) -> tuple[Array, Array, Array]:
-        """Gives coefficients of a whole step, those of each output, and the step in which each lies."""
-        ts = self.ts
-        step = (ts[-1] - ts[0]) / self.steps
-        place = jax.lax.stop_gradient((ts - ts[0]) / step)
-        index = jnp.clip(jnp.ceil(place - 1e-9).astype(int) - 1, 0, self.steps - 1)
-        weights = self.expansion.propagators(jnp.concatenate([step[None], ts - ts[0] - index * step]))
-        return weights[0], weights[1:], index
-
     def kept(self) -> jax.ShapeDtypeStruct:
         """Gives the shape of what is kept of a state."""
-        if self.functionals is None:
-            return jax.ShapeDtypeStruct(self.start.shape, self.start.dtype)
-        rows = jax.tree.leaves(self.functionals)[0]
-        return jax.ShapeDtypeStruct(rows.shape[:1], rows.dtype)
+        return kept(self.start, self.functionals)
 
     def together(self) -> int:
         """Says how many outputs are made at once."""
@@ -96,22 +120,22 @@ class Sweep(eqx.Module):
         """Gives the state behind a step, what is seen of the terms, and the last one's size; forward mode takes it."""
         expansion = self.expansion
         start = expansion.split(expansion.tidy(z))
-        ratio = expansion.ratio(weights.dtype)
-        total, seen, last = summed(expansion.reduced, self.look, ratio, weights, start, expansion.used)
-        return expansion.joined(total), seen, size_of(weights[expansion.used - 1], last)
+        how = self.grid.ratio, weights, start, self.grid.used
+        total, seen, last = summed(expansion.reduced, self.look, *how, beyond_last())
+        return expansion.joined(total), seen, size_of(weights[self.grid.used - 1], last)
 
     def quick_step(self, z: Array, weights: Array) -> tuple[Array, Array, Array]:
         """Gives the same where nothing is differentiated, in a frame if the states have one."""
         expansion = self.expansion
         if expansion.framed is None:
             return self.step(z, weights)
-        start, ratio = expansion.tidy(z), expansion.ratio(weights.dtype)
+        start, ratio, used = expansion.tidy(z), self.grid.ratio, self.grid.used
         # Little is taken as it is, and weighed for all terms at once.
         sight = self.sight if self.glance is whole else Sight(None, self.glance)
-        total, seen, last = frames.summed(expansion.framed, sight, ratio, weights, start, expansion.used)
+        total, seen, last = frames.summed(expansion.framed, sight, ratio, weights, start, used)
         if self.glance is not whole:
-            seen = jax.vmap(lambda taken: weighed(self.functionals, taken))(seen)
-        return total, seen, size_of(weights[expansion.used - 1], last)
+            seen = jax.vmap(lambda taken: values_of(self.functionals, taken))(seen)
+        return total, seen, size_of(weights[used - 1], last)
 
     def reversible_step(self, z: Array, weights: Array) -> tuple[Array, Array]:
         """Gives the same without the size, with a reverse of its own."""
@@ -121,8 +145,7 @@ class Sweep(eqx.Module):
         varied, rest = eqx.partition((field, look), eqx.is_inexact_array)
         others, static = eqx.partition(rest, eqx.is_array)
         maps = tuple(lambda varied, others, u, k=k: eqx.combine(varied[k], others[k], static[k])(u) for k in (0, 1))
-        ratio = expansion.ratio(weights.dtype)
-        total, seen = series(maps, varied, others, ratio, weights, start, expansion.used)
+        total, seen = series(maps, varied, others, self.grid.ratio, weights, start, self.grid.used)
         return expansion.joined(total), seen
 
 
@@ -130,37 +153,49 @@ def swept(sweep: Sweep, most: float | None = None, quick: bool = False) -> tuple
     """Gives what is kept at each output, and (summed sizes of last terms, what came to the edge); given up where more
     than `most` did. What is `quick` is not differentiated.
     """
-    whole, weights, index = sweep.grid()
-    step = sweep.quick_step if quick else sweep.step
+    return swept_by([sweep], 0, most, quick)
 
-    def macro(z: Array) -> tuple[Array, Array, Array]:
-        z, seen, last = step(z, whole)
-        return z, seen, jnp.stack([last, jax.lax.stop_gradient(sweep.expansion.leak(z))])
 
-    return _walked(macro, weights, index, sweep.steps, sweep.start, sweep.kept(), sweep.together(), most)
+def swept_by(
+    sweeps: Sequence[Sweep], which: ArrayLike, most: float | None = None, quick: bool = False
+) -> tuple[Array, Array]:
+    """Makes one of two runs on the same grid that keep the same: what they share is compiled once."""
+    sweep, grid = sweeps[0], sweeps[0].grid
+
+    def of(k: int, states: list) -> tuple[list, Array, Array]:
+        step = sweeps[k].quick_step if quick else sweeps[k].step
+        z, seen, last = step(states[k], grid.whole)
+        error = jnp.stack([last, jax.lax.stop_gradient(sweeps[k].expansion.leak(z))])
+        return [*states[:k], z, *states[k + 1 :]], seen, error
+
+    def macro(states: list) -> tuple[list, Array, Array]:
+        ways = [functools.partial(of, k) for k in range(len(sweeps))]
+        return ways[0](states) if len(ways) == 1 else jax.lax.cond(which == 1, ways[1], ways[0], states)
+
+    start = [sweep.start for sweep in sweeps]
+    return _walked(macro, grid.table, grid.index, grid.steps, start, sweep.kept(), sweep.together(), most)
 
 
 def _walked(
     macro: Callable,
-    weights: Array,
+    table: Array,
     index: Array,
     steps: Array,
-    start: Array,
+    start: PyTree,
     kept: jax.ShapeDtypeStruct,
     together: int,
     most: float | None = None,
 ) -> tuple[Array, Array]:
-    outputs = weights.shape[0]
-    weights = jnp.pad(weights, ((0, together), (0, 0)))
+    outputs = index.shape[0]
 
     def one(m: Array, carry: tuple) -> tuple:
         z, values, error, done = carry
         z, seen, more = macro(z)
-        upto = jnp.sum(index <= m)
+        upto = count(index <= m)
 
         def some(carry: tuple) -> tuple:
             j, values = carry
-            mine = jax.lax.dynamic_slice_in_dim(weights, j, together)
+            mine = jax.lax.dynamic_slice_in_dim(table, j, together)
             # What is written behind the last output of this step is written over by the next.
             found = tensordot(mine, seen, 1)
             return j + together, jax.lax.dynamic_update_slice_in_dim(values, found, j, 0)
@@ -171,7 +206,7 @@ def _walked(
     carry = (
         start,
         jnp.zeros((outputs + together, *kept.shape), kept.dtype),
-        jnp.zeros(2, weights.dtype),
+        jnp.zeros(2, table.dtype),
         jnp.zeros((), int),
     )
     if most is None:
@@ -186,9 +221,9 @@ def _walked(
 
 def reversible(sweep: Sweep) -> Array:
     """Gives what is kept at each output, for reverse mode."""
-    whole, weights, index = sweep.grid()
-    macro = eqx.filter_closure_convert(sweep.reversible_step, sweep.start, whole)
-    varied, rest = eqx.partition((macro, whole), eqx.is_inexact_array)
+    grid = sweep.grid
+    macro = eqx.filter_closure_convert(sweep.reversible_step, sweep.start, grid.whole)
+    varied, rest = eqx.partition((macro, grid.whole), eqx.is_inexact_array)
     others, static = eqx.partition(rest, eqx.is_array)
 
     def step(varied: PyTree, others: PyTree, z: Array) -> tuple[Array, Array]:
@@ -196,7 +231,7 @@ def reversible(sweep: Sweep) -> Array:
         return macro(z, whole)
 
     how = step, sweep.kept(), sweep.together()
-    return _reversed(how, varied, weights, others, index, sweep.start, sweep.steps)
+    return _reversed(how, varied, grid.table, others, grid.index, sweep.start, grid.steps)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -224,15 +259,15 @@ def _forwards(how: tuple, varied: PyTree, weights: PyTree, *rest: PyTree) -> tup
 def _backwards(how: tuple, residual: tuple, cts: Array) -> tuple:
     (of, _, together), cts = how, arrays_of(cts)
     moving, still, weighted, weights, others, index, start, steps = residual
-    padded = lambda x: jnp.pad(x, ((0, together), *((0, 0),) * (x.ndim - 1)))
-    rows, given, places = padded(weights), padded(cts), jnp.pad(index, (0, together), constant_values=-1)
+    given = jnp.pad(cts, ((0, together), *((0, 0),) * (cts.ndim - 1)))
+    rows, places = weights, jnp.pad(index, (0, together), constant_values=-1)
 
     def step(varied: PyTree, others: PyTree, i: Array, state: tuple) -> tuple:
         return of(varied, others, state[0])[0], state[1]
 
     def back(whole: Callable, moving: PyTree, others: PyTree, i: Array, state: tuple, ct: tuple) -> tuple:
         (_, seen), pull = jax.vjp(lambda moving, z: of(whole(moving), others, z), moving, state[0])
-        upto = jnp.sum(index <= i)
+        upto = count(index <= i)
 
         def some(carry: tuple) -> tuple:
             j, of_seen, of_weights = carry
@@ -247,7 +282,7 @@ def _backwards(how: tuple, residual: tuple, cts: Array) -> tuple:
                 of_weights = jax.lax.dynamic_update_slice_in_dim(of_weights, put, j, 0)
             return j + together, of_seen, of_weights
 
-        begun = jnp.sum(index < i), jnp.zeros_like(seen), ct[1]
+        begun = count(index < i), jnp.zeros_like(seen), ct[1]
         _, of_seen, of_weights = jax.lax.while_loop(lambda carry: carry[0] < upto, some, begun)
         found, before = pull((ct[0], of_seen))
         return found, (before, of_weights)
@@ -256,7 +291,7 @@ def _backwards(how: tuple, residual: tuple, cts: Array) -> tuple:
     loop = Loop(step, lambda others, i: jnp.asarray(1), 1, back)
     begin = start, jnp.zeros_like(rows) if weighted else jnp.zeros(0, rows.dtype)
     found, (ct, of_weights) = pulled_back(loop, moving, still, others, begin, steps)
-    return found, of_weights[: weights.shape[0]] if weighted else None, None, None, ct, None
+    return found, of_weights if weighted else None, None, None, ct, None
 
 
 _reversed.defvjp(_forwards, _backwards, symbolic_zeros=True)

@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, finite, refused, require
-from ..dynamics.evolve import EvolveOptions, evolve, known_options
+from ..dynamics.evolve import evolve
+from ..dynamics.options import EvolveOptions, known_options
 from ..numerics.products import matmul
 from ..quantum import to_density_matrix
 from ..quantum._arrays import trace_product

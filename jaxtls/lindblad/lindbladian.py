@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from .._checks import concrete, is_traced, real, require
+from .._checks import concrete, is_traced, known_array, real, require
 from .._types import Numbers
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import einsum, matmul, tensordot
@@ -90,7 +90,7 @@ class Lindbladian(AbstractGenerator):
         ones = np.ones(len(jumps), np.finfo(self.terms.values.dtype).dtype)
         wanted = ones if rates is None else _rates(rates, len(jumps))
         known = concrete(wanted)
-        self.rates = jnp.asarray((wanted if known is None else known)[np.asarray(self.order, int)])
+        self.rates = known_array((wanted if known is None else known)[np.asarray(self.order, int)])
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
         matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
@@ -212,10 +212,10 @@ class Lindbladian(AbstractGenerator):
         families = self.terms.patterned(terms), self.jumps.patterned(jumps)
         return eqx.tree_at(lambda model: (model.terms, model.jumps), self, families)
 
-    def outside(self, terms: Skeleton, jumps: Skeleton) -> Array:
+    def outside(self, terms: Skeleton, jumps: Skeleton) -> ArrayLike:
         """Returns the largest element of an operator that lies outside the patterns of a plan."""
         if (self.terms.skeleton, self.jumps.skeleton) == (terms, jumps):
-            return jnp.zeros((), self.rates.dtype)
+            return np.zeros((), self.rates.dtype)
         return jnp.maximum(self.terms.outside(terms), self.jumps.outside(jumps))
 
     @property

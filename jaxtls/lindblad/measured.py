@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
-from .._checks import concrete, require
-from ..numerics.namespace import namespace
+from .._checks import concrete, is_traced, known_array, require
 from ..numerics.products import applied, einsum, few, total
 from . import foreign
 from .operators import Operator, as_operator
@@ -57,7 +56,7 @@ class Measured(eqx.Module):
         moving = [(k, term.function) for k, term in terms if term.function is not None]
         dense = [term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix for _, term in kept]
         return cls(
-            matrices=namespace(*dense).stack(dense) if dense else jnp.zeros((0, n, n), complex),
+            matrices=_stacked(dense, n),
             envelopes=tuple(term.envelope for _, term in kept),
             functions=tuple(function for _, function in moving),
             owners=tuple(k for k, _ in kept),
@@ -120,6 +119,13 @@ class Measured(eqx.Module):
             now = jnp.stack([jnp.asarray(foreign.as_matrix("exp_ops", f(t), self.n)) for f in self.functions])
             total = total.at[np.asarray(self.function_owners, int)].add(expect(now).astype(values.dtype))
         return total
+
+
+def _stacked(matrices: list, n: int) -> Array:
+    """Stack (n, n), known ones so that they stay known inside jit."""
+    if is_traced(matrices):
+        return jnp.stack(matrices)
+    return known_array(np.stack([np.asarray(m) for m in matrices]) if matrices else np.zeros((0, n, n), complex))
 
 
 def _number(value: ArrayLike, dtype: DTypeLike) -> Array:

@@ -11,7 +11,8 @@ from jaxtyping import Array, ArrayLike, DTypeLike, PyTree
 
 from .._checks import require
 from .._types import Numbers
-from ..dynamics.evolve import EvolveOptions, evolve, known_options
+from ..dynamics.evolve import evolve
+from ..dynamics.options import EvolveOptions, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
 from .equation import MasterEquation, equation_of

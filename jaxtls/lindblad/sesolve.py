@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Unpack
 
 from .._checks import require
-from ..dynamics.evolve import EvolveOptions
+from ..dynamics.options import EvolveOptions
 from . import choice as choice
 from .foreign import as_state
 from .lindbladian import Lindbladian

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike
 
 from .._checks import concrete, positive, random_key, refused, require, size, tolerances
-from ..dynamics.evolve import known_edges
+from ..dynamics.posing import known_edges
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
 from .jumps.lane import Problem

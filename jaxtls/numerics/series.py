@@ -26,6 +26,13 @@ from .turns import Kept, beyond, grouped
 
 # Turns of a loop between two looks of a GPU's host.
 TOGETHER = 8
+
+
+def beyond_last() -> int:
+    """Counts the weights beyond the last one that a loop may read."""
+    return 2 + 2 * beyond(TOGETHER)
+
+
 # Numbers that a linear map is made of, varied and others, x -> its image.
 Map = Callable[[PyTree, PyTree, PyTree], PyTree]
 
@@ -52,15 +59,17 @@ def series(
 
 
 def summed(
-    apply: Callable, look: Callable, ratio: Array, weights: Array, x: PyTree, used: Array
+    apply: Callable, look: Callable, ratio: Array, weights: Array, x: PyTree, used: Array, spare: int = 0
 ) -> tuple[PyTree, PyTree, PyTree]:
     """Does what `series` does, by a plain loop, which forward mode takes; also gives the last two terms.
 
-    Two terms a turn: what a turn hands on to the next need not change places, which would be copies.
+    Two terms a turn: what a turn hands on to the next need not change places, which would be copies. With `spare`, so
+    many weights at the end are never used, and those beyond `used` are 0.
     """
     count = weights.shape[0]
-    room = count + 2 + 2 * beyond(TOGETHER)
-    weights = jnp.where(jnp.arange(room) < used, jnp.pad(weights, (0, room - count)), 0)
+    room = count if spare else count + beyond_last()
+    if not spare:
+        weights = jnp.where(jnp.arange(room) < used, jnp.pad(weights, (0, room - count)), 0)
 
     def turn(j: Array, carry: tuple, kept: Kept) -> tuple:
         before, now, total, seen = carry
@@ -74,7 +83,7 @@ def summed(
     seen = jax.tree.map(lambda s: jnp.zeros((room, *s.shape), s.dtype).at[0].set(s), first)
     begin = zero, x, _plus(zero, weights[0], x), seen
     before, now, total, seen = grouped(used // 2, turn, begin, TOGETHER)
-    return total, jax.tree.map(lambda s: s[:count], seen), (before, now)
+    return total, seen if room == count else jax.tree.map(lambda s: s[:count], seen), (before, now)
 
 
 def _plus(total: PyTree, weight: Array, term: PyTree) -> PyTree:

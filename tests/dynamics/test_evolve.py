@@ -221,6 +221,15 @@ def test_tolerances_below_the_precision_are_warned_of():
     np.testing.assert_allclose(sol.observables["excited"], 0.5 * np.exp(-0.7 * TS), atol=1e-5)
 
 
+@pytest.mark.parametrize("entry", [jt.evolve, jt.plan, jax.jit(lambda *given: jt.evolve(*given, rtol=1e-7).success)])
+def test_warnings_point_at_the_line_of_the_user(entry):
+    given = Decay(jnp.float32(0.7), jnp.float32(1.3)), PLUS.astype(jnp.complex64), TS.astype(jnp.float32)
+    options = {} if entry not in (jt.evolve, jt.plan) else {"rtol": 1e-7}
+    with pytest.warns(UserWarning, match="x64") as seen:
+        entry(*given, **options)
+    assert {warning.filename for warning in seen} == {__file__}
+
+
 def test_single_precision_times_are_raised_to_the_state():
     sol = jt.evolve(MODEL, PLUS, TS.astype(jnp.float32), rtol=1e-9)
     np.testing.assert_allclose(sol.observables["excited"], 0.5 * np.exp(-0.7 * TS), atol=1e-7)

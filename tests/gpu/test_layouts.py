@@ -1,5 +1,6 @@
 """What is laid out otherwise for a GPU gives the same numbers, here on a CPU."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,6 +43,34 @@ def test_springs(levels, monkeypatch):
         found = springs(1, levels)
     for a, b in zip(found, expected):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize(("dtype", "error"), [(jnp.float64, 1e-12), (jnp.float32, 2e-6)])
+@pytest.mark.parametrize("classes", [1, 2])
+def test_steps_of_a_spring(classes, dtype, error):
+    """Strang steps in both layouts and in both precisions, and with half steps shared between them."""
+    of_class, spins = (jnp.ones(2), (3, 4)) if classes == 2 else (1.0, 3)
+    model = jt.EntropicSpring(of_class, 2.0 * of_class, gamma=3.0, beta=0.5, n_spins=spins, n_levels=18, n_modes=2)
+    y, h = model.coherent_state(0.8), jnp.asarray(0.1, dtype)
+
+    def moved(shared: bool = False):
+        cast = lambda x: jnp.asarray(x, dtype)
+        step = jax.tree.map(lambda x: cast(x) if eqx.is_inexact_array(x) else x, model.splitting_step(y))
+        z = jax.tree.map(cast, step.pack(y))
+        propagators = step.propagators(h)
+        if shared:
+            z = step.enter(z, propagators)
+            z = step.leave(step.inner(step.inner(z, propagators), propagators), propagators)
+        else:
+            z = step.step(step.step(z, propagators), propagators)
+        assert {x.dtype for x in jax.tree.leaves(z)} == {jnp.dtype(dtype)}
+        return step.unpack(z)
+
+    expected = moved()
+    with tracing_for("gpu"):
+        found = moved(), moved(shared=True)
+    for one in found:
+        np.testing.assert_allclose(one, expected, atol=error)
 
 
 def test_slopes_of_a_glass():

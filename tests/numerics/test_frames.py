@@ -28,7 +28,7 @@ def equation(kind):
     kept = np.nonzero(distances(*entries, N, filled) >= 0)[0]
     found = blocks(*entries, model.jumps.count, N, filled, kept)
     form = for_states(BlockPlan.make(model.terms.skeleton, model.jumps.skeleton, found), True)
-    return form.field(model, 0.0, 1.0, hermitian=True).ready()
+    return form.field(model, hermitian=True).ready()
 
 
 def drawn(shape, seed):
@@ -44,7 +44,7 @@ def test_a_field_in_a_frame_is_the_field(kind, count):
     held = framed.around(z)
     assert_allclose(framed.inside(held), z)
     assert_allclose(framed.put(held, 2 * z), framed.around(2 * z))
-    assert_allclose(framed(held), field.scaled(0.5, 0.2)(z), atol=1e-13)
+    assert_allclose(framed(held), 0.5 * field(z) + 0.2 * z, atol=1e-13)
     assert_allclose(diagonals(z), jnp.diagonal(z, axis1=1, axis2=2))
 
 
@@ -62,7 +62,7 @@ def test_sums_of_lanes_are_those_of_each(used, own):
 
     def plain(z, weights, ratio, scale, rows):
         look = Sight(rows, whole)
-        return series.summed(field.scaled(scale, 0.1), look, ratio, weights, z, jnp.asarray(used))[:2]
+        return series.summed(lambda z: scale * field(z) + 0.1 * z, look, ratio, weights, z, jnp.asarray(used))[:2]
 
     axes = (0, 0, 0, 0, 0 if own else None)
     found, wanted = (jax.jit(jax.vmap(f, axes))(z, weights, ratio, scale, rows) for f in (one, plain))
@@ -82,5 +82,5 @@ def test_what_has_no_frame():
         filled, entries = np.ones((N, N), bool), (model.terms.entries(), model.jumps.entries())
         found = blocks(*entries, model.jumps.count, N, filled, np.arange(N))
         form = for_states(BlockPlan.make(model.terms.skeleton, model.jumps.skeleton, found), True)
-        assert not fits(form.field(model, 0.0, 1.0, hermitian=True))
+        assert not fits(form.field(model, hermitian=True))
     assert not fits(lambda z: z)

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
 from ... import _progress
-from ..._checks import concrete, require
+from ..._checks import concrete, inside_jit, is_traced, require
 from ..._platform import platform
 from ...dynamics import faber, stepping, sweep
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
@@ -42,7 +42,7 @@ from ..storage.family import Skeleton
 from . import ket
 from .exponential import constant_only
 from .records import Weights, recorder, records_of
-from .structure import filled_by, first_window, for_states, of_equation, structure
+from .structure import filled_by, first_window, for_states, is_small, of_equation, structure, with_known
 
 # Most terms of a macro step.
 TERMS = 96
@@ -110,7 +110,8 @@ class Faber(AbstractMethod):
         return self._known(problem, 0)
 
     def _known(self, problem: Problem, window: int) -> FaberPlan:
-        model, rho, ts = jax.tree.map(_known, (problem.model, problem.y0, problem.ts))
+        known = with_known(problem)
+        model, rho, ts = known.model, known.y0, np.asarray(problem.ts)
         law, filled = _lindbladian(model), filled_by(problem.y0)
         skeletons = law.terms.skeleton, law.jumps.skeleton
         form, found, edge, levels = structure(*skeletons, filled, window)
@@ -153,10 +154,17 @@ class Faber(AbstractMethod):
         of_equation(plan.form.n, plan.skeletons, problem.y0, _lindbladian(problem.model))
         plan = _for_model(plan, problem.model)
         with _progress.shown(problem.progress, len(problem.ts) - 1, "mesolve"):
+            mine = with_known(problem)
+            if inside_jit() and is_small(plan.form):
+                # What is known is made here, and no part of the program.
+                return _prepared_and_run(mine, plan, uniform)
             if problem.traced:
-                return _prepare_and_run(problem, plan, uniform)
-            model, rho = jax.tree.map(_known, (problem.model, problem.y0))
-            return _run(_prepare(model, rho, plan), problem, plan, uniform)
+                return _compiled_whole(problem, plan, uniform)
+            assert isinstance(mine.model, MasterEquation)
+            made = _prepare(mine.model, mine.y0, plan)
+            if concrete(made.outside) == 0:
+                made = dataclasses.replace(made, outside=None)
+            return _compiled(made, problem, plan, uniform)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> FaberPlan | None:
         """Takes a larger window where population arrived at its edge, more terms where the last ones are not small."""
@@ -191,11 +199,6 @@ def _lindbladian(model: AbstractModel) -> Lindbladian:
     return operators_of(model.law)
 
 
-def _known(leaf: PyTree) -> PyTree:
-    """Give NumPy's numbers; functions of time, which observables may hold, are left alone."""
-    return leaf if callable(leaf) else np.asarray(leaf)
-
-
 def _share(problem: Problem) -> float:
     """Say what the terms of one step may leave out."""
     return faber.SHARE * max(problem.rtol, float(np.finfo(problem.ts.dtype).eps) / faber.SHARE)
@@ -207,7 +210,7 @@ class Prepared(eqx.Module):
     field: PyTree  # has ready() -> L on what the form splits
     start: ArrayLike
     weights: Weights
-    outside: ArrayLike | None  # what lies outside the plan's patterns, where that is not known to be nothing
+    outside: ArrayLike | None  # what lies outside the plan's patterns; None: nothing
     ellipse: faber.Ellipse
     first: Prepared | None
 
@@ -215,74 +218,99 @@ class Prepared(eqx.Module):
 def _prepare(model: MasterEquation, rho: PyTree, plan: FaberPlan) -> Prepared:
     form, ellipse, whole = plan.form, plan.ellipse, _lindbladian(model)
     assert ellipse is not None
-    law = whole.patterned(*plan.skeletons)
-    field = form.field(law, 0.0, 1.0, hermitian=model.hermitian)
-    outside = namespace(rho).maximum(whole.outside(*plan.skeletons), form.left_out(rho))
-    known = concrete(outside)
-    outside = None if known is not None and known == 0 else outside
+    field = form.field(whole.patterned(*plan.skeletons), hermitian=model.hermitian)
+    outside = whole.outside(*plan.skeletons), form.left_out(rho)
+    outside = namespace(*outside).maximum(*outside)
     first = None if plan.first is None else _prepare(model, rho, plan.first)
-    return Prepared(field, form.pack(rho), Weights.of(form, model, plan.edge, rho.dtype), outside, ellipse, first)
+    # All levels have an edge that holds none where part of them has one: what is recorded is alike.
+    edge = np.zeros(form.n) if plan.edge is None and first is not None else plan.edge
+    return Prepared(field, form.pack(rho), Weights.of(form, model, edge, rho.dtype), outside, ellipse, first)
 
 
-@eqx.filter_jit
-def _prepare_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
+def _prepared_and_run(problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
     model, ts = problem.model, problem.ts
     assert isinstance(model, MasterEquation)
-    still = jax.lax.stop_gradient(_lindbladian(model).patterned(*plan.skeletons))
+    still = _still(_lindbladian(model).patterned(*plan.skeletons))
 
     def known(plan: FaberPlan, find: Callable) -> FaberPlan:
         """Adds an ellipse, of the numbers of the run unless it has one."""
         ellipse = plan.ellipse
         if ellipse is None:
             ellipse = spectral_ellipse(still, find(*plan.skeletons, plan.filled)[1], 1e-3 / (ts[-1] - ts[0]))
-        ellipse = jax.tree.map(lambda x: jax.lax.stop_gradient(jnp.asarray(x, ts.dtype)), ellipse)
         first = None if plan.first is None else known(plan.first, first_window)
-        return dataclasses.replace(plan, ellipse=ellipse, first=first)
+        return dataclasses.replace(plan, ellipse=_still(ellipse), first=first)
 
     plan = known(plan, functools.partial(structure, window=None))
     return _run(_prepare(model, problem.y0, plan), problem, plan, uniform)
 
 
-def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> faber.FaberExpansion:
-    """Take an ellipse so many times as large as the planned one."""
+class Scaled(eqx.Module):
+    """Gives factor * L + shift: of each image, as to scale what L is made of would be kernels of their own."""
+
+    field: Callable
+    factor: Array
+    shift: Array
+
+    def __call__(self, z: PyTree) -> PyTree:
+        return jax.tree.map(lambda image, x: self.factor * image + self.shift * x, self.field(z), z)
+
+
+def _still(tree: PyTree) -> PyTree:
+    """Give numbers without derivatives; known ones are left alone, which else would be traced."""
+    return jax.tree.map(lambda x: jax.lax.stop_gradient(x) if is_traced(x) else x, tree)
+
+
+def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, ellipse: faber.Ellipse) -> faber.FaberExpansion:
     form, model = plan.form, problem.model
     assert isinstance(model, MasterEquation)
-    ellipse = jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
-    # (L - w c)/(w s).
-    scale = 1 / (widen * ellipse.capacity), -ellipse.centre / ellipse.capacity
-    whole = made.field.ready()
-    field = whole.scaled(*scale)
+    field = made.field.ready()
+    # (L - c)/s
+    scale = 1 / ellipse.capacity, -ellipse.centre / ellipse.capacity
+    scaled = lambda field: Scaled(field, *scale)
     return faber.FaberExpansion(
-        field,
+        scaled(field),
         form.hermitian_part if model.hermitian else (lambda z: z),
         made.weights.at_edge,
-        ellipse.widened(widen),
+        ellipse,
         TERMS,
         False,
         _share(problem),
-        None,
         form.split,
         form.joined,
-        field.wide() if isinstance(field, BlockField) else None,
-        FramedField.of(whole, *scale) if platform() == "cpu" and framed.fits(whole) else None,
+        scaled(field.wide()) if isinstance(field, BlockField) else None,
+        FramedField.of(field, *scale) if platform() == "cpu" and framed.fits(field) else None,
     )
 
 
-def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, widen: ArrayLike) -> tuple[sweep.Sweep, Array]:
-    """Make the run by an ellipse; count the steps it asks for."""
-    expansion = _expansion(made, problem, plan, widen)
-    span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], expansion.ellipse.capacity))
-    wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, _share(problem)) - 1e-9))
+def _ellipse(made: Prepared, problem: Problem) -> faber.Ellipse:
+    return jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
+
+
+def _grid(ellipse: faber.Ellipse, problem: Problem) -> tuple[sweep.Grid, Array]:
+    """Make the steps of a run by an ellipse; count those it asks for."""
+    span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], ellipse.capacity))
+    share = _share(problem)
+    wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, share) - 1e-9))
     wanted = jnp.maximum(jnp.where(jnp.isfinite(wanted), wanted, 1.0), 1.0)
     steps = jnp.minimum(wanted, problem.max_steps or MAX_MACRO_STEPS).astype(int)
-    expansion = eqx.tree_at(lambda e: e.used, expansion, expansion.enough(span / steps), is_leaf=lambda x: x is None)
-    start = jnp.asarray(made.start)
+    return sweep.grid(ellipse, problem.ts, steps, TERMS, share), wanted
+
+
+def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, ellipse: faber.Ellipse, grid: sweep.Grid) -> sweep.Sweep:
+    return sweep.Sweep(
+        _expansion(made, problem, plan, ellipse),
+        jnp.asarray(made.start),
+        grid,
+        _rows(made, problem, plan),
+        diagonals if plan.diagonal and made.weights.are_enough(problem) else sweep.whole,
+    )
+
+
+def _rows(made: Prepared, problem: Problem, plan: FaberPlan) -> PyTree | None:
     if not made.weights.are_enough(problem):
-        return sweep.Sweep(expansion, start, problem.ts, steps, None), wanted
+        return None
     rows = plan.form.rows(made.weights.together())
-    if not plan.diagonal:
-        return sweep.Sweep(expansion, start, problem.ts, steps, rows), wanted
-    return sweep.Sweep(expansion, start, problem.ts, steps, jax.vmap(diagonals)(rows), diagonals), wanted
+    return jax.vmap(diagonals)(rows) if plan.diagonal else rows
 
 
 class Found(eqx.Module):
@@ -297,41 +325,83 @@ class Found(eqx.Module):
     levels: Array
 
 
-def _searched(made: Prepared, problem: Problem, plan: FaberPlan, most: float | None = None) -> tuple[PyTree, Found]:
-    """Find the records by the first ellipse that is large enough."""
+Parts = list[tuple[Prepared, FaberPlan]]
+
+
+def _parts(made: Prepared, plan: FaberPlan) -> Parts:
+    """List what a run may be made on: part of the levels, if there is one that is tried first, and all."""
+    if made.first is None or plan.first is None:
+        return [(made, plan)]
+    return [(made.first, plan.first), (made, plan)]
+
+
+def _moved(
+    parts: Parts, problem: Problem, place: Array, widen: Array, most: float | None = None, kind: Kind | None = None
+) -> tuple[PyTree, Array, tuple[Array, Array]]:
+    """Make the run on one part by an ellipse so many times as large: its records, its errors, steps and terms.
+
+    What both parts share is compiled once: their steps and, where sums alone are recorded, all but a step.
+    """
+    ellipses, last = [_ellipse(made, problem) for made, _ in parts], len(parts) - 1
+    chosen = jax.tree.map(lambda *sizes: jnp.stack(sizes)[place], *ellipses) if last else ellipses[0]
+    grid, wanted = _grid(ellipse := chosen.widened(widen), problem)
+    runs = [_sweep(made, problem, plan, ellipse, grid) for made, plan in parts]
+    tell = lambda k, values: records_of(parts[k][1].form, parts[k][0].weights, problem, values)
+
+    def of(k: int) -> tuple[PyTree, Array]:
+        if kind == "reverse":
+            return tell(k, sweep.reversible(runs[k])), jnp.zeros(2, grid.table.dtype)
+        values, error = sweep.swept(runs[k], most, kind is None)
+        return tell(k, values), error
+
+    if last and kind != "reverse" and parts[0][0].weights.are_enough(problem):
+        values, error = sweep.swept_by(runs, place, most, kind is None)
+        return tell(last, values), error, (wanted, grid.used)
+    records, error = jax.lax.cond(place == last, lambda: of(last), lambda: of(0)) if last else of(0)
+    return records, error, (wanted, grid.used)
+
+
+def _searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple[PyTree, Found]:
+    """Find the records by the first ellipse that is large enough, on part of the levels unless that proves too small.
+
+    All attempts are turns of one loop, so that what they share is compiled once.
+    """
+    parts = _parts(made, plan)
+    last, most = len(parts) - 1, 0.1 * problem.atol
 
     def attempt(carry: tuple) -> tuple:
-        run, wanted = _sweep(made, problem, plan, widen := carry[0])
-        values, error = sweep.swept(run, most, quick=True)
-        return WIDEN * widen, values, Found(widen, error, wanted, run.expansion.used, jnp.asarray(plan.levels))
+        _, widen, place, _, _ = carry
+        records, error, counts = _moved(parts, problem, place, widen, most if last else None)
+        levels = jnp.asarray([plan.levels for _, plan in parts])[place]
+        wider = eqxi.unvmap_any(~(error[0] <= problem.rtol)) & (WIDEN * widen <= WIDEST)
+        leaked = _leaked(records, error, most) & (place < last) if last else False
+        then = jnp.where(wider, WIDEN * widen, 1.0), jnp.where(wider, place, last)
+        return wider | leaked, *then, records, Found(widen, error, *counts, levels)
 
-    def again(carry: tuple) -> Array:
-        widen, _, found = carry
-        coarse = eqxi.unvmap_any(~(found.error[0] <= problem.rtol))
-        return (widen == 1.0) | ((widen <= WIDEST) & coarse)
-
-    begin = jnp.ones((), problem.ts.dtype)
-    kept = _sweep(made, problem, plan, begin)[0].kept()
-    nothing = jnp.zeros_like(begin)
-    found = Found(begin, jnp.zeros(2, begin.dtype), nothing, jnp.zeros((), int), jnp.asarray(plan.levels))
-    carry = begin, jnp.zeros((*problem.ts.shape, *kept.shape), kept.dtype), found
-    _, values, found = jax.lax.while_loop(again, attempt, carry)
-    return records_of(plan.form, made.weights, problem, values), found
+    begin, here = jnp.ones((), problem.ts.dtype), jnp.zeros((), int)
+    found = Found(begin, jnp.zeros(2, begin.dtype), jnp.zeros_like(begin), here, here)
+    carry = jnp.array(True), begin, here, _no_records(made, problem, plan), found
+    _, _, _, records, found = jax.lax.while_loop(lambda carry: carry[0], attempt, carry)
+    return records, found
 
 
-def _levels_searched(made: Prepared, problem: Problem, plan: FaberPlan) -> tuple[PyTree, Found]:
-    """Find the records on part of the levels, or on all where that proves too small."""
-    if plan.first is None or made.first is None:
-        return _searched(made, problem, plan)
-    most = 0.1 * problem.atol
-    records, found = _searched(made.first, problem, plan.first, most)
-    leak = jnp.maximum(jnp.max(records["diagnostics"].pop("truncation")), found.error[1])
-    return jax.lax.cond(eqxi.unvmap_all(leak <= most), lambda: (records, found), lambda: _searched(made, problem, plan))
+def _leaked(records: dict, error: Array, most: float) -> Array:
+    """Say whether more than so much came to the edge of the levels, in any lane."""
+    return eqxi.unvmap_any(~(jnp.maximum(jnp.max(records["diagnostics"]["truncation"]), error[1]) <= most))
+
+
+def _no_records(made: Prepared, problem: Problem, plan: FaberPlan) -> PyTree:
+    """Give zeros in the place of records."""
+    kept = sweep.kept(made.start, _rows(made, problem, plan))
+    values = jax.ShapeDtypeStruct((*problem.ts.shape, *kept.shape), kept.dtype)
+    like = jax.eval_shape(lambda values: records_of(plan.form, made.weights, problem, values), values)
+    return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), like)
 
 
 def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
     """Find the records by steps that end at each output, with functions of the user's or a bar of how far it is."""
-    expansion = dataclasses.replace(_expansion(made, problem, plan, WIDEN), grouped=True)
+    expansion = _expansion(made, problem, plan, _ellipse(made, problem).widened(WIDEN))
+    expansion = dataclasses.replace(expansion, grouped=True)
     durations = jax.lax.stop_gradient(jnp.diff(problem.ts))
     counts = faber.counts_of(expansion, durations)
     if uniform:
@@ -350,10 +420,10 @@ def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | 
 
 def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
     """Find the records of a run of traced numbers, with derivatives by a rule."""
-    numbers, rest = eqx.partition((made, problem, plan), eqx.is_array)
+    numbers, rest = eqx.partition((made, problem, plan), is_traced)
 
     def run(numbers: PyTree) -> tuple[PyTree, Found]:
-        records, found = _levels_searched(*eqx.combine(numbers, rest))
+        records, found = _searched(*eqx.combine(numbers, rest))
         return records, jax.lax.stop_gradient(found)
 
     def repeated(numbers: PyTree, found: Found, kind: Kind) -> PyTree:
@@ -361,29 +431,15 @@ def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | No
         if kind == "smooth":
             return _stepped(made, problem, plan, uniform)[0]
 
-        def again(made: Prepared, plan: FaberPlan) -> PyTree:
-            run = _sweep(made, problem, plan, found.widen)[0]
-            values = sweep.reversible(run) if kind == "reverse" else sweep.swept(run)[0]
-            return records_of(plan.form, made.weights, problem, values)
-
-        if plan.first is None or made.first is None:
-            return again(made, plan)
-
-        def on_part(made: Prepared, plan: FaberPlan) -> PyTree:
-            records = again(made, plan)
-            records["diagnostics"].pop("truncation")
-            return records
-
-        all_kept = eqxi.unvmap_all(found.levels == plan.levels)
-        part = functools.partial(on_part, made.first, plan.first)
-        return jax.lax.cond(all_kept, functools.partial(again, made, plan), part)
+        parts = _parts(made, plan)
+        place = jnp.where(eqxi.unvmap_all(found.levels == plan.levels), len(parts) - 1, 0)
+        return _moved(parts, problem, place, found.widen, kind=kind)[0]
 
     start = jnp.asarray(made.start)
     together = lanes_together(start) if framed.fits(made.field) else 1
     return ruled(run, repeated, numbers, apart=lanes_apart(start), together=together)
 
 
-@eqx.filter_jit
 def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:
     form = plan.form
     if problem.progress or not problem.named:
@@ -391,7 +447,7 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
     elif problem.traced:
         records, found = _ruled(made, problem, plan, uniform)
     else:
-        records, found = _levels_searched(made, problem, plan)
+        records, found = _searched(made, problem, plan)
     stats = {
         "terms": found.terms,
         "steps": jnp.minimum(found.wanted, MAX_MACRO_STEPS).astype(int),
@@ -406,3 +462,6 @@ def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None
         diagnostics["pattern_error"] = jnp.asarray(made.outside)
     finished = found.wanted <= (problem.max_steps or MAX_MACRO_STEPS)
     return as_solution(problem, records, stats, finished, diagnostics, {"time_error": 10 * problem.rtol})
+
+
+_compiled, _compiled_whole = eqx.filter_jit(_run), eqx.filter_jit(_prepared_and_run)

@@ -45,9 +45,11 @@ class Weights(eqx.Module):
 
     def at_edge(self, z: Array) -> Array:
         """Gives the population of the states that end the window."""
-        if self.edge is None:
+        edge = self.edge
+        if edge is None or (isinstance(edge, np.ndarray) and not np.any(edge)):
             return jnp.zeros((), z.real.dtype)
-        return jnp.abs(jnp.sum(jnp.asarray(self.edge) * z))
+        rows = jnp.asarray(namespace(edge).stack([edge.real, edge.imag]))
+        return jnp.hypot(*tensordot(rows, z, z.ndim))
 
 
 def recorder(form: PyTree, weights: Weights, problem: Problem) -> Recorder:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from ..._checks import require
+from ..._checks import inside_jit, is_traced, require
 from ...dynamics import intervals
 from ...dynamics.methods.base import AbstractMethod, AbstractPlan
 from ...dynamics.problem import Problem, as_solution
@@ -29,7 +29,7 @@ from ..schroedinger import SchroedingerEquation
 from ..storage.diagonals import Pattern
 from ..storage.family import Skeleton
 from .records import Weights, recorder
-from .structure import ANEW, filled_by, for_states, of_equation, structure
+from .structure import ANEW, filled_by, for_states, is_small, of_equation, structure, with_known
 
 
 class BlocksPlan(AbstractPlan):
@@ -90,11 +90,15 @@ class RungeKutta(AbstractMethod):
         of_equation(plan.form.n, plan.skeletons, problem.y0, law)
         same = groups_of(law) == plan.groups and law.groups == plan.jump_groups
         require(same, "plan", "be one for coefficients of the same operators, real or complex", "one for others", ANEW)
+        assert isinstance(problem.model, MasterEquation)
+        packed = dataclasses.replace(plan, form=for_states(plan.form, problem.model.hermitian))
+        if inside_jit() and isinstance(plan.form, BlockPlan) and is_small(plan.form):
+            # What is known is made here, and no part of the program.
+            problem = with_known(problem)
+            return _moved(problem, packed, _left_out(problem, plan))
         outside = _outside(problem, plan)
         nothing = not problem.traced and float(outside) == 0
-        assert isinstance(problem.model, MasterEquation)
-        plan = dataclasses.replace(plan, form=for_states(plan.form, problem.model.hermitian))
-        return _run(problem, plan, None if nothing else outside)
+        return _run(problem, packed, None if nothing else outside)
 
     def judge(self, problem: Problem, plan: AbstractPlan, solution: Solution, attempt: int) -> BlocksPlan | None:
         """Takes a larger window where population arrived at the edge of this one."""
@@ -119,11 +123,13 @@ def _law(problem: Problem) -> Lindbladian:
     return operators_of(problem.model.law)
 
 
-@eqx.filter_jit
-def _outside(problem: Problem, plan: BlocksPlan) -> Array:
+def _left_out(problem: Problem, plan: BlocksPlan) -> Array:
     """Find the largest number of the equation and the state that the plan has no place for."""
     found = jnp.maximum(_law(problem).outside(*plan.skeletons), plan.form.left_out(problem.y0))
     return jax.lax.stop_gradient(found)
+
+
+_outside = eqx.filter_jit(_left_out)
 
 
 def _planned(problem: Problem, window: int | None) -> BlocksPlan:
@@ -155,10 +161,9 @@ def _forms(
     return form, edge, levels, filled_arrays(form, terms, jumps, jump_groups, groups, hermitian)
 
 
-@eqx.filter_jit
-def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
+def _moved(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
     extra = () if problem.discontinuities is None else (problem.discontinuities,)
-    numbers, rest = eqx.partition((problem, plan, extra), eqx.is_array)
+    numbers, rest = eqx.partition((problem, plan, extra), is_traced)
 
     def make(numbers: PyTree) -> intervals.Task:
         return _task(*eqx.combine(numbers, rest))
@@ -174,6 +179,9 @@ def _run(problem: Problem, plan: BlocksPlan, outside: Array | None) -> Solution:
     }
     lacking = {} if outside is None or plan.window is None else {"pattern_error": jnp.asarray(outside)}
     return as_solution(problem, records, stats, finished, lacking)
+
+
+_run = eqx.filter_jit(_moved)
 
 
 def _task(problem: Problem, plan: BlocksPlan, extra: tuple[Array, ...]) -> intervals.Task:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 
+import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import PyTree
 
 from ..._checks import is_traced, require
 from ..._platform import platform
+from ...dynamics.problem import Problem
 from ..lindbladian import Lindbladian
 from ..rhs.blocked import BlockPlan
 from ..rhs.packed import PackedBlocks, PackedMatrix
@@ -29,6 +32,8 @@ FIRST_LEAST_GPU = 128
 COPY_COST = 0.5
 MOST_COPIES = 256
 MOST_ELEMENTS = 2**25
+# Numbers that stand in a program where they are known; more are made as it runs.
+MOST_CONSTANTS = 2**18
 
 
 def filled_by(rho: PyTree) -> Pattern:
@@ -54,6 +59,17 @@ def for_states(form: BlockPlan | WholeMatrix, hermitian: bool) -> BlockPlan | Wh
         return form
     kind = PackedBlocks if isinstance(form, BlockPlan) else PackedMatrix
     return kind(**{field.name: getattr(form, field.name) for field in dataclasses.fields(form)})
+
+
+def with_known(problem: Problem) -> Problem:
+    """Gives the problem with NumPy's arrays in model and state; tracers, and functions of time, are left alone."""
+    known = lambda leaf: np.asarray(leaf) if eqx.is_array(leaf) and not is_traced(leaf) else leaf
+    return eqx.tree_at(lambda p: (p.model, p.y0), problem, jax.tree.map(known, (problem.model, problem.y0)))
+
+
+def is_small(form: BlockPlan | WholeMatrix) -> bool:
+    """Says whether the numbers of an equation may stand in a program."""
+    return not isinstance(form, BlockPlan) or form.copies <= MOST_CONSTANTS
 
 
 def _window(far: np.ndarray, attempt: int) -> tuple[np.ndarray, np.ndarray | None]:

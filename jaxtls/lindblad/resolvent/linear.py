@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import in_transformation, is_traced
+from ..._checks import in_transformation, inside_jit, is_traced
 from ..._platform import platform
 from ...numerics.hermitian import from_unknowns, unknowns
 from ..generator import AbstractGenerator
@@ -174,7 +174,8 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
     order = levels.order(structure, hermitian)
     if order.work <= FEW * (1 if hermitian else 0.25):
         return _blocks(order)
-    if method == "auto" and is_traced(law.terms.values) and (guess := structure.banded()) is not None:
+    unknown = is_traced(law.terms.values) or inside_jit()
+    if method == "auto" and unknown and (guess := structure.banded()) is not None:
         return Kind("banded", levels.order(guess, hermitian), guess)
     found = _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")
     if platform() == "cpu" and (method == "direct" or not levels.full(structure)) and sparse.pays(structure):

@@ -10,21 +10,20 @@ copies of whole blocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, PyTree
+from jaxtyping import Array, PyTree
 
 from ...numerics.namespace import namespace
 from ...numerics.products import matmul
 from ..lindbladian import Lindbladian
 from ..storage.diagonals import added
 from ..storage.family import Family, Skeleton
+from . import places
 from .sectors import Blocks
 from .stencil import Shifts, moved, reach, shifted_sum
 
@@ -47,9 +46,12 @@ class BlockPlan(eqx.Module):
 
     states: Any  # (B, m), -1 where padded
     pairs: Any  # (P, 2)
-    a_places: tuple[Any, ...]  # of H: place of the value, sector, row, column
-    a_losses: tuple[Any, ...]  # of L†L: places of both values, jump, sector, row, column
-    vectors: tuple[Any, ...]  # of jumps: place of the value, vector, sector, row
+    # Of H, by operator: place of the value on the diagonal, (C, B, m), and beside it, (C, D, B, m) by shift or
+    # (C, B, m, m); behind the last one where there is none.
+    energies: tuple[Any, Any]
+    # Of L†L: places of both values, jump, and where they go on the diagonal, and beside it.
+    losses: tuple[tuple[Any, ...], tuple[Any, ...]]
+    vectors: Any  # of jumps: place of the value, (V, B, m)
     terms: tuple[Any, ...]  # (T,) jump, first vector, second vector, group
     mirror: tuple[int, ...] = eqx.field(static=True)
     # Shifts of the off-diagonal part of A; None: dense.
@@ -60,7 +62,6 @@ class BlockPlan(eqx.Module):
     parts: tuple[tuple[bool, bool], ...] = eqx.field(static=True)
     # How many of the groups jumps fill, the first ones.
     n_fed: int = eqx.field(static=True)
-    n_vectors: int = eqx.field(static=True)
     # Whether the off-diagonal A has a real part besides -i H, and an imaginary H.
     mixed: bool = eqx.field(static=True)
     n: int = eqx.field(static=True)
@@ -68,24 +69,13 @@ class BlockPlan(eqx.Module):
     @classmethod
     def make(cls, terms: Skeleton, jump_ops: Skeleton, blocks: Blocks) -> BlockPlan:
         n, m = len(blocks.block), blocks.size
-        h, jumps = terms.entries(), jump_ops.entries()
-        block, place = blocks.block, blocks.place
-        inside = (block[h.row] >= 0) & (block[h.column] >= 0)
-        a_places = (h.place, block[h.row], place[h.row], place[h.column])
-        a_places = tuple(part[inside] for part in a_places)
-        # L†L: pairs of elements of one row of one jump.
-        first, second = _pairs_within(jumps.owner * n + jumps.row)
-        kept = (block[jumps.column[first]] >= 0) & (block[jumps.column[second]] >= 0)
-        first, second = first[kept], second[kept]
-        a_losses = (
-            *(jumps.place[first], jumps.place[second], jumps.owner[first]),
-            *(block[jumps.column[first]], place[jumps.column[first]], place[jumps.column[second]]),
-        )
-        rows, columns = np.r_[a_places[2], a_losses[4]], np.r_[a_places[3], a_losses[5]]
+        jumps = jump_ops.entries()
+        energies, lost = places.of_energies(terms, blocks), places.of_losses(jumps, blocks)
+        rows, columns = np.r_[energies[3], lost[4]], np.r_[energies[4], lost[5]]
         found = np.unique((columns - rows)[columns != rows])
         offsets = tuple(found.tolist()) if SHIFT_COST * len(found) < m else None
-        mixed = not terms.is_real or bool(np.any(a_losses[4] != a_losses[5]))
-        vectors, pairs, found, n_vectors = _jump_terms(jumps, blocks)
+        mixed = not terms.is_real or bool(np.any(lost[4] != lost[5]))
+        vectors, pairs, found = places.of_jumps(jumps, blocks, jump_ops.pattern.mask.size)
         identity = tuple(range(len(blocks.pairs)))
         sides = [((identity, d, 0), (identity, 0, d)) for d in offsets or ()]
         groups = {
@@ -94,13 +84,15 @@ class BlockPlan(eqx.Module):
         turning = {side for both in sides for side in both}
         parts = tuple((group in found or mixed, group in turning or not jump_ops.is_real) for group in groups)
         return cls(
-            *(blocks.states, blocks.pairs, a_places, a_losses, vectors, pairs),
+            *(blocks.states, blocks.pairs),
+            places.sources(energies, offsets, (max(terms.count, 1), len(blocks.states), m), terms.pattern.mask.size),
+            places.targets(lost, offsets),
+            *(vectors, pairs),
             tuple(blocks.mirror.tolist()),
             offsets,
             tuple(groups),
             parts,
             len(found),
-            n_vectors,
             mixed,
             n,
         )
@@ -130,8 +122,8 @@ class BlockPlan(eqx.Module):
         """Returns the largest element of a state that lies outside the blocks."""
         rows, columns = self._rows_and_columns()
         xp = namespace(rho, rows, columns)
-        places = rows * (self.n + 1) + columns
-        inside = added(((self.n + 1) ** 2,), (places.reshape(-1),), xp.ones(places.size)).reshape((self.n + 1,) * 2)
+        where = rows * (self.n + 1) + columns
+        inside = added(((self.n + 1) ** 2,), (where.reshape(-1),), xp.ones(where.size)).reshape((self.n + 1,) * 2)
         return xp.max(xp.where(inside[:-1, :-1] > 0, 0.0, xp.abs(rho)))
 
     def unpack(self, z: Array) -> Array:
@@ -178,47 +170,76 @@ class BlockPlan(eqx.Module):
         states = namespace(self.states).where(self.states < 0, self.n, self.states)
         return states[self.pairs[:, 0]][:, :, None], states[self.pairs[:, 1]][:, None, :]
 
-    def field(self, model: Lindbladian | Numbers, centre: Any, scale: Any, *, hermitian: bool) -> BlockField:
-        """Makes z -> (L - centre) z / scale, with everything made that does not depend on z."""
-        n_sectors, m = self.states.shape
-        dtype = model.terms.values.dtype
-        h, v, rates = model.terms.values.reshape(-1), model.jumps.values.reshape(-1), model.rates
-        xp = namespace(h, v, rates, self.states)
-        first, second, jump, *where = self.a_losses
-        loss = -0.5 * rates[jump] * xp.conj(v[first]) * v[second]
-        values = (xp.concatenate([-1j * h[self.a_places[0]], loss]) / scale).astype(dtype)
-        sector, row, column = (xp.concatenate([a, b]) for a, b in zip(self.a_places[1:], where))
-        on = row == column
-        diagonal = added((n_sectors, m), (sector, row), xp.where(on, values, 0))
-        off = xp.where(on, 0, values)
+    def field(self, model: Lindbladian | Numbers, *, hermitian: bool) -> BlockField:
+        """Makes z -> L z, with everything made that does not depend on z: in NumPy what is made of known numbers."""
+        # NumPy's arrays would not take indices of a plan that are traced.
+        taken_by = lambda x: x if isinstance(self.pairs, np.ndarray) else jnp.asarray(x)
+        given = model.terms.values.reshape(-1), model.jumps.values.reshape(-1), model.rates
+        h, v, rates = map(taken_by, given)
         a, b = self.pairs[:, 0], self.pairs[:, 1]
-        if self.offsets is None:
-            rest = added((n_sectors, m, m), (sector, row, column), off)
-        else:
-            # One more row takes what lies on the diagonal.
-            index = xp.where(on, len(self.offsets), xp.searchsorted(np.asarray(self.offsets, int), column - row))
-            rest = added((len(self.offsets) + 1, n_sectors, m), (index, sector, row), off)[:-1]
-        places, vector, sector, row = self.vectors
-        vectors = added((self.n_vectors, n_sectors, m), (vector, sector, row), v[places])
+        (real, imag), (rest_real, rest_imag) = jax.tree.map(taken_by, self._effective(h, v, rates))
+        vectors = _taken_or_zero(v, self.vectors)
         jump, first, second, group = self.terms
-        left = (rates[jump] / scale).astype(dtype)[:, None, None] * vectors[first][:, a]
-        outer = left[:, :, :, None] * xp.conj(vectors[second][:, b])[:, :, None, :]
-        weights: dict[int, Any] = dict(enumerate(added((self.n_fed, *outer.shape[1:]), (group,), outer)))
-        local = weights[0] + diagonal[a][:, :, None] + xp.conj(diagonal[b])[:, None, :] - centre / scale
-        dense = None
+        left = rates[jump].astype(v.dtype)[:, None, None] * vectors[first][:, a]
+        outer = left[:, :, :, None] * vectors[second][:, b].conj()[:, :, None, :]
+        fed = added((self.n_fed, *outer.shape[1:]), (group,), outer)
+        weights: dict[int, tuple] = {k: (w.real, w.imag) for k, w in enumerate(fed)}
+        local = (
+            weights[0][0] + real[a][:, :, None] + real[b][:, None, :],
+            weights[0][1] + imag[a][:, :, None] - imag[b][:, None, :],
+        )
+        dense = sides = None
         if self.offsets is None:
-            dense = (rest[a].real if self.mixed else None, rest[a].imag)
+            dense = (rest_real[a] if self.mixed else None, rest_imag[a])
         else:
             # A from the left has a weight for each row, A† from the right one for each column.
-            sides = [*(values[a][:, :, None] for values in rest), *(xp.conj(values[b])[:, None, :] for values in rest)]
-            for shift, side in zip(self._sides(), sides):
-                k = self.groups.index((_identity(len(self.mirror)), *shift))
-                weights[k] = weights[k] + side if k in weights else side
-        moves = tuple(
-            tuple(_together(xp, [part(weights[k]) for k in chosen], outer.shape[1:]) for part, chosen in zip(PARTS, k))
-            for _, *k in self.moves()
-        )
-        return self.field_type(self, hermitian, (local.real, local.imag), dense, moves)
+            both = lambda rest, sign: namespace(rest).concatenate([rest[:, a], sign * rest[:, b]])
+            sides = (both(rest_real, 1) if self.mixed else None, both(rest_imag, -1))
+        moves = tuple(tuple(self._together(weights, sides, *part) for part in parts) for parts in self.by_part())
+        return self.field_type(self, hermitian, local, dense, sides, moves)
+
+    def _effective(self, h: Any, v: Any, rates: Any) -> list[tuple[Any, Any]]:
+        """Make the real and the imaginary part of A: of its diagonal, and of what stands beside it."""
+        count, shapes = len(self.energies[0]), [places.shape[1:] for places in self.energies]
+        flat = [places.reshape(count, -1) for places in self.energies]
+        places = namespace(*flat).concatenate(flat, 1)
+
+        def put(values: Any) -> list[Any]:
+            found = _taken_or_zero(values, places)
+            found = found[0] if count == 1 else found.sum(0)
+            cut = flat[0].shape[1]
+            return [part.reshape(shape) for part, shape in zip((found[:cut], found[cut:]), shapes)]
+
+        def lost(shape: tuple[int, ...], first: Any, second: Any, jump: Any, *where: Any) -> Any:
+            found = -0.5 * rates[jump] * v[first].conj() * v[second]
+            # Zeros that are known cost nothing.
+            return added(shape, where, found) if len(jump) else np.zeros(shape, found.dtype)
+
+        losses = [lost(shape, *listed) for shape, listed in zip(shapes, self.losses)]
+        # -i H
+        real = [loss.real + part for loss, part in zip(losses, put(h.imag) if self.mixed else (0.0, 0.0))]
+        return list(zip(real, [loss.imag - part for loss, part in zip(losses, put(h.real))]))
+
+    def _together(self, weights: dict[int, tuple], sides: tuple | None, part: int, chosen: list[int]) -> Any:
+        """Keep weights one by one where they are written out, those of sides with them; in one array for a loop."""
+        if not chosen:
+            return None
+        side = self.sides_of(sides, part)
+        fed = {k: weights[k][part] + side.get(k, 0) for k in chosen if k in weights}
+        if len(chosen) <= UNROLLED:
+            return tuple(fed.get(k) for k in chosen)
+        every = [fed[k] if k in fed else side[k] for k in chosen]
+        xp, shape = namespace(*every), weights[0][0].shape
+        return xp.stack([xp.broadcast_to(w, shape) for w in every])
+
+    def sides_of(self, sides: tuple | None, part: int) -> dict[int, Any]:
+        """Gives by group the weights of the shifts of A, for rows, and of A†, for columns."""
+        found = None if sides is None else sides[part]
+        if found is None:
+            return {}
+        identity, half = _identity(len(self.mirror)), len(found) // 2
+        groups = [self.groups.index((identity, *shift)) for shift in self._sides()]
+        return {g: found[k][:, :, None] if k < half else found[k][:, None, :] for k, g in enumerate(groups)}
 
     @property
     def field_type(self) -> type[BlockField]:
@@ -238,65 +259,76 @@ class BlockPlan(eqx.Module):
                     found.setdefault(source, (source, [], []))[1 + part].append(k)
         return list(found.values())
 
+    def by_part(self) -> list[list[tuple[int, list[int]]]]:
+        """Lists for each source (0, groups with real weights) and (1, those with imaginary ones)."""
+        return [list(enumerate(chosen)) for _, *chosen in self.moves()]
 
-PARTS: tuple[Callable, Callable] = (lambda w: w.real, lambda w: w.imag)
 
-
-def _together(xp: ModuleType, weights: list, shape: tuple[int, ...]) -> Any:
-    """Keep weights one by one where they are written out, in one array where a loop runs over them."""
-    if not weights:
-        return None
-    if len(weights) <= UNROLLED:
-        return tuple(weights)
-    return xp.stack([xp.broadcast_to(w, shape) for w in weights])
+def _taken_or_zero(values: Any, where: Any) -> Any:
+    """Take values (N,), 0 at the place behind the last one."""
+    return namespace(values, where).pad(values, (0, 1))[where]
 
 
 class BlockField(eqx.Module):
-    """Gives the scaled right-hand side on z."""
+    """Gives the right-hand side on z."""
 
     plan: BlockPlan
     hermitian: bool = eqx.field(static=True)
     local: tuple[Any, Any]  # (P, m, m)
     dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
-    moves: tuple[Any, ...]  # weights (P, m, m), (P, m, 1) or (P, 1, m) of groups, in the order of `moves`
+    sides: tuple[Any, Any] | None  # (2 D, P, m): the same by shifts, from the left, then A† from the right
+    moves: tuple[Any, ...]  # weights (P, m, m) of groups, in the order of `moves`, but of those that are sides alone
     back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
 
     def ready(self) -> BlockField:
         """Puts arrays on the device, and adds what derivatives need."""
-        found = jax.tree.map(jnp.asarray, self)
         back = tuple(
             tuple(moved(w, shifts) if is_unrolled(shifts) else () for w, shifts in zip(weights, self.shifts(chosen)))
-            for (_, *chosen), weights in zip(self.plan.moves(), found.moves)
+            for (_, *chosen), weights in zip(self.plan.moves(), self.weights())
         )
-        return eqx.tree_at(lambda f: f.back, found, back)
+        return jax.tree.map(jnp.asarray, eqx.tree_at(lambda f: f.back, self, back))
+
+    def apart(self) -> BlockField:
+        """Makes each side an array of its own: where they change, one that holds all is taken apart time and again."""
+        return type(self)(self.plan, self.hermitian, self.local, self.dense, None, self.weights(), self.back)
 
     def wide(self) -> BlockField:
         """Makes all weights (P, m, m), for reverse mode: sums along rows and columns are made once, not term by
         term."""
         spread = lambda tree: jax.tree.map(lambda w: jnp.broadcast_to(w, self.local[0].shape), tree)
-        parts = tuple(tuple(spread(w) if isinstance(w, tuple) else w for w in weights) for weights in self.moves)
-        return eqx.tree_at(lambda f: (f.moves, f.back), self, (parts, spread(self.back)))
+        parts = tuple(tuple(spread(w) if isinstance(w, tuple) else w for w in weights) for weights in self.weights())
+        # To first order nothing depends on what the transposes are made of.
+        return eqx.tree_at(lambda f: (f.moves, f.back), self, (parts, jax.lax.stop_gradient(spread(self.back))))
+
+    def weights(self) -> tuple:
+        """Gives the weights of all moves: those of sides are parts of an array, which loops take out as they go."""
+        sides = [self.plan.sides_of(self.sides, part) for part in (0, 1)]
+        return tuple(
+            tuple(
+                tuple(sides[part][k] if w is None else w for k, w in zip(chosen, found))
+                if isinstance(found, tuple)
+                else found
+                for (part, chosen), found in zip(parts, weights)
+            )
+            for parts, weights in zip(self.plan.by_part(), self.moves)
+        )
 
     @property
     def arrays(self) -> tuple:
         """Gives all that depends on the numbers of the equation, and linearly so."""
-        return self.local, self.dense, self.moves, self.back
+        return self.local, self.dense, self.sides, self.moves, self.back
 
     def with_arrays(self, arrays: tuple) -> BlockField:
         """Gives the same field of other numbers."""
         return type(self)(self.plan, self.hermitian, *arrays)
 
-    def scaled(self, factor: ArrayLike, shift: ArrayLike) -> BlockField:
-        """Gives factor * self + shift."""
-        (real, imag), *rest = jax.tree.map(lambda x: factor * x, self.arrays)
-        return self.with_arrays(((real + shift, imag), *rest))
-
     def nonzero(self) -> tuple:
         """Says, for NumPy numbers and before it is ready, which `arrays` of the ready field differ from 0."""
         flag = lambda array: bool(np.any(array))
-        moves = jax.tree.map(flag, self.moves)
-        back = tuple(tuple(w if isinstance(w, tuple) else () for w in weights) for weights in moves)
-        return jax.tree.map(flag, self.local), jax.tree.map(flag, self.dense), moves, back
+        *found, moves = (jax.tree.map(flag, arrays) for arrays in (self.local, self.dense, self.sides, self.moves))
+        weights = jax.tree.map(flag, self.weights())
+        back = tuple(tuple(w if isinstance(w, tuple) else () for w in part) for part in weights)
+        return *found, moves, back
 
     def shifts(self, chosen: list) -> list[Shifts]:
         return [tuple(self.plan.groups[k][1:] for k in part) for part in chosen]
@@ -306,7 +338,7 @@ class BlockField(eqx.Module):
         re, im = parts
         w_re, w_im = self.local
         total: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
-        for (source, *chosen), weights, back in zip(self.plan.moves(), self.moves, self.back):
+        for (source, *chosen), weights, back in zip(self.plan.moves(), self.weights(), self.back):
             re_fed, im_fed = (taken(part, source) for part in (re, im))
             # Real weights keep the parts, imaginary ones turn them.
             for w, b, shifts, fed in zip(weights, back, self.shifts(chosen), ((re_fed, im_fed), (-im_fed, re_fed))):
@@ -379,41 +411,3 @@ def looped(total: tuple, z: tuple, weights: Array, shifts: Shifts) -> tuple:
         return tuple(t + w * copy for t, copy in zip(total, copies)), None
 
     return jax.lax.scan(add, total, (weights, jnp.asarray(np.asarray(shifts) + low)))[0]
-
-
-def _pairs_within(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """List indices (first, second) of all ordered pairs that share a key."""
-    order = np.argsort(keys, kind="stable")
-    _, start, size = np.unique(keys[order], return_index=True, return_counts=True)
-    begin, width = np.repeat(start, size), np.repeat(size, size)
-    first = np.repeat(np.arange(len(keys)), width)
-    offset = np.arange(len(first)) - np.repeat(np.cumsum(width) - width, width)
-    return order[first], order[np.repeat(begin, width) + offset]
-
-
-def _jump_terms(jumps: Any, blocks: Blocks) -> tuple:
-    """Write jumps as vectors on shifts, L_k = sum_v diag(v) shift, and list the pairs of them that make L rho L†."""
-    block, place = blocks.block, blocks.place
-    inside = (block[jumps.row] >= 0) & (block[jumps.column] >= 0)
-    owner, row, column, where = (part[inside] for part in jumps)
-    shift = place[column] - place[row]
-    labels, vector = np.unique(np.stack([owner, shift], 1), axis=0, return_inverse=True)
-    vectors = (where, vector.reshape(-1), block[row], place[row])
-    first, second = _pairs_within(labels[:, 0])
-    index = {tuple(pair): k for k, pair in enumerate(blocks.pairs.tolist())}
-    identity = tuple(range(len(blocks.pairs)))
-    sources = []
-    for fed in blocks.sources:
-        found = (index.get((int(fed[a]), int(fed[b])), -1) for a, b in blocks.pairs)
-        sources.append(tuple(found))
-    groups: dict[tuple, int] = {(identity, 0, 0): 0}
-    group = []
-    for k, l in zip(first, second):
-        source = sources[labels[k, 0]]
-        # Where nothing feeds a block the weights are 0: any source will do, the block itself the cheapest.
-        if all(s in (-1, i) for i, s in enumerate(source)):
-            source = identity
-        key = (source, int(labels[k, 1]), int(labels[l, 1]))
-        group.append(groups.setdefault(key, len(groups)))
-    terms = (labels[first, 0], first, second, np.asarray(group, int))
-    return vectors, terms, tuple(groups), len(labels)

@@ -27,8 +27,8 @@ STRAY = 0.3
 
 def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellipse:
     """Finds it for NumPy numbers or traced ones; `shortest` is a width so small that it costs nothing, for L = 0."""
-    h, v, rates = model.terms.values, model.jumps.values, model.rates
-    xp = namespace(h, v, rates)
+    v, rates = model.jumps.values, model.rates
+    xp = namespace(v, rates)
     entries = model.jumps.entries()
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     owner, row, column, place = (part[inside] for part in entries)
@@ -45,8 +45,8 @@ def spectral_ellipse(model: Lindbladian, blocks: Blocks, shortest: Any) -> Ellip
         damping = xp.max(_sums(xp, column, weighted * along_rows[owner * model.n + row], model.n))
         gain = xp.max(_sums(xp, row, weighted * along_columns[owner * model.n + column], model.n))
     jump = xp.sqrt(damping * gain)
-    width = _spread(xp, model, blocks) + stray * jump
-    return Ellipse(damping + jump, xp.maximum(width, shortest))
+    width = _spread(model, blocks) + stray * jump
+    return Ellipse(damping + jump, namespace(width, shortest).maximum(width, shortest))
 
 
 def _most(keys: np.ndarray) -> int:
@@ -66,19 +66,21 @@ def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) 
     return tuple(xp.maximum(_energies(xp, found)[-1], 0.0) for found in (lost, gained))
 
 
-def _spread(xp: ModuleType, model: Lindbladian, blocks: Blocks) -> Any:
+def _spread(model: Lindbladian, blocks: Blocks) -> Any:
     """Return largest difference of two eigenvalues of H on the kept states."""
-    entries, m = model.terms.entries(), blocks.size
+    entries, values = model.terms.entries(), model.terms.values.reshape(-1)
+    xp, m = namespace(values), blocks.size
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
     _, row, column, place = (part[inside] for part in entries)
-    values = model.terms.values.reshape(-1)[place]
-    sector, i, j = blocks.block[row], blocks.place[row], blocks.place[column]
     if m <= DIAGONALISED:
-        where, shape = (sector * m + i) * m + j, (*blocks.states.shape, m)
-        real, imag = (_sums(xp, where, part, shape[0] * m * m).reshape(shape) for part in (values.real, values.imag))
-        energies = _energies(xp, real + 1j * imag)
-        # Padding adds levels at 0, which may lie outside.
-        return xp.max(energies) - xp.min(energies)
+        # A constant H is one operator: each element is one of its values, or 0, the one behind the last.
+        where = np.full((*blocks.states.shape, m), values.shape[0])
+        where[blocks.block[row], blocks.place[row], blocks.place[column]] = place
+        known = values.real if model.terms.skeleton.is_real else values
+        energies = _energies(xp, xp.pad(known, (0, 1))[where])
+        # Ascending in each sector; padding adds levels at 0, which may lie outside.
+        return xp.max(energies[:, -1]) - xp.min(energies[:, 0])
+    values = values[place]
     centres = _sums(xp, row, xp.where(row == column, values.real, 0.0), model.n)
     radii = _sums(xp, row, xp.where(row == column, 0.0, xp.abs(values)), model.n)
     kept = blocks.block >= 0

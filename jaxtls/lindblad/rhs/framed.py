@@ -33,7 +33,7 @@ class FramedField(AbstractFramed):
     @classmethod
     def of(cls, field: PackedField, factor: ArrayLike, shift: ArrayLike) -> FramedField:
         """Makes it of one that `fits`; weights that are no lane's own stay so."""
-        weights = tuple(jnp.asarray(w) for pair in field.moves for some in pair for w in some or ())
+        weights = tuple(jnp.asarray(w) for pair in field.weights() for some in pair for w in some or ())
         real, imag = field.local
         local = jnp.asarray(real + shift / factor), jnp.asarray(imag)
         return cls(local, weights, jnp.asarray(factor), tuple(_copies(field)), field.plan.mirror, _width(field))

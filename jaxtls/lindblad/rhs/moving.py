@@ -75,7 +75,7 @@ class MovingField(eqx.Module):
         """Makes the arrays of all groups."""
         numbers = Numbers(law.terms, law.jumps, law.rates[: law.jumps.count])
         shares = [_share(numbers, law.groups, group) for group in groups]
-        fields = tuple(plan.field(share, 0.0, 1.0, hermitian=hermitian).ready() for share in shares)
+        fields = tuple(plan.field(share, hermitian=hermitian).apart().ready() for share in shares)
         return cls(fields, law, groups, filled)
 
     def __call__(self, t: ArrayLike, z: PyTree) -> PyTree:
@@ -105,7 +105,7 @@ def filled_arrays(
 ) -> tuple[tuple[int, ...], ...]:
     """Says which groups fill each array: found on numbers of the operators' patterns that no sum cancels."""
     numbers = Numbers(_generic(terms), _generic(jumps), 1.0 + np.arange(jumps.count))
-    shares = [plan.field(_share(numbers, jump_groups, group), 0.0, 1.0, hermitian=hermitian) for group in groups]
+    shares = [plan.field(_share(numbers, jump_groups, group), hermitian=hermitian).apart() for group in groups]
     flags = [jax.tree.leaves(share.nonzero()) for share in shares]
     return tuple(tuple(g for g, used in enumerate(flags) if used[k]) for k in range(len(flags[0])))
 

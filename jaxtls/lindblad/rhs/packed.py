@@ -65,7 +65,7 @@ class PackedField(BlockField):
         turned = plan.mirrored(z)
         real, imag = self.local
         total = real * z + imag * turned
-        for (source, *chosen), weights, back in zip(plan.moves(), self.moves, self.back):
+        for (source, *chosen), weights, back in zip(plan.moves(), self.weights(), self.back):
             for w, b, shifts, part in zip(weights, back, self.shifts(chosen), (z, turned)):
                 if is_unrolled(shifts):
                     total = total + shifted_sum(w, b, taken(part, source), shifts)

@@ -19,6 +19,8 @@ from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array
 
+from ...numerics.namespace import namespace
+
 Shifts = tuple[tuple[int, int], ...]
 
 
@@ -60,7 +62,7 @@ def _slice(padded: Any, low: np.ndarray, shift: tuple[int, int], shape: tuple[in
 
 def _copies(z: Any, shifts: Shifts) -> list[Any]:
     low, high = reach(shifts)
-    padded = jnp.pad(z, [(0, 0)] * (z.ndim - 2) + list(zip(low, high)))
+    padded = namespace(z).pad(z, [(0, 0)] * (z.ndim - 2) + list(zip(low, high)))
     return [_slice(padded, low, shift, z.shape) for shift in shifts]
 
 

@@ -12,8 +12,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, ArrayLike
+from jaxtyping import Array
 
 from ...numerics.products import einsum, matmul
 from ..lindbladian import Lindbladian
@@ -56,8 +55,8 @@ class WholeMatrix(eqx.Module):
         real, imag = weights.real, weights.imag
         return jnp.concatenate([jnp.stack([real, -imag], 2), jnp.stack([imag, real], 2)])
 
-    def field(self, model: Lindbladian, centre: Any, scale: Any, *, hermitian: bool) -> WholeField:
-        return WholeField(model, centre, scale, hermitian, self.field_type)
+    def field(self, model: Lindbladian, *, hermitian: bool) -> WholeField:
+        return WholeField(model, hermitian, self.field_type)
 
     @property
     def field_type(self) -> type[DenseField]:
@@ -66,21 +65,18 @@ class WholeMatrix(eqx.Module):
 
 
 class WholeField(eqx.Module):
-    """Maps by (L - centre) / scale on (n, 2, n), once its constants are made."""
+    """Maps by L on (n, 2, n), once its constants are made."""
 
     model: Lindbladian
-    centre: Any
-    scale: Any
     hermitian: bool = eqx.field(static=True)
     kind: type[DenseField] = eqx.field(static=True)
 
     def ready(self) -> Callable[[Array], Array]:
         model = jax.tree.map(jnp.asarray, self.model)
-        rates = model.rates[: model.jumps.count] / self.scale
+        rates = model.rates[: model.jumps.count]
         operators = model.jumps.dense()
         loss = einsum("k,kji,kjl->il", rates, operators.conj(), operators)
-        shift = self.centre / self.scale / 2 * np.eye(model.n)
-        effective = -1j * model.hamiltonian(0.0) / self.scale - 0.5 * loss - shift
+        effective = -1j * model.hamiltonian(0.0) - 0.5 * loss
         left = jnp.stack([effective.real, effective.imag])
         real = model.jumps.skeleton.is_real
         first = operators.real[:, None] if real else jnp.stack([operators.real, operators.imag], 1)
@@ -99,12 +95,6 @@ class DenseField(eqx.Module):
         half = self._left(z) + self._jumps(z) / 2
         other = half if self.hermitian else self._left(_conjugated(z)) + self._jumps(_conjugated(z)) / 2
         return half + _conjugated(other)
-
-    def scaled(self, factor: ArrayLike, shift: ArrayLike) -> DenseField:
-        """Gives factor * self + shift."""
-        found = eqx.tree_at(lambda f: (f.effective, f.rates), self, (factor * self.effective, factor * self.rates))
-        half = shift / 2 * np.eye(self.effective.shape[-1])
-        return eqx.tree_at(lambda f: f.effective, found, found.effective.at[0].add(half))
 
     def _left(self, z: Array) -> Array:
         n = z.shape[0]

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike
 
-from ..._checks import concrete
+from ..._checks import concrete, known_array
 from .diagonals import Diagonals, Pattern, densified
 
 
@@ -139,7 +139,7 @@ def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> An
         arrays = [np.zeros(empty, float if dtype is None else dtype)]
     if all(isinstance(a, np.ndarray) for a in arrays):
         known = np.concatenate(arrays)
-        return known if dtype is None else jnp.asarray(known.astype(dtype))
+        return known if dtype is None else known_array(known.astype(dtype))
     joined = jnp.concatenate(arrays)
     if dtype is None or joined.dtype == dtype:
         return joined

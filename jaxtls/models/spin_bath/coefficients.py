@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import equinox as eqx
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import concrete, real, require
+from ..._checks import concrete, real, require, warn
 from ..._types import SpectralDensity
 from .._thermal import lost_polarization, polarization, thermal_quanta
 from .density import DiscreteSpectralDensity, OhmicSpectralDensity
@@ -113,11 +112,10 @@ def _look(known: np.ndarray, step: float) -> None:
     value, coarse = np.sum(terms), 3 * np.sum(terms[(np.arange(len(terms)) - centre) % 3 == 1])
     rounding = 4 * float(np.finfo(known.dtype).eps) * size
     if abs(coarse - value) > _ACCURACY * max(abs(value), 0.01 * size) + rounding:
-        warnings.warn(
+        warn(
             "spectral_density has features too narrow for the quadrature nodes: its principal values may err by "
             f"more than 1e-6. Lower quadrature_step (now {step:g}) until this message goes; jumps and kinks (a hard "
             "cut-off, a table) need a very small one, or smoothing.",
-            stacklevel=6,
         )
 
 

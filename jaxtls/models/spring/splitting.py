@@ -83,7 +83,7 @@ class SpringSplitting(AbstractSplitting):
         angles = apart * (self.frequency * h / 2)
         length = self.chains.shape[-1]
         flows = [symmetric_power_flow(g, n, h, length) for g, n in zip(self.generators, self.n_spins)]
-        if not _by_changes(h):
+        if not by_changes(h):
             identity = jnp.eye(length)[:, :, None, None]
             flows = [Pair(flow.re + identity, flow.im) for flow in flows]
         return jnp.cos(angles), -jnp.sin(angles), flows
@@ -95,7 +95,7 @@ class SpringSplitting(AbstractSplitting):
         z = _phase(z, _transposed(z), cos, sin)
         zt = _transform(z, v)
         moved = _transform(self._spins(_transposed(zt), zt, flows), v.transpose(0, 2, 1))
-        if not _by_changes(z[0][0]):
+        if not by_changes(z[0][0]):
             return _phase(_transposed(moved), moved, cos, sin)
         z = _sum(z, _transposed(moved))
         return _phase(z, _transposed(z), cos, sin)
@@ -129,15 +129,14 @@ class SpringSplitting(AbstractSplitting):
 
             chained = _map(gather, z)
             moved = _map(scatter, _spin_flow(chained, _transposed(chained), flow))
-            return _sum(z, moved) if by_changes else moved, None
+            return _sum(z, moved) if by_changes(z[0][0]) else moved, None
 
-        by_changes = _by_changes(z[0][0])
         end, _ = jax.lax.scan(one_class, z, tables)
-        return _blocks(z, lambda a, b: end[a][b] - z[a][b]) if by_changes else end
+        return _blocks(z, lambda a, b: end[a][b] - z[a][b]) if by_changes(z[0][0]) else end
 
 
-def _by_changes(x: Array) -> bool:
-    """Say whether a step adds a change to what was there: in single precision, where roundings of the flow and of the
+def by_changes(x: Array) -> bool:
+    """Says whether a step adds a change to what was there: in single precision, where roundings of the flow and of the
     basis, the same at each step, would add up."""
     return x.dtype != jnp.float64
 

@@ -16,7 +16,7 @@ from ...numerics import hermitian
 from ...numerics.products import matmul
 from .hierarchy import IndexSet
 from .pairs import Pair
-from .splitting import SpringSplitting, sector_dvr
+from .splitting import SpringSplitting, by_changes, sector_dvr
 
 
 class WholeSplitting(SpringSplitting):
@@ -76,7 +76,8 @@ class WholeSplitting(SpringSplitting):
         """Give K and K^T after a step of the spins."""
         v = jnp.asarray(self._transform(), z.dtype)
         zt = _changed(z, v)
-        zt = _changed(self._moved(zt.swapaxes(-1, -2), zt, flows), v.T)
+        moved = _changed(self._moved(zt.swapaxes(-1, -2), zt, flows), v.T)
+        zt = z.swapaxes(-1, -2) + moved if by_changes(z) else moved
         return zt.swapaxes(-1, -2), zt
 
     def _padded(self, k: Array) -> Array:
@@ -96,6 +97,7 @@ class WholeSplitting(SpringSplitting):
         return whole.reshape(sectors * h, sectors * h)
 
     def _moved(self, z: Array, zt: Array, flows: list[Pair]) -> Array:
+        """Give K on nodes after the flow, or its change by it."""
         if len(flows) == 1:
             return _flow(z, zt, flows[0], self.sectors)
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *flows)
@@ -105,9 +107,11 @@ class WholeSplitting(SpringSplitting):
             flow, chain, inverse = table
             rows = jnp.pad(z, ((0, 1), (0, 0), (0, 0))).at[chain].get(mode="promise_in_bounds")
             rows = _flow(rows, rows.swapaxes(-1, -2), flow, self.sectors)
-            return rows.reshape(-1, *rows.shape[2:]).at[inverse].get(mode="promise_in_bounds"), None
+            moved = rows.reshape(-1, *rows.shape[2:]).at[inverse].get(mode="promise_in_bounds")
+            return z + moved if by_changes(z) else moved, None
 
-        return jax.lax.scan(one_class, z, tables)[0]
+        end = jax.lax.scan(one_class, z, tables)[0]
+        return end - z if by_changes(z) else end
 
 
 def _turned(k: Array, cos: Array, sin: Array) -> Array:
