@@ -64,7 +64,7 @@ class AbstractSplitting(eqx.Module):
         return self.step(z, propagators)
 
     def leave(self, z: PyTree, propagators: PyTree) -> PyTree:
-        """Undoes `enter`."""
+        """Gives the state behind them: undoes `enter`."""
         return z
 
     def repeated(self, z: PyTree, propagators: PyTree, count: Array) -> PyTree:
