@@ -137,7 +137,8 @@ def test_workers_of_a_pool(tmp_path, kills):
 
 
 @pytest.mark.filterwarnings("ignore:::distributed", "ignore:::dask", "ignore::ResourceWarning")
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kills", [1, 20])
 def test_workers_of_dask(tmp_path, kills):
     """Its scheduler runs the part again elsewhere; the call does not notice. Closures go by cloudpickle."""
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")

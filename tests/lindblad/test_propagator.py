@@ -55,7 +55,7 @@ def test_kets_and_matrices(h):
     np.testing.assert_array_equal(v[0], np.eye(4))
 
 
-@pytest.mark.parametrize("driven", [False, True])
+@pytest.mark.parametrize("driven", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_transforms(driven):
     def f(x):
         h = (lambda t: x * drive(t)) if driven else x * drive(0.4)
