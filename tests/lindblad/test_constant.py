@@ -264,11 +264,11 @@ def test_nothing_is_compiled_again_when_only_numbers_change():
     """Other numbers need other numbers of terms and steps, but no other program."""
     h, jumps = chain(4)
     rho = state(16, "ground")
-    before = faber._compiled._cached._cache_size()
+    before = faber.compiled._cached._cache_size()
     for scale in (1.0, 1.3, 7.0):
         sol = jt.mesolve(scale * h, jumps, rho, TS, rates=scale * jnp.ones(len(jumps)))
         assert bool(sol.success)
-    assert faber._compiled._cached._cache_size() - before <= 1
+    assert faber.compiled._cached._cache_size() - before <= 1
 
 
 def test_the_derivative_of_a_state_may_fill_what_its_value_leaves_empty():
