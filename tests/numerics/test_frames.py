@@ -48,13 +48,20 @@ def test_a_field_in_a_frame_is_the_field(kind, count):
     assert_allclose(diagonals(z), jnp.diagonal(z, axis1=1, axis2=2))
 
 
-@pytest.mark.parametrize("own", [True, False], ids=["rows of each lane", "rows of all"])
-@pytest.mark.parametrize("used", [1, 8, 12])
-def test_sums_of_lanes_are_those_of_each(used, own):
+@pytest.mark.parametrize(
+    ("own", "used", "planned"), [(True, 1, False), (False, 8, False), (True, 12, False), (True, 8, True)]
+)
+def test_sums_of_lanes_are_those_of_each(own, used, planned):
+    """With what is seen of each lane or of all, the numbers of the expansion of each, or of a plan."""
     field = equation("two quanta")
     shape, lanes = field.local[0].shape, 3
     z, weights, ratio = drawn((lanes, *shape), 1), drawn((lanes, 12), 2), drawn((lanes,), 3)
-    scale, rows = jnp.linspace(0.1, 0.2, lanes), drawn(((lanes, 2, *shape) if own else (2, *shape)), 4)
+    if planned:
+        weights, ratio = weights[0], ratio[0]
+    scale, rows = (
+        0.15 if planned else jnp.linspace(0.1, 0.2, lanes),
+        drawn(((lanes, 2, *shape) if own else (2, *shape)), 4),
+    )
 
     def one(z, weights, ratio, scale, rows):
         framed, look = FramedField.of(field, scale, 0.1), Sight(rows, whole)
@@ -64,12 +71,14 @@ def test_sums_of_lanes_are_those_of_each(used, own):
         look = Sight(rows, whole)
         return series.summed(lambda z: scale * field(z) + 0.1 * z, look, ratio, weights, z, jnp.asarray(used))[:2]
 
-    axes = (0, 0, 0, 0, 0 if own else None)
+    by_plan = None if planned else 0
+    axes = (0, by_plan, by_plan, by_plan, 0 if own else None)
     found, wanted = (jax.jit(jax.vmap(f, axes))(z, weights, ratio, scale, rows) for f in (one, plain))
     close = lambda x, y: assert_allclose(x, y, rtol=0, atol=1e-12 * np.max(np.abs(y)))
     close(found[0], wanted[0])
     close(found[1][:, :used], wanted[1][:, :used])
-    close(one(z[1], weights[1], ratio[1], scale[1], rows[1] if own else rows)[0], wanted[0][1])
+    of_one = [x if axis is None else x[1] for x, axis in zip((z, weights, ratio, scale, rows), axes)]
+    close(one(*of_one)[0], wanted[0][1])
 
 
 def test_what_has_no_frame():

@@ -59,6 +59,9 @@ class FramedField(AbstractFramed):
             parts.append(w * (_turned(self._copy(here, e, d)) if turned else self._copy(here, d, e)))
         return self.factor * functools.reduce(operator.add, parts)
 
+    def diagonal(self) -> Array:
+        return self.local[0]
+
     def _copy(self, held: Array, d: int, e: int) -> Array:
         size = held.shape[1] - 2 * self.width
         rows, columns = (slice(self.width + shift, self.width + shift + size) for shift in (d, e))
