@@ -11,7 +11,7 @@ from jaxtls.__main__ import main
 from jaxtls.citation.cite import PAPERS, entries
 
 # Results and records, which are made by a model that is cited.
-MADE = {"NetworkBalance", "TelegraphRecord", "AdiabaticOscillator"}
+MADE = {"NetworkBalance", "AdiabaticOscillator"}
 
 
 def test_every_model_is_cited():

@@ -1,7 +1,6 @@
 """Pages show what their code prints, no public name is left out, and the site holds together without a network."""
 
 import html.parser
-import inspect
 import json
 import os
 import pathlib
@@ -9,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 import urllib.parse
 
 import pytest
@@ -142,6 +142,9 @@ def test_the_site_links_to_itself_and_needs_no_network(site):
     assert not re.search(r"(@import\s+|url\()\s*[\"']?(https?:)?//", styles)
 
 
+MEMBERS = (types.FunctionType, property, classmethod, staticmethod)
+
+
 @pytest.mark.slow
 def test_the_site_has_names_notebooks_and_a_search(site):
     out, found = site
@@ -151,7 +154,7 @@ def test_the_site_has_names_notebooks_and_a_search(site):
         f"jaxtls.{name}.{method}"
         for name in reference.MODELS
         for method, value in vars(getattr(jt, name)).items()
-        if not method.startswith("_") and inspect.isfunction(value) and value.__doc__
+        if not method.startswith("_") and isinstance(value, MEMBERS) and value.__doc__
     }
     assert methods <= anchors
     for notebook in layout.source("notebooks").glob("*.ipynb"):

@@ -23,7 +23,10 @@ def test_python_blocks_print_what_is_shown():
 def test_ci_runs_the_test_command_as_written():
     commands = re.findall(r"^python3 -m venv .*$", TEXT, re.M)
     assert len(commands) == 2 and commands[1].endswith("-m tests")
-    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+    script = (ROOT / ".ci" / "run").read_text()
+    pattern = re.search(r"^command=\$\(grep -m1 -E '(.*)' README\.md\)$", script, re.M)
+    assert pattern and re.findall(pattern[1], TEXT, re.M) == [commands[1]]
+    assert script.rstrip().endswith('bash -euo pipefail -c "$command"')
     assert not (ROOT / "jaxtls" / "tests").exists()
 
 

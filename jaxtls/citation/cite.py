@@ -25,6 +25,7 @@ PAPERS: dict[str, tuple[str, ...]] = {
     "TLSGlass": ("artiaco2021", "fossfeig2013"),
     "TLSHeatedOscillator": ("schlosshauer2008",),
     "ThermalNetwork": ("diosi2014", "levy2014"),
+    "TelegraphRecord": ("machlup1954", "paladino2014"),
     "TunnellingSolid": ("phillips1972", "anderson1972", "jackle1972", "phillips1987", "wang2015"),
 }
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, require
+from .._checks import concrete, require, warn
 from ..quantum.foreign import Dynamiqs as Dynamiqs
 from ..quantum.foreign import Qutip as Qutip
 from ..quantum.foreign import Sparse as Sparse
@@ -120,3 +120,32 @@ def as_state(name: str, value: object, n: int, *, ket: bool | None = None, call:
         remedy = f"For a batch: jax.vmap(lambda {name}: {mapped})({name})."
     require(array.shape in shapes and not several, name, f"have shape {must}", f"shape {array.shape}", remedy)
     return array
+
+
+# How far a state may be from a trace of 1, and a population below 0: rounding of single precision, not a slip.
+UNIT = 1e-4
+
+
+def warn_of_no_state(name: str, state: ArrayLike) -> None:
+    """Warns of known numbers that are no state: a trace that is not 1, populations or coherences that cannot be.
+
+    A matrix that is not Hermitian is meant: half of a correlation function moves by the same equation.
+    """
+    known = concrete(state)
+    if known is None or not np.all(np.isfinite(known)):
+        return
+    is_ket = known.ndim == 1
+    if not is_ket and np.max(np.abs(known - known.conj().T)) > UNIT * np.max(np.abs(known)):
+        return
+    populations = np.abs(known) ** 2 if is_ket else np.diagonal(known).real
+    weight = np.sum(populations)
+    if abs(weight - 1) > UNIT:
+        of, by = ("squared norm", np.sqrt(weight)) if is_ket else ("trace", weight)
+        warn(
+            f"Argument `{name}` has {of} {weight:.6g}, not 1, and so has every expectation value this factor. "
+            f"Divide it by {by:.6g}; what is meant to be no state is moved by jt.evolve(L, {name}, ts)."
+        )
+    elif not is_ket and np.min(populations) < -UNIT:
+        warn(f"Argument `{name}` has a population of {np.min(populations):.6g}: it is no density matrix.")
+    elif not is_ket and np.max(np.abs(known) ** 2 - np.outer(populations, populations)) > UNIT:
+        warn(f"Argument `{name}` has coherences larger than its populations allow: it is no density matrix.")

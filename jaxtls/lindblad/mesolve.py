@@ -16,7 +16,7 @@ from ..dynamics.options import EvolveOptions, known_options
 from ..dynamics.solution import Solution
 from . import choice as choice
 from .equation import MasterEquation, equation_of
-from .foreign import as_state
+from .foreign import as_state, warn_of_no_state
 from .generator import AbstractGenerator
 from .lindbladian import Lindbladian, operators_of
 from .measured import Measured, listed
@@ -102,7 +102,8 @@ def mesolve(
     Arguments:
         hamiltonian, jump_ops, rates, layout: as in `Lindbladian`. Any generator may be given as the Hamiltonian, with
             no jump operators. A pair (H1, samples) has a spline through samples at the times `tsave`, as in QuTiP.
-        rho0: (n, n) density matrix or (n,) ket. For a batch use jax.vmap.
+        rho0: (n, n) density matrix or (n,) ket; numbers that are none (a trace of 2, a negative population) are warned
+            of. For a batch use jax.vmap.
         tsave: (T,) ascending times [1/frequency], or one time with `t0`.
         exp_ops: list or dict of (n, n) operators to record, or one; functions of time are taken at their times.
         discontinuities: (K,) times at which a function of time jumps: steps end there and start anew just behind, so
@@ -134,6 +135,7 @@ def mesolve(
     law = as_generator(hamiltonian, jump_ops, rates, layout, ts)
     operators = Measured.read("exp_ops", exp_ops, law.n)
     state = as_state("rho0", rho0, law.n, call="jt.mesolve(hamiltonian, jump_ops, rho0, tsave).states")
+    warn_of_no_state("rho0", state)
     plan = known_options(evolve_options).get("plan")
     equation, begin = equation_of(law, state, operators, plan is None or plan.moves(state))
     sol = recorded(equation, begin, whole_run(ts, start), discontinuities, save_states, evolve_options)

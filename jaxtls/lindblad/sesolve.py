@@ -7,7 +7,7 @@ from typing import Unpack
 from .._checks import require
 from ..dynamics.options import EvolveOptions
 from . import choice as choice
-from .foreign import as_state
+from .foreign import as_state, warn_of_no_state
 from .lindbladian import Lindbladian
 from .measured import Measured
 from .mesolve import MasterSolution, as_lindbladian, expectations, recorded
@@ -63,7 +63,9 @@ def sesolve(
     require(not law.has_jumps, "hamiltonian", "have no jump operators", "a Lindbladian with some", remedy)
     operators = Measured.read("exp_ops", exp_ops, law.n)
     call = "jt.sesolve(hamiltonian, psi0, tsave).states"
-    equation, psi = ket_equation(law, as_state("psi0", psi0, law.n, ket=True, call=call), operators)
+    state = as_state("psi0", psi0, law.n, ket=True, call=call)
+    warn_of_no_state("psi0", state)
+    equation, psi = ket_equation(law, state, operators)
     sol = recorded(equation, psi, whole_run(ts, start), discontinuities, save_states, evolve_options)
     sol = at_outputs(sol, start)
     return MasterSolution(sol, expectations(sol, operators.count, psi.dtype))

@@ -114,6 +114,7 @@ def test_a_ket_without_jumps_gives_the_states_of_its_matrix():
     rng = np.random.default_rng(0)
     h = rng.normal(size=(5, 5)) + 1j * rng.normal(size=(5, 5))
     h, psi = h + h.conj().T, rng.normal(size=5) + 1j * rng.normal(size=5)
+    psi /= np.linalg.norm(psi)
     for hamiltonian in (h, [h, (np.diag(np.arange(5.0)), jnp.sin)]):
         ket = jt.mesolve(hamiltonian, [], psi, TS, [h], rtol=1e-9, atol=1e-11)
         matrix = jt.mesolve(hamiltonian, [], np.outer(psi, psi.conj()), TS, [h], rtol=1e-9, atol=1e-11)

@@ -204,3 +204,30 @@ def test_random_keys_of_every_kind_draw():
 def test_local_says_what_it_wants(dims, factors, told):
     with pytest.raises(ValueError, match=told):
         jt.local(dims, factors)
+
+
+DECAY = np.array([[0.0, 1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("rho0", "words"),
+    [
+        (np.array([1.0, 1.0]), r"`rho0` has squared norm 2, not 1.* Divide it by 1.41421;"),
+        (np.diag([2.0, 1.0]), r"`rho0` has trace 3, not 1.* Divide it by 3;"),
+        (np.diag([2.0, -1.0]), "has a population of -1"),
+        (np.array([[0.5, 0.6], [0.6, 0.5]]), "coherences larger than its populations allow"),
+    ],
+)
+def test_what_is_no_state_is_warned_of(rho0, words):
+    with pytest.warns(UserWarning, match=words) as seen:
+        jt.mesolve(np.diag([0.0, 1.0]), [DECAY], rho0, [0.0, 1.0])
+    assert seen[0].filename == __file__
+    with pytest.warns(UserWarning, match="`psi0` has squared norm 4"):
+        jt.sesolve(np.diag([0.0, 1.0]), np.array([2.0, 0.0]), [0.0, 1.0])
+
+
+def test_half_of_a_correlation_function_is_no_slip():
+    """What is not Hermitian moves unwarned, and linearly."""
+    half = np.array([[0.0, 0.5], [0.0, 0.5]])
+    moved = jt.mesolve(np.diag([0.0, 1.0]), [DECAY], half, [0.0, 1.0]).states[-1]
+    assert_allclose(moved[0, 1], 0.5 * np.exp(1j - 0.5), rtol=1e-6)
