@@ -30,7 +30,7 @@ ALLOWED = {
     "docs": {"reproduce"},
     "cli": {*ROOMS, "analysis", "plot", "reproduce", "docs"},
 }
-SHARED = {"_checks", "_platform", "_progress", "_types"}
+SHARED = {"_checks", "_nearest", "_platform", "_progress", "_types"}
 PUBLIC = {n for n in dir(jaxtls) if not inspect.ismodule(getattr(jaxtls, n))}
 
 

@@ -7,6 +7,8 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import version
 
+from .._nearest import did_you_mean
+
 # Public names and the keys of the papers whose equations they solve: the paper of the system first.
 PAPERS: dict[str, tuple[str, ...]] = {
     "BlochRedfield": ("bloch1957", "redfield1957"),
@@ -60,7 +62,9 @@ def _name(model: object) -> str:
         if name in PAPERS:
             return name
     said = repr(model) if isinstance(model, str | int | float) else names[0]
-    raise ValueError(f"Argument `model` must be a model, its class or its name, but got {said}. There are {_names()}.")
+    asked = did_you_mean(model, PAPERS) if isinstance(model, str) else ""
+    fault = f"Argument `model` must be a model, its class or its name, but got {said}."
+    raise ValueError(" ".join(filter(None, (fault, asked, f"There are {_names()}."))))
 
 
 def _names() -> str:

@@ -1,8 +1,12 @@
-"""Holds what the commands' arguments share: a help that says defaults where there are some."""
+"""Holds what the commands' arguments share: help that says defaults, numbers below zero, options that are misspelt."""
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Sequence
+
+from .._nearest import did_you_mean
 
 
 class Help(argparse.HelpFormatter):
@@ -22,3 +26,49 @@ class Help(argparse.HelpFormatter):
 
 class Written(Help, argparse.RawDescriptionHelpFormatter):
     """Does the same, with the text before and after the arguments as it is written."""
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """Joins an option and a negative number: argparse takes -5e9 for an option, and the option's own check is not met.
+
+    Example:
+        >>> joined(["fit", "--frequency", "-5e9", "--quiet"])
+        ['fit', '--frequency=-5e9', '--quiet']
+    """
+    found: list[str] = []
+    for word in words:
+        if found and found[-1].startswith("--") and "=" not in found[-1] and _is_negative(word):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
+
+
+def misspelt(words: Sequence[str], command: argparse.ArgumentParser) -> str:
+    """Names the first option that a command does not have, with the one that may be meant; "" where it has them all.
+
+    Example:
+        >>> command = argparse.ArgumentParser()
+        >>> _ = command.add_argument("--frequency")
+        >>> misspelt(["--frequncy=5e9"], command), misspelt(["--freq", "5e9"], command)
+        ('unrecognized arguments: --frequncy. Did you mean --frequency?', '')
+    """
+    lines = re.findall(r"^ +(-[\w-]+)(?:, (--[\w-]+))?", command.format_help(), re.M)
+    known = [name for line in lines for name in line if name]
+    for word in words:
+        name = word.partition("=")[0]
+        if name == "--":
+            break
+        # argparse takes the beginning of an option for the whole
+        if name.startswith("-") and not _is_negative(word) and not any(one.startswith(name) for one in known):
+            return f"unrecognized arguments: {name}. {did_you_mean(name, known)}".rstrip()
+    return ""
+
+
+def _is_negative(word: str) -> bool:
+    """Say whether a word is a number below zero, in whatever form Python reads."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word.startswith("-")

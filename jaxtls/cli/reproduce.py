@@ -43,6 +43,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List the figures or make them; 0 if all went well."""
+    from .._nearest import did_you_mean
     from ..reproduce import FIGURES, is_made, summary
     from ..reproduce import run as make
 
@@ -54,7 +55,10 @@ def run(options: argparse.Namespace) -> int:
         return 0
     unknown = [name for name in options.figures if name not in FIGURES]
     if unknown:
-        raise InputError(f"No figure is called {', '.join(unknown)}; `python -m jaxtls reproduce --list` names them.")
+        asked = "".join(f" {question}" for name in unknown if (question := did_you_mean(name, FIGURES)))
+        raise InputError(
+            f"No figure is called {', '.join(unknown)}.{asked} `python -m jaxtls reproduce --list` names them."
+        )
 
     import jax
 

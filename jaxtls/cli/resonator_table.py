@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .._nearest import did_you_mean
 from ..analysis.resonator.measured import levels_of
 from ..models.resonator import photon_number as photons_of_power
 from .tables import InputError, Table, header_of, read_table
@@ -62,7 +63,8 @@ def read(path: str, reading: Reading | None = None) -> Table:
     how = reading or Reading()
     for ours in how.columns:
         if ours not in (*KNOWN, *OF_SHIFT):
-            raise InputError(f"--column {ours}=...: {ours} is none of {', '.join(KNOWN)}.")
+            asked = did_you_mean(ours, (*KNOWN, *OF_SHIFT))
+            raise InputError(f"--column {ours}=...: {ours} is none of {', '.join(KNOWN)}. {asked}".rstrip())
     mapping = {ours: theirs for ours, theirs in how.columns.items() if ours in KNOWN}
     header = header_of(path, KNOWN, mapping)
     required = [next((n for n in names if n in header), names[0]) for names in NEEDED.values()]

@@ -11,6 +11,7 @@ from typing import TypedDict
 
 import numpy as np
 
+from .._nearest import did_you_mean
 from .faults import InputError as InputError
 from .layout import decoded, number_text, plain_name, rows_of
 
@@ -167,7 +168,7 @@ def names_in(header: Sequence[str], known: Sequence[str], mapping: Mapping[str, 
         if theirs not in cells:
             raise InputError(
                 f"{file} has no column {theirs!r} for --column {ours}={theirs}; "
-                f"its header reads: {', '.join(cells)[:200]}."
+                f"its header reads: {', '.join(cells)[:200]}. {did_you_mean(theirs, cells)}".rstrip()
             )
         # a column of the file that bears our name by chance makes room
         names = [f"{name} (theirs)" if name == ours else name for name in names]

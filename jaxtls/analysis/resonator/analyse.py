@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from ..._checks import require, size
+from ..._nearest import did_you_mean
 from ...fitting import FitResult
 from ...models.resonator import FORMS, QUASIPARTICLES
 from .choice import Choice, choose
@@ -125,7 +126,7 @@ def analyse_resonator(
 
 def _held(held: Mapping[str, float]) -> dict[str, float]:
     for name, value in held.items():
-        require(name in NAMES, "held", f"name one of {', '.join(NAMES)}", repr(name))
+        require(name in NAMES, "held", f"name one of {', '.join(NAMES)}", repr(name), did_you_mean(name, NAMES))
         signed, above = name in ("temperature_exponent", "shift_offset"), name in ABOVE_ZERO
         good = math.isfinite(value) and (signed or value > 0 or (value == 0 and not above))
         require(good, f"held[{name!r}]", "be finite and " + ("above zero" if above else "not negative"), value)
