@@ -144,8 +144,12 @@ def test_gradients_in_single_precision():
 
 @pytest.mark.usefixtures("unchecked")
 def test_refusals():
-    with pytest.raises(ValueError, match="`bias_current` must be below critical_current"):
-        jt.PhaseQubit(R, C, IC, IC, expand_about="minimum")
+    for about in ("zero", "minimum"):
+        for bias in (IC, -1.01 * IC, 2 * IC):
+            with pytest.raises(ValueError, match=f"`bias_current` must be below critical_current = .* got {bias}.*no min"):
+                jt.PhaseQubit(R, C, IC, bias, expand_about=about)
+        with pytest.raises(ValueError, match="`bias_current` must be below"):
+            jt.PhaseQubit(R, C, IC, 0.9 * IC, expand_about=about).ring_down(1e-10, 0.2 * IC)
     with pytest.raises(ValueError, match="`expand_about` must be one of"):
         jt.PhaseQubit(R, C, IC, 0.0, expand_about="origin")
     with pytest.raises(ValueError, match="`capacitance` must be finite and > 0"):
@@ -154,6 +158,20 @@ def test_refusals():
         jt.PhaseQubit(R, C, IC, [0.0, 1e-7], expand_about="minimum")
     with pytest.raises(ValueError, match="`quartic` must be True or False"):
         jt.PhaseQubit(R, C, IC, quartic=2)
+
+
+@pytest.mark.parametrize("about", ["zero", "minimum"])
+def test_a_traced_bias_beyond_the_critical_current_gives_no_number(about):
+    """Inside jit nothing can be raised: levels and frequency are NaN from I_c on, and right below."""
+
+    @jax.jit
+    def numbers(bias):
+        qubit = jt.PhaseQubit(R, C, IC, bias, expand_about=about)
+        return jnp.stack([qubit.omega, qubit.levels(0.0, 1), qubit.offset_phase])
+
+    below = jt.PhaseQubit(R, C, IC, -0.7 * IC, expand_about=about)
+    assert_allclose(numbers(-0.7 * IC), [below.omega, below.levels(0.0, 1), below.offset_phase], rtol=1e-12)
+    assert np.isnan(numbers(1.2 * IC)).all() and np.isnan(numbers(-IC)).all()
 
 
 # --- the bundled ring-down -------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ class PhaseQubit(AbstractJosephsonQubit):
         resistance: R > 0 [ohm].
         capacitance: C > 0 [F].
         critical_current: I_c > 0 [A].
-        bias_current: I_b [A]; |I_b| < I_c about the minimum.
+        bias_current: I_b [A]; |I_b| < I_c: from there on the potential has no minimum, and the junction no levels.
         expand_about: "zero" (the paper's) or "minimum" (the plasma frequency that experiments see).
         quartic: whether `levels` go to fourth order of the cosine.
 
@@ -64,8 +64,8 @@ class PhaseQubit(AbstractJosephsonQubit):
         super().__init__(resistance, capacitance, critical_current, expand_about=expand_about, quartic=quartic)
         self.bias_current = finite("bias_current", bias_current)
         known, limit = concrete(self.bias_current), concrete(self.critical_current)
-        if expand_about == "minimum" and known is not None and limit is not None:
-            remedy = 'There is no minimum beyond; expand_about="zero" has no such limit.'
+        if known is not None and limit is not None:
+            remedy = "From there on the potential has no minimum: the phase runs, and there are no levels."
             require(
                 bool(np.all(abs(known) < limit)), "bias_current", f"be below critical_current = {limit}", known, remedy
             )
@@ -73,9 +73,11 @@ class PhaseQubit(AbstractJosephsonQubit):
     def expansion(self) -> Expansion:
         """Gives the potential about the point that `expand_about` names."""
         ratio = self.bias_current / self.critical_current
+        beyond, fault = jnp.abs(ratio) >= 1, "bias_current must be below critical_current."
         if self.expand_about == "zero":
-            return Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
-        ratio = refused(ratio, jnp.abs(ratio) >= 1, "bias_current must be below critical_current at a minimum.")
+            about = Expansion(ratio, -1 - ratio**2 / 2, jnp.ones_like(ratio), about_zero(ratio))
+            return refused(about, beyond, fault)
+        ratio = refused(ratio, beyond, fault)
         phase, cosine = jnp.arcsin(ratio), jnp.sqrt((1 - ratio) * (1 + ratio))
         return Expansion(phase, -cosine - ratio * phase, cosine, about_minimum(phase))
 
