@@ -52,7 +52,8 @@ class EntropicSpring(AbstractSpring):
         splitting: TLS splitting B > 0, scalar or (C,) [energy = frequency].
         gamma: thermalization rate gamma = 2 pi J > 0, scalar or (C,) [frequency]; give this or `spectral_density`.
         beta: inverse temperature > 0 [1/energy].
-        n_spins: number of TLSs, an int, a tuple of C ints, or a traced number when `n_modes` fixes the shape.
+        n_spins: number of TLSs, an int or a tuple of C ints; where `n_modes` fixes the shape any real number >= 1, as
+            which it enters the equations: it may be traced, and derivatives by it exist.
         omega_0: bare oscillator frequency >= 0 [frequency].
         mass: oscillator mass M.
         n_levels: oscillator levels kept; None lets `evolve` choose and check.
