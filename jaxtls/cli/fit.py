@@ -51,7 +51,7 @@ def add(commands: argparse._SubParsersAction) -> None:
         help="a column of the file by our name: T_mK=temp and the like; once for each",
     )
     fit.add_argument("--model", choices=list(MODELS), required=True, help="what the data are of")
-    fit.add_argument("--out", type=pathlib.Path, default=pathlib.Path("jaxtls-fit"), help="folder for the report")
+    fit.add_argument("--out", type=pathlib.Path, help="folder for the report (default: jaxtls-fit/MODEL)")
     fit.add_argument(
         "--starts",
         type=_count,
@@ -149,6 +149,8 @@ def run(options: argparse.Namespace) -> int:
     from .._progress import Progress
 
     progress = Progress(quiet=options.quiet)
+    # models do not overwrite each other's reports
+    options.out = options.out or pathlib.Path("jaxtls-fit", options.model)
     # one file, or several traces of a resonator
     options.files, options.data = options.data, options.data[0] if options.data else None
     if len(options.files) > 1 and options.model != "resonator":
