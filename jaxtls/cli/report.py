@@ -7,7 +7,7 @@ import math
 import pathlib
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +68,12 @@ class Report:
                 self.fit.names, _scalars(self.fit.values), _scalars(self.fit.stderr), strict=True
             )
         }
+
+    def in_units(self, units: Mapping[str, str]) -> Report:
+        """Returns the same report with units by other names, where `units` has them."""
+        describe = {name: (units.get(unit, unit), words) for name, (unit, words) in self.describe.items()}
+        derived = {name: replace(one, unit=units.get(one.unit, one.unit)) for name, one in self.derived.items()}
+        return replace(self, describe=describe, derived=derived)
 
     def blind_spots(self) -> list[str]:
         """Says what the data cannot determine: the fit's own finding, then poorly known and inseparable parameters."""

@@ -111,7 +111,7 @@ def run(
         derived=derived,
         inputs={"n_spins": n_spins, "beta": float(beta), "alpha": float(alpha), "starts": n_starts, "start": at},
         notes=notes,
-    )
+    ).in_units({"1/time": f"1/{table.unit('time')}"})
 
 
 def columns_of(table: Table) -> Traces:
@@ -154,4 +154,5 @@ def picture(table: Table, report: Report) -> Any:
         scatter = {name: float(np.sqrt(np.mean((data[name] - report.fit.predicted[name]) ** 2))) for name in names}
         sigma = {name: jnp.full(len(table), scatter[name]) for name in names}
     title = f"{table.name}: $R_S$ = {report.derived['R_S'].mathtext()}"
-    return trace_fit(table["time"], data, sigma, report.fit.predicted, title=title)
+    shown = [{table.axis(name): part[name] for name in names} for part in (data, sigma, report.fit.predicted)]
+    return trace_fit(table["time"], *shown, title=title, time_label=table.axis("time"))

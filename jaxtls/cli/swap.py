@@ -163,7 +163,9 @@ def picture(table: Table, report: Report) -> Figure:
         fine = (jnp.linspace(axis[0], axis[-1], 3 * len(axis)) for axis in (scan.first, scan.second))
         fitted = np.asarray(model.populations(*fine))
     tls = np.asarray(model.frequencies)[: _count(model)]
-    return swap_fit(scan.first, scan.second, data, fitted, left, tls=tls, title=f"{table.name}: {report.title}")
+    title = f"{table.name}: {report.title}"
+    labels = table.axis(FREQUENCY, "qubit frequency  [MHz]", "MHz"), table.axis(TIME, "swap time  [us]", "us")
+    return swap_fit(scan.first, scan.second, data, fitted, left, tls=tls, labels=labels, title=title)
 
 
 def _empty(table: Table) -> SwapMap:

@@ -143,9 +143,10 @@ def picture(table: Table, report: Report) -> Figure:
     scan, f = Scan.of(table, TIME, FREQUENCY), report.fit
     rates = scan.filled(1 / table[T1])
     left = scan.filled(_left(table, f))
+    labels = table.axis(FREQUENCY, "qubit frequency  [MHz]", "MHz"), table.axis(TIME, "time  [h]", "h")
     if report.verdict == NO_TLS:
         title = f"{table.name}: no TLS seen, T1 = {report.derived['T1'].mathtext()}"
-        return flat_rates(scan.second, scan.first, rates, left, title=title)
+        return flat_rates(scan.second, scan.first, rates, left, labels=labels, title=title)
     seen = seen_in(table, f)
     count = len(seen)
     covariances = [np.where(here[:, None] & here, _places(f, k)[1], np.inf) for k, here in enumerate(seen)]
@@ -163,6 +164,7 @@ def picture(table: Table, report: Report) -> Figure:
         np.array(covariances),
         diffusion=np.array([0.0 if d is None else d.value for d in known]),
         residuals=left,
+        labels=labels,
         title=f"{table.name}{said}",
     )
 

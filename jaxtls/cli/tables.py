@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypedDict
@@ -14,6 +15,7 @@ import numpy as np
 from .._nearest import did_you_mean
 from .faults import InputError as InputError
 from .layout import decoded, number_text, plain_name, rows_of
+from .names import label, likeliest, split
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Table:
         labels: columns of words.
         skipped: how many bad rows were left out.
         said: sentences on what was made of the file's columns.
+        theirs: our name -> the file's, for columns that --column names.
     """
 
     name: str
@@ -34,6 +37,7 @@ class Table:
     labels: dict[str, np.ndarray] = field(default_factory=dict)
     skipped: int = 0
     said: tuple[str, ...] = ()
+    theirs: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -50,10 +54,28 @@ class Table:
             return [*self.said]
         return [*self.said, f"{self.skipped} bad row{'s' * (self.skipped > 1)} of {self.name} left out (--skip-bad)."]
 
+    def axis(self, name: str, ours: str = "", unit: str = "") -> str:
+        """Gives the label of a column's axis: by the file's name where that is mapped, else `ours` or the name itself.
+
+        Arguments:
+            name: of the column.
+            ours: its label where the file has no other name.
+            unit: that its numbers have, whatever the file calls them; "": the one that the file's name ends with.
+
+        Returns:
+            The label, with the unit in brackets.
+        """
+        return label(self.theirs[name], unit) if name in self.theirs else ours or name
+
+    def unit(self, name: str) -> str:
+        """Gives the unit that the file's name of a mapped column tells, or else that name; without one ours."""
+        theirs = self.theirs.get(name, name)
+        return split(theirs)[1] or theirs
+
     def where(self, keep: np.ndarray) -> Table:
         """Returns the same table with the rows of a boolean mask."""
         columns = {name: column[keep] for name, column in self.columns.items()}
-        return replace(self, columns=columns, labels={name: label[keep] for name, label in self.labels.items()})
+        return replace(self, columns=columns, labels={name: column[keep] for name, column in self.labels.items()})
 
 
 class Reading(TypedDict, total=False):
@@ -144,7 +166,9 @@ def read_table(
             f"{path.name} has {count} row{'s' * (count != 1)} of data, but this fit needs at least {least_rows}."
         )
     arrays = {name: np.array(column) for name, column in columns.items()}
-    return Table(path.name, digest, arrays, {name: np.array(label) for name, label in labels.items()}, len(faults))
+    texts = {name: np.array(column) for name, column in labels.items()}
+    theirs = {ours: name for ours, name in (mapping or {}).items() if ours in names}
+    return Table(path.name, digest, arrays, texts, len(faults), theirs=theirs)
 
 
 def header_of(
@@ -212,7 +236,10 @@ def _check_header(
         plural = "columns" if len(missing) > 1 else "column"
         words = [f"{name} (or {instead[name]})" if name in instead else name for name in missing]
         unknown = [name for name in header if name not in (*required, *optional)]
-        example = f", for example --column {missing[0]}={unknown[0][:40]}" if unknown else ""
+        # another of our names may be for the unit that the file has
+        ours = [*missing, *(re.split(r"\W", instead[name])[0] for name in missing if name in instead)]
+        pair = likeliest(unknown, ours)
+        example = f", for example --column {pair[0]}={pair[1][:40]}" if pair else ""
         raise InputError(
             f"{file} lacks the {plural} {', '.join(words)}; its header reads: {', '.join(header)[:200]}. "
             f"Say which is which with --column OURS=THEIRS{example}."

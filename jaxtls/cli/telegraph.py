@@ -99,7 +99,7 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         progress.stage("what would have been seen")
         report = _unseen(table, fits, chosen, gain, common)
         progress.done()
-        return report
+        return report.in_units(units(table))
     beaten = f"telegraph noise. Readings without memory have an AIC that is {gain:.3g} higher."
     return Report(
         title=f"telegraph noise: {chosen}",
@@ -108,7 +108,7 @@ def run(table: Table, *, fluctuators: str = "auto", n_starts: int = 4, progress:
         verdict_text=" ".join([beaten, *few(table, fits[chosen].model)]),
         notes=notes_of(table, fits, chosen),
         **common,
-    )
+    ).in_units(units(table))
 
 
 def _still(table: Table, aic: dict[str, float]) -> str:
@@ -123,15 +123,22 @@ def picture(table: Table, report: Report) -> Figure:
     model = report.fit.model
     table = table if report.used is None else table.where(report.used)
     title = f"{table.name}: {report.title}"
+    names: dict[str, Any] = {"labels": (table.axis("time"), table.axis("signal")), "rate_unit": units(table)["1/time"]}
     if report.verdict == NONE:
         bounds = np.array([quantity.value for quantity in report.derived.values()])
         rates = rates_to_try(table)
         y = table["signal"]
-        return white_record(table["time"], y, float(np.mean(y)), _noise(table, model), rates, bounds, title=title)
+        mean, sigma = float(np.mean(y)), _noise(table, model)
+        return white_record(table["time"], y, mean, sigma, rates, bounds, title=title, **names)
     expected = np.asarray(model.expected_signal(jnp.asarray(table["time"]), jnp.asarray(table["signal"])))
     return telegraph_fit(
-        table["time"], table["signal"], expected, model.source, float(model.sigma), residuals=True, title=title
+        table["time"], table["signal"], expected, model.source, float(model.sigma), residuals=True, title=title, **names
     )
+
+
+def units(table: Table) -> dict[str, str]:
+    """Gives the units of rates and readings as the file's own names of its columns tell them."""
+    return {"1/time": f"1/{table.unit('time')}", "signal": table.unit("signal")}
 
 
 def rates_to_try(table: Table) -> np.ndarray:

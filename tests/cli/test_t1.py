@@ -1,5 +1,6 @@
 """`--model t1`: the bundled scans' TLS and its diffusion come back; estimates of D are unbiased, with honest errors."""
 
+import dataclasses
 import io
 import json
 
@@ -109,6 +110,9 @@ def test_scans_without_a_tls_say_so():
     assert abs(report.derived["T1"].value - 50.0) < 4 * report.derived["T1"].stderr < 5.0
     assert report.upper_limit == report.derived["coupling seen"].value
     t1.picture(table, report).canvas.draw()
+    named = dataclasses.replace(table, theirs={"time_h": "elapsed", "frequency_MHz": "f01_MHz", "T1_us": "T1"})
+    axes = t1.picture(named, report).axes
+    assert axes[0].get_ylabel() == "elapsed  [h]" and {ax.get_xlabel() for ax in axes[:2]} == {"f01  [MHz]"}
 
 
 @pytest.mark.slow

@@ -1,15 +1,18 @@
 """`--model telegraph` on the bundled record: the truth that made it comes back within its errors."""
 
 import json
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from jaxtls import Fluctuators, TelegraphRecord
 from jaxtls.__main__ import main
 from jaxtls.cli import telegraph
 from jaxtls.cli.data import make_telegraph
+from jaxtls.cli.report import Quantity, Report
 from jaxtls.cli.tables import InputError, Table
 from jaxtls.cli.telegraph_fit import first_guess
 from jaxtls.cli.telegraph_limits import amplitudes_seen
@@ -47,6 +50,27 @@ def test_end_to_end(tmp_path, capsys):
         truth = make_telegraph.TRUTH[name.removeprefix("source.").partition("[")[0]]
         assert abs(report["values"][name] - truth) < 3.5 * report["stderr"][name], name
     assert (tmp_path / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("verdict", ["telegraph noise", telegraph.NONE])
+def test_a_picture_has_the_names_and_units_of_the_file(verdict, tmp_path):
+    """--column time=time_h signal=T1_us: axes, rates and the report's units are in h and us."""
+    ts, rng = np.arange(200.0) / 2, np.random.default_rng(0)
+    model = TelegraphRecord(Fluctuators([3.0], [0.2], [0.1]), 50.0, 1.0)
+    y = 50 + 3 * switching(rng, ts, 0.3) + rng.normal(size=200)
+    (tmp_path / "r.csv").write_text("time_h,T1_us\n" + "\n".join(f"{t},{v}" for t, v in zip(ts, y)))
+    with pytest.raises(InputError, match=r"lacks the columns time, signal; .* --column time=time_h"):
+        telegraph.read(tmp_path / "r.csv")
+    table = telegraph.read(tmp_path / "r.csv", mapping={"time": "time_h", "signal": "T1_us"})
+    assert telegraph.units(table) == {"1/time": "1/h", "signal": "us"}
+    derived = {f"amplitude at {rate:.2g}": Quantity(1.0) for rate in telegraph.rates_to_try(table)}
+    report = Report("a title", "telegraph", SimpleNamespace(model=model), {}, {}, derived, {}, verdict=verdict)
+    figure = telegraph.picture(table, report)
+    figure.canvas.draw()
+    words = {text.get_text() for text in figure.findobj(Text)}
+    rate = "total rate  [1/h]" if verdict == telegraph.NONE else r"$\Gamma$ = 0.3 1/h"
+    assert {"time  [h]", "T1  [us]", "averaging time  [h]", "Allan deviation  [us]", rate} <= words
+    assert not any("signal" in word or "1/time" in word or word == "time" for word in words)
 
 
 def noise(seed, n=600, kind="normal"):
@@ -137,12 +161,13 @@ def test_readings_of_two_values():
     rng = np.random.default_rng(3)
     ts = np.arange(800.0)
     y = switching(rng, ts, 0.1)
-    table = Table("parity", "", {"time": ts, "signal": y})
+    table = Table("parity", "", {"time": ts, "signal": y}, theirs={"time": "t_min", "signal": "parity"})
     report = telegraph.run(table, n_starts=1)
     total = report.derived["total rate"]
     assert (
         report.title.endswith("one fluctuator") and report.fit.success and "take two values" in " ".join(report.notes)
     )
+    assert total.unit == "1/min" and report.parameters()["source.rates_up[0]"].unit == "1/min"
     share = np.count_nonzero(np.diff(y)) / 799
     assert abs(total.value + np.log(1 - 2 * share)) < total.stderr < 0.03  # equal rates: share = (1 - e^-Gamma)/2
     assert all(np.isfinite(row["AIC - best"]) for row in report.comparison)

@@ -146,7 +146,9 @@ def test_gradients_in_single_precision():
 def test_refusals():
     for about in ("zero", "minimum"):
         for bias in (IC, -1.01 * IC, 2 * IC):
-            with pytest.raises(ValueError, match=f"`bias_current` must be below critical_current = .* got {bias}.*no min"):
+            with pytest.raises(
+                ValueError, match=f"`bias_current` must be below critical_current = .* got {bias}.*no min"
+            ):
                 jt.PhaseQubit(R, C, IC, bias, expand_about=about)
         with pytest.raises(ValueError, match="`bias_current` must be below"):
             jt.PhaseQubit(R, C, IC, 0.9 * IC, expand_about=about).ring_down(1e-10, 0.2 * IC)
