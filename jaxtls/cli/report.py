@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..analysis.quantity import Quantity as Quantity
-from ..fitting import LikelihoodFit
+from ..fitting import LikelihoodFit, entangled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+WELL = 0.1  # relative error of what is called well determined
 
 
 @dataclass(frozen=True)
@@ -76,36 +78,40 @@ class Report:
         return replace(self, describe=describe, derived=derived)
 
     def blind_spots(self) -> list[str]:
-        """Says what the data cannot determine: the fit's own finding, then poorly known and inseparable parameters."""
-        spots = str(self.fit.identifiability).split("; ")
+        """Says what the data cannot determine: the fit's own finding, what is hardly separable, large errors."""
         parameters = self.parameters()
+        groups = self._inseparable()
+        spots = list(self.fit.identifiability.sentences(groups))
+        if groups and (known := self._well_known({name for names, _ in groups for name in names})):
+            spots.append(f"well determined is {known} = {self.derived[known]}")
         for name, quantity in parameters.items():
-            share = abs(quantity.stderr / quantity.value) if quantity.value and quantity.stderr else 0.0
+            share = _share(quantity)
             if 10 < share < math.inf:
                 spots.append(f"{name} cannot be told from zero: its error is {quantity.stderr:.2g}")
             elif 0.5 < share < math.inf:
                 spots.append(f"{name} is poorly known: its error is {100 * share:.0f} % of its value")
-        return spots + self._inseparable()
+        return spots
 
-    def _inseparable(self) -> list[str]:
-        """Find pairs of parameters that are strongly correlated; of long lists the strongest pair stands for all."""
-        parameters = self.parameters()
-        errors = np.array([quantity.stderr for quantity in parameters.values()], float)
-        covariance = np.asarray(self.fit.covariance)
-        groups = {name: text for text, start in self.listed.items() for name in parameters if name.startswith(start)}
-        names = [groups.get(name, name) for name in parameters]
-        found: dict[tuple[str, str, str], float] = {}
-        for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
-            product = errors[i] * errors[j]
-            correlation = float(covariance[i, j]) / product if 0 < product < math.inf else 0.0
-            if abs(correlation) > 0.95:
-                pair = names[i], names[j], "together" if correlation > 0 else "against each other"
-                found[pair] = max(found.get(pair, 0.0), correlation, key=abs)
-        return [
-            f"{one} {'move' if one == other else f'and {other} move'} {way} "
-            f"(correlation {correlation:+.3f}): hardly separable"
-            for (one, other, way), correlation in found.items()
-        ]
+    def _inseparable(self) -> list[tuple[tuple[str, ...], float]]:
+        """Find groups of parameters that are strongly correlated; a long list counts as one parameter."""
+        errors = np.array([quantity.stderr for quantity in self.parameters().values()], float)
+        size = np.where((errors > 0) & np.isfinite(errors), errors, np.nan)
+        return entangled(self._displayed(), np.asarray(self.fit.covariance) / np.outer(size, size))
+
+    def _displayed(self) -> list[str]:
+        """Name the parameters as the text does: those of a long list by the name of the list."""
+        groups = {
+            name: text for text, start in self.listed.items() for name in self.fit.names if name.startswith(start)
+        }
+        return [groups.get(name, name) for name in self.fit.names]
+
+    def _well_known(self, names: set[str]) -> str:
+        """Find the derived number of the least relative error, if it is far better known than these parameters."""
+        parts = zip(self._displayed(), self.parameters().values(), strict=True)
+        least = min(_share(quantity) or math.inf for name, quantity in parts if name in names)
+        shares = {name: share for name, quantity in self.derived.items() if (share := _share(quantity)) > 0}
+        best = min(shares, key=lambda name: shares[name], default="")
+        return best if best and shares[best] < min(WELL, least / 2) else ""
 
     def text(self) -> str:
         """Gives the report as people read it."""
@@ -209,6 +215,11 @@ def save(figure: Figure, path: pathlib.Path) -> None:
         engine.execute(figure)
     figure.set_layout_engine("none")
     figure.savefig(path)
+
+
+def _share(quantity: Quantity) -> float:
+    """Give the error over the value; 0 where one is not known."""
+    return abs(quantity.stderr / quantity.value) if quantity.value and quantity.stderr else 0.0
 
 
 def _scalars(fields: Mapping[str, Any]) -> np.ndarray:

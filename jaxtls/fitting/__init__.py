@@ -2,6 +2,7 @@
 
 from .fit import fit as fit
 from .identifiability import Identifiability as Identifiability
+from .identifiability import entangled as entangled
 from .likelihood import LikelihoodFit as LikelihoodFit
 from .likelihood import fit_likelihood as fit_likelihood
 from .power_law import PowerLaw as PowerLaw

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 UNSEEN = 1e-3  # a direction known to no better than 1000 times the parameters' own size is not known
+ENTANGLED = 0.95  # correlation from which parameters are hardly separable
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,12 +101,76 @@ class Identifiability:
         listed = ", ".join(f"{c:+.3g} {'ln ' if power else ''}{name}" for c, name in zip(change, names))
         return f"the data do not see {', '.join(names)} change together by ({listed})"
 
+    @property
+    def correlation(self) -> np.ndarray:
+        """Gives the correlation matrix (n, n) of the parameters by the seen directions; nan where one has no error."""
+        spread = self.directions * np.where(self.seen, self.errors, 0.0)
+        covariance = spread @ spread.T
+        error = np.sqrt(np.diag(covariance))
+        size = np.where((error > 0) & (self._unseen_weight() <= self.tolerance), error, np.nan)
+        return covariance / np.outer(size, size)
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Gives words for what the data do not fix, and for parameters left at a bound."""
+        lines = [f"{name} ended at a bound of its range: its error means little there" for name in self.at_bound]
+        return (*self.combinations, *lines)
+
+    def sentences(self, groups: Sequence[tuple[tuple[str, ...], float]]) -> tuple[str, ...]:
+        """Gives words for all of it, with what `entangled` found to be hardly separable."""
+        whole = f"the data fix all {len(self.names)} parameters"
+        if not groups:
+            return self.faults or (whole,)
+        words = ", ".join(f"{_listed(names)} ({correlated(value)})" for names, value in groups)
+        if self.faults:
+            return (*self.faults, f"hardly separable: {words}")
+        return (f"{whole}, but only in combination {words}: hardly separable",)
+
     def __str__(self) -> str:
-        lines = list(self.combinations)
-        lines += [f"{name} ended at a bound of its range: its error means little there" for name in self.at_bound]
-        return "; ".join(lines) if lines else f"the data fix all {len(self.names)} parameters"
+        return "; ".join(self.sentences(entangled(self.names, self.correlation)))
 
     __repr__ = __str__
+
+
+def entangled(names: Sequence[str], correlation: np.ndarray) -> list[tuple[tuple[str, ...], float]]:
+    """Finds parameters that hang together by correlations beyond ENTANGLED, in one another or through others.
+
+    Arguments:
+        names: of the parameters (n); equal names are one, which may hang together with itself.
+        correlation: (n, n); nan where it is not known.
+
+    Returns:
+        For each group its names, and its strongest correlation.
+
+    Example:
+        >>> entangled(["a", "b", "c"], np.array([[1, -0.99, 0], [-0.99, 1, 0.1], [0, 0.1, 1]]))
+        [(('a', 'b'), -0.99)]
+    """
+    groups: list[tuple[set[str], float]] = []
+    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
+        value = float(correlation[i, j])
+        if abs(value) > ENTANGLED:
+            joined = [group for group in groups if group[0] & {names[i], names[j]}]
+            members = {names[i], names[j]}.union(*(group[0] for group in joined))
+            groups = [group for group in groups if group not in joined]
+            groups.append((members, max([value, *(group[1] for group in joined)], key=abs)))
+    return [(tuple(name for name in dict.fromkeys(names) if name in members), value) for members, value in groups]
+
+
+def correlated(value: float) -> str:
+    """Gives words for a correlation, never rounded to 1.
+
+    Example:
+        >>> correlated(-0.9756), correlated(0.99996)
+        ('correlation -0.976', 'correlation beyond +0.999')
+    """
+    return f"correlation {value:+.3f}" if abs(value) < 0.9995 else f"correlation beyond {np.sign(value) * 0.999:+.3f}"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """Give names as words."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else f"{last} among each other"
 
 
 def _sparse_rows(rows: np.ndarray, tolerance: float) -> list[np.ndarray]:

@@ -12,12 +12,19 @@ import pytest
 from jaxtls import plot
 from jaxtls._progress import Progress
 from jaxtls.cli.report import Quantity, Report
+from jaxtls.fitting.identifiability import identify
+
+
+def known(jacobian, names=("a", "b")):
+    """What data with these derivatives, in units of their errors, can tell."""
+    ones = np.ones(len(names))
+    return identify(np.array(jacobian), names, 2 * ones, ones, np.zeros(len(names), bool), 1.0, 0.0, 1e-15)
 
 
 def made_up(**changes):
     fit = SimpleNamespace(
         names=("a", "b"), values={"a": 1.5, "b": 2.0}, stderr={"a": 0.1, "b": float("inf")}, chi2=12.0, dof=10,
-        success=True, covariance=np.diag([0.01, np.inf]), message="", identifiability="the data cannot see b",
+        success=True, covariance=np.diag([0.01, np.inf]), message="", identifiability=known([[10.0, 0.0]]),
     )  # fmt: skip
     fields = {
         "title": "a fit", "model": "toy", "fit": fit, "describe": {"a": ("K", "the first")}, "inputs": {"n": 3},
@@ -48,11 +55,46 @@ def test_blind_spots_are_spelt_out():
     made.fit.covariance = np.array([[1.0, -0.39], [-0.39, 0.16]])
     assert made.blind_spots() == [
         "the data cannot see b",
+        "hardly separable: a and b (correlation -0.975)",
+        "well determined is R = 0.500 ± 0.010",
         "a is poorly known: its error is 67 % of its value",
-        "a and b move against each other (correlation -0.975): hardly separable",
     ]
     made.fit.stderr = {"a": 60.0, "b": 0.1}
     assert "a cannot be told from zero: its error is 60" in made.blind_spots()
+
+
+def test_what_is_known_only_in_combination_is_said_once():
+    """Three parameters of which each pair moves together: one sentence, and the number that they fix."""
+    names, root = ("gamma", "splitting", "omega"), np.array([7.0, 44.0, 0.29])
+    fit = SimpleNamespace(
+        names=names, values=dict(zip(names, (8.2, 89.0, 1.85))), stderr=dict(zip(names, root)), chi2=12.0, dof=10,
+        success=True, message="", covariance=np.outer(root, root) * (0.9999 + 0.0001 * np.eye(3)),
+        identifiability=known(np.diag([1.0, 1.0, 1.0]), names),
+    )  # fmt: skip
+    derived = {"R_S": Quantity(0.79, 0.25), "omega_eff": Quantity(1.0, 0.0008, "1/time"), "exact": Quantity(3.0)}
+    made = made_up(fit=fit, derived=derived)
+    wanted = [
+        "the data fix all 3 parameters, but only in combination gamma, splitting and omega (correlation beyond "
+        "+0.999): hardly separable",
+        "well determined is omega_eff = 1.00000 ± 0.00080 1/time",
+        "gamma is poorly known: its error is 85 % of its value",
+    ]
+    assert made.blind_spots() == wanted and made.to_dict()["identifiability"] == "; ".join(wanted)
+    assert made.text().count("separable") == 1
+    # a derived number that is no better known is not named, nor one list's members one by one
+    made = made_up(fit=fit, derived={"R_S": Quantity(0.79, 0.25)}, listed={"places": "gamma", "others": "s"})
+    assert made.blind_spots()[0].startswith("the data fix all 3 parameters, but only in combination places, others and")
+    assert not any("well determined" in spot for spot in made.blind_spots())
+    fit.covariance = np.diag(root**2)
+    assert made_up(fit=fit, derived=derived).blind_spots()[0] == "the data fix all 3 parameters"
+
+
+def test_units_by_other_names():
+    derived = {"R": Quantity(0.5, 0.01, "1/time"), "S": Quantity(1.0)}
+    made = made_up(describe={"a": ("1/time", "a rate")}, derived=derived)
+    found = made.in_units({"1/time": "1/h"})
+    assert found.parameters()["a"].unit == "1/h" and found.to_dict()["units"] == {"a": "1/h", "b": ""}
+    assert [quantity.unit for quantity in found.derived.values()] == ["1/h", ""]
 
 
 def test_json_has_no_infinities(tmp_path):

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxtls.fitting import Interval, Positive, Real, fit, propagate
+from jaxtls.fitting import Interval, Positive, Real, entangled, fit, propagate
+from jaxtls.fitting.identifiability import identify
 
 from .models import Decay, Line, Product, Series, X, decay, line, noisy
 
@@ -155,3 +156,37 @@ def test_a_perfect_fit_without_sigma_still_says_what_is_unseen():
     assert [float(f.stderr[name]) for name in "abc"] == [0.0, 0.0, np.inf]
     assert f.identifiability.unidentified == ("c",) and "cannot see c" in repr(f)
     assert np.isnan(f.correlation).all()
+
+
+def test_parameters_that_are_fixed_in_combination_alone():
+    """Columns nearly alike: correlations are those of the inverse of J^T J, and the sentence names the group."""
+    rng = np.random.default_rng(0)
+    common = rng.normal(size=40)
+    jacobian = np.stack([common + 0.05 * rng.normal(size=40) for _ in range(3)] + [rng.normal(size=40)], axis=1)
+    names, ones = ("a", "b", "c", "d"), np.ones(4)
+    known = identify(jacobian, names, 3 * ones, np.array([1.0, 10.0, 0.1, 1.0]), ones > 2, 1.0, 0.0, 1e-15)
+    covariance = np.linalg.inv(jacobian.T @ jacobian)
+    error = np.sqrt(np.diag(covariance))
+    np.testing.assert_allclose(known.correlation, covariance / np.outer(error, error), rtol=1e-9, atol=1e-12)
+    two = identify(jacobian[:, [0, 3, 1]], ("a", "d", "b"), 3 * ones[:3], ones[:3], ones[:3] > 2, 1.0, 0.0, 1e-15)
+    ((group, value),) = entangled(two.names, two.correlation)
+    assert group == ("a", "b") and value == pytest.approx(two.correlation[0, 2]) and value < -0.99
+    assert str(two) == (
+        f"the data fix all 3 parameters, but only in combination a and b (correlation {value:+.3f}): hardly separable"
+    )
+    apart = identify(np.eye(2), ("a", "b"), ones[:2], ones[:2], ones[:2] > 2, 1.0, 0.0, 1e-15)
+    assert str(apart) == "the data fix all 2 parameters"
+    hidden = identify(np.array([[1.0, 0.0], [1.0, 0.0]]), ("a", "b"), ones[:2], ones[:2], ones[:2] > 2, 1.0, 0.0, 1e-15)
+    assert str(hidden) == "the data cannot see b" and np.isnan(hidden.correlation[0, 1])
+
+
+def test_groups_hang_together_through_others():
+    correlation = np.eye(5)
+    for i, j, value in ((0, 2, 0.97), (1, 2, -0.99), (3, 4, 0.9)):
+        correlation[i, j] = correlation[j, i] = value
+    assert entangled("abcde", correlation) == [(("a", "b", "c"), -0.99)]
+    correlation[3, 4] = 0.96
+    assert entangled("abcde", correlation) == [(("a", "b", "c"), -0.99), (("d", "e"), 0.96)]
+    assert entangled("abcdd", correlation) == [(("a", "b", "c"), -0.99), (("d",), 0.96)]
+    correlation[:] = np.nan
+    assert entangled("abcde", correlation) == []
