@@ -118,7 +118,7 @@ def report_of(
     if found.form == "crowley":
         describe["critical_power"] = ("", "D of n^beta2 tanh(x) / (D T^beta1), T in K")
     m = found.measured
-    inputs = {"frequency_Hz": m.frequency, "saturation": saturation, "starts": n_starts, "max_T_K": m.hottest}
+    inputs = {"frequency_Hz": m.frequency, "saturation": saturation, "starts": n_starts, "hottest_row_K": m.hottest}
     return Report(
         title=f"TLS loss of a resonator at {m.frequency / 1e9:.6g} GHz, saturation form: {found.form}",
         model="resonator",
@@ -150,6 +150,7 @@ def report_of(
 def picture(found: ResonatorAnalysis, name: str) -> Figure:
     """Draws data, fit and residuals, where the loss goes, and the shift where one was fitted."""
     m = found.measured
+    word = f"{found.verdict.word}; is T in mK?" if found.verdict.doubt else found.verdict.word
     critical = rf", $n_c$ = {found.derived['n_c'].mathtext()}" if "n_c" in found.derived else ""
     return resonator_fit(
         m.temperature,
@@ -158,7 +159,7 @@ def picture(found: ResonatorAnalysis, name: str) -> Figure:
         m.sigma,
         Curves(found.model, m),
         shift=(m.cold, m.shift, m.shift_sigma) if len(m.shift) else None,
-        title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()}{critical} ({found.verdict.word})",
+        title=rf"{name}: $F\,\tan\delta$ = {found.loss_tangent.mathtext()}{critical} ({word})",
     )
 
 
@@ -210,7 +211,8 @@ def group_text(group: ResonatorGroup, left_out: Mapping[str, str], remarks: Sequ
     else:
         lines += ["", f"typical F tan delta  {group.mean}  ({group.mean.meaning})"]
         lines += [f"spread               {group.spread}  ({group.spread.meaning})"]
-    notes = [f"{name} was left out. {fault}" for name, fault in left_out.items()] + [*remarks]
+    notes = [f"{name}: {found.verdict.doubt}" for name, found in group.analyses.items() if found.verdict.doubt]
+    notes += [f"{name} was left out. {fault}" for name, fault in left_out.items()] + [*remarks]
     return "\n".join([*lines, *([""] if notes else []), *notes]) + "\n"
 
 

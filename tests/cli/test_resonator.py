@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from jaxtls import combine_resonators
 from jaxtls.__main__ import main
 from jaxtls.cli import resonator, resonator_table
 from jaxtls.cli.data import make_resonator_data
-from jaxtls.cli.tables import InputError
+from jaxtls.cli.tables import InputError, Table
 from jaxtls.models.resonator import ResonatorLoss
 
 TRUTH = {
@@ -158,6 +159,28 @@ def test_control_without_tls_is_told_apart(tmp_path, capsys):
     tangent = report["derived"]["F tan delta"]
     assert tangent["value"] < 3 * tangent["stderr"] and tangent["value"] < 1e-6
     assert report["verdict"] == "no TLS" and 0 < report["upper_limit"] < 1e-6
+
+
+def test_temperatures_that_may_be_in_millikelvin_are_asked_for_beside_the_verdict():
+    """10 to 24 "K" of a loss that nothing moves: verdict, picture and group ask, and the row used is explained."""
+    T, n = np.repeat(np.arange(10.0, 26.0, 2.0), 2), np.tile([1.0, 100.0], 8)
+    q = 2e5 * np.exp(0.01 * np.random.default_rng(3).standard_normal(16))
+    columns = {"T_K": T, "mean_photon_number": n, "Q_internal": q, "sigma_Q_internal": 0.01 * q}
+    found = resonator.analyse(Table("q.csv", "0" * 64, columns), 5e9, saturation="none", n_starts=1, bootstrap=0)
+    report = resonator.report_of(found, Table("q.csv", "0" * 64, columns), None, "none", 1)
+    question = "Yet the coldest row is at 10 K, where thermal TLSs lose 0.012 of F tan delta: is it in mK?"
+    assert report.verdict == "no TLS" and report.verdict_text.endswith(question) and report.text().count(question) == 1
+    assert resonator.picture(found, "q.csv").get_suptitle().endswith("(no TLS; is T in mK?)")
+    assert f"a: {question}" in resonator.group_text(combine_resonators({"a": found}), {}, [])
+    assert "hottest_row_K = 24" in report.text() and "max_T_K" not in report.inputs
+    rows = {row["form"]: row for row in report.comparison}
+    assert [form for form, row in rows.items() if row["used"]] == ["none"]
+    lower = rows["none"]["AIC - best"] - rows["no TLS"]["AIC - best"]
+    said = f"The form none is used, though a loss without TLSs has an AIC lower by {lower:.2g}: that one has no F tan"
+    assert lower > 0 and any(note.startswith(said) for note in report.notes)
+    columns["T_K"] = T / 1000
+    cold = resonator.analyse(Table("q.csv", "0" * 64, columns), 5e9, saturation="none", n_starts=1, bootstrap=0)
+    assert not cold.verdict.doubt and "mK" not in resonator.picture(cold, "q.csv").get_suptitle()
 
 
 # --- files as people have them ---------------------------------------------------------------------------------

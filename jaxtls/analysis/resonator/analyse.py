@@ -17,7 +17,7 @@ from ...models.resonator import FORMS, QUASIPARTICLES
 from .choice import Choice, choose
 from .errors import scaled
 from .measured import Measured, collect
-from .notes import notes_of
+from .notes import doubt_of, notes_of
 from .profile import Profile, profile
 from .quantities import alone, derived_of, table_of
 from .result import ResonatorAnalysis
@@ -116,7 +116,7 @@ def analyse_resonator(
     if len(measured.quality) and len(measured.shift):
         each, apart = alone(searcher, choice, fixed)
         derived |= each
-    verdict = _verdict(searcher, choice, best, profiles)
+    verdict = _verdict(searcher, choice, best, profiles).doubted(doubt_of(measured))
     notes = notes_of(measured, searcher, choice, scale, derived, apart, fixed, verdict.word, bootstrap)
     table = table_of(searcher, choice)
     return ResonatorAnalysis(

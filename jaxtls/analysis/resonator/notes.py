@@ -49,11 +49,6 @@ def notes_of(
     idle = [name for name in held if name not in used_by(choice.chosen, choice.has_gap)]
     if idle:
         notes.append(f"Held, but no part of the form {choice.chosen}: {', '.join(idle)}.")
-    if measured.coldest > WARM:
-        notes.append(
-            f"The coldest row is at {measured.coldest:g} K, where thermal TLSs lose "
-            f"{np.tanh(HALF_QUANTUM * measured.frequency / measured.coldest):.2g} of F tan delta: is it in mK?"
-        )
     if len(measured.quality):
         if measured.drives().max() == 0:
             notes.append(
@@ -82,17 +77,32 @@ def notes_of(
     return notes + _of_agreement(derived)
 
 
+def doubt_of(measured: Measured) -> str:
+    """Asks whether temperatures that no resonator of TLSs is measured at are in mK; "" where they are cold."""
+    if measured.coldest <= WARM:
+        return ""
+    cold, left = measured.coldest, np.tanh(HALF_QUANTUM * measured.frequency / measured.coldest)
+    return f"Yet the coldest row is at {cold:g} K, where thermal TLSs lose {left:.2g} of F tan delta: is it in mK?"
+
+
 def _of_forms(choice: Choice, word: str) -> list[str]:
-    """Say by how much F moves between the forms that describe the data as well."""
+    """Say why a form is used that is not the best, and by how much F moves between those that are as good."""
+    notes, lower = [], choice.aic[choice.chosen] - choice.aic["no TLS"]
+    if lower > 0:
+        notes.append(
+            f"The form {choice.chosen} is used, though a loss without TLSs has an AIC lower by {lower:.2g}: that one "
+            "has no F tan delta, of which error and limit are asked."
+        )
     least = min(aic for name, aic in choice.aic.items() if name != "no TLS")
     good = [name for name, aic in choice.aic.items() if name != "no TLS" and aic - least < AS_GOOD]
     if len(good) < 2 or word == "no TLS":
-        return []
+        return notes
     tangents = [float(choice.forms[name].values[0]) for name in good]
     low, high = min(tangents), max(tangents)
     return [
+        *notes,
         f"The forms {', '.join(good)} describe the data about as well (AIC within {AS_GOOD:g}); between them "
-        f"F tan delta goes from {low:.3g} to {high:.3g}."
+        f"F tan delta goes from {low:.3g} to {high:.3g}.",
     ]
 
 

@@ -11,11 +11,19 @@ MISSES, EXPLAINED = 4.0, 0.97  # chi2/dof beyond which a form must at least expl
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """Holds the answer in a word ("TLS", "no TLS", "cannot tell") and a sentence, and the limit where there is one."""
+    """Holds the answer in a word ("TLS", "no TLS", "cannot tell") and a sentence, and the limit where there is one.
+
+    `doubt` asks what would make it worthless: whether the temperatures are in mK. The sentence ends with it.
+    """
 
     word: str
     text: str
     upper_limit: float | None = None
+    doubt: str = ""
+
+    def doubted(self, doubt: str) -> Verdict:
+        """Returns the same with a question at the end."""
+        return dataclasses.replace(self, text=f"{self.text} {doubt}", doubt=doubt) if doubt else self
 
 
 def judge(
