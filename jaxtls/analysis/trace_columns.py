@@ -46,7 +46,7 @@ def by_name(
     name: str, header: list[str], columns: list[np.ndarray], parameter: str | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns frequencies and complex parameter of named columns."""
-    words = [re.findall(r"[a-z0-9°]+", cell.lower()) for cell in header]
+    words = [_words(cell) for cell in header]
     places = [i for i, word in enumerate(words) if _is_frequency(word)]
     if len(places) != 1:
         found = ", ".join(header)[:200]
@@ -60,6 +60,20 @@ def by_name(
         if part and i != places[0]:
             parts[part] = columns[i]
     return columns[places[0]] * unit, _joined(name, header, parts)
+
+
+def is_of_trace(header: list[str]) -> bool:
+    """Says whether a header is that of a trace: a frequency, and a scattering parameter by its name or by two parts.
+
+    Example:
+        >>> is_of_trace(["freq", "re", "im"]), is_of_trace(["f_GHz", "S21 (dB)"]), is_of_trace(["T_K", "f_r_Hz"])
+        (True, True, False)
+    """
+    words = [_words(cell) for cell in header]
+    parts = {_part(cell) for cell in words if not _is_frequency(cell)}
+    named = any(re.search(r"s[1-9][1-9]", word) for cell in words for word in cell)
+    whole = {"real", "imag"} <= parts or (parts & {"dB", "abs"} and parts & {"deg", "rad", "phase"})
+    return any(_is_frequency(cell) for cell in words) and bool(named or whole)
 
 
 def from_array(name: str, array: np.ndarray, parameter: str | None) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +147,10 @@ def _number(cell: str, decimal_comma: bool) -> float | None:
         return float(cell.replace(",", ".") if decimal_comma else cell)
     except ValueError:
         return None
+
+
+def _words(cell: str) -> list[str]:
+    return re.findall(r"[a-z0-9°]+", cell.lower())
 
 
 def _is_frequency(words: list[str]) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import math
 import pathlib
 from collections.abc import Callable
@@ -157,13 +156,15 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"--model {options.model} takes one file, but {len(options.files)} were given.")
     if options.model == "resonator" and options.group:
         return _run_group(options, progress)
+    if options.model == "resonator" and options.shift is None and len(options.files) == 1:
+        from . import traces
+
+        if traces.are_traces(options.files, options.column):
+            return _run_trace(options, progress)
     report, picture = MODELS[options.model](options, progress)
     report = dataclasses.replace(report, command=options.said)
     progress.stage("draw and write")
-    try:
-        paths = report.write(options.out, picture)
-    except OSError as error:
-        raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
+    paths = report.write(options.out, picture)
     progress.done()
     print(report.text())
     print("written: " + ", ".join(str(path) for path in paths))
@@ -224,7 +225,7 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
     frequency = options.frequency or (resonator.BUNDLED_FREQUENCY if own else None)
     table = shift = None
     left_out: list[str] = []
-    if options.data is not None and traces.are_traces(options.files):
+    if options.data is not None and traces.are_traces(options.files, options.column):
         progress.stage("fit circles")
         table, left_out = traces.read(options.files, reading, options.temperature)
     elif options.data is not None or own:
@@ -244,14 +245,29 @@ def _resonator(options: argparse.Namespace, progress: Progress) -> tuple[Report,
     return report, resonator.picture(found, report.source["name"])
 
 
+def _run_trace(options: argparse.Namespace, progress: Progress) -> int:
+    from . import one_trace
+    from .report import written
+
+    progress.stage("fit the circle")
+    trace, found = one_trace.fitted(options.data, _reading(options))
+    progress.done()
+    text = one_trace.text(trace, found, options.data)
+    content = one_trace.content(trace, found, options.data, options.said)
+    paths = written(options.out, text, content, one_trace.picture(trace, found))
+    print(text)
+    print("written: " + ", ".join(str(path) for path in paths))
+    return 0
+
+
 def _run_group(options: argparse.Namespace, progress: Progress) -> int:
     from . import resonator, traces
-    from .report import finite, save, versions
+    from .report import versions, written
     from .resonator_table import read
 
     if options.data is None:
         raise InputError("--group needs DATA.csv, a file with several resonators.")
-    if len(options.files) > 1 or traces.are_traces(options.files):
+    if len(options.files) > 1 or traces.are_traces(options.files, options.column):
         raise InputError("--group takes one table of several resonators, no traces and no second file.")
     if options.shift is not None:
         raise InputError("--shift belongs to one resonator; it does not go with --group.")
@@ -272,16 +288,8 @@ def _run_group(options: argparse.Namespace, progress: Progress) -> int:
     }
     whole = {"model": "resonator", "command": options.said, "group": options.group, "used": group.used, "joint": joint}
     whole["left_out"] = left_out
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "report.txt").write_text(text, encoding="utf-8")
-        content = finite({**whole, "resonators": parts, "versions": versions()})
-        (options.out / "report.json").write_text(
-            json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        save(resonator.group_picture(group, table.name), options.out / "fit.png")
-    except OSError as error:
-        raise InputError(f"The folder {options.out} cannot be written: {error.strerror}.") from None
+    content = {**whole, "resonators": parts, "versions": versions()}
+    written(options.out, text, content, resonator.group_picture(group, table.name))
     print(text)
     return 0 if all(found.fit.success for found in group.analyses.values()) else 1
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..analysis.quantity import Quantity as Quantity
 from ..fitting import LikelihoodFit, entangled
+from .faults import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,7 +129,7 @@ class Report:
             lines += [*_table(self.comparison), ""]
         if self.verdict_text:
             lines += [f"verdict: {self.verdict_text}", ""]
-        lines += ["fitted", *self._fitted(), "", "derived", *_quantities(self.derived), ""]
+        lines += ["fitted", *self._fitted(), "", "derived", *quantity_lines(self.derived), ""]
         lines.append(_judged(fit))
         state = "converged" if bool(fit.success) else "NOT CONVERGED"
         lines.append(f"{state}: {fit.message}" if fit.message else state)
@@ -142,7 +143,7 @@ class Report:
         parameters = self.parameters()
         lists = {name: [k for k in parameters if k.startswith(start)] for name, start in self.listed.items()}
         long = {name for members in lists.values() for name in members}
-        lines = _quantities({name: quantity for name, quantity in parameters.items() if name not in long})
+        lines = quantity_lines({name: quantity for name, quantity in parameters.items() if name not in long})
         for name, members in lists.items():
             values = [parameters[k].value for k in members]
             errors = [e for k in members if (e := parameters[k].stderr) is not None and math.isfinite(e)]
@@ -197,15 +198,26 @@ class Report:
 
     def write(self, folder: pathlib.Path, figure: Any) -> list[pathlib.Path]:
         """Write report.txt, report.json and fit.png into a folder, which is made; return their paths."""
+        return written(folder, self.text(), self.to_dict(), figure)
+
+
+def written(folder: pathlib.Path, text: str, content: dict[str, Any], figure: Figure) -> list[pathlib.Path]:
+    """Writes report.txt, report.json and fit.png into a folder, which is made, and gives their paths.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    paths = [folder / name for name in ("report.txt", "report.json", "fit.png")]
+    # JSON has no NaN or infinity: what is not a finite number becomes null.
+    numbers = json.dumps(finite(content), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        text, data, picture = folder / "report.txt", folder / "report.json", folder / "fit.png"
-        text.write_text(self.text(), encoding="utf-8")
-        # JSON has no NaN or infinity: what is not a finite number becomes null.
-        data.write_text(
-            json.dumps(finite(self.to_dict()), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
-        )
-        save(figure, picture)
-        return [text, data, picture]
+        paths[0].write_text(text, encoding="utf-8")
+        paths[1].write_text(numbers, encoding="utf-8")
+        save(figure, paths[2])
+    except OSError as error:
+        raise InputError(f"The folder {folder} cannot be written: {error.strerror}.") from None
+    return paths
 
 
 def save(figure: Figure, path: pathlib.Path) -> None:
@@ -241,7 +253,8 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{package: version(package) for package in packages}}
 
 
-def _quantities(quantities: dict[str, Quantity]) -> list[str]:
+def quantity_lines(quantities: Mapping[str, Quantity]) -> list[str]:
+    """Gives one line each: name, value with error, meaning."""
     width = max((len(name) for name in quantities), default=0)
     column = max((len(str(quantity)) for quantity in quantities.values()), default=0)
     lines = []

@@ -7,17 +7,25 @@ import hashlib
 import pathlib
 from collections.abc import Sequence
 
+from ..analysis.trace_columns import is_of_trace
 from ..analysis.trace_table import TraceTable, fit_traces
-from .resonator_table import LEAST, Reading, cut, in_our_units
-from .tables import InputError, Table
+from .resonator_table import KNOWN, LEAST, NEEDED, Reading, cut, in_our_units
+from .tables import InputError, Table, header_of
 
 SHOWN = 3  # of the files that are named in a message
 ENDINGS = (".s1p", ".s2p", ".s3p", ".s4p", ".npy")
 
 
-def are_traces(paths: Sequence[str]) -> bool:
-    """Says whether files are traces of S21: several, or by their endings."""
-    return len(paths) > 1 or any(path.lower().endswith(ENDINGS) for path in paths)
+def are_traces(paths: Sequence[str], columns: Sequence[tuple[str, str]] = ()) -> bool:
+    """Says whether files are traces of S21: several, or by their endings, or one by its header, unless --column names
+    columns of a table of Q."""
+    if len(paths) > 1 or any(path.lower().endswith(ENDINGS) for path in paths):
+        return True
+    try:
+        header = header_of(paths[0], KNOWN)
+    except InputError:
+        return False  # who reads the table says why
+    return not columns and not set(NEEDED["Q_internal"]) & set(header) and is_of_trace(header)
 
 
 def read(paths: Sequence[str], reading: Reading, temperature: float | None) -> tuple[Table, list[str]]:

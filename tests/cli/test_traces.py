@@ -79,6 +79,54 @@ def test_a_failed_circle_is_named_and_left_out(run):
     assert not any("--skip-bad" in note for note in notes)
 
 
+def alone(path, header="frequency_Hz,s21_real,s21_imag", noise=6e-5):
+    """One trace as a table: Q_i of 3e5 beside Q_c of 2e5."""
+    f = F_R + np.linspace(-4e5, 4e5, 161)
+    s = oracle.trace(f, f_r=F_R, Q_i=3e5, Q_c=Q_C, phi=0.15, a=0.02, alpha=0.7, tau=3e-8)
+    s = s + oracle.noise(np.random.default_rng(SEED), len(f), noise)
+    parts = (s.real, s.imag) if "imag" in header else (20 * np.log10(np.abs(s)), np.rad2deg(np.angle(s)))
+    rows = "\n".join(f"{x!r},{a!r},{b!r}" for x, a, b in zip(f.tolist(), *(part.tolist() for part in parts)))
+    path.write_text(f"{header}\n{rows}", encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("header", ["frequency_Hz,s21_real,s21_imag", "Freq (Hz),S21 (dB),S21 (deg)"])
+def test_one_trace_in_columns_is_fitted_by_itself(header, tmp_path, monkeypatch, capsys):
+    """Its header tells it from a table of Q; the report is where it is by default."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", alone(tmp_path / "r1_20mK.csv", header), "--model", "resonator", "--quiet"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("one trace of S21, fitted as notch") and "Q_coupling" in out and "0.02 K, sha256" in out
+    assert "but not what makes the loss" in out and "--column" not in out
+    folder = tmp_path / "jaxtls-fit" / "resonator"
+    report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    for name, truth in (("f_r", F_R), ("Q_internal", 3e5), ("Q_coupling", Q_C), ("asymmetry", 0.15)):
+        assert abs(report["values"][name] - truth) < 4 * report["stderr"][name], name
+    assert report["stderr"]["Q_internal"] < 0.05 * 3e5 and report["verdict"] == "cannot tell"
+    assert report["input"]["T_K"] == 0.02 and report["input"]["power_dBm"] is None and report["units"]["f_r"] == "Hz"
+    assert (folder / "fit.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_trace_that_tells_nothing_and_tables_that_are_none(tmp_path, capsys):
+    call = ["--model", "resonator", "--quiet", "--out", str(tmp_path / "o")]
+    for path, more, words in (
+        (alone(tmp_path / "noise.csv", noise=1.0), (), "The resonance of noise.csv cannot be trusted: no resonance"),
+        (alone(tmp_path / "t.csv"), ("--coupling", "transmission"), "give --q-coupling to have Q_internal."),
+        (alone(tmp_path / "size.csv", "frequency_Hz,s21_dB,remark"), (), "lacks two columns of the complex trace"),
+        (alone(tmp_path / "g.csv"), ("--group", "s21_real"), "--group takes one table of several resonators, no"),
+        ("lost.s2p", (), "No such file: lost.s2p."),
+        (alone(tmp_path / "named.csv"), ("--column", "T_K=s21_real"), "lacks the columns Q_internal (or"),
+    ):
+        assert main(["fit", path, *call, *more]) == 2
+        err = capsys.readouterr().err
+        assert words in err and len(err.splitlines()) == 1, err
+    table = tmp_path / "q.csv"
+    table.write_text("T_K,f_r_Hz,Q_internal,s21_dB,s21_deg\n0.1,5e9,1e6,-20,3\n")
+    assert not traces.are_traces([str(table)]) and traces.are_traces([str(tmp_path / "t.csv")])
+    assert not traces.are_traces([str(tmp_path / "t.csv")], [("T_K", "frequency_Hz")])
+    assert not traces.are_traces([str(tmp_path / "nothing.csv")])
+
+
 @pytest.mark.slow
 def test_files_that_are_not_there_too_few_or_of_two_resonators(tmp_path, capsys):
     paths = make(tmp_path)
