@@ -124,7 +124,7 @@ class Identifiability:
         words = ", ".join(f"{_listed(names)} ({correlated(value)})" for names, value in groups)
         if self.faults:
             return (*self.faults, f"hardly separable: {words}")
-        return (f"{whole}, but only in combination {words}: hardly separable",)
+        return (f"{whole}, but {words} only in combination: hardly separable",)
 
     def __str__(self) -> str:
         return "; ".join(self.sentences(entangled(self.names, self.correlation)))

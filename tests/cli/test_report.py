@@ -74,8 +74,8 @@ def test_what_is_known_only_in_combination_is_said_once():
     derived = {"R_S": Quantity(0.79, 0.25), "omega_eff": Quantity(1.0, 0.0008, "1/time"), "exact": Quantity(3.0)}
     made = made_up(fit=fit, derived=derived)
     wanted = [
-        "the data fix all 3 parameters, but only in combination gamma, splitting and omega (correlation beyond "
-        "+0.999): hardly separable",
+        "the data fix all 3 parameters, but gamma, splitting and omega (correlation beyond +0.999) only in "
+        "combination: hardly separable",
         "well determined is omega_eff = 1.00000 ± 0.00080 1/time",
         "gamma is poorly known: its error is 85 % of its value",
     ]
@@ -83,7 +83,7 @@ def test_what_is_known_only_in_combination_is_said_once():
     assert made.text().count("separable") == 1
     # a derived number that is no better known is not named, nor one list's members one by one
     made = made_up(fit=fit, derived={"R_S": Quantity(0.79, 0.25)}, listed={"places": "gamma", "others": "s"})
-    assert made.blind_spots()[0].startswith("the data fix all 3 parameters, but only in combination places, others and")
+    assert made.blind_spots()[0].startswith("the data fix all 3 parameters, but places, others and omega (")
     assert not any("well determined" in spot for spot in made.blind_spots())
     fit.covariance = np.diag(root**2)
     assert made_up(fit=fit, derived=derived).blind_spots()[0] == "the data fix all 3 parameters"

@@ -172,7 +172,7 @@ def test_parameters_that_are_fixed_in_combination_alone():
     ((group, value),) = entangled(two.names, two.correlation)
     assert group == ("a", "b") and value == pytest.approx(two.correlation[0, 2]) and value < -0.99
     assert str(two) == (
-        f"the data fix all 3 parameters, but only in combination a and b (correlation {value:+.3f}): hardly separable"
+        f"the data fix all 3 parameters, but a and b (correlation {value:+.3f}) only in combination: hardly separable"
     )
     apart = identify(np.eye(2), ("a", "b"), ones[:2], ones[:2], ones[:2] > 2, 1.0, 0.0, 1e-15)
     assert str(apart) == "the data fix all 2 parameters"
