@@ -28,15 +28,10 @@ def test_notebook_is_small_and_was_run(path: pathlib.Path):
 # What the short mode changes: sizes that take long and say nothing about the code.
 SHORTER = {
     "fitting": {"max_steps=40": "max_steps=6"},
-    "glass": {
-        "counts = {6: 600, 20: 320}": "counts = {6: 40, 20: 16}",
-        "late), jax.random.key(0), 96": "late), jax.random.key(0), 16",
-    },
-    "spin_bath": {"np.geomspace(2e-4, 6e-2, 8)": "np.geomspace(2e-3, 6e-2, 2)"},
     "telegraph": {"jax.random.key(1), 12": "jax.random.key(1), 2"},
 }
-# What has nothing to shorten, and whose calls other tests and the README's blocks make, too.
-LONG = {"conventions", "ensembles"}
+# What takes long in a short mode, too, and whose calls other tests and the README's blocks make as well.
+LONG = {"conventions", "ensembles", "entropic_spring", "glass", "spin_bath"}
 
 
 @pytest.mark.filterwarnings("default")

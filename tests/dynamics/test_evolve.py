@@ -122,7 +122,7 @@ class Scaled(eqx.Module):
         return self.factor * jnp.sum(y).real
 
 
-@pytest.mark.parametrize("slope", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
+@pytest.mark.parametrize("slope", SLOPES)
 @pytest.mark.parametrize(
     "function",
     [
