@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -147,7 +148,7 @@ def entangled(names: Sequence[str], correlation: np.ndarray) -> list[tuple[tuple
         [(('a', 'b'), -0.99)]
     """
     groups: list[tuple[set[str], float]] = []
-    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
+    for i, j in itertools.combinations(range(len(names)), 2):
         value = float(correlation[i, j])
         if abs(value) > ENTANGLED:
             joined = [group for group in groups if group[0] & {names[i], names[j]}]

@@ -6,7 +6,7 @@ Bubbles of N/2 TLSs, T = 0. Measured with 1000 realizations at N = 4, 6, 8, 10, 
   0.199(2), 0.212(1), 0.221(1), 0.227(1) near 200 to 300 hbar/W. But S_E falls again afterwards, to 0.011 at any N at
   1e7 hbar/W: at T = 0 the steady state is the pure ground state, and the entropy goes to the phonons.
 - eps = 1: one maximum, 0.114(2), 0.126(2), 0.132(2), 0.137(1), 0.139(1) at 0.01 hbar/W, then to zero. "Almost
-  independent of N" is true of the rise and of the fall; the maximum grows by a fifth from N = 4 to 12, ever more slowly.
+  independent of N" is true of the rise and of the fall; the maximum grows by a fifth from N = 4 to 12.
 The quick size, 300, 200, 100 realizations at N = 4, 6, 8, agrees within its errors. The full size takes an hour on one
 core of a CPU.
 """
