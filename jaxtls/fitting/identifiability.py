@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -147,11 +148,11 @@ def entangled(names: Sequence[str], correlation: np.ndarray) -> list[tuple[tuple
         [(('a', 'b'), -0.99)]
     """
     groups: list[tuple[set[str], float]] = []
-    for i, j in zip(*np.triu_indices(len(names), 1), strict=True):
-        value = float(correlation[i, j])
+    for i, j in itertools.combinations(range(len(names)), 2):
+        value, pair = float(correlation[i, j]), {names[i], names[j]}
         if abs(value) > ENTANGLED:
-            joined = [group for group in groups if group[0] & {names[i], names[j]}]
-            members = {names[i], names[j]}.union(*(group[0] for group in joined))
+            joined = [group for group in groups if group[0] & pair]
+            members = pair.union(*(group[0] for group in joined))
             groups = [group for group in groups if group not in joined]
             groups.append((members, max([value, *(group[1] for group in joined)], key=abs)))
     return [(tuple(name for name in dict.fromkeys(names) if name in members), value) for members, value in groups]
