@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pathlib
 
@@ -12,25 +13,34 @@ import pytest
 jax.config.update("jax_enable_x64", True)
 
 
-# A worker's memory beyond which compiled programs are thrown away, and the mappings, of which Linux allows 65530.
-MOST_BYTES, MOST_MAPPINGS = 2 * 2**30, 20_000
+# What a worker may hold before compiled programs are thrown away: memory beyond what was left the last time, which
+# Python does not give back, and mappings, of which Linux allows 65530 and a program takes several.
+MORE_BYTES, MOST_MAPPINGS = 2**30, 16_000
+_left = 2**30
 
 
 @pytest.fixture(autouse=True, scope="module")
 def _free_compiled_code():
     """Compiled programs pile up over a session; files of tests share them only as long as they are few."""
+    global _left
     yield
     if _crowded():
         jax.clear_caches()
+        with contextlib.suppress(OSError):
+            _left = _bytes()
 
 
 def _crowded() -> bool:
     try:
-        pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-        mappings = pathlib.Path("/proc/self/maps").read_bytes().count(b"\n")
+        return (
+            _bytes() > _left + MORE_BYTES or pathlib.Path("/proc/self/maps").read_bytes().count(b"\n") > MOST_MAPPINGS
+        )
     except OSError:  # not Linux: nothing is known
         return True
-    return pages * os.sysconf("SC_PAGE_SIZE") > MOST_BYTES or mappings > MOST_MAPPINGS
+
+
+def _bytes() -> int:
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 @pytest.fixture

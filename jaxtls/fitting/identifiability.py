@@ -109,7 +109,8 @@ class Identifiability:
         covariance = spread @ spread.T
         error = np.sqrt(np.diag(covariance))
         size = np.where((error > 0) & (self._unseen_weight() <= self.tolerance), error, np.nan)
-        return covariance / np.outer(size, size)
+        with np.errstate(invalid="ignore"):  # infinite errors have no ratio
+            return covariance / np.outer(size, size)
 
     @property
     def faults(self) -> tuple[str, ...]:

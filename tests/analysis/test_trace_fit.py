@@ -27,7 +27,9 @@ def pulls(found, truth):
     return [(found.values[ours] - truth[theirs]) / found.stderr[ours] for ours, theirs in names.items()]
 
 
-@pytest.mark.parametrize("form", ["notch", "reflection", "transmission"])
+@pytest.mark.parametrize(
+    "form", ["notch", *(pytest.param(f, marks=pytest.mark.slow) for f in ("reflection", "transmission"))]
+)
 def test_errors_are_calibrated(form):
     """Pulls of many random resonators at many noise levels have mean 0 and deviation 1."""
     rng, all_pulls = np.random.default_rng(3), []

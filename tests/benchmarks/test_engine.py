@@ -84,6 +84,7 @@ def test_without_peers_says_what_to_install(tmp_path, monkeypatch, capsys):
     assert "pip install 'dynamiqs" in said and "pip install 'qutip" in said
 
 
+@pytest.mark.slow
 def test_quick_steady(tmp_path):
     found = rows("engine", "steady", tmp_path, "--no-peers")
     assert [row["name"] for row in found] == ["SciPy sparse LU with gradient", "jaxtls", "jaxtls with gradient"] * 2

@@ -79,7 +79,8 @@ def test_one_default_serves_grad_and_jvp():
 SLOPES = [pytest.param(jax.grad, id="reverse", marks=pytest.mark.slow), pytest.param(jax.jacfwd, id="forward")]
 
 
-@pytest.mark.parametrize("slope", SLOPES)
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [jax.grad, jax.jacfwd], ids=["reverse", "forward"])
 def test_functions_may_close_over_what_is_differentiated(slope):
     spring = jt.EntropicSpring(1.0, splitting=1.0, gamma=0.1, beta=1.0, n_spins=99, n_levels=24, n_modes=6)
 

@@ -97,7 +97,7 @@ def test_trajectories(levels):
     np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
 
 
-@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, jt.DampedOscillator])
+@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, pytest.param(jt.DampedOscillator, marks=pytest.mark.slow)])
 def test_models_that_a_solver_moves(kind):
     def one(x):
         if kind is jt.DampedOscillator:

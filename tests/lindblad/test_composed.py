@@ -120,7 +120,7 @@ def test_plans_of_something_else_are_refused_by_name():
     with pytest.raises(ValueError, match="`plan` must be one for states of shape"):
         jt.sesolve(SX, UP, ts, plan=plan)
     with pytest.raises(ValueError, match="`plan` must be one for states of shape"):
-        jt.mesolve(np.eye(4), [], np.eye(4), ts, plan=plan)
+        jt.mesolve(np.eye(4), [], np.eye(4) / 4, ts, plan=plan)
 
 
 class Qubit(eqx.Module):

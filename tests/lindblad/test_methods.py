@@ -68,8 +68,9 @@ CASES = {
     "RungeKutta": Case(RungeKutta(), lambda x: driven(5, x=x), "Tsit5 on blocks"),
 }
 
-# diffrax' own loops compile for long, and are tested by diffrax.
-QUICK = [pytest.param(k, marks=pytest.mark.slow) if k == "Diffrax" else k for k in CASES]
+# diffrax' own loops compile for long, and are tested by diffrax; springs are by their own tests.
+LONG = {"Diffrax", "Splitting"}
+QUICK = [pytest.param(k, marks=pytest.mark.slow) if k in LONG else k for k in CASES]
 
 
 def concrete(kind):
@@ -148,7 +149,7 @@ def test_gradients_are_those_of_finite_differences(name):
     assert_allclose(by.planned_slope(PLANNED), wanted, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", QUICK)
 def test_a_run_says_which_method_it_took_and_who_asked(name):
     case = CASES[name]
     model, y0 = case.model(PLANNED)

@@ -63,7 +63,12 @@ LANES = {"constant": [0.2, 0.6], "groups": [0.2, 0.6, 0.1, 3.0, 1.0, 0.0, 0.3, 0
 
 
 @pytest.mark.parametrize(
-    ("forces", "drive"), [*(pytest.param(forces, None, id=name) for name, forces in LANES.items()), DRIVEN]
+    ("forces", "drive"),
+    [
+        pytest.param(LANES["constant"], None, id="constant"),
+        pytest.param(LANES["groups"], None, marks=pytest.mark.slow, id="groups"),
+        DRIVEN,
+    ],
 )
 def test_lanes_one_after_the_other_give_what_each_gives_alone(monkeypatch, forces, drive):
     """As on a CPU where states are large; in groups that run as one, too."""
@@ -300,10 +305,11 @@ def test_kets_stay_kets(levels):
     h = rng.normal(size=(levels, levels))
     h = (h + h.T) / np.sqrt(levels)
     psi = rng.normal(size=levels) + 1j * rng.normal(size=levels)
+    psi /= np.linalg.norm(psi)
     sol = jt.sesolve(h, psi, TS, [h], rtol=1e-9, atol=1e-11)
     want = np.stack([sl.expm(-1j * t * h) @ psi for t in TS])
     assert sol.stats["method"] == ("matrix exponential" if levels == 4 else "Faber expansion")
-    assert_allclose(sol.states, want, atol=1e-7 * np.linalg.norm(psi))
+    assert_allclose(sol.states, want, atol=1e-7)
     assert_allclose(sol.expects[0], np.vdot(psi, h @ psi), rtol=1e-7)
 
 
@@ -393,7 +399,8 @@ def test_what_is_not_hermitian_of_a_state_is_dropped_evenly():
     """Up to what counts as rounding: the Hermitian part moves as it does alone."""
     rng = np.random.default_rng(0)
     rho = np.diag(0.5 ** np.arange(N)).astype(complex)
-    left = 4e-7 * rng.normal(size=(N, N))
+    rho /= np.trace(rho)
+    left = 2e-7 * rng.normal(size=(N, N))
     run = lambda rho: jt.mesolve(REAL, [A], rho, TS, [A + A.T, A.T @ A], rtol=1e-9, atol=1e-11).expects.real
     assert_allclose(run(rho + left - left.T), run(rho), atol=1e-9)
 

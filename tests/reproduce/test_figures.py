@@ -188,7 +188,7 @@ def test_command_lists_and_refuses(toy, tmp_path, capsys):
     assert main(["reproduce"]) == 0
     assert capsys.readouterr() == (listed.out, "Name the figures to make, or --all.\n")
     assert main(["reproduce", "nonsense", "--out", str(tmp_path)]) == 2
-    assert "No figure is called nonsense; `python -m jaxtls reproduce --list` names them." in capsys.readouterr().err
+    assert "No figure is called nonsense. `python -m jaxtls reproduce --list` names them." in capsys.readouterr().err
     (tmp_path / "file").write_text("")
     assert main(["reproduce", "toy", "--quiet", "--out", str(tmp_path / "file")]) == 2
     assert "cannot be written" in capsys.readouterr().err
