@@ -1,4 +1,5 @@
 import contextlib
+import gc
 import os
 import pathlib
 
@@ -11,6 +12,8 @@ import jaxtyping
 import pytest
 
 jax.config.update("jax_enable_x64", True)
+# Programs are hundreds of thousands of objects; looking through them so often took a thirtieth of the time.
+gc.set_threshold(20_000, 20, 50)
 
 
 # What a worker may hold before compiled programs are thrown away: memory beyond what was left the last time, which

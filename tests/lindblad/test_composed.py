@@ -25,7 +25,9 @@ PULSED, IDLE = jt.Lindbladian([(SX, gauss)], []), jt.Lindbladian(np.zeros((2, 2)
 COMPOSED = {"alone": PULSED, "scaled": 1.0 * PULSED, "sum": PULSED + IDLE, "in a sum": IDLE + 1.0 * PULSED}
 
 
-@pytest.mark.parametrize("name", COMPOSED)
+@pytest.mark.parametrize(
+    "name", ["in a sum", *(pytest.param(k, marks=pytest.mark.slow) for k in COMPOSED if k != "in a sum")]
+)
 def test_a_late_pulse_is_met_in_whatever_it_is_part_of(name):
     law = COMPOSED[name]
     assert_allclose(jt.mesolve(law, [], np.diag(UP), TS).states[-1, 1, 1].real, 1.0, atol=1e-5)

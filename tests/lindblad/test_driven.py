@@ -69,6 +69,7 @@ def test_complex_drives_and_moving_losses_against_brute_force(rtol):
     assert_allclose(sol.expects[0], np.einsum("ij,tji->t", A.T @ A, exact), atol=60 * rtol)
 
 
+@pytest.mark.slow
 def test_jit_vmap_and_derivatives_of_both_modes_agree():
     last = lambda x: photons(x)[-1]
     xs = jnp.array([0.3, 0.6])

@@ -30,7 +30,8 @@ def test_driven_atom(listed):
     np.testing.assert_allclose(found[:, 0, 1], rabi / 2 * (delta - 0.5j * gamma) / bottom * turn, atol=1e-7)
 
 
-@pytest.mark.parametrize("listed", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("listed", [False, True])
 def test_derivatives_of_the_driven_atom(listed):
     w, gamma = 1.9, 0.4
 
