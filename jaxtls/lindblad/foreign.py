@@ -141,9 +141,10 @@ def warn_of_no_state(name: str, state: ArrayLike) -> None:
     weight = np.sum(populations)
     if abs(weight - 1) > UNIT:
         of, by = ("squared norm", np.sqrt(weight)) if is_ket else ("trace", weight)
+        remedy = f" Divide it by {by:.6g}." if weight > UNIT else ""
         warn(
-            f"Argument `{name}` has {of} {weight:.6g}, not 1, and so has every expectation value this factor. "
-            f"Divide it by {by:.6g}; what is meant to be no state is moved by jt.evolve(L, {name}, ts)."
+            f"Argument `{name}` has {of} {weight:.6g}, not 1, and so has every expectation value this factor.{remedy} "
+            f"What is meant to be no state is moved by jt.evolve(L, {name}, ts)."
         )
     elif not is_ket and np.min(populations) < -UNIT:
         warn(f"Argument `{name}` has a population of {np.min(populations):.6g}: it is no density matrix.")

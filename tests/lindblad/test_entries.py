@@ -212,8 +212,9 @@ DECAY = np.array([[0.0, 1.0], [0.0, 0.0]])
 @pytest.mark.parametrize(
     ("rho0", "words"),
     [
-        (np.array([1.0, 1.0]), r"`rho0` has squared norm 2, not 1.* Divide it by 1.41421;"),
-        (np.diag([2.0, 1.0]), r"`rho0` has trace 3, not 1.* Divide it by 3;"),
+        (np.array([1.0, 1.0]), r"`rho0` has squared norm 2, not 1.* Divide it by 1.41421\. What"),
+        (np.diag([2.0, 1.0]), r"`rho0` has trace 3, not 1.* Divide it by 3\. What"),
+        (np.diag([1.0, -1.0]), r"`rho0` has trace 0, not 1, and so has every expectation value this factor\. What"),
         (np.diag([2.0, -1.0]), "has a population of -1"),
         (np.array([[0.5, 0.6], [0.6, 0.5]]), "coherences larger than its populations allow"),
     ],
