@@ -31,7 +31,10 @@ SHORTER = {
     "telegraph": {"jax.random.key(1), 12": "jax.random.key(1), 2"},
 }
 # What takes long in a short mode, too, and whose calls other tests and the README's blocks make as well.
-LONG = {"conventions", "ensembles", "entropic_spring", "glass", "spin_bath"}
+LONG = {
+    *("conventions", "damped_oscillator", "ensembles", "entropic_spring", "fitting", "glass", "own_model", "spin_bath"),
+    "thermal_networks",
+}
 
 
 @pytest.mark.filterwarnings("default")

@@ -40,8 +40,20 @@ def _each(f: Callable[..., R], *arrays: Array) -> R:
     return f(*arrays) if arrays[0].ndim == 2 else jax.vmap(lambda *part: _each(f, *part))(*arrays)
 
 
+# From how many levels on a complex matrix is made tridiagonal for its eigenvalues alone: jax.numpy's finds the vectors,
+# too. Its 256 levels take 17.6 ms, so they take 9.4; 64 levels .82 and .43; 32 are level.
+ALONE = 64
+
+
+def _eigenvalues(a: Array) -> Array:
+    if not (platform() == "cpu" and jnp.iscomplexobj(a) and a.shape[-1] >= ALONE):
+        return jnp.linalg.eigvalsh(a)
+    _, diagonal, beside, _ = jax.lax.linalg.tridiagonal((a + a.conj().T) / 2, lower=True)
+    return jax.scipy.linalg.eigh_tridiagonal(diagonal, beside, eigvals_only=True)
+
+
 # Lambdas: defaults of the functions themselves would be taken for arrays.
-_levels = _apart(lambda a: jnp.linalg.eigvalsh(a))
+_levels = _apart(lambda a: _eigenvalues(a))
 _both = _apart(lambda a: tuple(jnp.linalg.eigh(a)))
 _solution = _apart(lambda a, b: jnp.linalg.solve(a, b))
 _sizes = _apart(lambda a: jnp.linalg.svd(a, compute_uv=False))

@@ -117,6 +117,7 @@ def test_a_tangent_that_ran_to_zero_has_a_limit():
         assert found.verdict.word == "no TLS" and found.verdict.upper_limit < 4e-7, found.verdict
 
 
+@pytest.mark.slow
 def test_one_number_behind_loss_and_shift():
     T = np.array([0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0])
     truth = jt.ResonatorLoss(
@@ -203,6 +204,7 @@ def test_a_profile_that_ends_gives_an_error_where_the_linearised_model_has_none(
     assert low < tangent.value < high and 0 < tangent.stderr < 1e-6
 
 
+@pytest.mark.slow
 def test_loss_and_shift_of_two_gaps_are_told_apart():
     """One F, but hot rows of the shift from another Tc: the joint fit says that it is not to be trusted."""
     t, n = (g.ravel() for g in np.meshgrid([0.05, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.0], [1.0, 1e2, 1e4]))

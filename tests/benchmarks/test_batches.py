@@ -9,10 +9,8 @@ from benchmarks import batches, glass
 from .runs import rows
 
 
-@pytest.mark.parametrize(
-    "part",
-    [pytest.param("springs", marks=pytest.mark.slow), "networks", pytest.param("glasses", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["springs", "networks", "glasses"])
 def test_quick_batches(part, tmp_path):
     found = rows("batches", part, tmp_path)
     assert [row["size"]["batch"] for row in found] == list(batches.QUICK)

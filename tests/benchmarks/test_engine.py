@@ -76,6 +76,7 @@ def test_a_peer_that_would_take_too_long():
     np.testing.assert_allclose(engine._extrapolated([(4, 1.0), (8, 1.5)], 16), 6.0)
 
 
+@pytest.mark.slow
 def test_without_peers_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(peers_spring, "find_spec", lambda name: None)
     [ours] = rows("engine", "kerr-gradient", tmp_path)

@@ -10,7 +10,8 @@ from benchmarks import glass, peers_glass, peers_spring
 from .runs import rows
 
 
-@pytest.mark.parametrize("occupation", [pytest.param(0.0, marks=pytest.mark.slow), glass.HOT])
+@pytest.mark.slow
+@pytest.mark.parametrize("occupation", [0.0, glass.HOT])
 def test_matrices_are_the_models(occupation):
     """exp(t L) of the operators that the peers are given, and the plain NumPy closed form, against jaxtls."""
     model, bloch, plain = glass._draw(3, occupation)

@@ -1,8 +1,11 @@
 """States and measures are held against closed forms, and each first call is one."""
 
+import pytest
+
 from .runs import rows
 
 
+@pytest.mark.slow
 def test_quick_measures(tmp_path):
     found = rows("measures", "first-calls", tmp_path, "--no-peers")
     assert {row["name"] for row in found} == {"jaxtls"} and len(found) == 9

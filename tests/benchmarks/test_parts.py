@@ -1,8 +1,11 @@
 """The costs of parts are those of parts that merge."""
 
+import pytest
+
 from benchmarks import parts
 
 
+@pytest.mark.slow
 def test_a_few_parts():
     said = []
     r = parts.main(4, 5, said.append)

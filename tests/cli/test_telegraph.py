@@ -156,6 +156,7 @@ def test_one_and_two_fluctuators():
     assert all(row["form"] != "two fluctuators" for row in report.comparison)
 
 
+@pytest.mark.slow
 def test_readings_of_two_values():
     """A parity without noise: rates by counting, every number finite, no rival left out of the comparison."""
     rng = np.random.default_rng(3)

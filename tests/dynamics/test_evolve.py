@@ -129,8 +129,8 @@ class Scaled(eqx.Module):
     [
         Scaled,
         lambda a: lambda y, a=a: a * jnp.sum(y).real,
-        lambda a: Scaled(a).__call__,
-        lambda a: jax.jit(lambda y: a * jnp.sum(y).real),
+        pytest.param(lambda a: Scaled(a).__call__, marks=pytest.mark.slow),
+        pytest.param(lambda a: jax.jit(lambda y: a * jnp.sum(y).real), marks=pytest.mark.slow),
         lambda a: lambda y, table={1: a, "b": 2.0}: table[1] * jnp.sum(y).real,
     ],
     ids=["module", "default", "method", "jitted", "table of keys without order"],

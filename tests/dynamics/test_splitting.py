@@ -131,7 +131,8 @@ def test_as_many_levels_as_cost_least_are_found_inside_a_program():
         np.testing.assert_allclose(pulled[0], central, rtol=1e-5, atol=1e-9)
 
 
-@pytest.mark.parametrize("used", [2, *(pytest.param(used, marks=pytest.mark.slow) for used in (3, 4))])
+@pytest.mark.slow
+@pytest.mark.parametrize("used", [2, 3, 4])
 def test_the_transpose_of_some_levels_is_that_of_a_run_with_these_alone(used):
     spring = jt.EntropicSpring(omega=1.3, splitting=2.0, gamma=1.0, beta=0.5, n_spins=50, n_levels=8, n_modes=1)
     y0, h = spring.coherent_state(0.4), jnp.asarray(0.3)

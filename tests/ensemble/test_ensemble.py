@@ -48,6 +48,7 @@ def test_batches_and_devices_round_up_and_say_so():
     assert auto.batch_size % len(auto.devices) == 0 and auto.memory > 0
 
 
+@pytest.mark.slow
 def test_auto_takes_fewer_at_a_time_where_one_takes_more_memory():
     def heavy(key):
         return jnp.linalg.norm(jnp.sin(jax.random.normal(key, (400, 400))) @ jax.random.normal(key, (400, 400)))

@@ -72,7 +72,9 @@ def test_exceptional_point_is_smooth():
     np.testing.assert_allclose((high - low)[:2] / (2 * e), at[1:], rtol=1e-6)
 
 
-@pytest.mark.parametrize("pulses", [0, 1, 4, 8, 9])
+@pytest.mark.parametrize(
+    "pulses", [0, 1, pytest.param(4, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow), 9]
+)
 def test_gradients_forward_reverse_and_by_differences(pulses):
     """One rate is zero, its edge: the difference is from one side."""
     p, e = jnp.array([0.7, -3.0, 1.2, 0.4, 0.0, 0.3, 1.1, 0.5, 0.6]), 1e-5

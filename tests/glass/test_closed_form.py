@@ -175,7 +175,8 @@ def test_products_and_their_derivatives(cold):
         np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-10)
 
 
-@pytest.mark.parametrize("hot", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("hot", [False, True])
 def test_gradients_against_differences(hot):
     bloch = jt.random_bloch_vectors(jax.random.key(4), 5)
     ts = jnp.array([4e-4, 3e-3])

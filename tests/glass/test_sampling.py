@@ -98,7 +98,9 @@ def test_initial_states_are_uniform_on_the_sphere():
     np.testing.assert_allclose(v.T @ v / len(v), np.eye(3) / 3, atol=0.01)
 
 
-@pytest.mark.parametrize("n, want", [(2, 3 * np.pi / 16), (4, 0.1255), (5, 0.01442)])
+@pytest.mark.parametrize(
+    "n, want", [(2, 3 * np.pi / 16), (4, 0.1255), pytest.param(5, 0.01442, marks=pytest.mark.slow)]
+)
 def test_random_states(n, want):
     found = jt.random_state_concurrence(jax.random.key(n), n, 40000)
     np.testing.assert_allclose(found, want, rtol=0.04)

@@ -33,7 +33,8 @@ def springs(classes: int, levels: int):
     return x, states, slopes
 
 
-@pytest.mark.parametrize("levels", [12, pytest.param(23, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("levels", [12, 23])
 def test_springs(levels, monkeypatch):
     # A CPU looks for the cheapest order; here both take that of a GPU.
     monkeypatch.setattr(splitting, "platform", lambda: "gpu")
@@ -45,7 +46,9 @@ def test_springs(levels, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize(("dtype", "error", "classes"), [(jnp.float64, 1e-12, 1), (jnp.float32, 2e-6, 2)])
+@pytest.mark.parametrize(
+    ("dtype", "error", "classes"), [(jnp.float64, 1e-12, 1), pytest.param(jnp.float32, 2e-6, 2, marks=pytest.mark.slow)]
+)
 def test_steps_of_a_spring(dtype, error, classes):
     """Strang steps in both layouts and in both precisions, and with half steps shared between them."""
     of_class, spins = (jnp.ones(2), (3, 4)) if classes == 2 else (1.0, 3)
@@ -72,6 +75,7 @@ def test_steps_of_a_spring(dtype, error, classes):
         np.testing.assert_allclose(one, expected, atol=error)
 
 
+@pytest.mark.slow
 def test_slopes_of_a_glass():
     def loss(rates):
         glass = jt.TLSGlass(jnp.arange(1.0, 5.0), jnp.ones((4, 4)) - jnp.eye(4), rates, 0.1, 1.0)
@@ -97,6 +101,7 @@ def test_trajectories(levels):
     np.testing.assert_allclose(found.jump_times, expected.jump_times, atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, pytest.param(jt.DampedOscillator, marks=pytest.mark.slow)])
 def test_models_that_a_solver_moves(kind):
     def one(x):
@@ -116,6 +121,7 @@ def test_models_that_a_solver_moves(kind):
     np.testing.assert_allclose(pushed, expected[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_steady_states_that_elimination_alone_does_not_find():
     dims = (2,) * 4
     bonds = sum(jt.local(dims, {k: SX, k + 1: SX}) for k in range(3))

@@ -39,6 +39,7 @@ def test_a_late_pulse_is_met_by_the_propagator_of_a_hamiltonian():
     assert_allclose(abs(jt.propagator([(SX, gauss)], TS)[-1, 1, 0]) ** 2, 1.0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_edges_that_the_equation_knows_end_steps_by_every_entry():
     n = 5
     a = np.diag(np.sqrt(np.arange(1.0, n)), 1)
@@ -52,6 +53,7 @@ def test_edges_that_the_equation_knows_end_steps_by_every_entry():
     assert_allclose(np.diagonal(scaled.states[-1]).real, want, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_half_a_drive_is_named_by_every_entry():
     lower = np.array([[0.0, 0.0], [1.0, 0.0]])
     law = jt.Lindbladian([SZ, (lower, lambda t: jnp.exp(1j * t))], [])

@@ -199,7 +199,8 @@ def test_derivatives_in_everything(compiled):
     assert_allclose(reverse[3], (-3 * up[0] + 4 * up[1] - up[2]) / (2 * step), atol=1e-5)
 
 
-@pytest.mark.parametrize("save_states", [pytest.param(True, marks=pytest.mark.slow), False])
+@pytest.mark.slow
+@pytest.mark.parametrize("save_states", [True, False])
 def test_times_inside_a_macro_step(save_states):
     """Uneven ones, several in each of several steps: values, and slopes in times and operators in both modes."""
     n = 9

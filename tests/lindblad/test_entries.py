@@ -15,7 +15,13 @@ UP, RHO = np.array([1.0, 0.0]), np.diag([0.7, 0.3])
 TS = np.linspace(0.0, 2.0, 5)
 
 
-@pytest.mark.parametrize("h", [0.5 * SX, jt.modulated(jnp.cos, SX)], ids=["constant", "driven"])
+@pytest.mark.parametrize(
+    "h",
+    [
+        pytest.param(0.5 * SX, id="constant"),
+        pytest.param(jt.modulated(jnp.cos, SX), marks=pytest.mark.slow, id="driven"),
+    ],
+)
 def test_one_time_and_t0(h):
     want = jt.mesolve(h, [SM], RHO, TS, [SZ], rtol=1e-9, atol=1e-11)
     for tsave in (2.0, [2.0], TS[-1:]):

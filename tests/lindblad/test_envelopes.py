@@ -21,7 +21,7 @@ TS = np.linspace(0.0, 3.0, 31)
 TIGHT = {"rtol": 1e-9, "atol": 1e-11}
 
 
-@pytest.mark.parametrize("count", [2, 3, 4, 5, 40])
+@pytest.mark.parametrize("count", [2, 3, 4, *(pytest.param(n, marks=pytest.mark.slow) for n in (5, 40))])
 def test_the_spline_is_scipys(count):
     rng = np.random.default_rng(count)
     times = np.sort(rng.uniform(-1.0, 4.0, count))
@@ -83,6 +83,7 @@ def qutip_states(h, c_ops=(), **options):
     return np.array([s.full() if s.isoper else (s @ s.dag()).full() for s in found.states])
 
 
+@pytest.mark.slow
 def test_a_qobjevo_of_many_parts():
     qutip = pytest.importorskip("qutip")
     x, y, z, lower = qutip.sigmax(), qutip.sigmay(), qutip.sigmaz(), qutip.Qobj(SM)
@@ -115,6 +116,7 @@ def test_texts_are_refused_with_what_to_write():
         jt.mesolve(texts, [], UP, TS)
 
 
+@pytest.mark.slow
 def test_functions_written_with_numpy():
     f = lambda t: (
         np.where(t < 1.0, np.exp(1j * t).real, 0.3) * np.sqrt(1 + t**2) - np.abs(np.sin(2 * t)) / np.maximum(t, 1)

@@ -56,6 +56,7 @@ def test_averages_are_off_by_no_more_than_their_errors_say():
     assert 18 < np.sum(z**2) < 70 and np.all(np.abs(z.mean(0)) < 3.5 / np.sqrt(10))
 
 
+@pytest.mark.slow
 def test_rare_jumps_have_their_rate():
     found = jt.trajectories(np.diag([300.0, 0.0]), [SZ], np.ones(2), [0.0, 1.0], 4000, KEY, rates=[0.01])
     assert abs(int(found.jumps.sum()) - 40) < 5 * np.sqrt(40)
@@ -96,6 +97,7 @@ def test_records_count_the_users_list():
     assert abs(count - want) < 5 * np.sqrt(want)
 
 
+@pytest.mark.slow
 def test_records_inside_jit_and_records_that_do_not_fit():
     run = lambda w, **k: jt.trajectories(w * SX, [SM], DOWN, [0.0, 6.0], 8, KEY, record=True, **k)
     free = run(0.7)
@@ -114,6 +116,7 @@ def test_records_inside_jit_and_records_that_do_not_fit():
     assert many.jump_times.shape[1] == int(many.jumps.max()) > 40 and bool(many.success)
 
 
+@pytest.mark.slow
 def test_mixed_states_are_sampled_by_their_eigenvectors():
     rho = np.array([[0.3, 0.2j], [-0.2j, 0.7]])
     ts = jnp.array([0.0, 1.0])
@@ -123,6 +126,7 @@ def test_mixed_states_are_sampled_by_their_eigenvectors():
         assert np.all(np.abs(found.mean - exact) < 4.5 * found.sem + 1e-6)
 
 
+@pytest.mark.slow
 def test_improved_sampling_has_no_bias_and_smaller_errors():
     ts = jnp.array([0.0, 1.0, 2.0])
     run = lambda **k: jt.trajectories(0.5 * SX, [SM], UP, ts, 800, KEY, [EXCITED], rates=[0.05], **k)
@@ -138,6 +142,7 @@ def test_improved_sampling_has_no_bias_and_smaller_errors():
     assert np.all(closed.sem == 0)
 
 
+@pytest.mark.slow
 def test_forms_of_times_operators_and_numbers():
     one = jt.trajectories(SX, SM, UP, 0.8, 1, KEY, EXCITED, t0=0.0, rates=[0.0], max_step=0.05)
     assert_allclose(one.mean[0], np.cos(0.8) ** 2, atol=1e-6)

@@ -149,7 +149,9 @@ def test_gradients_are_those_of_finite_differences(name):
     assert_allclose(by.planned_slope(PLANNED), wanted, rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", QUICK)
+@pytest.mark.parametrize(
+    "name", [k if k == "MatrixExponential" else pytest.param(k, marks=pytest.mark.slow) for k in CASES]
+)
 def test_a_run_says_which_method_it_took_and_who_asked(name):
     case = CASES[name]
     model, y0 = case.model(PLANNED)
@@ -217,13 +219,16 @@ AUTO = [
     (of(SX, [SZ], UP, solver=diffrax.Dopri5()), "Dopri5", "asked for by solver="),
     (of(SX, [SZ], UP, adjoint=diffrax.DirectAdjoint()), "Tsit5", "because adjoint= is for diffrax"),
     (pulled(), "Strang splitting", "because the model splits into parts that are solved exactly"),
-    (pulled(discontinuities=[0.5]), "Tsit5", "because steps must end at the discontinuities, and those of the"),
+    pytest.param(
+        *(pulled(discontinuities=[0.5]), "Tsit5", "because steps must end at the discontinuities, and those of the"),
+        marks=pytest.mark.slow,
+    ),
     (fall(), "Tsit5", "because the model is known by its right-hand side alone"),
     (fall(rtol=1e-9), "Dopri8", "right-hand side alone; of order 8, as rtol <= 1e-08"),
 ]
 
 
-@pytest.mark.parametrize(("run", "method", "why"), AUTO, ids=[why[-40:] for _, _, why in AUTO])
+@pytest.mark.parametrize(("run", "method", "why"), AUTO)
 def test_a_run_says_why_it_took_its_method(run, method, why):
     sol = run()
     assert sol.stats["method"].startswith(method) and why in sol.stats["why"]

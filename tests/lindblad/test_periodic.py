@@ -48,6 +48,7 @@ def test_derivatives_of_the_driven_atom(listed):
     np.testing.assert_allclose(forward, want[0][1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_slope_of_the_driven_atom_moved_side_by_side():
     w, gamma = 1.9, 0.4
     cycle = lambda rabi: jt.periodic_steady_state(rotating(w, rabi, gamma, True), 2 * np.pi / w, n_times=3)
@@ -56,6 +57,7 @@ def test_slope_of_the_driven_atom_moved_side_by_side():
     np.testing.assert_allclose(slope, jax.grad(law)(0.6), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_period_later_it_is_itself():
     L = jt.Lindbladian(lambda t: 0.6 * SZ + 0.5 * jnp.cos(1.3 * t) * SX, [SM, 0.4 * SX], rates=[0.3, 1.0])
     period = 2 * np.pi / 1.3
@@ -65,6 +67,7 @@ def test_one_period_later_it_is_itself():
     np.testing.assert_allclose(jnp.trace(found, axis1=1, axis2=2), 1.0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_two_spins_under_a_square_wave_against_their_propagator():
     one, period = np.eye(2), 3.0
     square = lambda t: jnp.where(jnp.mod(t, period) < 1.1, 1.0, -0.4)

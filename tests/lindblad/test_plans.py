@@ -29,7 +29,7 @@ STILL = 0.3 * A.T @ A - 0.1 * A.T @ A.T @ A @ A
 VACUUM = np.eye(N)[0]
 METHODS = {"faber": jt.Faber(), "exponential": jt.MatrixExponential(), "tsit5": diffrax.Tsit5(), "auto": "auto"}
 # Those that `test_methods` or other files run, too, are left to the slow tests.
-SOME = [pytest.param(k, marks=pytest.mark.slow) if k in ("tsit5", "auto") else k for k in METHODS]
+SOME = [k if k == "exponential" else pytest.param(k, marks=pytest.mark.slow) for k in METHODS]
 
 
 def photons(force, **options):
@@ -65,7 +65,7 @@ LANES = {"constant": [0.2, 0.6], "groups": [0.2, 0.6, 0.1, 3.0, 1.0, 0.0, 0.3, 0
 @pytest.mark.parametrize(
     ("forces", "drive"),
     [
-        pytest.param(LANES["constant"], None, id="constant"),
+        pytest.param(LANES["constant"], None, marks=pytest.mark.slow, id="constant"),
         pytest.param(LANES["groups"], None, marks=pytest.mark.slow, id="groups"),
         DRIVEN,
     ],
@@ -163,6 +163,7 @@ def test_a_state_without_a_place_in_the_plan_is_reported_or_planned_anew(h):
     assert any("plan at a point that has them all" in text for text in found.solution.concerns())
 
 
+@pytest.mark.slow
 def test_a_correlation_by_a_plan_of_another_state_is_none():
     law = jt.Lindbladian(STILL, [A], rates=[0.3])
     rest = np.diag(0.5 ** np.arange(N)) + 0j
@@ -222,6 +223,7 @@ class Decay(jt.AbstractGenerator):
         return field
 
 
+@pytest.mark.slow
 def test_a_users_own_generator_is_one_like_any_other():
     own, same = Decay(jnp.asarray(0.5)), jt.Lindbladian(0.7 * SZ + 0.4 * SX, [SM], rates=[0.5])
     assert_allclose(own.matrix(), superoperator(0.7 * SZ + 0.4 * SX, [SM], [0.5]), atol=1e-13)
@@ -254,7 +256,9 @@ def test_inside_jit_too_evolve_and_mesolve_see_what_is_known_of_a_state():
     assert_allclose(whole.states, sol.states, atol=1e-14)
 
 
-@pytest.mark.parametrize("driven", [False, True], ids=["Faber", "RungeKutta"])
+@pytest.mark.parametrize(
+    "driven", [pytest.param(False, id="Faber"), pytest.param(True, marks=pytest.mark.slow, id="RungeKutta")]
+)
 def test_a_window_that_is_too_small_is_reported(driven):
     """The plan of a weak force keeps half of the levels; a strong one fills more."""
     n = 96
@@ -352,9 +356,9 @@ def by_any(run, *given):
     "planned, given",
     [
         ((REAL, [A]), (TURNED, [A])),
-        ((REAL, [A]), (REAL, [np.exp(0.7j) * (A + A @ A)])),
+        pytest.param((REAL, [A]), (REAL, [np.exp(0.7j) * (A + A @ A)]), marks=pytest.mark.slow),
         ((REAL, [A]), (REAL, [A, 0.7 * A])),
-        ((REAL, [A, 0.7 * A]), (REAL, [A])),
+        pytest.param((REAL, [A, 0.7 * A]), (REAL, [A]), marks=pytest.mark.slow),
         ((REAL, [A, (0.5 * A @ A, jnp.cos)]), (REAL, [(A, jnp.cos), 0.5 * A @ A])),
         (([REAL, (A + A.T, jnp.cos)], [A]), ([REAL, (A + A.T, lambda t: jnp.exp(2j * t) * 0.3)], [A])),
     ],
@@ -405,6 +409,7 @@ def test_what_is_not_hermitian_of_a_state_is_dropped_evenly():
     assert_allclose(run(rho + left - left.T), run(rho), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:truncation")
 def test_a_model_that_is_known_inside_jit_is_run_by_its_first_plan():
     """Its sizes are those that are guessed from its numbers: what a run finds is not known while jit traces."""

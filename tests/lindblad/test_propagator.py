@@ -35,6 +35,7 @@ def drive(t):
     return 0.7 * SZ + 0.4 * jnp.cos(1.3 * t) * SX
 
 
+@pytest.mark.slow
 def test_time_dependent():
     """A product of 4000 midpoint exponentials, and the law of composition."""
     jumps = [0.5 * SM]

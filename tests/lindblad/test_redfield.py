@@ -144,7 +144,8 @@ def test_derivative_at_equal_levels(secular):
     np.testing.assert_allclose(jax.grad(f)(0.0), want, rtol=1e-6)
 
 
-@pytest.mark.parametrize("secular", [None, pytest.param(0.5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("secular", [None, 0.5])
 def test_second_derivatives_at_equal_levels(secular):
     """Against differences of first ones; the directions do not commute among the equal levels."""
     h = jnp.diag(jnp.array([1.0, 0.0, 0.0, 0.0])) + 0j

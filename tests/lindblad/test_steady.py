@@ -124,7 +124,7 @@ def two_sectors(n):
     return jt.Lindbladian(a.T @ a, [a @ a])
 
 
-@pytest.mark.parametrize("few", [0, 5e7])
+@pytest.mark.parametrize("few", [0, pytest.param(5e7, marks=pytest.mark.slow)])
 def test_several_steady_states_are_refused(few, monkeypatch):
     monkeypatch.setattr(linear, "FEW", few)
     with pytest.raises(ValueError, match=r"conserved quantity.* states are steady"):
@@ -161,7 +161,15 @@ def two_photons(n):
 
 
 @pytest.mark.parametrize("hermitian", [True, False])
-@pytest.mark.parametrize(("equation", "n"), [(kerr, 3), (kerr, 12), (kerr, 20), (two_photons, 14)])
+@pytest.mark.parametrize(
+    ("equation", "n"),
+    [
+        pytest.param(kerr, 3, marks=pytest.mark.slow),
+        (kerr, 12),
+        pytest.param(kerr, 20, marks=pytest.mark.slow),
+        (two_photons, 14),
+    ],
+)
 def test_elimination_against_the_whole_matrix(equation, n, hermitian):
     h, jumps, rates = equation(n)
     lindbladian = jt.Lindbladian(h, jumps, rates)

@@ -296,6 +296,7 @@ def test_zero_temperature_and_unequal_baths():
     np.testing.assert_allclose(ground.populations(ground.steady_state()), 0.0, atol=1e-15)
 
 
+@pytest.mark.slow
 def test_refrigerators_that_share_a_site():
     """Hot for one is cold for the next: 5 TLSs, by the steady state and by counting; each coupling one current."""
     frequencies, betas = [1.0, 3.0, 2.0, 3.0, 1.0], [1.1, 1.0, 0.2, 1.0, 1.1]

@@ -32,6 +32,21 @@ def test_numpys_answers_for_stacks_and_lanes(shape):
     np.testing.assert_allclose((u * s[..., None, :]) @ wh, a, atol=1e-13)
 
 
+def test_eigenvalues_alone_of_what_is_made_tridiagonal():
+    """Equal, far apart, in lanes and in single precision; what is not finite shows."""
+    n = lapack.ALONE
+    turn = np.linalg.qr(matrices(n, n))[0]
+    spectra = np.array([np.repeat([0.0, 1.0, 1.0, 2.0], n // 4), np.logspace(-30, 0, n), 1e9 + np.arange(n)])
+    h = (turn * spectra[:, None, :]) @ turn.conj().T
+    for found in (lapack.eigvalsh(h), jax.jit(jax.vmap(lapack.eigvalsh))(h)):
+        np.testing.assert_allclose(found, spectra, rtol=1e-14, atol=1e-14)
+    np.testing.assert_allclose(lapack.eigvalsh(h[:2].astype(np.complex64)), spectra[:2], rtol=3e-6, atol=3e-6)
+    step = lambda a: jnp.sum(lapack.eigvalsh(a) ** 3)
+    np.testing.assert_allclose(jax.grad(step)(h[0] + 0j), 3 * (h[0] @ h[0]).conj(), atol=1e-12)
+    h[0, 3, 5] = np.nan
+    assert np.any(np.isnan(lapack.eigvalsh(h[0])))
+
+
 def test_lanes_of_solutions():
     a, b = matrices(5, 4, 4), matrices(5, 4, 3, seed=1)
     found = jax.jit(jax.vmap(lapack.solve))(a, b)

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.integrate
 import scipy.linalg
 from numpy.testing import assert_allclose
@@ -54,6 +55,7 @@ def test_both_rules_integrate_polynomials_and_differ_where_something_jumps():
     assert abs(magnus.BEYOND @ np.cos(x)) < 1e-4 and abs(magnus.BEYOND @ (x > 0.1)) > 1e-3
 
 
+@pytest.mark.slow
 def test_chains_of_any_length():
     for count in (1, 7, 300):
         e = 0.3 * RNG.normal(size=(3, 4, count))

@@ -23,7 +23,9 @@ def limit_cycle(frequency, coupling, relaxation, dephasing, pump, photons, therm
     return np.asarray(cycle[:, 0, 0].real)
 
 
-@pytest.mark.parametrize(("photons", "dephasing", "thermal"), [(0.7, 0.0, 0.0), (9.0, 0.03, 0.2)])
+@pytest.mark.parametrize(
+    ("photons", "dephasing", "thermal"), [pytest.param(0.7, 0.0, 0.0, marks=pytest.mark.slow), (9.0, 0.03, 0.2)]
+)
 def test_populations_are_those_of_the_limit_cycle(photons, dephasing, thermal):
     bath = jt.TLSBath(**{k: jnp.array(v) for k, v in BATH.items()}, dephasing=dephasing)
     found = bath.saturation(4.98, photons, thermal=thermal)

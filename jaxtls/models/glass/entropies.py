@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array
 
+from ..._platform import platform
 from ...quantum.measures import von_neumann_entropy
 from .pairs import lone_sites, one_coherent, pair_indices, pair_matrices
 from .reduced import BATCH_ELEMENTS, subsystem_matrix
@@ -29,7 +30,7 @@ def mean_half_system_entropy(sites: Sites, shifts: Array, ts: Array, orders: Arr
         rho = subsystem_matrix(sites, shifts, ts[at // n], orders[at % n], k)
         return von_neumann_entropy(rho)
 
-    batch = max(1, min(n * n_times, BATCH_ELEMENTS // (4**k + 3**k * n)))
+    batch = max(1, min(n * n_times, BATCH_ELEMENTS[platform()] // (4**k + 3**k * n)))
     entropies = jax.lax.map(jax.checkpoint(one), jnp.arange(n_times * n), batch_size=batch)
     return jnp.mean(entropies.reshape(n_times, n), axis=1)
 
