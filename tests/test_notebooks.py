@@ -25,32 +25,14 @@ def test_notebook_is_small_and_was_run(path: pathlib.Path):
     assert not any(output["output_type"] == "error" for cell in cells for output in cell["outputs"])
 
 
-# What the short mode changes: sizes that take long and say nothing about the code.
-SHORTER = {
-    "fitting": {"max_steps=40": "max_steps=6"},
-    "telegraph": {"jax.random.key(1), 12": "jax.random.key(1), 2"},
-}
-# What takes long in a short mode, too, and whose calls other tests and the README's blocks make as well.
-LONG = {
-    *("conventions", "damped_oscillator", "ensembles", "entropic_spring", "fitting", "glass", "own_model", "spin_bath"),
-    "thermal_networks",
-}
+# The others take longer, and their calls are made by other tests and the README's blocks as well.
+QUICK = {"resonator"}
 
 
-@pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path.stem not in LONG], ids=lambda path: path.stem)
-def test_notebook_runs_in_short(path: pathlib.Path):
-    source = code(path)
-    for long, short in SHORTER.get(path.stem, {}).items():
-        assert source.count(long) == 1, f"{path.stem} no longer says {long!r}"
-        source = source.replace(long, short)
-    _execute(source, path)
-
-
-@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize(
-    "path", [path for path in NOTEBOOKS if path.stem in {*SHORTER, *LONG}], ids=lambda path: path.stem
+    "path",
+    [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in NOTEBOOKS],
 )
 def test_notebook_runs(path: pathlib.Path):
     _execute(code(path), path)

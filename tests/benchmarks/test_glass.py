@@ -32,6 +32,7 @@ def test_matrices_are_the_models(occupation):
     np.testing.assert_allclose(model.concurrence(bloch, jnp.asarray(ts)), concurrence, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_without_peers_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(peers_spring, "find_spec", lambda name: None)
     [ours] = rows("glass", "peers", tmp_path)

@@ -44,6 +44,7 @@ def test_states_are_those_of_all_levels_and_the_corner_is_left_for_good():
     np.testing.assert_allclose(states, expected, atol=2e-9)
 
 
+@pytest.mark.slow
 def test_propagators_of_both_are_those_of_each():
     stepper, corner = made(20, 1e-9)
     wide, narrow = corner.propagators(stepper, jnp.asarray(0.1))

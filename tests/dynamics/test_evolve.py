@@ -38,7 +38,7 @@ PLUS = jnp.full((2, 2), 0.5 + 0j)
 TS = jnp.linspace(0.0, 4.0, 9)
 
 
-@pytest.mark.parametrize("solver", [None, diffrax.Dopri8(), diffrax.Kvaerno5()])
+@pytest.mark.parametrize("solver", [None, diffrax.Dopri8(), pytest.param(diffrax.Kvaerno5(), marks=pytest.mark.slow)])
 def test_a_users_module_is_a_model(solver):
     sol = jt.evolve(MODEL, PLUS, TS, solver=solver, rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(sol.observables["excited"], 0.5 * np.exp(-0.7 * TS), atol=1e-8)
@@ -131,7 +131,7 @@ class Scaled(eqx.Module):
         lambda a: lambda y, a=a: a * jnp.sum(y).real,
         pytest.param(lambda a: Scaled(a).__call__, marks=pytest.mark.slow),
         pytest.param(lambda a: jax.jit(lambda y: a * jnp.sum(y).real), marks=pytest.mark.slow),
-        lambda a: lambda y, table={1: a, "b": 2.0}: table[1] * jnp.sum(y).real,
+        pytest.param(lambda a: lambda y, table={1: a, "b": 2.0}: table[1] * jnp.sum(y).real, marks=pytest.mark.slow),
     ],
     ids=["module", "default", "method", "jitted", "table of keys without order"],
 )

@@ -50,6 +50,7 @@ def test_exchange_symmetries_and_time_reversal():
     np.testing.assert_allclose(np.array(same), value, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_blocks_do_not_change_the_likelihood(monkeypatch):
     f, key = jt.Fluctuators(A, U, D), jax.random.key(1)
     ts = jnp.cumsum(jax.random.uniform(key, (137,)))

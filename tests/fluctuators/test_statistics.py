@@ -68,6 +68,7 @@ def test_edges():
     assert all(bool(jnp.all(jnp.isfinite(x))) for x in jax.tree.leaves(gradient))
 
 
+@pytest.mark.slow
 def test_chunks_do_not_change_answers(monkeypatch):
     """Value and gradient of 53 fluctuators in chunks of a few, the last one short."""
     f = jt.Fluctuators.sample_bath(

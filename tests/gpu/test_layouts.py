@@ -46,9 +46,8 @@ def test_springs(levels, monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "error", "classes"), [(jnp.float64, 1e-12, 1), pytest.param(jnp.float32, 2e-6, 2, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "error", "classes"), [(jnp.float64, 1e-12, 1), (jnp.float32, 2e-6, 2)])
 def test_steps_of_a_spring(dtype, error, classes):
     """Strang steps in both layouts and in both precisions, and with half steps shared between them."""
     of_class, spins = (jnp.ones(2), (3, 4)) if classes == 2 else (1.0, 3)
@@ -102,7 +101,7 @@ def test_trajectories(levels):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, pytest.param(jt.DampedOscillator, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", [jt.TLSHeatedOscillator, jt.DampedOscillator])
 def test_models_that_a_solver_moves(kind):
     def one(x):
         if kind is jt.DampedOscillator:

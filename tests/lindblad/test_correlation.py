@@ -79,6 +79,7 @@ def test_power_spectra_are_positive_and_integrate_to_the_variance():
     assert_allclose(total, variance.real, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_spectra_from_sparse_factors():
     lindbladian = jt.Lindbladian(*kerr(22))
     rho, a = jt.steady_state(lindbladian), np.diag(np.sqrt(np.arange(1.0, 22)), 1)

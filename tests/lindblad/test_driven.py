@@ -59,7 +59,7 @@ def photons(x, **options):
     return sol.expects[0].real
 
 
-@pytest.mark.parametrize("rtol", [1e-5, 1e-8])
+@pytest.mark.parametrize("rtol", [pytest.param(1e-5, marks=pytest.mark.slow), 1e-8])
 def test_complex_drives_and_moving_losses_against_brute_force(rtol):
     h, jumps = rotating(0.6)
     sol = jt.mesolve(h, jumps, np.eye(N)[0], TS, [A.T @ A], rtol=rtol, atol=1e-2 * rtol)

@@ -101,7 +101,7 @@ def test_a_batch_of_solutions_is_a_solution():
     assert both.stats["method"] == run(1.0).stats["method"]
 
 
-@pytest.mark.parametrize("n", [2, 70])
+@pytest.mark.parametrize("n", [2, pytest.param(70, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("driven", [False, True])
 def test_a_plan_of_a_ket_moves_kets(n, driven):
     rng = np.random.default_rng(n)

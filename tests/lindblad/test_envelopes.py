@@ -36,6 +36,7 @@ def test_the_spline_is_scipys(count):
     assert_allclose(jax.vmap(lines)(inside), np.interp(inside, times, values), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_spline_is_differentiated_by_samples_and_times():
     times, values = jnp.array([0.0, 0.4, 1.1, 1.5, 2.0]), jnp.array([0.3, 1.0, 0.2, -0.5, 0.1])
     f = lambda x: PiecewisePolynomial.through(times + x * times**2, values + x * jnp.cos(times))(0.8)
@@ -44,6 +45,7 @@ def test_a_spline_is_differentiated_by_samples_and_times():
     assert_allclose(jax.jit(jax.vmap(jax.jacfwd(f)))(jnp.zeros(2)), [slope, slope], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_samples_drive_as_their_function_does():
     want = jt.mesolve(jt.modulated(jnp.cos, SX) + SZ, [SM], UP, TS, **TIGHT).states
     many = np.linspace(0.0, 3.0, 200)
@@ -189,6 +191,7 @@ def test_samples_without_times_are_refused():
             call()
 
 
+@pytest.mark.slow
 def test_a_function_beside_an_operator_is_one_where_it_gives_a_matrix():
     both = jt.mesolve([SZ, lambda t: jnp.cos(t) * SX], [], UP, TS, **TIGHT).states
     pair = jt.mesolve([[SZ, 1.0], (SX, jnp.cos)], [], UP, TS, **TIGHT).states

@@ -20,7 +20,8 @@ REFERENCE = {
 }
 
 
-@pytest.mark.parametrize("n_spins", [20, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("n_spins", [20, 1000])
 def test_figure_1_with_sizes_chosen_by_the_library(n_spins):
     s = jt.EntropicSpring(**FIG1, n_spins=n_spins)
     sol = jt.evolve(s, s.coherent_state(1.0), jnp.linspace(0.0, 10 * np.pi, 26))
