@@ -128,7 +128,7 @@ class Scaled(eqx.Module):
     "function",
     [
         Scaled,
-        lambda a: lambda y, a=a: a * jnp.sum(y).real,
+        pytest.param(lambda a: lambda y, a=a: a * jnp.sum(y).real, marks=pytest.mark.slow),
         pytest.param(lambda a: Scaled(a).__call__, marks=pytest.mark.slow),
         pytest.param(lambda a: jax.jit(lambda y: a * jnp.sum(y).real), marks=pytest.mark.slow),
         pytest.param(lambda a: lambda y, table={1: a, "b": 2.0}: table[1] * jnp.sum(y).real, marks=pytest.mark.slow),
@@ -140,7 +140,9 @@ def test_whatever_holds_what_is_differentiated(function, slope):
     np.testing.assert_allclose(slope(last)(1.5), last(1.0), rtol=1e-12)
 
 
-@pytest.mark.parametrize("solver", [None, diffrax.Tsit5()], ids=["splitting", "diffrax"])
+@pytest.mark.parametrize(
+    "solver", [pytest.param(None, id="splitting"), pytest.param(diffrax.Tsit5(), marks=pytest.mark.slow, id="diffrax")]
+)
 def test_parameters_in_single_precision_and_times_in_double(solver):
     """As from a file of float32 in a session with x64: computed in double precision."""
     numbers = {"omega": 1.0, "splitting": 1.0, "gamma": 1.0, "beta": 1.0}

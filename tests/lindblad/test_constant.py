@@ -47,7 +47,7 @@ def state(n, kind, seed=0):
 
 
 @pytest.mark.parametrize("kind", ["ground", "any"])
-@pytest.mark.parametrize("other", [None, SY])
+@pytest.mark.parametrize("other", [None, pytest.param(SY, marks=pytest.mark.slow)])
 def test_parity_blocks_of_a_chain(kind, other):
     h, jumps = chain(4, other=other)
     rho = state(16, kind)

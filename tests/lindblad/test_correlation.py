@@ -90,7 +90,7 @@ def test_spectra_from_sparse_factors():
 I2 = np.eye(2)
 
 
-@pytest.mark.parametrize("method", ["direct", "iterative"])
+@pytest.mark.parametrize("method", ["direct", pytest.param("iterative", marks=pytest.mark.slow)])
 def test_undamped_parts_that_a_and_b_do_not_see(method):
     """Pure dephasing keeps the populations; an idle qubit turns for ever beside a damped one."""
     dephasing, omegas = jt.Lindbladian(0 * SZ, [SZ], rates=[0.3]), np.array([0.0, 0.1])

@@ -28,7 +28,7 @@ def eigenvalue(h, jumps, rates, weights, xi):
     return values[np.argmax(values.real)].real
 
 
-@pytest.mark.parametrize("n", [2, 4, 11])
+@pytest.mark.parametrize("n", [2, 4, pytest.param(11, marks=pytest.mark.slow)])
 def test_first_derivatives_of_the_tilted_eigenvalue(n):
     """n = 11 goes by the resolvent."""
     h, jumps, rates, weights = random_system(n, n)

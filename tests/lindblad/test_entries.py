@@ -102,7 +102,7 @@ def test_a_batch_of_solutions_is_a_solution():
 
 
 @pytest.mark.parametrize("n", [2, pytest.param(70, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("driven", [False, True])
+@pytest.mark.parametrize("driven", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_plan_of_a_ket_moves_kets(n, driven):
     rng = np.random.default_rng(n)
     h = rng.normal(size=(n, n)) / np.sqrt(n)

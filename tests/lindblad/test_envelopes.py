@@ -62,7 +62,7 @@ def test_samples_drive_as_their_function_does():
     assert_allclose(one.mean[0], np.einsum("ti,ij,tj->t", psi.conj(), SZ, psi), atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["lines", "cubic"])
+@pytest.mark.parametrize("kind", [pytest.param("lines", marks=pytest.mark.slow), "cubic"])
 def test_diffrax_interpolations(kind):
     values = jnp.sin(2 * TS)
     if kind == "lines":

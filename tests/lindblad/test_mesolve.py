@@ -116,7 +116,7 @@ def test_pulses_are_hit():
     assert int(known.stats["steps"]) < 300
 
 
-@pytest.mark.parametrize("edge", [0.0, 0.5])
+@pytest.mark.parametrize("edge", [pytest.param(0.0, marks=pytest.mark.slow), 0.5])
 def test_edges_are_left_with_the_right_hand_limit(edge):
     """A pulse with strict inequalities is 0 on its edge, which may be the first time or an output time."""
     pulse = lambda t: jnp.where((t > edge) & (t < edge + 0.1), jnp.pi / 0.2, 0.0) * SX

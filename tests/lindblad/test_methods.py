@@ -213,7 +213,10 @@ AUTO = [
     (of(TURN, [A], VACUUM), "Tsit5 on blocks", "functions of time and 12 levels are too many for Magnus steps"),
     (of(TURN, [], VACUUM), "Tsit5 on blocks", "because coefficients are functions of time"),
     (of(SX, [SZ], UP, discontinuities=[0.5]), "matrix exponential", f"{CONSTANT} has 2 levels (at most 8)"),
-    (of(TURN, [A], VACUUM, np.linspace(0, 1, 401)), "Tsit5", "401 output times (more than 400) are read off"),
+    pytest.param(
+        *(of(TURN, [A], VACUUM, np.linspace(0, 1, 401)), "Tsit5", "401 output times (more than 400) are read off"),
+        marks=pytest.mark.slow,
+    ),
     (of(lambda t: SX * t, [SZ], UP), "Tsit5", "because the equation is not a sum of matrices times functions of time"),
     (of(SX, [SZ], UP, method=jt.Faber()), "Faber expansion", "asked for by method="),
     (of(SX, [SZ], UP, solver=diffrax.Dopri5()), "Dopri5", "asked for by solver="),

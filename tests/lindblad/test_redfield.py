@@ -53,7 +53,7 @@ def oracle(h, couplings, cutoff=None):
     return rotate @ (tensor.reshape(n * n, n * n) + np.diag(-1j * w.reshape(-1))) @ rotate.conj().T
 
 
-@pytest.mark.parametrize("secular", [None, 0.4, "full"])
+@pytest.mark.parametrize("secular", [None, pytest.param(0.4, marks=pytest.mark.slow), "full"])
 def test_generator_is_the_tensor(secular):
     h = hermitian(4, 0)
     baths = [(hermitian(4, 1), ohmic(0.3, 1.2)), (hermitian(4, 2), ohmic(0.1, 0.5))]
@@ -119,7 +119,9 @@ def end(found, t, rho, op):
     return jnp.trace(op @ (jt.propagator(found, jnp.array([0.0, t]))[1] @ rho.reshape(-1)).reshape(op.shape)).real
 
 
-@pytest.mark.parametrize("secular", [None, 0.4, "full"])
+@pytest.mark.parametrize(
+    "secular", [None, pytest.param(0.4, marks=pytest.mark.slow), pytest.param("full", marks=pytest.mark.slow)]
+)
 def test_derivatives(secular):
     """Of the spectrum, the coupling and the Hamiltonian, in both modes, against differences."""
     h, dh, a, rho, op = (jnp.asarray(hermitian(3, k)) for k in range(20, 25))
@@ -134,7 +136,7 @@ def test_derivatives(secular):
     np.testing.assert_allclose(jax.jvp(f, (zero,), (jnp.ones(3),))[1], want.sum(), rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("secular", [None, 0.5])
+@pytest.mark.parametrize("secular", [None, pytest.param(0.5, marks=pytest.mark.slow)])
 def test_derivative_at_equal_levels(secular):
     """A perturbation that parts two equal levels: eigh's derivative is nan there."""
     h = jnp.diag(jnp.array([1.0, 0.0, 0.0, -1.2])) + 0j

@@ -337,7 +337,7 @@ class OwnGenerator(jt.AbstractGenerator):
         return field
 
 
-@pytest.mark.parametrize("method", ["auto", "direct", "iterative"])
+@pytest.mark.parametrize("method", ["auto", "direct", pytest.param("iterative", marks=pytest.mark.slow)])
 def test_any_generator(method):
     h, jumps, _ = random_problem(4, 1, seed=3)
     own = OwnGenerator(jnp.asarray(h), jnp.asarray(jumps[0]), 4)

@@ -182,10 +182,10 @@ def test_equal_temperatures_carry_nothing():
 # --- derivatives and batches -----------------------------------------------------------------------------------------
 
 
-SLOW_LOCAL = pytest.param("coherent", "local", marks=pytest.mark.slow)
+SLOW = [pytest.param("coherent", thermalizer, marks=pytest.mark.slow) for thermalizer in ("local", "global")]
 
 
-@pytest.mark.parametrize("kind, thermalizer", [("incoherent", "local"), SLOW_LOCAL, ("coherent", "global")])
+@pytest.mark.parametrize("kind, thermalizer", [("incoherent", "local"), *SLOW])
 def test_gradients(kind, thermalizer):
     """Of all currents in every parameter, reverse and forward; finite at zero coupling and equal temperatures."""
     n = 3

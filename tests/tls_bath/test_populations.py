@@ -97,7 +97,7 @@ def test_no_array_grows_with_tls_and_nodes(call, compiled):
     assert n <= max(arrays_of(traced.jaxpr)) <= 4096 * 64
 
 
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_gradients_of_known_and_of_unknown_times(compiled):
     """Nodes that are counted before the run, and those that are not, in one level of blocks and in two."""
     b = jt.TLSBath([5.0, 5.4], [0.1, 0.2], [1e-3, 0.3], 0.2)
