@@ -299,7 +299,6 @@ def _tls_bath(key: Any) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
     moving = {"shifts": np.full((2, 1), 0.1), "rates_up": np.ones((2, 1)), "rates_down": np.full((2, 1), 2.0)}
     tls = {"frequencies": [5.0, 5.2], "couplings": [0.1, 0.2], "relaxation": 0.1, "dephasing": 0.2}
     still, bath = jt.TLSBath([5.0, 5.2], [0.1, 0.2], 0.1), jt.TLSBath(**tls, **moving)
-    silica = jt.TunnellingSolid.preset("silica")
     solid = {"dipole": 3e-30, "fields": [1.0, 2.0], "volumes": [1e-16, 1e-17], "band": (2.8e10, 3.4e10)}
     return {
         "TLSBath": (jt.TLSBath, {**tls, **moving}),
@@ -308,7 +307,7 @@ def _tls_bath(key: Any) -> dict[str, tuple[Callable[..., Any], dict[str, Any]]]:
             {"key": key, "n": 3, "band": (4.0, 6.0), "max_coupling": 0.1, "relaxation": 0.1, "min_tunnelling": 0.01},
         ),
         "TLSBath.from_solid": (
-            lambda **k: jt.TLSBath.from_solid(key, 3, silica, **k),
+            lambda **k: jt.TLSBath.from_solid(key, 3, jt.TunnellingSolid.preset("silica"), **k),
             {**solid, "temperature": 0.02, "min_tunnelling": 0.01},
         ),
         "TLSBath.relaxation_rate": (bath.relaxation_rate, {"frequency": 5.0, "states": np.ones((2, 1))}),

@@ -12,18 +12,21 @@ import numpy as np
 from .calls import calls
 
 # By design: 1e45 needs double precision, and says so.
-REFUSED = {"TunnellingSolid": "jax_enable_x64"}
+REFUSED = {"TunnellingSolid": "jax_enable_x64", "TLSBath.from_solid": "jax_enable_x64"}
 # Draws differ between the precisions.
-RANDOM = ("TLSGlass.sample", "random_bloch_vectors", "TLSGlass.half_system_entropy", "trajectories")
-RANDOM += ("ensemble", "ensemble in parts", "merge")
 RANDOM = (
     "TLSGlass.sample",
+    "TLSBath.sample",
+    "TLSBath.rate_trace",
     "Fluctuators.sample",
     "Fluctuators.sample_bath",
+    "TelegraphRecord.sample",
     "random_bloch_vectors",
     "TLSGlass.half_system_entropy",
     "trajectories",
     "ensemble",
+    "ensemble in parts",
+    "merge",
 )
 SMALL = 1e-3
 
