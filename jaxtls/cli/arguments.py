@@ -48,6 +48,7 @@ def misspelt(words: Sequence[str], command: argparse.ArgumentParser) -> str:
     """Names the first option that a command does not have, with the one that may be meant; "" where it has them all.
 
     Example:
+        >>> import argparse
         >>> command = argparse.ArgumentParser()
         >>> _ = command.add_argument("--frequency")
         >>> misspelt(["--frequncy=5e9"], command), misspelt(["--freq", "5e9"], command)

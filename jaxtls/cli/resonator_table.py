@@ -95,6 +95,7 @@ def in_our_units(table: Table, how: Reading) -> Table:
     """Gives any table of known columns as T_K, mean_photon_number, Q_internal, sigma_Q_internal and f_r_Hz.
 
     Example:
+        >>> from jaxtls.cli.tables import Table
         >>> t = Table("x", "", {"T_mK": np.array([10.0]), "inverse_Q_internal": np.array([1e-6])})
         >>> float(in_our_units(t, Reading(photon_number=1.0))["Q_internal"][0])
         1000000.0

@@ -44,6 +44,7 @@ def alike(table: Table) -> tuple[float, float]:
     """Gives rank correlation of neighbouring readings about a straight line, and how many standard errors it is from 0.
 
     Example:
+        >>> from jaxtls.cli.tables import Table
         >>> t = np.arange(400.0)
         >>> slow = Table("slow", "", {"time": t, "signal": np.sign(np.sin(t / 20)) + 0.1 * np.sin(1e4 * t)})
         >>> alike(slow)[1] > ALIKE

@@ -39,6 +39,7 @@ def plan(
         ValueError: numbers are traced, or an argument is wrong.
 
     Example:
+        >>> import dataclasses
         >>> spring = jt.EntropicSpring(omega=1.93, splitting=100.0, gamma=10.0, beta=0.01, n_spins=1000)
         >>> y0, ts = spring.coherent_state(1.0), jnp.linspace(0.0, 3.0, 4)
         >>> plan = jt.plan(spring, y0, ts)

@@ -157,6 +157,7 @@ def to_position_basis(
         ValueError: the shape is neither.
 
     Example:
+        >>> from jaxtls.quantum import hermite_dvr
         >>> nodes, _ = hermite_dvr(30)
         >>> weight = jnp.abs(to_position_basis(coherent_state(30, 1.0))) ** 2
         >>> bool(jnp.allclose(weight @ nodes, 2**0.5, atol=1e-5))

@@ -144,7 +144,7 @@ class AbstractJosephsonQubit(eqx.Module):
         Example:
             >>> qubit = jt.PhaseQubit(resistance=500.0, capacitance=1e-12, critical_current=1e-6, bias_current=0.0)
             >>> spacing = qubit.levels(0.0, 1) - qubit.levels(0.0, 0)
-            >>> f"{spacing / HBAR / (2 * np.pi) / 1e9:.4f} GHz"
+            >>> f"{spacing / 6.62607015e-34 / 1e9:.4f} GHz"
             '8.7731 GHz'
 
         Source: Blacker & Tilbrook, Eq. 43.
@@ -208,6 +208,7 @@ class AbstractJosephsonQubit(eqx.Module):
             >>> import importlib.resources
             >>> file = importlib.resources.files("jaxtls.cli").joinpath("data/ring_down.csv")
             >>> time, voltage, error = np.loadtxt(file.read_text().splitlines(), delimiter=",", skiprows=1).T
+            >>> import equinox as eqx
             >>> class Experiment(eqx.Module):
             ...     qubit: jt.PhaseQubit
             ...     step: jax.Array  # [A]
