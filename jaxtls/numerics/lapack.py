@@ -52,8 +52,8 @@ def _eigenvalues(a: Array) -> Array:
     return jax.scipy.linalg.eigh_tridiagonal(diagonal, beside, eigvals_only=True)
 
 
+_levels = _apart(_eigenvalues)
 # Lambdas: defaults of the functions themselves would be taken for arrays.
-_levels = _apart(lambda a: _eigenvalues(a))
 _both = _apart(lambda a: tuple(jnp.linalg.eigh(a)))
 _solution = _apart(lambda a, b: jnp.linalg.solve(a, b))
 _sizes = _apart(lambda a: jnp.linalg.svd(a, compute_uv=False))
