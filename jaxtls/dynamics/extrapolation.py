@@ -67,6 +67,10 @@ class AbstractSplitting(eqx.Module):
         """Gives the state behind them: undoes `enter`."""
         return z
 
+    def bare(self) -> AbstractSplitting:
+        """Gives the same without numbers that `propagators` alone reads: else they had cotangents, of zeros."""
+        return self
+
     def repeated(self, z: PyTree, propagators: PyTree, count: Array) -> PyTree:
         """Makes `count` Strang steps; no reverse mode."""
         begun = self.enter(z, propagators)
@@ -187,7 +191,7 @@ class Extrapolation(AbstractStepper):
     def reversible_step(self, z: PyTree, propagators: PyTree) -> PyTree:
         """Gives the moved state alone, with a transpose of loops as long as the levels in use ask for."""
         weights = self._weights(jax.tree.leaves(z)[0].dtype)[0]
-        return _combined((self.splitting, z, propagators), self.counts(), weights)
+        return _combined((self.splitting.bare(), z, propagators), self.counts(), weights)
 
     def counts(self) -> Array:
         """Counts the Strang steps of each level."""

@@ -104,7 +104,9 @@ def ruled(
             f, at = held(given, kind)
             if kind == "reverse" and _are_few(at):
                 return _by_pushing(functools.partial(pushed, given), at, cts)
-            return jax.vjp(f, at)[1](cts)[0]
+            each = _each(cts)
+            of_asked = lambda at: [x for x, ct in zip(jax.tree.leaves(f(at)), each) if ct is not None]
+            return jax.vjp(of_asked, at)[1]([ct for ct in each if ct is not None])[0]
 
         again = functools.partial(pushed, kind="smooth"), functools.partial(pulled, kind="smooth")
         # Records and their slopes are alike, but for whole numbers.
@@ -149,6 +151,11 @@ def _grouped(run: Callable[..., PyTree], axes: list, leaves: list, size: int, to
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], found)
 
 
+def _each(cts: PyTree) -> list:
+    """List cotangents; None for those that are zero by construction."""
+    return jax.tree.leaves(cts, is_leaf=lambda ct: ct is None)
+
+
 def _is_inexact(x: Array) -> bool:
     return jnp.issubdtype(x.dtype, jnp.inexact)
 
@@ -169,8 +176,8 @@ def _by_pushing(pushed: Callable[[list], PyTree], at: list, cts: PyTree) -> list
     def column(row: ArrayLike) -> Array:
         parts = jnp.split(jnp.asarray(row), np.cumsum(sizes)[:-1])
         slopes = pushed([part.reshape(x.shape).astype(x.dtype) for part, x in zip(parts, at)])
-        pairs = zip(jax.tree.leaves(slopes), jax.tree.leaves(cts))
-        return sum((jnp.sum(s * c).real for s, c in pairs), jnp.zeros(()))
+        pairs = zip(jax.tree.leaves(slopes), _each(cts))
+        return sum((jnp.sum(s * c).real for s, c in pairs if c is not None), jnp.zeros(()))
 
     found = column(columns[0])[None] if len(columns) == 1 else jax.vmap(column)(jnp.asarray(columns))
     parts = jnp.split(found, np.cumsum(sizes)[:-1])

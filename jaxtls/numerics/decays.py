@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array
 
 from .._platform import platform
+from .quotients import reciprocal
 
 # sin r = r + r^3 S(r^2) and cos r = 1 - r^2/2 + r^4 C(r^2) on |r| <= pi/2, e^r on |r| <= log(2)/2: minimax, to 1e-17.
 _SIN = (
@@ -136,4 +137,4 @@ def mean_decay(z: Array, decayed: Array) -> Array:
     """Gives the mean (1 - e^-z)/z of e^-zu over u in (0, 1), for complex z, from e^-z: 1 at z = 0, smooth there."""
     small = jnp.maximum(jnp.abs(z.real), jnp.abs(z.imag)) < _RADIUS
     series = _polynomial(_SERIES, jnp.where(small, z, 0.0))
-    return jnp.where(small, series, (1 - decayed) / jnp.where(small, 1.0, z))
+    return jnp.where(small, series, (1 - decayed) * reciprocal(jnp.where(small, 1.0, z)))

@@ -36,7 +36,8 @@ def linear(
     """Computes apply(known, moved), linear in `moved`, with `back(known, cotangent)` as its transpose.
 
     Arguments:
-        apply, back: functions of pytrees; what loops they use is their own affair.
+        apply, back: functions of pytrees; what loops they use is their own affair. A cotangent that is zero by
+            construction is None, so that `back` has nothing to do for it.
         known, moved: pytrees of arrays.
         again: the same two in a form that JAX differentiates, for derivatives of the second order.
         apart: whether the lanes of a vmap run one after the other.
@@ -94,10 +95,22 @@ class Rules(NamedTuple):
     found: tuple[ShapedArray, ...]
     apart: bool
 
-    def turned(self) -> Rules:
-        """Gives the rules of the transpose."""
-        both = self.backwards, self.forwards, self.smooth_backwards, self.smooth_forwards
-        return Rules(self.known, *both, self.found, self.given, self.apart)
+    def turned(self, asked: Sequence[bool]) -> Rules:
+        """Gives the rules of the transpose, whose arguments are the cotangents of those results that are asked for."""
+
+        def some(f: Callable[..., list]) -> Callable[..., list]:
+            return lambda *a: _of(f(*a), asked)
+
+        def filled(f: Callable[..., list]) -> Callable[..., list]:
+            def of_some(*a: Any) -> list:
+                left = iter(a[self.known :])
+                return f(*a[: self.known], *(next(left) if wanted else None for wanted in asked))
+
+            return of_some
+
+        first, second = (self.backwards, self.forwards), (self.smooth_backwards, self.smooth_forwards)
+        both = (filled(first[0]), some(first[1]), filled(second[0]), some(second[1]))
+        return Rules(self.known, *both, tuple(_of(self.found, asked)), self.given, self.apart)
 
     def over(self, size: int, dims: Sequence[int | None]) -> Rules:
         """Gives the rules of a batch of `size`: `dims` of the known operands, all others lead."""
@@ -110,6 +123,10 @@ class Rules(NamedTuple):
         return Rules(self.known, *both, many(self.smooth_forwards), many(self.smooth_backwards), *shapes, self.apart)
 
 
+def _of(several: Sequence[Any], asked: Sequence[bool]) -> list:
+    return [x for x, wanted in zip(several, asked) if wanted]
+
+
 def _run(*flat: Any, rules: Rules) -> list:
     return rules.forwards(*flat)
 
@@ -119,8 +136,8 @@ def _shapes(*flat: Any, rules: Rules) -> list:
 
 
 def _transpose(cts: Sequence[Any], *flat: Any, rules: Rules) -> list:
-    filled = [jnp.zeros(o.shape, o.dtype) if type(ct) is ad.Zero else ct for ct, o in zip(cts, rules.found)]
-    found = linear_p.bind(*flat[: rules.known], *filled, rules=rules.turned())
+    asked = [type(ct) is not ad.Zero for ct in cts]
+    found = linear_p.bind(*flat[: rules.known], *_of(cts, asked), rules=rules.turned(asked))
     wanted = [f if ad.is_undefined_primal(x) else None for f, x in zip(found, flat[rules.known :])]
     return [None] * rules.known + wanted
 
@@ -146,7 +163,7 @@ def _batched(flat: tuple, dims: tuple, *, rules: Rules) -> tuple:
     size = next(x.shape[d] for x, d in zip(flat, dims) if d is not None)
     # Linear arguments are all given the axis, so that the transpose has it, too.
     placed = zip(flat[rules.known :], dims[rules.known :])
-    given = [jnp.broadcast_to(x, (size, *x.shape)) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
+    given = [jnp.broadcast_to(x, (size, *jnp.shape(x))) if d is None else jnp.moveaxis(x, d, 0) for x, d in placed]
     out = linear_p.bind(*flat[: rules.known], *given, rules=rules.over(size, dims[: rules.known]))
     return out, [0] * len(out)
 

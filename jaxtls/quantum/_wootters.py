@@ -37,6 +37,11 @@ def _rows(values: np.ndarray | Array, like: Array) -> Array:
     return jnp.asarray(values).reshape(-1, *(1,) * (like.ndim - 1))
 
 
+def _square(x: Array) -> Array:
+    """Take |x|² without the root that an absolute value takes."""
+    return x.real**2 + x.imag**2
+
+
 def _flip(columns: Array) -> Array:
     """Apply sy ⊗ sy to columns (n, 4, ...)."""
     return columns[:, ::-1] * _rows(_FLIP, columns[0]).astype(columns.dtype)
@@ -74,7 +79,7 @@ def _cholesky(rho: Array) -> Array:
     def step(j, rest):
         pivot = jnp.real(rest[j, j])
         good = pivot > 4 * jnp.finfo(rho.dtype).eps * diagonal[j]
-        column = rest[:, j] / jnp.sqrt(jnp.where(good, pivot, 1.0))
+        column = rest[:, j] * (1 / jnp.sqrt(jnp.where(good, pivot, 1.0)))
         column = jnp.where(good & (index >= j), column, 0.0)
         # Of what is left a finished column is not read again: the factor's stands there.
         return (rest - column[:, None] * column[None].conj()).at[:, j].set(column)
@@ -96,9 +101,9 @@ def _shift(l: Array) -> Array:
         x = jnp.where(j == 0, jnp.where(index == i // 4, root_eps, 0.0).astype(l.dtype), x)
         column = l[j]
         diagonal, extra = jnp.real(column[j]), x[j]
-        r = jnp.sqrt(diagonal**2 + jnp.abs(extra) ** 2)
-        safe = jnp.where(r > 0, r, 1.0)
-        c, s = jnp.where(r > 0, diagonal / safe, 1.0), jnp.where(r > 0, extra / safe, 0.0)
+        r = jnp.sqrt(diagonal**2 + _square(extra))
+        inverse = 1 / jnp.where(r > 0, r, 1.0)
+        c, s = jnp.where(r > 0, diagonal * inverse, 1.0), jnp.where(r > 0, extra * inverse, 0.0)
         return l.at[j].set(c * column + s.conj() * x), c * x - s * column
 
     return jax.lax.fori_loop(0, 16, step, (l, jnp.zeros_like(l[0])))[0]
@@ -111,8 +116,8 @@ def _rotate(x: Array, y: Array) -> tuple[Array, Array]:
     size = jnp.abs(gamma)
     active = size > jnp.finfo(size.dtype).tiny
     safe = jnp.where(active, size, 1.0)
-    phase = jnp.where(active, gamma.conj() / safe, 1.0)
-    zeta = jnp.sum(jnp.abs(top_y) ** 2 - jnp.abs(top_x) ** 2, axis=1, keepdims=True) / (2 * safe)
+    phase = jnp.where(active, gamma.conj() * (1 / safe), 1.0)
+    zeta = jnp.sum(_square(top_y) - _square(top_x), axis=1, keepdims=True) / (2 * safe)
     t = jnp.where(active, jnp.where(zeta >= 0, 1.0, -1.0) / (jnp.abs(zeta) + jnp.sqrt(1 + zeta**2)), 0.0)
     c = 1 / jnp.sqrt(1 + t**2)
     y = phase * y
@@ -131,7 +136,7 @@ def _decompose(l: Array, with_vectors: bool) -> tuple[Array, Array]:
         return jnp.stack([x[0], y[0]]), jnp.stack([y[1], x[1]])
 
     rotated = jnp.concatenate(jax.lax.fori_loop(0, 3 * _SWEEPS, step, (stacked[:2], stacked[2:])))
-    return jnp.sqrt(jnp.sum(jnp.abs(rotated[:, :4]) ** 2, axis=1)), rotated[:, 4:]
+    return jnp.sqrt(jnp.sum(_square(rotated[:, :4]), axis=1)), rotated[:, 4:]
 
 
 def _balanced_factor(rho: Array) -> tuple[Array, Array, Array]:
@@ -157,7 +162,7 @@ def _slope(rho: Array) -> Entries:
     k = jnp.sum((tilde * weight[:, None])[:, :, None] * tilde.conj()[:, None], axis=0)
     # Below rounding (of the balanced state) there is no entanglement to differentiate.
     entangled = _wootters(rho) * scale > 8 * jnp.finfo(s.dtype).eps
-    return packed(jnp.where(entangled, k * f[:, None] * f[None] / scale, 0.0))
+    return packed(jnp.where(entangled, k * (f[:, None] * f[None] / scale), 0.0))
 
 
 def packed(rho: Array) -> Entries:

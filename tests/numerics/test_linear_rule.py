@@ -34,6 +34,25 @@ def test_the_transpose_is_the_one_that_was_given():
     assert float(jax.grad(lambda x: linear(apply, seven, jnp.asarray(2.0), x, again=(apply, seven)))(1.0)) == 7.0
 
 
+def test_the_transpose_hears_of_no_results_that_nothing_depends_on():
+    heard = []
+
+    def back(a, cts):
+        heard.append([ct is not None for ct in cts])
+        return sum(a ** (k + 1) * ct for k, ct in enumerate(cts) if ct is not None)
+
+    apply = lambda a, x: [a * x, a**2 * x, a**3 * x]
+    found = lambda a, x: linear(apply, back, a, x, again=(apply, back))
+    two, many = jnp.asarray(2.0), jnp.arange(1.0, 4.0)
+    assert float(jax.grad(lambda x: found(two, x)[1])(1.0)) == 4.0
+    assert heard == [[False, True, False]]
+    assert_allclose(jax.vmap(jax.grad(lambda x, a: found(a, x)[2]), (None, 0))(1.0, many), many**3)
+    assert float(jax.grad(lambda x: found(two, x)[0] + found(two, x)[2])(1.0)) == 10.0
+    pulled = lambda y: jax.linear_transpose(lambda x: found(two, x)[1], 1.0)(y)[0]
+    assert float(jax.grad(pulled)(1.0)) == 4.0  # the transpose of the transpose
+    assert_allclose(jax.hessian(lambda x: found(x[0], x[1])[1])(jnp.array([3.0, 5.0])), [[10.0, 6.0], [6.0, 0.0]])
+
+
 def test_the_pair_has_its_orders():
     a, c = np.vstack([np.zeros(7), tsit5.LOWER]), np.array([0.0, *tsit5.C])
     b, lower = a[-1], a[-1] - np.array(tsit5.E)

@@ -193,14 +193,16 @@ def pair_entries(sites: Sites, shifts: Array, ts: Array) -> tuple[tuple[Array, .
 
     Each is (N, N, T), with i along the first axis; only i < j is meant to be read.
     """
-    up, down, coherence = lone_sites(sites, ts)
-    second_up, second_down, _ = one_coherent(sites, shifts, ts, coherence)
+    alone = lone_sites(sites, ts)
+    second_up, second_down, _ = one_coherent(sites, shifts, ts, alone[2])
     first_up, first_down = jnp.swapaxes(second_up, 0, 1), jnp.swapaxes(second_down, 0, 1)
     products = both_coherent(sites, shifts, ts)
-    both = coherence[:, None] * coherence * products
+    # Laid out for pairs once: in the backward pass each use would be a sum of its own.
+    of_i, of_j = ([jnp.broadcast_to(jnp.expand_dims(x, k), products.shape) for x in alone] for k in (1, 0))
+    both = of_i[2] * of_j[2] * products
     # Row j > i of the products has phi_jk - phi_ik, the conjugate of what stands in +- , -+.
-    opposite = coherence[:, None] * (coherence * jnp.swapaxes(products, 0, 1)).conj()
-    diagonal = tuple(x[:, None] * y for x in (up, down) for y in (up, down))
+    opposite = of_i[2] * (of_j[2] * jnp.swapaxes(products, 0, 1)).conj()
+    diagonal = tuple(x * y for x in of_i[:2] for y in of_j[:2])
     return diagonal, (second_up, first_up, both, opposite, first_down, second_down)
 
 

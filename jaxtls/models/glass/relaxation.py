@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from jaxtyping import Array
 
 from ...numerics.decays import decay, mean_decay
+from ...numerics.quotients import reciprocal, root
 
 
 class Sites(eqx.Module):
@@ -53,6 +54,11 @@ class Sites(eqx.Module):
         """Lays the sites along one axis of arrays of ndim axes."""
         return jax.tree.map(lambda x: x.reshape(tuple(-1 if k == axis else 1 for k in range(ndim))), self)
 
+    def over(self, phi: Array) -> Sites:
+        """Broadcasts all to the shape of phi, once: in the backward pass each use of a number would be a sum of its
+        own."""
+        return jax.tree.map(lambda x: jnp.broadcast_to(x, phi.shape), self)
+
 
 def _roots(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Array, Array]:
     """Give w, q, v and where G and phi are too small to have had an effect of second order by the time `horizon`.
@@ -60,25 +66,28 @@ def _roots(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Arra
     There w, whose square root has no derivative at zero, is replaced by a harmless number.
     """
     slow = (sites.total + jnp.abs(phi)) * horizon < jnp.finfo(phi.dtype).eps ** 0.5
-    b = jnp.where(slow, 1.0, sites.bias / 2 - 1j * phi)
+    b = jnp.where(slow, 1.0, jax.lax.complex(sites.bias / 2, -phi))
     if not sites.thermal:
         return b, jnp.ones_like(b), jnp.zeros_like(b), slow
     product = sites.gain * sites.loss
-    w = b * jnp.sqrt(1 + product / b**2)
-    return w, (sites.bias - 1j * phi) / (w + sites.total / 2), product / (w + b), slow
+    w = b * root(1 + product * reciprocal(b * b))
+    q = jax.lax.complex(sites.bias, -phi) * reciprocal(w + sites.total / 2)
+    return w, q, product * reciprocal(w + b), slow
 
 
 def traced_out(sites: Sites, phi: Array, horizon: Array) -> tuple[Array, Array, Array]:
     """Gives lambda, a and w of the traced-out factor; sites broadcast against phi, times up to the horizon."""
+    sites = sites.over(phi)
     w, q, _, slow = _roots(sites, phi, horizon)
     z = sites.polarization
     rate = -1j * phi * jnp.where(slow, z, q)
-    amplitude = jnp.where(slow, 0.0, 1j * phi * (z - q) / (2 * w))
+    amplitude = jnp.where(slow, 0.0, 0.5j * phi * (z - q) * reciprocal(w))
     return rate, amplitude, w
 
 
 def kept(sites: Sites, phi: Array, ts: Array, horizon: Array) -> tuple[Array, Array]:
     """Gives e^{Mt} p: the two components, complex, for phi and sites of shape (..., 1) and times (T,) -> (..., T)."""
+    sites = sites.over(phi)
     w, q, v, slow = _roots(sites, phi, horizon)
     ts = ts.reshape((1,) * (phi.ndim - 1) + ts.shape)
     up, down = sites.populations

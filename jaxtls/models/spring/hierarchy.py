@@ -11,7 +11,7 @@ Source: Wang & Taylor, "A quantum model for entropic springs", Eq. 21 and 23, re
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import jax
@@ -19,12 +19,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..._platform import platform
 from .._thermal import bose
 from .pairs import Pair
 
 # exp of generators with |h M| up to some thousands: |h M| / 2^12 < 1, and 1/15! is round-off.
 SQUARINGS = 12
 TAYLOR = 14
+# Entries of a column that a GPU makes in one kernel.
+TOGETHER = 4
 
 
 class IndexSet(NamedTuple):
@@ -171,6 +174,7 @@ def _dephasing(rate: Array, occupation: Array, excess: Array) -> Array:
     return -occupation * apart**2 / 2
 
 
+@partial(jax.jit, static_argnames="length")
 def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, length: int) -> Pair:
     """Gives exp(h generator) - 1 on N spins: E[k, m] (L, L, n, n), what c_m adds to c_k.
 
@@ -186,7 +190,10 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
     inverse = one.over(one.plus(less_ss))
     raising = ws.times(inverse)
 
-    # Scans, not unrolled sums: XLA would evaluate the chain above anew in every entry, at seconds of compile time.
+    # Scans, not unrolled sums: XLA would evaluate the chain above anew in every entry, at seconds of compile time. A
+    # GPU makes a few entries in one kernel.
+    together = 1 if platform() == "cpu" else TOGETHER
+
     def binomial(last: Pair, k: Array) -> tuple[Pair, Pair]:
         return last.times(raising).scaled((n_spins - k) / (k + 1)), last
 
@@ -201,7 +208,7 @@ def symmetric_power_flow(generator: SpinGenerator, n_spins: Array, h: Array, len
             return (here, out), out
 
         zero = one.scaled(0.0)
-        return jax.lax.scan(entry, (zero, zero), current)[1], current
+        return jax.lax.scan(entry, (zero, zero), current, unroll=together)[1], current
 
     _, columns = jax.lax.scan(column, first, None, length=length)
     # N may be data and less than the number of levels kept: there are no terms beyond s^0 w^N, but round-off would find

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -99,6 +100,11 @@ class SpringSplitting(AbstractSplitting):
             return _phase(_transposed(moved), moved, cos, sin)
         z = _sum(z, _transposed(moved))
         return _phase(z, _transposed(z), cos, sin)
+
+    def bare(self) -> SpringSplitting:
+        """Gives the same without generators, counts and frequencies."""
+        read = lambda s: (s.generators, s.n_spins, s.frequency, s.rate)
+        return eqx.tree_at(read, self, ((), (), None, None))
 
     def seen(self, z: Blocks) -> Blocks:
         """Gives the oscillator's part c_0."""

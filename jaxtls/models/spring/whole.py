@@ -28,13 +28,12 @@ class WholeSplitting(SpringSplitting):
     def pack(self, y: PyTree) -> PyTree:
         """Packs into K = Re c + Im c, levels by parity."""
         k = self._padded(hermitian.pack(y))
-        order = self._order()
-        return k[:, order][:, :, order]
+        return self._interchanged(k, (k.shape[-1] // self.sectors, self.sectors))
 
     def unpack(self, z: PyTree) -> PyTree:
         """Undoes `pack`, to the coefficients c of K."""
-        back = np.argsort(self._order())[: self.n_levels]
-        return hermitian.unpack(z[:, back][:, :, back])
+        n = self.n_levels
+        return hermitian.unpack(self._interchanged(z, (self.sectors, z.shape[-1] // self.sectors))[:, :n, :n])
 
     def propagators(self, h: Array) -> tuple:
         """Gives phases (S h, S h) and the spins' flows (L, L, h, h)."""
@@ -84,10 +83,9 @@ class WholeSplitting(SpringSplitting):
         odd = self.n_levels % self.sectors
         return jnp.pad(k, ((0, 0), (0, odd), (0, odd)))
 
-    def _order(self) -> np.ndarray:
-        count = self.sectors
-        whole = self.n_levels + self.n_levels % count
-        return np.concatenate([np.arange(a, whole, count) for a in range(count)])
+    def _interchanged(self, k: Array, shape: tuple[int, int]) -> Array:
+        """Give (M, n, n) with n = a b levels counted the other way round, b of a."""
+        return k.reshape(-1, *shape, *shape).transpose(0, 2, 1, 4, 3).reshape(k.shape)
 
     def _transform(self) -> np.ndarray:
         blocks = sector_dvr(self.n_levels)[1]
