@@ -114,7 +114,7 @@ class Rules(NamedTuple):
 
     def over(self, size: int, dims: Sequence[int | None]) -> Rules:
         """Gives the rules of a batch of `size`: `dims` of the known operands, all others lead."""
-        axes = lambda a: (*dims, *(0,) * (len(a) - self.known))
+        axes = lambda a: (*dims, *(None if x is None else 0 for x in a[self.known :]))
         many = lambda f: lambda *a: jax.vmap(f, in_axes=axes(a))(*a)
         each = (lambda f: lambda *a: mapped(f, axes(a), a)) if self.apart else many
         both = each(self.forwards), each(self.backwards)

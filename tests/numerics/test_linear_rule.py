@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 from jaxtls.numerics import tsit5
@@ -34,7 +35,8 @@ def test_the_transpose_is_the_one_that_was_given():
     assert float(jax.grad(lambda x: linear(apply, seven, jnp.asarray(2.0), x, again=(apply, seven)))(1.0)) == 7.0
 
 
-def test_the_transpose_hears_of_no_results_that_nothing_depends_on():
+@pytest.mark.parametrize("apart", [False, True])
+def test_the_transpose_hears_of_no_results_that_nothing_depends_on(apart):
     heard = []
 
     def back(a, cts):
@@ -42,7 +44,7 @@ def test_the_transpose_hears_of_no_results_that_nothing_depends_on():
         return sum(a ** (k + 1) * ct for k, ct in enumerate(cts) if ct is not None)
 
     apply = lambda a, x: [a * x, a**2 * x, a**3 * x]
-    found = lambda a, x: linear(apply, back, a, x, again=(apply, back))
+    found = lambda a, x: linear(apply, back, a, x, again=(apply, back), apart=apart)
     two, many = jnp.asarray(2.0), jnp.arange(1.0, 4.0)
     assert float(jax.grad(lambda x: found(two, x)[1])(1.0)) == 4.0
     assert heard == [[False, True, False]]
