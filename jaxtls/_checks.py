@@ -84,12 +84,14 @@ def real(name: str, value: object) -> Array:
 
 
 def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") -> Array:
-    """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known."""
+    """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known; NaN in place of others
+    where it is traced."""
     array = real(name, value)
     known = concrete(array)
-    if known is not None:
-        good = np.isfinite(known) & ((known >= 0) if zero else (known > 0))
-        require(bool(np.all(good)), name, f"be finite and {'>= 0' if zero else '> 0'}", value, remedy)
+    if known is None:
+        return jnp.where((array >= 0) if zero else (array > 0), array, jnp.nan)
+    good = np.isfinite(known) & ((known >= 0) if zero else (known > 0))
+    require(bool(np.all(good)), name, f"be finite and {'>= 0' if zero else '> 0'}", value, remedy)
     return array
 
 

@@ -74,8 +74,11 @@ def as_solution(
         limits: of the diagnostics that the method alone can judge.
 
     Returns:
-        Solution: its `success` also says that all that is recorded is finite.
+        Solution: its `success` also says that all that is recorded is finite, and that nothing it is made of is NaN:
+            no step is made where their number is not known, and a state that never moved is finite.
     """
+    for leaf in jax.tree.leaves(eqx.filter((problem.model, problem.y0, problem.ts), eqx.is_inexact_array)):
+        finished = finished & ~jnp.any(jnp.isnan(jax.lax.stop_gradient(leaf)))
     for leaf in jax.tree.leaves((records["observables"], records["states"])):
         finished = finished & jnp.all(jnp.isfinite(leaf))
     diagnostics = jax.lax.stop_gradient({**worst(records["diagnostics"]), **found})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import equinox as eqx
@@ -24,6 +25,24 @@ REMEDIES = {
 }
 
 
+@jax.tree_util.register_pytree_with_keys_class
+class Stats(dict):
+    """Holds what a method counts, arrays, and what it says, words, which are structure to JAX: a jitted function may
+    return both."""
+
+    def tree_flatten_with_keys(self) -> tuple[list, tuple]:
+        """Gives the arrays with their names, and names and words."""
+        counted = {name: value for name, value in sorted(self.items()) if not isinstance(value, str)}
+        told = tuple((name, value) for name, value in sorted(self.items()) if isinstance(value, str))
+        return [(jax.tree_util.DictKey(name), value) for name, value in counted.items()], (tuple(counted), told)
+
+    @classmethod
+    def tree_unflatten(cls, names: tuple, values: Iterable[Any]) -> Stats:
+        """Undoes it."""
+        counted, told = names
+        return cls({**dict(zip(counted, values)), **dict(told)})
+
+
 class Solution(eqx.Module):
     """Holds the result of `evolve`.
 
@@ -34,7 +53,7 @@ class Solution(eqx.Module):
         stats: `method`, `why` it was that one, `steps` and whatever else the method counts.
         diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`,
         ...).
-        success: True where the solver reached the last time with finite numbers.
+        success: True where the solver reached the last time with finite numbers, from numbers.
         limits: diagnostic -> value above which it is worth a warning.
 
     Example:
@@ -57,6 +76,8 @@ class Solution(eqx.Module):
         # mapping.
         if isinstance(self.limits, dict):
             object.__setattr__(self, "limits", _Limits(self.limits))
+        if not isinstance(self.stats, Stats):
+            object.__setattr__(self, "stats", Stats(self.stats))
 
     @property
     def precision(self) -> str:

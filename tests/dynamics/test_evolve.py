@@ -253,3 +253,31 @@ def test_nothing_is_traced_again_when_only_numbers_change():
     first = count
     jt.evolve(Counted(jnp.asarray(2.0)), jnp.asarray(3.0), 2 * TS)
     assert count == first
+
+
+def spring_run(gamma, beta=0.01):
+    spring = jt.EntropicSpring(1.93, splitting=100.0, gamma=gamma, beta=beta, n_spins=10, n_levels=16, n_modes=3)
+    return jt.evolve(spring, spring.coherent_state(0.3), jnp.linspace(0.0, 1.0, 3), observables=["x"])
+
+
+@pytest.mark.parametrize("numbers", [(jnp.nan,), (-10.0,), (10.0, -0.01)])
+def test_what_an_eager_call_refuses_is_nan_and_no_success_in_a_compiled_one(numbers):
+    found = jax.jit(spring_run)(*numbers)
+    assert not found.success and bool(jnp.all(jnp.isnan(found.observables["x"])))
+    with pytest.raises(ValueError, match="must be finite and > 0"):
+        spring_run(*numbers)
+
+
+def test_lanes_with_bad_numbers_leave_the_others_alone():
+    found = jax.vmap(spring_run)(jnp.array([10.0, -10.0]))
+    assert found.success.tolist() == [True, False]
+    assert jnp.allclose(found.observables["x"][0], spring_run(10.0).observables["x"], rtol=1e-9)
+
+
+def test_a_compiled_function_returns_the_whole_solution():
+    found = jax.jit(spring_run)(10.0)
+    assert found.stats["method"] == spring_run(10.0).stats["method"] and "success True" in repr(found)
+    master = jax.jit(lambda rate: jt.mesolve(jnp.eye(2), [(jnp.eye(2), rate)], jnp.eye(2) / 2, TS))(0.5)
+    assert master.success and isinstance(master.stats["method"], str)
+    many = jax.vmap(lambda omega: jt.evolve(Decay(jnp.asarray(0.7), omega), PLUS, TS))(jnp.array([1.0, 2.0]))
+    assert many.stats["steps"].shape == (2,) and isinstance(many.stats["why"], str)
