@@ -276,7 +276,7 @@ def test_lanes_with_bad_numbers_leave_the_others_alone():
 
 def test_a_compiled_function_returns_the_whole_solution():
     found = jax.jit(spring_run)(10.0)
-    assert found.stats["method"] == spring_run(10.0).stats["method"] and "success True" in repr(found)
+    assert found.stats["method"].startswith("Strang") and "success True" in repr(found)
     master = jax.jit(lambda rate: jt.mesolve(jnp.eye(2), [(jnp.eye(2), rate)], jnp.eye(2) / 2, TS))(0.5)
     assert master.success and isinstance(master.stats["method"], str)
     many = jax.vmap(lambda omega: jt.evolve(Decay(jnp.asarray(0.7), omega), PLUS, TS))(jnp.array([1.0, 2.0]))
