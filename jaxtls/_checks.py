@@ -84,8 +84,8 @@ def real(name: str, value: object) -> Array:
 
 
 def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") -> Array:
-    """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known; NaN in place of others
-    where it is traced."""
+    """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known; where it is traced,
+    NaN in place of numbers of the other sign."""
     array = real(name, value)
     known = concrete(array)
     if known is None:
@@ -113,6 +113,13 @@ def amplitude(name: str, value: object) -> Array:
     known = concrete(array)
     require(known is None or bool(np.all(np.isfinite(known))), name, "be finite", value)
     return array
+
+
+def is_square(value: object, *ndims: int) -> bool:
+    """Says whether a value is an array of (n, n) matrices, of one of so many dimensions."""
+    if not isinstance(value, jax.Array):
+        return False
+    return value.ndim in ndims and value.shape[-1] == value.shape[-2]
 
 
 def size(name: str, value: object, least: int = 1) -> int:

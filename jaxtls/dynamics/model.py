@@ -105,6 +105,10 @@ class AbstractModel(eqx.Module):
         known."""
         return None
 
+    def misfit(self, y0: PyTree) -> str | None:
+        """Says what a state must be where y0 is none, to be read behind "must"; None: it may be one."""
+        return None
+
     @property
     def can_split(self) -> bool:
         """Says whether `splitting_step` gives a step: the default method is then `Splitting`."""

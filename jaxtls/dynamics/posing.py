@@ -49,6 +49,8 @@ def posed(
     require(good, "max_step", "be a positive Python number", repr(max_step))
     stays_known = isinstance(model, AbstractModel) and model.zeros_are_structure
     whole, y0 = as_model(model, _state(y0, stays_known))
+    must = whole.misfit(y0)
+    require(must is None, "y0", str(must), f"shape {y0.shape}" if isinstance(y0, Array) else f"a {type(y0).__name__}")
     ts = ts.astype(jnp.result_type(ts, *(leaf.real.dtype for leaf in jax.tree.leaves(y0))))
     # Steps in double precision would turn a state in single precision into double on the way.
     numeric = lambda leaf: jnp.issubdtype(leaf.dtype, jnp.inexact)

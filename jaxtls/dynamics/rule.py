@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -104,9 +104,8 @@ def ruled(
             f, at = held(given, kind)
             if kind == "reverse" and _are_few(at):
                 return _by_pushing(functools.partial(pushed, given), at, cts)
-            each = _each(cts)
-            of_asked = lambda at: [x for x, ct in zip(jax.tree.leaves(f(at)), each) if ct is not None]
-            return jax.vjp(of_asked, at)[1]([ct for ct in each if ct is not None])[0]
+            of_asked = lambda at: [x for x, _ in _asked(f(at), cts)]
+            return jax.vjp(of_asked, at)[1](jax.tree.leaves(cts))[0]
 
         again = functools.partial(pushed, kind="smooth"), functools.partial(pulled, kind="smooth")
         # Records and their slopes are alike, but for whole numbers.
@@ -151,9 +150,17 @@ def _grouped(run: Callable[..., PyTree], axes: list, leaves: list, size: int, to
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:size], found)
 
 
-def _each(cts: PyTree) -> list:
-    """List cotangents; None for those that are zero by construction."""
-    return jax.tree.leaves(cts, is_leaf=lambda ct: ct is None)
+class _Pair(NamedTuple):
+    result: Array
+    cotangent: Array | None
+
+
+def _asked(found: PyTree, cts: PyTree) -> list[tuple[Array, Array]]:
+    """Pair results with their cotangents, None for those that are zero by construction, which are left out."""
+    pairs = jax.tree.leaves(
+        jax.tree.map(lambda x, ct: _Pair(x, ct), found, cts), is_leaf=lambda x: isinstance(x, _Pair)
+    )
+    return [(x, ct) for x, ct in pairs if ct is not None]
 
 
 def _is_inexact(x: Array) -> bool:
@@ -176,8 +183,7 @@ def _by_pushing(pushed: Callable[[list], PyTree], at: list, cts: PyTree) -> list
     def column(row: ArrayLike) -> Array:
         parts = jnp.split(jnp.asarray(row), np.cumsum(sizes)[:-1])
         slopes = pushed([part.reshape(x.shape).astype(x.dtype) for part, x in zip(parts, at)])
-        pairs = zip(jax.tree.leaves(slopes), _each(cts))
-        return sum((jnp.sum(s * c).real for s, c in pairs if c is not None), jnp.zeros(()))
+        return sum((jnp.sum(s * c).real for s, c in _asked(slopes, cts)), jnp.zeros(()))
 
     found = column(columns[0])[None] if len(columns) == 1 else jax.vmap(column)(jnp.asarray(columns))
     parts = jnp.split(found, np.cumsum(sizes)[:-1])

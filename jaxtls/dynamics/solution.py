@@ -38,7 +38,7 @@ class Stats(dict):
 
     @classmethod
     def tree_unflatten(cls, names: tuple, values: Iterable[Any]) -> Stats:
-        """Undoes it."""
+        """Puts arrays and words together again."""
         counted, told = names
         return cls({**dict(zip(counted, values)), **dict(told)})
 

@@ -230,7 +230,8 @@ def as_operator(name: str, value: object, n: int | None = None) -> Operator:
     if isinstance(value, list | tuple):
         if _is_pair(value) and not _gives_matrix(name, value[1]):
             return _from_pair(name, value, n)
-        if any(_is_pair(part) or _is_special(part) for part in value):
+        require(not _is_turned(value), name, "have the operator first", "(coefficient, operator)", "Exchange the two.")
+        if any(_is_pair(part) or _is_turned(part) or _is_special(part) for part in value):
             return _from_list(name, value, n)
     matrix = foreign.as_matrix(name, value, n)
     known = concrete(matrix)
@@ -272,9 +273,14 @@ def _is_pair(part: object) -> bool:
     if not isinstance(part, list | tuple) or len(part) != 2:
         return False
     operator, coefficient = part
-    if not (_is_special(operator) or _depth(operator) == 2):
+    if not (_is_special(operator) or _depth(operator) == 2) or _is_turned(coefficient):
         return False
     return is_envelope(coefficient) or foreign.is_callable(coefficient) or _depth(coefficient) in (0, 1)
+
+
+def _is_turned(part: object) -> bool:
+    """Say whether a member of a list is (coefficient, operator)."""
+    return isinstance(part, list | tuple) and not _is_pair(part) and _is_pair(part[::-1])
 
 
 def _gives_matrix(name: str, coefficient: object) -> bool:

@@ -59,8 +59,13 @@ def linear(
         parted = lambda a: (jax.tree.unflatten(held_tree, a[: len(held)]), jax.tree.unflatten(tree, a[len(held) :]))
         return lambda *a: jax.tree.leaves(f(*parted(a)))
 
-    both = [(flat(f, given_tree), flat(g, out_tree)) for f, g in ((apply, back), again)]
+    def filled(f: Callable[..., list]) -> Callable[..., list]:
+        # As the transpose of its transpose a function may be asked with arguments that are zero by construction.
+        zero = lambda x, like: jnp.zeros(like.shape, like.dtype) if x is None else x
+        return lambda *a: f(*a[: len(held)], *map(zero, a[len(held) :], shapes[0]))
+
     shapes = _shaped(given), _shaped(outs)
+    both = [(filled(flat(f, given_tree)), flat(g, out_tree)) for f, g in ((apply, back), again)]
     found = linear_p.bind(*held, *given, rules=Rules(len(held), *both[0], *both[1], *shapes, apart))
     return jax.tree.unflatten(out_tree, found)
 

@@ -3,8 +3,8 @@
 Agrees with the paper; T = 0. Measured with 5000 realizations at N = 6 to 9 and, past the paper, 20, 1000 at 60,
 that is in full size:
 - eps = 1 lowers the maximum and moves it to earlier times: 0.1952(6) to 0.1078(8) at N = 6, 0.1841(5) to 0.1061(6) at
-  N = 9, 0.1741(3) to 0.1027(4) at N = 20, 0.1653(4) to 0.1004(5) at N = 60; from 1.5e-3 to 1.0e-3 hbar/W, from N = 20
-  on from 1.0e-3 to 0.7e-3.
+  N = 9, 0.1741(3) to 0.1027(4) at N = 20, 0.1653(4) to 0.1004(5) at N = 60; from 2.2e-3 (N = 6) or 1.5e-3 to 1.0e-3
+  hbar/W, from N = 20 on from 1.0e-3 to 0.7e-3.
 - eps = 1e-6 changes nothing (1e-4 of the maximum) before 0.01 hbar/W, 1 % of it at 1 hbar/W for N = 6 and 0.2 % for
   N = 9, then takes the plateau away: 0.092(1), 0.047(1), 0.022(1), 0.0093(3) become 0.
 - At N = 20 and 60 there is no plateau to be taken: the curves of 0 and 1e-6 are the same.

@@ -12,6 +12,8 @@ import pytest
 
 import jaxtls as jt
 
+from ..battery.models import ROWS
+
 
 class Decay(eqx.Module):
     """A qubit losing energy: rho_ee(t) = exp(-gamma t), coherence exp(-gamma t/2 - i omega t)."""
@@ -281,3 +283,20 @@ def test_a_compiled_function_returns_the_whole_solution():
     assert master.success and isinstance(master.stats["method"], str)
     many = jax.vmap(lambda omega: jt.evolve(Decay(jnp.asarray(0.7), omega), PLUS, TS))(jnp.array([1.0, 2.0]))
     assert many.stats["steps"].shape == (2,) and isinstance(many.stats["why"], str)
+
+
+OWN = ["EntropicSpring", "SpinBathOscillator", "TLSHeatedOscillator", "ThermalNetwork", "DampedOscillator"]
+
+
+@pytest.mark.parametrize("name", OWN)
+@pytest.mark.parametrize("shape", [(3,), (2, 5), (3, 4, 5)])
+def test_a_state_of_another_form_is_refused_by_name(name, shape):
+    model = ROWS[name].make(**ROWS[name].numbers)
+    with pytest.raises(ValueError, match=r"`y0` must (have shape|be a state)"):
+        jt.evolve(model, jnp.ones(shape), TS)
+
+
+def test_a_pair_with_its_number_first_is_refused_by_name():
+    for h, jumps in ((jnp.eye(2), [(0.5, jnp.eye(2))]), ([jnp.eye(2), (0.5, jnp.eye(2))], [])):
+        with pytest.raises(ValueError, match="must have the operator first"):
+            jt.mesolve(h, jumps, jnp.eye(2) / 2, TS)

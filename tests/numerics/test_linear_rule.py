@@ -52,6 +52,11 @@ def test_the_transpose_hears_of_no_results_that_nothing_depends_on(apart):
     assert float(jax.grad(lambda x: found(two, x)[0] + found(two, x)[2])(1.0)) == 10.0
     pulled = lambda y: jax.linear_transpose(lambda x: found(two, x)[1], 1.0)(y)[0]
     assert float(jax.grad(pulled)(1.0)) == 4.0  # the transpose of the transpose
+    both = lambda a, xs: [a * xs[0] + xs[1]]
+    pull = lambda a, cts: [a * cts[0], cts[0]]
+    of_two = lambda xs: linear(both, pull, two, xs, again=(both, pull), apart=apart)[0]
+    pulled = lambda y: jax.linear_transpose(of_two, [1.0, 1.0])(y)[0][0]
+    assert float(jax.grad(pulled)(1.0)) == 2.0
     assert_allclose(jax.hessian(lambda x: found(x[0], x[1])[1])(jnp.array([3.0, 5.0])), [[10.0, 6.0], [6.0, 0.0]])
 
 

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -14,12 +14,14 @@ parts = st.floats(-1, 1).map(lambda x: x if abs(x) > 1e-3 else 0.0)
 numbers = st.builds(complex, parts, parts).filter(bool)
 
 
+@settings(deadline=None)
 @given(numbers, st.integers(-300, 300))
 def test_reciprocals_are_those_of_numpy_at_any_magnitude(z, exponent):
     z = np.complex128(z * 2.0**exponent)
     assert_allclose(complex(reciprocal(jnp.asarray(z))), 1 / z, rtol=1e-15)
 
 
+@settings(deadline=None)
 @given(numbers, st.integers(-200, 200))
 def test_roots_are_those_of_numpy(z, exponent):
     z = np.complex128(z * 2.0**exponent)

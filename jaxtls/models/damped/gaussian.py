@@ -143,6 +143,10 @@ class GaussianOscillator(AbstractModel):
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
+    def misfit(self, y0: PyTree) -> str | None:
+        """Asks for means, covariances and the contraction."""
+        return None if isinstance(y0, GaussianState) else "be a state that coherent_state, thermal_state or state makes"
+
     def vector_field(self, t: ArrayLike, y: GaussianState, args: PyTree = None) -> GaussianState:
         """Gives d y/dt: the classical equations for means and covariances."""
         model = self.oscillator

@@ -357,6 +357,10 @@ class DampedOscillator(AbstractDampedOscillator):
         functions = hermite_functions(y.amplitudes.shape[0], per_length * finite("x", x))
         return jnp.sqrt(per_length) * matmul(functions.astype(y.amplitudes.dtype), y.amplitudes)
 
+    def misfit(self, y0: PyTree) -> str | None:
+        """Asks for amplitudes and the contraction."""
+        return None if isinstance(y0, FockState) else "be a state that coherent_state or fock_state makes"
+
     def vector_field(self, t: ArrayLike, y: FockState, args: PyTree = None) -> FockState:
         """Gives d y/dt on the levels of `basis`: bands, no matrix (Eq. 26 with its phases)."""
         return fock.fock_field(self)(t, y, args)

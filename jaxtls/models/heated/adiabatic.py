@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
+from ..._checks import is_square
 from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
@@ -74,6 +75,10 @@ class AdiabaticOscillator(AbstractModel):
     def diagnostic_limits(self) -> dict[str, float]:
         """Says what each diagnostic may be before it is worth a warning."""
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-5}
+
+    def misfit(self, y0: Array) -> str | None:
+        """Asks for a density matrix."""
+        return None if is_square(y0, 2) else "have shape (n, n), as coherent_state and thermal_state make it"
 
     def vector_field(self, t: ArrayLike, y: Array, args: PyTree = None) -> Array:
         """Gives d rho/dt of Eq. 40; pure."""

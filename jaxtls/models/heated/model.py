@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import finite, positive, require, size
+from ..._checks import finite, is_square, positive, require, size
 from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...quantum import coherent_state, thermal_state, to_density_matrix
@@ -170,6 +170,11 @@ class TLSHeatedOscillator(AbstractModel):
         return {"trace_error": 1e-5, "truncation": 1e-5}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
+
+    def misfit(self, y0: Array) -> str | None:
+        """Asks for blocks of parity."""
+        fits = is_square(y0, 3, 4) and set(y0.shape[:-2]) == {2}
+        return None if fits else "have shape (2, n, n) or (2, 2, n, n), as coherent_state and product_state make it"
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
         """Gives the right-hand side for states of y0's shape."""

@@ -348,6 +348,10 @@ class ThermalNetwork(AbstractNetwork):
         names = ("populations", "heat_currents", "work_power", "energy")
         return {name: getattr(self, name) for name in names}
 
+    def misfit(self, y0: PyTree) -> str | None:
+        """Asks for a state of a network."""
+        return None if isinstance(y0, NetworkState) else "be a state that thermal_state or product_state makes"
+
     def generator(self, y0: NetworkState) -> Callable[[Any, NetworkState, Any], NetworkState]:
         """Gives the right-hand side for states of y0's kind and reference; what does not move is made once."""
         change = y0.change(self)

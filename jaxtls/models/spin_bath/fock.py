@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import require
+from ..._checks import is_square, require
 from ..._types import Numbers
 from ...dynamics.model import AbstractModel
 from ...numerics import lapack
@@ -110,6 +110,10 @@ class SpinBathFock(AbstractModel):
         return {"trace_error": 1e-5, "hermiticity_error": 1e-6, "truncation": 1e-6, "positivity_error": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
+
+    def misfit(self, y0: Array) -> str | None:
+        """Asks for a density matrix."""
+        return None if is_square(y0, 2) else "have shape (n, n), as coherent_state and thermal_state make it"
 
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
         """Gives the right-hand side for states of y0's shape."""

@@ -190,6 +190,11 @@ class SpinBathOscillator(AbstractSpinBath):
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
 
+    def misfit(self, y0: Array) -> str | None:
+        """Asks for the five moments."""
+        fits = eqx.is_array(y0) and y0.shape == (5,)
+        return None if fits else "have shape (5,), as moments_state makes it; `fock` takes density matrices"
+
     def generator(self, y0: Array) -> Callable[[Any, Array, Any], Array]:
         """Gives the right-hand side with its coefficients computed once."""
         coefficients = self.coefficient_function()

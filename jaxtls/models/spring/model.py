@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, PyTree
 
-from ..._checks import concrete, finite, positive, require, size
+from ..._checks import concrete, finite, is_square, positive, require, size
 from ..._platform import platform
 from ..._types import Numbers, SpectralDensity
 from .._counts import Count, spin_counts
@@ -239,6 +239,11 @@ class EntropicSpring(AbstractSpring):
         return {"trace_error": 1e-6, "hermiticity_error": 1e-6, "truncation": 1e-6, "hierarchy": 1e-6}
 
     # --- dynamics ----------------------------------------------------------------------------------------------------
+
+    def misfit(self, y0: Array) -> str | None:
+        """Asks for the coefficients of the hierarchy."""
+        must = "have shape (coefficients, n, n), as coherent_state and product_state make it"
+        return None if is_square(y0, 3) else must
 
     @property
     def can_split(self) -> bool:
