@@ -23,7 +23,8 @@ def findings() -> str:
         title, _, text = (module.__doc__ or "").strip().partition("\n")
         parts += [f"### `{name}`", "", f"**{_plain(title)}**", "", _plain(text.strip()), ""]
         if (FULL / f"{name}.csv").is_file():
-            parts += [f"The numbers of the full size, with standard errors: [{name}.csv](full/{name}.csv).", ""]
+            told = "The numbers of the full size, with standard errors of what is an average"
+            parts += [f"{told}: [{name}.csv](full/{name}.csv).", ""]
     return "\n".join(parts)
 
 
