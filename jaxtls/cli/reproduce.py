@@ -83,4 +83,6 @@ def run(options: argparse.Namespace) -> int:
             said = f"The folder {options.out} cannot be written: {error.strerror}." if error.strerror else str(error)
             raise InputError(said) from None
         print("written: " + ", ".join(paths))
+        if len(names) == 1 and not options.quiet:
+            print("\n" + (FIGURES[name].__doc__ or "").strip())
     return 0

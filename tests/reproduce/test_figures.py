@@ -138,7 +138,8 @@ def test_command(toy, tmp_path, capsys):
     folder = tmp_path / "deep"
     assert main(["reproduce", "toy", "--out", str(folder), "--full", "--netcdf"]) == 0
     said = capsys.readouterr()
-    assert str(folder / "toy.png") in said.out
+    # What was found is told with what was written.
+    assert str(folder / "toy.png") in said.out and said.out.endswith("\n\nA toy.\n")
     assert "toy: compute, full size" in said.err
     assert (folder / "toy.png").stat().st_size > 1000
     with open(folder / "toy.csv", encoding="utf-8") as file:
