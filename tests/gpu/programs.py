@@ -137,7 +137,13 @@ EVOLUTIONS = {
         solver=True,
     ),
     "sesolve": Program(lambda x: jt.sesolve(x * SX + SZ, np.array([1.0, 0.0]), TS, [SZ]).expects),
-    "Faber": Program(lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, method=jt.Faber()).diagnostics),
+    "Faber": Program(
+        lambda x: (
+            jt.mesolve(
+                oscillator(x), [], jnp.eye(6) / 6 + 0j, TS, [np.arange(6.0) * np.eye(6)], method=jt.Faber()
+            ).expects
+        )
+    ),
     "trajectories": Program(
         lambda x: jt.trajectories(x * SX, [SM], np.array([1.0, 0.0]), TS, 4, KEY, [SZ]).mean, has_gradient=False
     ),
