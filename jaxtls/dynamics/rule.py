@@ -157,9 +157,7 @@ class _Pair(NamedTuple):
 
 def _asked(found: PyTree, cts: PyTree) -> list[tuple[Array, Array]]:
     """Pair results with their cotangents, None for those that are zero by construction, which are left out."""
-    pairs = jax.tree.leaves(
-        jax.tree.map(lambda x, ct: _Pair(x, ct), found, cts), is_leaf=lambda x: isinstance(x, _Pair)
-    )
+    pairs = jax.tree.leaves(jax.tree.map(_Pair, found, cts), is_leaf=lambda x: isinstance(x, _Pair))
     return [(x, ct) for x, ct in pairs if ct is not None]
 
 

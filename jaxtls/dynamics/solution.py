@@ -53,7 +53,7 @@ class Solution(eqx.Module):
         stats: `method`, `why` it was that one, `steps` and whatever else the method counts.
         diagnostics: largest value over the run of each quantity that should be small (`trace_error`, `truncation`,
         ...).
-        success: True where the solver reached the last time with finite numbers, from numbers.
+        success: True where the solver reached the last time with finite numbers, and was given no NaN.
         limits: diagnostic -> value above which it is worth a warning.
 
     Example:

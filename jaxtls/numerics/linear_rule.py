@@ -113,8 +113,7 @@ class Rules(NamedTuple):
 
             return of_some
 
-        first, second = (self.backwards, self.forwards), (self.smooth_backwards, self.smooth_forwards)
-        both = (filled(first[0]), some(first[1]), filled(second[0]), some(second[1]))
+        both = filled(self.backwards), some(self.forwards), filled(self.smooth_backwards), some(self.smooth_forwards)
         return Rules(self.known, *both, tuple(_of(self.found, asked)), self.given, self.apart)
 
     def over(self, size: int, dims: Sequence[int | None]) -> Rules:
