@@ -88,8 +88,10 @@ def tls_bath(x):
 
 @pytest.mark.parametrize(
     "call",
-    [glass, network, steady, delays, jumps, heated, springs, measures, damped, tls_bath],
-    ids=lambda call: call.__name__,
+    [
+        *(pytest.param(call, marks=pytest.mark.slow, id=call.__name__) for call in (glass, heated, tls_bath)),
+        *(pytest.param(c, id=c.__name__) for c in (network, steady, delays, jumps, springs, measures, damped)),
+    ],
 )
 def test_other_numbers_compile_nothing(call):
     jax.block_until_ready(call(0.9))

@@ -42,6 +42,7 @@ ROOMS = {
 
 # Examples that take long to compile.
 LONG = (
+    "cli.diffusion",
     "damped.oscillator",
     "glass.model",
     "spin_bath.fock",

@@ -196,6 +196,7 @@ def driven_mean(force, alpha, omega):
     return sol.observables, moments.observables
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(
     amplitudes=st.lists(st.floats(-0.3, 0.3), min_size=3, max_size=3),

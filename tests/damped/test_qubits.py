@@ -96,7 +96,8 @@ def test_the_quartic_term():
     assert_allclose(shift(1e-10) / shift(0.0), np.exp(-2e-10 / (R * C)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("about", ["zero", pytest.param("minimum", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("about", ["zero", "minimum"])
 def test_gradients_in_every_circuit_parameter(about):
     """Logarithmic derivatives of level, damping ratio and voltage against differences; forward = reverse."""
 

@@ -35,8 +35,8 @@ def test_weights_cancel_even_powers(levels):
 @pytest.mark.parametrize(
     ("levels", "steps"),
     [
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in (((1,), (8, 16, 32)), ((1, 2), (6, 9, 14)))),
-        ((1, 2, 3), (4, 8, 16)),
+        ((1, 2), (6, 9, 14)),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in (((1,), (8, 16, 32)), ((1, 2, 3), (4, 8, 16)))),
     ],
 )
 def test_orders_are_2k(levels, steps):

@@ -11,6 +11,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxtls.ensemble.fingerprint import UNKNOWABLE
 from jaxtls.ensemble.program import trace
@@ -179,6 +180,7 @@ print(trace(f, jax.random.key(0)).fingerprint, trace(through_numpy(1.0), jax.ran
 """
 
 
+@pytest.mark.slow
 def test_equal_in_another_process():
     def run(seed):
         environment = dict(os.environ, PYTHONHASHSEED=seed)

@@ -82,6 +82,7 @@ def finished(process):
     return out.strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_killed_at_several_moments_and_resumed_to_the_last_bit(tmp_path):
     want = printed(jt.ensemble(draw, jax.random.key(4), 100, batch_size=10, devices=1))  # noqa: F821 (from `exec`)
     for write, moment in ((3, "before"), (17, "after")):
@@ -116,6 +117,7 @@ print("done")
 )
 
 
+@pytest.mark.slow
 def test_four_devices_are_one():
     assert finished(start(DEVICES, devices=4)) == "done"
 

@@ -12,7 +12,7 @@ import jaxtls as jt
 from . import oracle
 
 
-@pytest.mark.parametrize("pulses", [0, 1, 2, 3, 4, 7, 8, 13, 200])
+@pytest.mark.parametrize("pulses", [0, 1, 2, 3, 4, 7, 8, 13, pytest.param(200, marks=pytest.mark.slow)])
 def test_against_dense_exponentials(pulses):
     a, u, d = [0.9, -2.3, 4.0], [0.3, 1.0, 2.5], [0.6, 0.0, 0.4]
     ts = [0.0, 0.4, 3.0]

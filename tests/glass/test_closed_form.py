@@ -139,7 +139,7 @@ def test_exponentials():
     assert jax.grad(lambda x: decays.mean_decay(x + 0j, decays.decay(x + 0j)).real)(0.0) == -0.5
 
 
-@pytest.mark.parametrize("cold", [True, False])
+@pytest.mark.parametrize("cold", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_products_and_their_derivatives(cold):
     """Against a plain product: derivatives in rates, amplitudes and times, a zero among the first's factors."""
     rng = np.random.default_rng(5)

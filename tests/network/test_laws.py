@@ -244,7 +244,10 @@ def test_declared_zeros_keep_chains_small_under_tracing():
     "options",
     [
         dict(incoherent=edge(0.3, 3)),
-        dict(coherent=edge(0.3, 3) + 0.1 * (jnp.eye(3, k=2) + jnp.eye(3, k=-2)), thermalizer="global"),
+        pytest.param(
+            dict(coherent=edge(0.3, 3) + 0.1 * (jnp.eye(3, k=2) + jnp.eye(3, k=-2)), thermalizer="global"),
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_evolution_reaches_the_steady_state(options):
@@ -324,6 +327,7 @@ def test_refrigerators_that_share_a_site():
     np.testing.assert_allclose(jax.grad(slope)(0.03), (slope(0.0301) - slope(0.0299)) / 2e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_four_refrigerators_in_a_row():
     """9 TLSs, 262144 elements of which the populations reach 1424: each coupling carries one current."""
     n = 9

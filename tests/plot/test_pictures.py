@@ -187,6 +187,7 @@ def test_faults_are_named(call, said):
         call()
 
 
+@pytest.mark.slow
 def test_ticks_of_a_narrow_range_differ():
     n = np.geomspace(1.0, 10.0, 12)
     for change in (3e-5, 3e-3, 0.3, 3.0):

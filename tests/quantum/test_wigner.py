@@ -43,7 +43,7 @@ def test_random_state_against_displaced_parity():
     np.testing.assert_allclose(marginal, np.einsum("xm,mn,xn->x", phi, rho, phi).real, atol=1e-12)
 
 
-@pytest.mark.parametrize("n", [5, 199])
+@pytest.mark.parametrize("n", [5, pytest.param(199, marks=pytest.mark.slow)])
 def test_fock_states_out_to_the_far_field(n):
     grid = np.linspace(-30, 30, 25)
     r2 = grid[:, None] ** 2 + grid**2

@@ -143,6 +143,7 @@ def test_wigner_function_has_the_moments_of_the_state():
     assert_allclose(jnp.sum(w * xs[None, :] ** 2) * cell * unit**2, fock.moments(rho)[3], rtol=1e-7)
 
 
+@pytest.mark.slow
 def test_born_markov_error_falls_with_coupling():
     errors = []
     for g0 in (4e-3, 2e-3, 1e-3):

@@ -113,6 +113,7 @@ def exact_small_bath(scale, ts, levels=14, alpha=0.5):
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_finite_time_equation_is_exact_to_third_order():
     # The two asymmetric spins push against each other, so that the mean force is zero as Eq. 12 asks.
     ts = np.linspace(0.0, 4.0, 5)

@@ -42,7 +42,7 @@ def assert_equals(full, s):
 
 
 @pytest.mark.filterwarnings("ignore:truncation")  # both sides share the same small basis
-@pytest.mark.parametrize("form", ["wang-taylor", "lindblad"])
+@pytest.mark.parametrize("form", ["wang-taylor", pytest.param("lindblad", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n_spins", [*(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2)), 3])
 def test_exact_sectors_equal_the_full_space(n_spins, form):
     """Strong coupling, small basis, beta d x^2 ~ 1: every term of both forms counts."""

@@ -31,6 +31,7 @@ def test_figure_1_with_sizes_chosen_by_the_library(n_spins):
     assert sol.diagnostics["trace_error"] < 1e-9
 
 
+@pytest.mark.slow
 def test_a_million_spins_cost_no_digits():
     s = jt.EntropicSpring(**FIG1, n_spins=10**6, n_levels=24)
     sol = jt.evolve(s, s.coherent_state(1.0), jnp.linspace(0.0, 6.0, 4))
@@ -120,6 +121,7 @@ def test_lindblad_form_stays_positive_where_wang_taylor_does_not():
     assert lowest["lindblad"] > -1e-5
 
 
+@pytest.mark.slow
 def test_gradients_forward_reverse_and_by_differences():
     ts = jnp.array([0.0, 1.0, 2.5])
 
@@ -150,6 +152,7 @@ def test_gradients_forward_reverse_and_by_differences():
         np.testing.assert_allclose(reverse[name], slope, rtol=2e-6, err_msg=name)
 
 
+@pytest.mark.slow
 def test_vmap_over_parameters_equals_a_loop():
     """Lanes of a vmap take different numbers of steps; none may disturb another."""
     ts = jnp.array([0.0, 0.7, 3.0])
