@@ -52,6 +52,17 @@ def is_traced(*trees: PyTree) -> bool:
     return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
 
 
+def precision_of(*trees: PyTree) -> str:
+    """Says "single" or "double": of the numbers of results; "single" where any of them is."""
+    arrays = (leaf for leaf in jax.tree.leaves(trees) if isinstance(leaf, jax.Array | np.ndarray))
+    kinds = [array.dtype for array in arrays if jnp.issubdtype(array.dtype, jnp.inexact)]
+    return "single" if any(jnp.finfo(kind).bits < 64 for kind in kinds) else "double"
+
+
+# A line for what prints a result.
+SINGLE = 'precision    single; jax.config.update("jax_enable_x64", True) makes it double'
+
+
 def require(condition: bool, name: str, must: str, value: object, remedy: str = "") -> None:
     """Raise `ValueError("Argument `name` must ..., but got value. remedy")` unless the condition holds."""
     if not condition:

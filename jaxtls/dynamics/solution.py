@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import is_traced
+from .._checks import SINGLE, is_traced, precision_of
 
 # Diagnostics that grow when a basis or hierarchy was cut too early, and what to do about each.
 REMEDIES = {
@@ -87,7 +87,7 @@ class Solution(eqx.Module):
             >>> jt.mesolve(jnp.eye(2), [], jnp.eye(2) / 2, jnp.array([0.0, 1.0])).solution.precision
             'double'
         """
-        return "double" if np.dtype(self.ts.dtype).itemsize == 8 else "single"
+        return precision_of(self.ts)
 
     def concerns(self) -> list[str]:
         """Gives a sentence for each diagnostic above its limit, naming the remedy; empty if there is nothing to report.
@@ -118,7 +118,7 @@ class Solution(eqx.Module):
         lines.append("  observables  " + (" ".join(self.observables) or "none"))
         lines.append(f"  method       {self._told()}")
         if self.precision == "single":
-            lines.append('  precision    single; jax.config.update("jax_enable_x64", True) makes it double')
+            lines.append(f"  {SINGLE}")
         if self.states is not None:
             shapes = [str(leaf.shape) for leaf in jax.tree.leaves(self.states)]
             memory = sum(leaf.nbytes for leaf in jax.tree.leaves(self.states)) / 2**20

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._checks import require
+from .._checks import SINGLE, precision_of, require
 from .program import MOST, Program
 from .statistics import Stream
 
@@ -81,6 +81,11 @@ class EnsembleResult:
         """Counts realizations computed: those averaged and those failed."""
         return self.count + self.failed
 
+    @property
+    def precision(self) -> str:
+        """Says "single" or "double": of the numbers that were computed with."""
+        return precision_of(self.mean)
+
     def realization(self, i: int) -> PyTree[Array]:
         """Compute realization i again, also one that failed or was not part of the average.
 
@@ -123,6 +128,8 @@ class EnsembleResult:
                 f"  batches      of {self.batch_size} on {len(self.devices)} {kind} device"
                 f"{'s' if len(self.devices) > 1 else ''}; {self.memory / 2**20:.3g} MiB a device"
             )
+        if self.precision == "single":
+            lines.append(f"  {SINGLE}")
         if self.part is not None:
             lines.append(f"  part         {self.part[0]} of {self.part[1]}, counted from 0")
         lines += [f"  left out     {said}" for said in self.damaged]

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._checks import SINGLE, precision_of
 from .identifiability import Identifiability
 from .parameters import Parameters
 
@@ -39,6 +40,11 @@ class AbstractFit:
         both, size = known[:, None] & known[None, :], np.where(known, error, 1.0)
         return jnp.asarray(np.where(both, np.where(both, covariance, 0.0) / np.outer(size, size), np.nan))
 
+    @property
+    def precision(self) -> str:
+        """Says "single" or "double": of the numbers that were computed with."""
+        return precision_of(self.values)
+
     def _plain(self) -> dict[str, Any]:
         """Give the common part of `to_dict`."""
 
@@ -55,6 +61,7 @@ class AbstractFit:
             "identifiability": str(self.identifiability),
             "unidentified": list(self.identifiability.unidentified),
             "n_steps": self.n_steps,
+            "precision": self.precision,
         }
 
     def _lines(self, judged: str, ends: Array) -> list[str]:
@@ -64,7 +71,7 @@ class AbstractFit:
         flat = np.concatenate([np.ravel(np.asarray(value)) for value in self.values.values()])
         errors = np.concatenate([np.ravel(np.asarray(value)) for value in self.stderr.values()])
         width = max(len(name) for name in self.names)
-        shown = list(zip(self.names, flat, errors))
+        shown = list(zip(self.names, flat.tolist(), errors.tolist()))
         lines += [f"  {name:<{width}}  {with_error(value, error)}" for name, value, error in shown[:40]]
         if len(shown) > 40:
             lines.append(f"  ... {len(shown) - 40} more")
@@ -75,6 +82,8 @@ class AbstractFit:
         ]
         if len(ends) > 1:
             lines.append(f"  best of {len(ends)} starts ({int(np.sum(np.isfinite(np.asarray(ends))))} finite)")
+        if self.precision == "single":
+            lines.append(f"  {SINGLE}")
         if self.message:
             lines.append(f"  {self.message}")
         return lines

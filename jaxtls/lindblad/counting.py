@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import finite, is_traced, refused, require
+from .._checks import finite, is_traced, precision_of, refused, require
 from ..numerics import lapack
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import matmul, tensordot
@@ -43,6 +43,11 @@ class CountingStatistics(eqx.Module):
         """Gives noise / |current|."""
         return self.noise / jnp.abs(self.current)
 
+    @property
+    def precision(self) -> str:
+        """Says "single" or "double": of the numbers that were computed with."""
+        return precision_of(self.current)
+
     def __repr__(self) -> str:
         if is_traced(self.current, self.noise):
             return "CountingStatistics(traced)"
@@ -50,6 +55,8 @@ class CountingStatistics(eqx.Module):
         shown = [f"{name} {np.array2string(np.asarray(v), precision=6, threshold=8)}" for name, v in named.items()]
         if np.ndim(self.current) == 0:
             shown = [f"{name} {float(v):.6g}" for name, v in named.items()]
+        if self.precision == "single":
+            shown.append("single precision")
         return f"CountingStatistics({', '.join(shown)})"
 
 

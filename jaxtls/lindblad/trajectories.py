@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike
 
-from .._checks import concrete, positive, random_key, refused, require, size, tolerances
+from .._checks import concrete, positive, precision_of, random_key, refused, require, size, tolerances
 from ..dynamics.posing import known_edges
 from .jumps.averages import Averages, averages
 from .jumps.initial import Start
@@ -59,6 +59,11 @@ class TrajectoriesResult(eqx.Module):
     def count(self) -> int:
         """Counts the trajectories."""
         return self.jumps.shape[-1]
+
+    @property
+    def precision(self) -> str:
+        """Says "single" or "double": of the numbers that were computed with."""
+        return precision_of(self.mean)
 
 
 def trajectories(

@@ -114,6 +114,11 @@ def evolved(make: Callable[[Any], Any], **how: Any) -> Callable[[Any], Any]:
     return run
 
 
+def split(x: Any) -> Any:
+    model = spring(x)
+    return jt.evolve(model, model.coherent_state(0.3), TS, solver=jt.StrangSolver(model)).observables
+
+
 def fock(x: Any) -> Any:
     model = bath(x).fock(8)
     return jt.evolve(model, model.coherent_state(0.3), TS).observables
@@ -144,10 +149,23 @@ EVOLUTIONS = {
             ).expects
         )
     ),
+    "mesolve, one exponential a time": Program(
+        lambda x: jt.mesolve(qubit(x), [], RHO, TS, [SZ], method=jt.MatrixExponential()).expects
+    ),
+    "mesolve, pieces and an envelope": Program(
+        lambda x: jt.expect(
+            SZ,
+            jt.mesolve(
+                jt.modulated(lambda t: jnp.cos(x * t), SX) + jt.piecewise_constant([0.1, 0.3], [x], SZ), [SM], RHO, TS
+            ).states,
+        ),
+        solver=True,
+    ),
     "trajectories": Program(
         lambda x: jt.trajectories(x * SX, [SM], np.array([1.0, 0.0]), TS, 4, KEY, [SZ]).mean, has_gradient=False
     ),
     "spring": Program(evolved(spring)),
+    "spring, a solver of one's own": Program(split, solver=True),
     "heated oscillator": Program(
         evolved(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8)), solver=True
     ),
@@ -213,6 +231,9 @@ MODELS = {
     "network, global": Program(lambda x: flows(x, coherent=0.1 * x * SX, thermalizer="global")),
     "network, counting": Program(lambda x: dataclasses.astuple(network(x, coherent=0.1 * SX).heat_statistics())),
     "spring, at rest": Program(lambda x: (spring(x).entropic_ratio, spring(x).relaxation_rate())),
+    "spring, limits": Program(
+        lambda x: (jt.constant_rate_moments(spring(x), 0.3, TS), jt.weak_coupling_rates(spring(x), 0.3))
+    ),
     "heating rates": Program(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8).heating_rate()),
     "damped, transitions": Program(lambda x: damped(x).transition_probabilities(TS)),
     "damped, waves": Program(lambda x: (damped(x).wavefunction(1, TS, t=0.5), damped(x).energies(0.5, n=2))),
@@ -221,6 +242,13 @@ MODELS = {
     "flux qubit": Program(lambda x: jt.FluxQubit(1e3, 1e-12, 1e-6, 1e-10, 1e-16 * x).transition_frequency(0.0)),
     "spin bath, coefficients": Program(lambda x: dataclasses.astuple(bath(x).coefficients)),
     "spin bath, at rest": Program(lambda x: bath(x).steady_state()),
+    "spin bath, single TLSs": Program(
+        lambda x: dataclasses.astuple(
+            jt.SpinBathOscillator(
+                1.0, jt.discretize(jt.OhmicSpectralDensity(0.05, 5.0), 20, x), temperature=x, mass=1.0
+            ).coefficients
+        )
+    ),
     "spin bath, exact": Program(lambda x: jt.exact_bath_moments(bath(x), bath(x).moments_state(x=1.0), TS, n_modes=50)),
     "fluctuators, statistics": Program(
         lambda x: (
@@ -250,7 +278,14 @@ MEASURES = {
     "fidelity": Program(lambda x: jt.fidelity(state(x), state(0.5 * x))),
     "partial trace": Program(lambda x: (jt.partial_trace(pair(x), (2, 2), (0,)), jt.purity(pair(x)))),
     "wigner": Program(lambda x: jt.wigner(state(x), TS, TS)),
-    "states": Program(lambda x: (jt.coherent_state(6, x), jt.thermal_state(6, x), jt.thermal_occupation(1.0, x))),
+    "states": Program(
+        lambda x: (
+            x * jt.fock_state(6, 2),
+            jt.coherent_state(6, x),
+            jt.thermal_state(6, x),
+            jt.thermal_occupation(1.0, x),
+        )
+    ),
     "random states": Program(lambda key: jt.random_bloch_vectors(key, 3), (KEY,), has_gradient=False),
 }
 

@@ -64,19 +64,14 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> Callable[[Program], None]:
     return off
 
 
-# Tracing a diffrax solver takes seconds each, and its derivative more. What has a derivative is part of that.
-SHORT = ("heated oscillator", "mesolve, a driven equation", "steady state of a chain")
-slow = lambda name: pytest.param(name, marks=pytest.mark.slow)
-
-
-@pytest.mark.parametrize("name", [n if n in SHORT or not p.has_gradient else slow(n) for n, p in PUBLIC.items()])
+@pytest.mark.parametrize("name", PUBLIC)
 def test_a_program(name, checks):
     program = PUBLIC[name]
     checks(program)
     require_a_gpu_alone(lowered(program.function, program.arguments))
 
 
-@pytest.mark.parametrize("name", [slow(n) if p.solver else n for n, p in PUBLIC.items() if p.has_gradient])
+@pytest.mark.parametrize("name", [n for n, p in PUBLIC.items() if p.has_gradient])
 def test_its_gradient(name, checks):
     program = PUBLIC[name]
     checks(program)
@@ -121,10 +116,8 @@ def test_no_public_name_is_missing():
         "LikelihoodFit", "fit", "fit_likelihood", "fit_power_law", "propagate", "load", "save", "cite", "interop",
         "plot", "PowerLaw", "fit_random_states", "random_state_concurrence", "quantum", "plan", "sweep",
         # Parameters, results and options of the others.
-        "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "StrangSolver", "Fixed", "Interval",
-        "Positive", "Real", "CountingStatistics", "MatrixExponential", "NetworkBalance", "TelegraphRecord",
-        "DiscreteSpectralDensity", "constant_rate_moments", "discretize", "modulated", "piecewise_constant",
-        "weak_coupling_rates", "expect", "fock_state", "local",
+        "AbstractModel", "AbstractGenerator", "Plan", "Solution", "Splitting", "Fixed", "Interval", "Positive", "Real",
+        "CountingStatistics", "NetworkBalance", "TelegraphRecord", "DiscreteSpectralDensity",
     }  # fmt: skip
     source = Path(__file__).with_name("programs.py").read_text()
     public = {name for name in vars(jt) if not name.startswith("_") and name not in vars(jt).get("__all__", ())}

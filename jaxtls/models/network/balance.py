@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._checks import is_traced
+from ..._checks import SINGLE, is_traced, precision_of
 
 
 class NetworkBalance(eqx.Module):
@@ -58,6 +58,11 @@ class NetworkBalance(eqx.Module):
             f'{cause}. Use thermalizer="global", an incoherent coupling, or bring the sites into resonance.'
         )
 
+    @property
+    def precision(self) -> str:
+        """Says "single" or "double": of the numbers that were computed with."""
+        return precision_of(self.heat_currents)
+
     def __repr__(self) -> str:
         if is_traced(*(leaf for leaf in (self.heat_currents, self.entropy_production, self.violates_second_law))):
             return "NetworkBalance(traced)"
@@ -68,6 +73,8 @@ class NetworkBalance(eqx.Module):
             f"  entropy production  {_short(self.entropy_production)}",
             f"  first-law residual  {_short(self.first_law_residual)}",
         ]
+        if self.precision == "single":
+            lines.append(f"  {SINGLE}")
         if self.reason:
             lines.append(f"  SECOND LAW VIOLATED {self.reason}")
         return "\n".join(lines)
