@@ -58,8 +58,21 @@ def propagators(count: int, spins: int, times: int = 21) -> Program:
     def one(rates: Array) -> Array:
         return jt.propagator(jt.Lindbladian(h, jumps, rates=rates), ts)
 
+    def peer() -> Callable[..., PyTree]:
+        import dynamiqs as dq
+
+        dq.set_precision("double")
+        wrapped = dq.asqarray(np.asarray(h, complex), (2,) * spins)
+
+        def many(rates: Array) -> Array:
+            ops = [dq.asqarray(jnp.sqrt(rate)[:, None, None] * op, (2,) * spins) for rate, op in zip(rates.T, jumps)]
+            found = dq.mepropagator(wrapped, ops, ts, cartesian_batching=False, progress_meter=False)
+            return found.propagators.to_jax()
+
+        return many
+
     rates = jnp.linspace(0.1, 0.5, count)[:, None] * jnp.ones(spins)
-    return Program(jax.vmap(one), (rates,), {"chains": count, "dimension": 2**spins, "times": times})
+    return Program(jax.vmap(one), (rates,), {"chains": count, "dimension": 2**spins, "times": times}, peer)
 
 
 def redfield(count: int, spins: int) -> Program:
@@ -105,11 +118,30 @@ def driven(count: int, spins: int, times: int = 41) -> Program:
         found = jt.mesolve(terms, jumps, rho0, ts, [measured], rtol=RTOL, atol=ATOL, save_states=False)
         return found.expects[0].real
 
+    def peer() -> Callable[..., PyTree]:
+        import dynamiqs as dq
+
+        dq.set_precision("double")
+        layout = dq.dense if spins == 1 else dq.dia
+        fixed, moved, *ops = (dq.asqarray(op, (2,) * spins, layout=layout) for op in (h, push, *jumps))
+        state, observed = dq.asqarray(rho0.astype(complex), (2,) * spins), dq.asqarray(measured, (2,) * spins)
+        method = dq.method.Tsit5(rtol=RTOL, atol=ATOL, max_steps=100_000)
+        options = {"exp_ops": [observed], "method": method, "save_states": False, "progress_meter": False}
+
+        def many(drives: Array) -> Array:
+            law = fixed + dq.modulated(lambda t: drives * open_engine.turning(t), moved)
+            return dq.mesolve(law, ops, state, ts, **options).expects[:, 0].real
+
+        return many
+
     size = {"chains": count, "dimension": 2**spins, "times": times}
     # One batch of Magnus' steps; 120 steps of Runge and Kutta in 42 parts.
     turns: Turns = {0: 1} if spins == 1 else {0: 42, 1: 2.86}
     back: Turns = {0: (1, 1), 1: (0, 1)} if spins == 1 else {0: (42, 1), 1: (2.86, 119, 120)}
-    return Program(jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size, turns=turns, turns_back=back)
+    steps = 68 if spins == 1 else 89
+    return Program(
+        jax.vmap(one), (jnp.linspace(0.4, 0.8, count),), size, peer, turns, turns_back=back, peer_turns={0: steps}
+    )
 
 
 def counting(count: int, spins: int) -> Program:

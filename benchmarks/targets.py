@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+PLUGINS = ("jax_cuda12_plugin", "jax_cuda13_plugin")
 MISSING = (
     "The CUDA plugin of JAX is not installed here: `pip install 'jax[cuda12]'` brings it, some 5 GB; no GPU and no "
     "driver are needed to compile."
@@ -50,12 +52,11 @@ platform_name: "CUDA" dnn_version_info {{ major: 9 minor: 8 }} device_descriptio
 
     def sharding(self) -> NamedSharding:
         """One described card for all of a program."""
-        try:
-            found = topologies.get_topology_desc(
-                platform="cuda", topology_name="1x1x1", topology="1x1x1", target_config=self.description
-            )
-        except Exception as error:
-            raise SystemExit(f"{MISSING} ({type(error).__name__}: {str(error)[:120]})") from error
+        if not any(find_spec(name) for name in PLUGINS):
+            raise SystemExit(MISSING)
+        found = topologies.get_topology_desc(
+            platform="cuda", topology_name="1x1x1", topology="1x1x1", target_config=self.description
+        )
         return NamedSharding(Mesh(np.array(found.devices), ("card",)), PartitionSpec())
 
     def compile(self, function: Any, arguments: Any) -> Any:

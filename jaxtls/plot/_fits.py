@@ -180,7 +180,7 @@ def correlations(f: Estimated, *, ax: Axes | None = None) -> Axes:
             colour = "white" if abs(matrix[i, j]) > 0.6 else "black"
             ax.text(j, i, number, ha="center", va="center", fontsize=8, color=colour)
     numbers, errors = (
-        np.concatenate([np.ravel(np.asarray(v)) for v in tree.values()]) for tree in (f.values, f.stderr)
+        np.concatenate([np.ravel(np.asarray(v)) for v in tree.values()]).tolist() for tree in (f.values, f.stderr)
     )
     rows = [f"{name}\n{with_error(*pair)}" for name, *pair in zip(f.names, numbers, errors, strict=True)]
     long = max(map(len, f.names)) > 4

@@ -100,3 +100,8 @@ def test_cards():
 def test_without_the_plugin_one_sentence_says_what_to_install(tmp_path):
     with pytest.raises(SystemExit, match=r"pip install 'jax\[cuda12\]'"):
         main(["compiled", "--quick", "--no-peers", "--out", str(tmp_path)])
+
+
+def test_it_runs_alone():
+    with pytest.raises(SystemExit, match="compiled runs alone"):
+        main(["compiled", "glass", "--quick"])
