@@ -77,7 +77,7 @@ def summed(
         after = _next(apply(now), ratio, before)
         last = _next(apply(after), ratio, now)
         total = _plus(_plus(total, weights[k], after), weights[k + 1], last)
-        return *kept((after, last), (before, now)), total, _put(_put(seen, k, look(after)), k + 1, look(last))
+        return *kept((after, last), (before, now)), total, _put_two(seen, k, look(after), look(last))
 
     zero, first = jax.tree.map(jnp.zeros_like, x), look(x)
     seen = jax.tree.map(lambda s: jnp.zeros((room, *s.shape), s.dtype).at[0].set(s), first)
@@ -96,6 +96,11 @@ def _next(applied: PyTree, ratio: Array, before: PyTree) -> PyTree:
 
 def _put(held: PyTree, k: Array, here: PyTree) -> PyTree:
     return jax.tree.map(lambda h, x: jax.lax.dynamic_update_index_in_dim(h, x, k, 0), held, here)
+
+
+def _put_two(held: PyTree, k: Array, *two: PyTree) -> PyTree:
+    put = lambda h, *x: jax.lax.dynamic_update_slice_in_dim(h, jnp.stack(x), k, 0)
+    return jax.tree.map(put, held, *two)
 
 
 def _forwards(maps: tuple[Map, Map], varied: PyTree, *rest: PyTree) -> tuple:
