@@ -22,10 +22,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from .._platform import platform
 from .perturbed import arrays_of, divided
 
-# Bytes of states kept at one distance, and their number.
+# Bytes of states kept at one distance, and their number; on a GPU a thousand lanes of a vmap keep theirs side by side.
 KEPT_BYTES = 2**22
+KEPT_BYTES_OF_A_LANE = 2**18
 LEAST, MOST = 16, 1024
 # The same of short loops.
 SHORT_BYTES, SHORT_LEAST = 2**18, 4
@@ -98,7 +100,8 @@ class Loop:
         """Says where such states are kept."""
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
         bound = BOUND if self.most is None else self.most
-        room, least = (KEPT_BYTES, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
+        kept = KEPT_BYTES if platform() == "cpu" else KEPT_BYTES_OF_A_LANE
+        room, least = (kept, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
         count = min(int(np.clip(room // max(size, 1), least, MOST)), bound)
         distances = 1
         while count**distances < bound:

@@ -42,12 +42,25 @@ class Side(eqx.Module):
 
 
 class Walk(eqx.Module):
-    """Says where each interval stands: its propagator so far, less 1, the share of it that is done, the next step."""
+    """Says where each interval stands: its propagator so far, less 1, and what is done and comes next."""
 
     propagators: Array  # (d, d + 1, N)
-    share: Array
-    step: Array
-    steps: Array
+    progress: Array  # (3, N): the share that is done, the next step, steps
+
+    @property
+    def share(self) -> Array:
+        """Gives the share of each interval that is done."""
+        return self.progress[0]
+
+    @property
+    def step(self) -> Array:
+        """Gives the next step of each interval."""
+        return self.progress[1]
+
+    @property
+    def steps(self) -> Array:
+        """Counts the steps of each interval."""
+        return self.progress[2]
 
 
 def side_of(
@@ -91,15 +104,17 @@ def are_done(share: Array, span: Array) -> Array:
 
 
 def _begun(side: Side) -> Walk:
-    count, zero = side.knots.shape[0] - 1, jnp.zeros(side.knots.shape[0] - 1, side.knots.dtype)
-    return Walk(jnp.zeros((*side.maps.shape[1:], count), side.maps.dtype), zero, zero + 1, zero)
+    count = side.knots.shape[0] - 1
+    progress = jnp.zeros((3, count), side.knots.dtype).at[1].set(1.0)
+    return Walk(jnp.zeros((*side.maps.shape[1:], count), side.maps.dtype), progress)
 
 
 def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Walk:
     """Make one step of each interval that is not done."""
     low, span = side.knots[:-1], jnp.diff(side.knots)
-    share, done = jax.lax.stop_gradient((walk.share, are_done(walk.share, span)))
-    step = jax.lax.stop_gradient(jnp.minimum(jnp.minimum(walk.step, side.longest), 1 - share))
+    share, planned, steps = jax.lax.stop_gradient(tuple(walk.progress))
+    done = jax.lax.stop_gradient(are_done(share, span))
+    step = jax.lax.stop_gradient(jnp.minimum(jnp.minimum(planned, side.longest), 1 - share))
     # Once more than half of what is left is wanted, two equal steps are better.
     step = jnp.where((step < 1 - share) & (2 * step > 1 - share), (1 - share) / 2, step)
     h = step * span
@@ -120,12 +135,9 @@ def _batch(side: Side, walk: Walk, turn: Array, rtol: float, atol: float) -> Wal
     wanted = jnp.where(turn == 0, steps_that_see(found[1:], np.diff(magnus.POINTS), length), 1.0)
     good, factor = (size <= 1.0) & (wanted <= 1.0) & ~done, jnp.where(wanted > 1.0, 1 / wanted, factor)
     ends = good & (step >= 1 - share)
-    return Walk(
-        jnp.where(good, moved, walk.propagators),
-        jnp.where(ends, 1.0, jnp.where(good, share + step, share)),
-        jnp.where(done, walk.step, factor * step),
-        walk.steps + good,
-    )
+    share = jnp.where(ends, 1.0, jnp.where(good, share + step, share))
+    progress = jnp.stack([share, jnp.where(done, planned, factor * step), steps + good])
+    return Walk(jnp.where(good, moved, walk.propagators), progress)
 
 
 def _coefficients(law: Lindbladian, times: Array) -> Array:
