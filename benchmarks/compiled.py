@@ -8,7 +8,8 @@ the row has the ratio of the clock to the model.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -25,17 +26,19 @@ from .programs import Table
 from .settings import Settings
 from .targets import TARGETS, Target
 
+# Seconds of a run beyond which one is enough.
+LONG = 3.0
+
 
 def _rows(settings: Settings, table: Table) -> Iterator[Row]:
-    target = TARGETS[settings.target]
-    target.sharding()
+    target = _target(settings)
     peers = "dynamiqs" in settings.found()
     for name, (make, has_gradient) in table.items():
         program = make(settings.quick)
-        yield _row(target, name, "jaxtls", program, program.function, program.turns)
+        yield _row(target, name, "jaxtls", program, program.function, program.turns, program.taken)
         if has_gradient:
             back = program.turns if program.turns_back is None else program.turns_back
-            yield _row(target, name, "jaxtls, gradient", program, program.gradient(), back)
+            yield _row(target, name, "jaxtls, gradient", program, program.gradient(), back, program.taken)
         if peers and program.peer is not None:
             function = program.peer()
             yield _row(target, name, "dynamiqs", program, function, program.peer_turns)
@@ -43,16 +46,37 @@ def _rows(settings: Settings, table: Table) -> Iterator[Row]:
                 yield _row(target, name, "dynamiqs, gradient", program, slope(function), program.peer_turns)
 
 
-def _row(target: Target, case: str, name: str, program: Program, function: Callable[..., PyTree], turns: Turns) -> Row:
+def _target(settings: Settings) -> Target:
+    """The card that is here, or else the one that is asked for."""
+    if device() != "gpu":
+        return TARGETS[settings.target]
+    kind = jax.devices()[0].device_kind
+    for target in TARGETS.values():
+        if target.name in kind:
+            return target
+    known = ", ".join(TARGETS)
+    raise SystemExit(f"{kind} is not described here, {known} are: --device cpu compiles for one of them.")
+
+
+def _row(
+    target: Target,
+    case: str,
+    name: str,
+    program: Program,
+    function: Callable[..., PyTree],
+    turns: Turns,
+    taken: Mapping[int, float] | None = None,
+) -> Row:
+    taken = taken or {}
     start, processor = time.perf_counter(), time.process_time()
     try:
         with tracing_for("gpu"):
             compiled = target.compile(function, program.arguments)
-    except Exception as error:  # whatever XLA refuses, of ours or of a peer, is a finding
+    except (jax.errors.JaxRuntimeError, NotImplementedError) as error:  # what XLA refuses is a finding
         return Row(case, name, program.size, note=f"does not compile: {type(error).__name__}: {str(error)[:200]}")
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     memory, reading = compiled.memory_analysis(), Reading(compiled.as_text(), target.bandwidth)
-    whole = reading.total(turns, program.taken)
+    whole = reading.total(turns, taken)
     extra: dict[str, Any] = {
         "compile_processor_seconds": processor,
         "memory_mib": (memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes) / 2**20,
@@ -64,24 +88,30 @@ def _row(target: Target, case: str, name: str, program: Program, function: Calla
         "model": {
             **_cost(whole),
             "turns_by_depth": dict(turns),
-            "branches_taken": dict(program.taken),
+            "branches_taken": dict(taken),
             "launch_ms": 1e3 * whole.launches,
             "bytes_ms": 1e3 * whole.bytes / target.bandwidth,
             "looks_ms": 1e3 * whole.waits,
         },
     }
-    if device() == "gpu":
-        warm = _clock(function, program.arguments)
-        extra["clock_over_model"] = warm / whole.seconds
-        return Row(case, name, program.size, first=seconds, warm=warm, repeats=5, note=target.name, extra=extra)
-    return Row(case, name, program.size, first=seconds, note=_note(target, whole, extra), extra=extra)
+    row = Row(case, name, program.size, first=seconds, note=_note(target, whole, extra), extra=extra)
+    if device() != "gpu":
+        return row
+    try:
+        warm, repeats = _clock(function, program.arguments)
+    except jax.errors.JaxRuntimeError as error:  # too little memory, most likely: other rows are wanted all the same
+        return replace(row, note=f"{row.note}; does not run: {str(error)[:200]}")
+    extra["clock_over_model"] = warm / whole.seconds
+    return replace(row, warm=warm, repeats=repeats)
 
 
-def _clock(function: Callable[..., PyTree], arguments: tuple[PyTree, ...]) -> float:
-    """The shortest of five warm runs on the GPU that is here."""
+def _clock(function: Callable[..., PyTree], arguments: tuple[PyTree, ...]) -> tuple[float, int]:
+    """The shortest of so many warm runs on the GPU that is here: five, or one where it takes long."""
     call = partial(jax.jit(function), *arguments)
     run(call)
-    return min(run(call)[0] for _ in range(5))
+    first = run(call)[0]
+    repeats = 5 if first < LONG else 1
+    return min([first, *(run(call)[0] for _ in range(repeats - 1))]), repeats
 
 
 def _cost(cost: Cost) -> dict[str, Any]:

@@ -29,9 +29,9 @@ class Program:
     # Of the peer and its gradient.
     peer_turns: Turns = field(default_factory=dict)
 
-    def gradient(self, function: Callable[..., PyTree] | None = None) -> Callable[..., PyTree]:
-        """The reverse-mode derivative in the arguments, of `function` or its own."""
-        return slope(self.function if function is None else function)
+    def gradient(self) -> Callable[..., PyTree]:
+        """The reverse-mode derivative of the function in its arguments."""
+        return slope(self.function)
 
 
 def slope(function: Callable[..., PyTree]) -> Callable[..., PyTree]:

@@ -123,7 +123,7 @@ def heated_oscillator(levels: int, times: int = 41) -> Program:
 
         dq.set_precision("double")
         problem = heated.problem(levels)
-        free = heated.problem(levels).hamiltonian
+        free = problem.hamiltonian
         a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
         push = np.kron(np.eye(2)[::-1], a + a.T)
         as_q = partial(dq.asqarray, dims=problem.dims, layout=dq.dia)
@@ -173,9 +173,9 @@ def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
         return solve
 
     size = {"trajectories": count, "dimension": problem.size, "times": times}
-    turns = 124 if levels == 2 else 612
-    # Eight between two looks.
-    return Program(averages, (jax.random.key(1),), size, peer, {0: float(np.ceil(turns / 8))}, peer_turns={0: turns})
+    # Eight between two looks, 112 of a qubit and 612 of an oscillator.
+    groups, turns = (14, 124) if levels == 2 else (77, 612)
+    return Program(averages, (jax.random.key(1),), size, peer, {0: groups}, peer_turns={0: turns})
 
 
 def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:
@@ -217,8 +217,8 @@ def steady_chain(spins: int) -> Program:
         return jt.expect(jnp.asarray(sz), jt.steady_state(jt.Lindbladian(h, jumps))).real
 
     size, bond = {"spins": spins, "dimension": 2**spins}, jnp.asarray(engine.BOND)
-    # Steps of the refinement, and of that of the transposed equation: eliminated blocks know little here.
-    return Program(one, (bond,), size, turns={0: 85}, turns_back={0: (85, 99)})
+    # Steps of the refinement, and of that of the transposed equation.
+    return Program(one, (bond,), size, turns={0: 2}, turns_back={0: (2, 2)})
 
 
 # name: the program, small (for tests and quick runs) or as a GPU is asked for it; whether its gradient counts, too.

@@ -1,5 +1,6 @@
 """Reading a compiled GPU program: a text whose kernels and bytes are counted by hand."""
 
+import json
 from importlib import util
 
 import pytest
@@ -96,8 +97,26 @@ def test_cards():
     assert "major: 8" in TARGETS["a100"].description and "core_count: 132" in TARGETS["h200"].description
 
 
+@pytest.fixture
+def environment(monkeypatch):
+    """What the command sets for its process alone."""
+    monkeypatch.setenv("EQX_ON_ERROR", "nan")
+    monkeypatch.setenv("JAX_SKIP_CUDA_CONSTRAINTS_CHECK", "1")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(util.find_spec("jax_cuda12_plugin") is None, reason="the plugin is not installed")
+def test_a_program_is_compiled_for_a_card_that_is_not_here(tmp_path, environment):
+    assert main(["compiled", "--quick", "--no-peers", "--only", "steady", "--out", str(tmp_path)]) == 0
+    [path] = tmp_path.iterdir()
+    rows = json.loads(path.read_text())["rows"]
+    assert {row["name"] for row in rows} == {"jaxtls", "jaxtls, gradient"}
+    for row in rows:
+        assert row["extra"]["model"]["kernels"] > 5 and row["extra"]["memory_mib"] > 0, row["note"]
+
+
 @pytest.mark.skipif(util.find_spec("jax_cuda12_plugin") is not None, reason="the plugin is installed")
-def test_without_the_plugin_one_sentence_says_what_to_install(tmp_path):
+def test_without_the_plugin_one_sentence_says_what_to_install(tmp_path, environment):
     with pytest.raises(SystemExit, match=r"pip install 'jax\[cuda12\]'"):
         main(["compiled", "--quick", "--no-peers", "--out", str(tmp_path)])
 

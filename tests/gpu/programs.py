@@ -66,6 +66,10 @@ def flows(x: Any, **how: Any) -> Any:
     return net.heat_currents(state), net.entropy_production(state), net.correlations(state)
 
 
+def rest(net: jt.ThermalNetwork) -> Any:
+    return net.density_matrix(net.steady_state())
+
+
 def spring(x: Any) -> jt.EntropicSpring:
     return jt.EntropicSpring(1.9, x, x, beta=0.01, n_spins=20, n_levels=16, n_modes=2)
 
@@ -135,11 +139,10 @@ EVOLUTIONS = {
         lambda x: jt.evolve(oscillator(x), jnp.eye(6) / 6 + 0j, TS, save_states=True).states
     ),
     "mesolve, a driven equation": Program(
-        lambda x: jt.mesolve([SZ, (SX, lambda t: x * jnp.cos(t))], [SM], RHO, TS, [SZ]).expects, solver=True
+        lambda x: jt.mesolve([SZ, (SX, lambda t: x * jnp.cos(t))], [SM], RHO, TS, [SZ]).expects
     ),
     "mesolve, a sampled drive": Program(
         lambda x: jt.mesolve([SZ, jt.sampled(TS, x * np.array([0.0, 1.0, 0.5, 0.0]), SX)], [SM], RHO, TS, [SZ]).expects,
-        solver=True,
     ),
     "sesolve": Program(lambda x: jt.sesolve(x * SX + SZ, np.array([1.0, 0.0]), TS, [SZ]).expects),
     "Faber": Program(
@@ -159,22 +162,19 @@ EVOLUTIONS = {
                 jt.modulated(lambda t: jnp.cos(x * t), SX) + jt.piecewise_constant([0.1, 0.3], [x], SZ), [SM], RHO, TS
             ).states,
         ),
-        solver=True,
     ),
     "trajectories": Program(
         lambda x: jt.trajectories(x * SX, [SM], np.array([1.0, 0.0]), TS, 4, KEY, [SZ]).mean, has_gradient=False
     ),
     "spring": Program(evolved(spring)),
     "spring, a solver of one's own": Program(split, solver=True),
-    "heated oscillator": Program(
-        evolved(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8)), solver=True
-    ),
+    "heated oscillator": Program(evolved(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8))),
     "heated oscillator, adiabatic": Program(
-        evolved(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8).adiabatic()), solver=True
+        evolved(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8).adiabatic())
     ),
-    "damped oscillator": Program(evolved(damped), solver=True),
+    "damped oscillator": Program(evolved(damped)),
     "spin bath, moments": Program(lambda x: bath(x).propagate(bath(x).moments_state(x=1.0), TS)),
-    "spin bath, levels": Program(fock, solver=True),
+    "spin bath, levels": Program(fock),
     "a user's own": Program(
         lambda x: jt.evolve(Decay(x), jnp.ones(2), TS, observables={"y": lambda y: y}).observables, solver=True
     ),
@@ -209,7 +209,6 @@ EQUATIONS = {
     "propagator": Program(lambda x: jt.propagator(qubit(x), TS)),
     "limit cycle": Program(
         lambda x: jt.periodic_steady_state(jt.Lindbladian([SZ, (SX, lambda t: x * jnp.cos(t))], [SM]), 2 * np.pi),
-        solver=True,
     ),
     "counting": Program(lambda x: dataclasses.astuple(jt.counting_statistics(qubit(x), [1.0, -1.0]))),
     "Bloch-Redfield": Program(
@@ -225,17 +224,26 @@ MODELS = {
         lambda x: (glass(x).half_system_entropy(BLOCH, TS), glass(x).site_entropies(BLOCH, TS))
     ),
     "glass, averages": Program(lambda x: (glass(x).polarization(BLOCH, TS), glass(x).correlations(BLOCH, TS))),
+    "glass, each pair": Program(
+        lambda x: (
+            glass(x).mutual_information(BLOCH, TS),
+            glass(x).pair_concurrences(BLOCH, TS),
+            glass(x).bloch_vectors(BLOCH, TS),
+        )
+    ),
     "glass, drawn": Program(lambda key: jt.TLSGlass.sample(key, 4).couplings, (KEY,), has_gradient=False),
     "network, incoherent": Program(lambda x: flows(x, incoherent=0.1 * SX)),
     "network, coherent": Program(lambda x: flows(x, coherent=0.1 * x * SX)),
     "network, global": Program(lambda x: flows(x, coherent=0.1 * x * SX, thermalizer="global")),
     "network, counting": Program(lambda x: dataclasses.astuple(network(x, coherent=0.1 * SX).heat_statistics())),
+    "network, density matrix": Program(lambda x: rest(network(x, incoherent=0.1 * SX))),
     "spring, at rest": Program(lambda x: (spring(x).entropic_ratio, spring(x).relaxation_rate())),
     "spring, limits": Program(
         lambda x: (jt.constant_rate_moments(spring(x), 0.3, TS), jt.weak_coupling_rates(spring(x), 0.3))
     ),
     "heating rates": Program(lambda x: jt.TLSHeatedOscillator(1.0, x, 0.1, x, 0.5, n_levels=8).heating_rate()),
     "damped, transitions": Program(lambda x: damped(x).transition_probabilities(TS)),
+    "damped, propagator": Program(lambda x: damped(x).propagator(TS, 3)),
     "damped, waves": Program(lambda x: (damped(x).wavefunction(1, TS, t=0.5), damped(x).energies(0.5, n=2))),
     "damped, trajectory": Program(lambda x: damped(x).mean_energy(TS)),
     "phase qubit": Program(lambda x: jt.PhaseQubit(1e3, 1e-12, 1e-6, 5e-7 * x).transition_frequency(0.0)),
@@ -259,12 +267,14 @@ MODELS = {
     ),
     "fluctuators, coherence": Program(lambda x: fluctuators(x).coherence(TS, pulses=4)),
     "fluctuators, likelihood": Program(lambda x: fluctuators(x).log_likelihood(TS, np.ones(4), 0.3)),
+    "fluctuators, posterior": Program(lambda x: fluctuators(x).posterior_mean(TS, np.ones(4), 0.3)),
     "fluctuators, drawn": Program(lambda x, key: fluctuators(x).sample(key, TS), (0.9, KEY), has_gradient=False),
     "TLS bath, amplitude": Program(lambda x: jt.TLSBath([5.0, 5.0 + x], [0.1, 0.2], 0.1).amplitude(5.0 * x, TS)),
     "TLS bath, swaps": Program(lambda x: jt.TLSBath([5.0, 5.0 + x], [0.1, 0.2], 0.1).swap_map(5.0 * x + TS, TS)),
     "TLS bath, populations": Program(lambda x: tls(x).populations(5.0 * x, TS)),
     "TLS bath, rates": Program(lambda x: (tls(x).relaxation_rate(5.0 * x), tls(x).rate_autocovariance(5.0, TS))),
     "TLS bath, drawn": Program(lambda x, key: tls(x).rate_trace(key, TS, 5.0), (0.9, KEY), has_gradient=False),
+    "resonator, quality": Program(lambda x: resonator(x).quality_factor(0.1 * x, 1.0)),
     "resonator": Program(lambda x: (resonator(x).loss(0.1 * x, 1.0), resonator(x).frequency_shift(0.1 * x))),
     "resonator's trace": Program(lambda x: trace(x).response(FREQUENCIES)),
     "photon number": Program(lambda x: jt.photon_number(-80.0, 1e6 * x, 1e5, 5e9)),
