@@ -20,7 +20,7 @@ from .harness import Row, compare, measure_together
 from .settings import Settings
 
 
-def _bath(n: int) -> jt.Fluctuators:
+def draw(n: int) -> jt.Fluctuators:
     bath = {"slowest": 1e-3, "fastest": 1e3, "amplitude": 1 / np.sqrt(n), "temperature": 1.0, "max_energy": 3.0}
     return jt.Fluctuators.sample_bath(jax.random.key(0), n, **bath)
 
@@ -71,7 +71,7 @@ def coherence(settings: Settings) -> Iterator[Row]:
     """Ramsey and echo of 10^4 fluctuators at 100 times; the whole of 10^6 for its memory."""
     ts = np.linspace(0.02, 4.0, 20 if settings.quick else 100)
     for n in settings.sizes((500,), (10_000, 1_000_000), (10_000, 1_000_000)):
-        f, times = _bath(n), jnp.asarray(ts)
+        f, times = draw(n), jnp.asarray(ts)
         plain = np.asarray(f.amplitudes), np.asarray(f.rates_up), np.asarray(f.rates_down)
         for pulses, name in ((0, "Ramsey"), (1, "echo")):
             ours = jax.jit(lambda f, pulses=pulses, times=times: f.coherence(times, pulses=pulses))
@@ -87,7 +87,7 @@ def coherence(settings: Settings) -> Iterator[Row]:
 
 def likelihood(settings: Settings) -> Iterator[Row]:
     """10^4 samples, three fluctuators: eight joint states."""
-    f, ts, y = _record(300 if settings.quick else 10_000)
+    f, ts, y = record(300 if settings.quick else 10_000)
     ours = jax.jit(lambda f: f.log_likelihood(ts, y, 0.3))
     plain = np.asarray(ts), np.asarray(y)
     calls: dict[str, Callable] = {
@@ -99,7 +99,7 @@ def likelihood(settings: Settings) -> Iterator[Row]:
     yield from compare("likelihood", calls, reference, size=size, repeats=settings.repeats)
 
 
-def _record(n: int) -> tuple[jt.Fluctuators, Any, Any]:
+def record(n: int) -> tuple[jt.Fluctuators, Any, Any]:
     f = jt.Fluctuators(jnp.array([1.0, 0.5, 0.2]), jnp.array([0.1, 0.3, 2.0]), jnp.array([0.2, 0.2, 1.0]))
     ts = 0.3 * jnp.arange(float(n))
     return f, ts, jt.TelegraphRecord(f, 0.0, 0.3).sample(jax.random.key(1), ts)
@@ -107,14 +107,14 @@ def _record(n: int) -> tuple[jt.Fluctuators, Any, Any]:
 
 def gradient(settings: Settings) -> Iterator[Row]:
     """Reverse-mode gradients by every amplitude and rate, beside the values; checked by a difference along all."""
-    f, ts, y = _record(300 if settings.quick else 10_000)
+    f, ts, y = record(300 if settings.quick else 10_000)
     times = jnp.linspace(0.02, 4.0, 20 if settings.quick else 100)
     losses: dict[str, tuple[Callable, jt.Fluctuators]] = {"likelihood": (lambda f: f.log_likelihood(ts, y, 0.3), f)}
     for n in settings.sizes((500,), (10_000, 1_000_000), (10_000, 1_000_000)):
         for pulses, name in ((0, "Ramsey"), (1, "echo"), (8, "CPMG 8")):
             loss = lambda f, pulses=pulses: jnp.sum(f.coherence(times, pulses=pulses).real)
             if pulses < 8 or n <= 10_000:
-                losses[f"coherence, {name}, {n}"] = loss, _bath(n)
+                losses[f"coherence, {name}, {n}"] = loss, draw(n)
     for name, (loss, at) in losses.items():
         calls = [partial(jax.jit(g), at) for g in (loss, jax.grad(loss))]
         timings, found = measure_together(calls, repeats=settings.repeats if "000000" not in name else 3)

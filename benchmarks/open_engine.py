@@ -181,7 +181,7 @@ def counting(settings: Settings) -> Iterator[Row]:
     """Current through a chain between two baths and its noise, against derivatives of the tilted eigenvalue."""
     for n in (2,) if settings.quick else (3, 4, 5):
         h = chain(n)
-        jumps = [np.sqrt(r) * op for r, op in zip((0.4, 0.1, 0.1, 0.5), _ends(n), strict=True)]
+        jumps = [np.sqrt(r) * op for r, op in zip((0.4, 0.1, 0.1, 0.5), ends(n), strict=True)]
         reference = _tilted(h, jumps, WEIGHTS) if n <= 4 else {}
 
         def ours(h: Any = h, jumps: Any = jumps) -> Answers:
@@ -195,7 +195,7 @@ def counting(settings: Settings) -> Iterator[Row]:
         yield from compare(f"counting: chain, N = {n}", calls, reference or ours(), size=size, repeats=settings.repeats)
 
 
-def _ends(n: int) -> list[np.ndarray]:
+def ends(n: int) -> list[np.ndarray]:
     return [at(0, n, LOWER.T), at(0, n, LOWER), at(n - 1, n, LOWER.T), at(n - 1, n, LOWER)]
 
 

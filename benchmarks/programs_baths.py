@@ -15,12 +15,12 @@ def coherence(n: int, times: int = 100, pulses: int = 1) -> Program:
     """Echo among fluctuators."""
     ts = jnp.linspace(0.02, 4.0, times)
     function = lambda bath: bath.coherence(ts, pulses=pulses)
-    return Program(function, (baths._bath(n),), {"fluctuators": n, "times": times})
+    return Program(function, (baths.draw(n),), {"fluctuators": n, "times": times})
 
 
 def likelihood(n: int) -> Program:
     """ln L of a noisy record of three fluctuators."""
-    model, ts, y = baths._record(n)
+    model, ts, y = baths.record(n)
     function = lambda f: f.log_likelihood(ts, y, 0.3)
     return Program(function, (model,), {"samples": n, "fluctuators": 3})
 

@@ -146,7 +146,7 @@ def driven(count: int, spins: int, times: int = 41) -> Program:
 
 def counting(count: int, spins: int) -> Program:
     """Current and noise of chains between two baths, other rates each."""
-    h, ends = chain(spins), open_engine._ends(spins)
+    h, ends = chain(spins), open_engine.ends(spins)
 
     def one(rates: Array) -> tuple[Array, Array]:
         found = jt.counting_statistics(jt.Lindbladian(h, ends, rates=rates), open_engine.WEIGHTS)

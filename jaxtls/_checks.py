@@ -96,11 +96,11 @@ def real(name: str, value: object) -> Array:
 
 def positive(name: str, value: object, *, zero: bool = False, remedy: str = "") -> Array:
     """Makes a real array, finite and > 0 (or >= 0 with `zero`) wherever its value is known; where it is traced,
-    NaN in place of numbers of the other sign."""
+    NaN in place of other numbers."""
     array = real(name, value)
     known = concrete(array)
     if known is None:
-        return jnp.where((array >= 0) if zero else (array > 0), array, jnp.nan)
+        return jnp.where(((array >= 0) if zero else (array > 0)) & (array < jnp.inf), array, jnp.nan)
     good = np.isfinite(known) & ((known >= 0) if zero else (known > 0))
     require(bool(np.all(good)), name, f"be finite and {'>= 0' if zero else '> 0'}", value, remedy)
     return array

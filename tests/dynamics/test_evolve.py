@@ -262,7 +262,7 @@ def spring_run(gamma, beta=0.01):
     return jt.evolve(spring, spring.coherent_state(0.3), jnp.linspace(0.0, 1.0, 3), observables=["x"])
 
 
-@pytest.mark.parametrize("numbers", [(jnp.nan,), (-10.0,), (10.0, -0.01)])
+@pytest.mark.parametrize("numbers", [(jnp.nan,), (-10.0,), (jnp.inf,), (10.0, -0.01)])
 def test_what_an_eager_call_refuses_is_nan_and_no_success_in_a_compiled_one(numbers):
     found = jax.jit(spring_run)(*numbers)
     assert not found.success and bool(jnp.all(jnp.isnan(found.observables["x"])))
