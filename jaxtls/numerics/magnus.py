@@ -43,8 +43,10 @@ BEYOND = np.concatenate([(_WEIGHTS - _GAUSS)[:0:-1], _WEIGHTS - _GAUSS]) / 2
 GROUP, GROUPS = 4, 10
 # Maps that are chained by doubling; more of them in blocks of so many.
 TOGETHER = 128
-# Sums of so many terms are written out on a CPU, where XLA makes of a reduction a kernel that waits for threads.
+# Sums of so many terms are written out on a CPU, where XLA makes of a reduction a kernel that waits for threads; on a
+# GPU those of so few numbers, as a library call takes half a second to compile.
 WRITTEN = 16
+FEW = 64
 
 
 def unknown_one(turn: Array, dtype: DTypeLike) -> Array:
@@ -75,7 +77,7 @@ def followed(first: Array, second: Array, one: Array | None = None) -> Array:
 
 def combined(maps: Array, c: Array) -> Array:
     """Sums (G, d, d + 1) maps times (G, N) numbers."""
-    if len(maps) > WRITTEN:
+    if len(maps) > WRITTEN or (platform() != "cpu" and maps.size > FEW):
         return tensordot(maps, c, ((0,), (0,)))
     return summed([m[..., None] * x for m, x in zip(maps, c)])
 
