@@ -108,9 +108,13 @@ def expm1(w: Array, one: Array) -> Array:
         run = lambda e: jax.lax.scan(square, e, start + jnp.arange(GROUP))[0]
         return jax.lax.cond(eqxi.unvmap_any(start < squarings), run, lambda e: e, e), None
 
-    wanted = eqxi.unvmap_any(squarings > 0)
-    squared = lambda e: jax.lax.scan(group, e, jnp.arange(GROUPS) * GROUP)[0]
-    return jax.lax.cond(wanted, squared, lambda e: e, small)
+    def squared(e: Array) -> Array:
+        # The host of a GPU looks at each group, which takes it longer than to square; and two loops compile longer.
+        if platform() != "cpu":
+            return jax.lax.scan(square, e, jnp.arange(GROUP * GROUPS))[0]
+        return jax.lax.scan(group, e, jnp.arange(GROUPS) * GROUP)[0]
+
+    return jax.lax.cond(eqxi.unvmap_any(squarings > 0), squared, lambda e: e, small)
 
 
 def folded(e: Array, parts: int) -> Array:
