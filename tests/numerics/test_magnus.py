@@ -7,6 +7,7 @@ import scipy.integrate
 import scipy.linalg
 from numpy.testing import assert_allclose
 
+from jaxtls._platform import tracing_for
 from jaxtls.numerics import magnus
 
 ONE = jnp.asarray(1.0)
@@ -15,12 +16,14 @@ A, B = np.zeros((2, 4, 4))
 A[:-1], B[:-1] = RNG.normal(size=(2, 3, 4))
 
 
-def test_exponentials_of_any_size():
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_exponentials_of_any_size(device):
     scales = np.array([0.0, 1e-9, 0.3, 3.0, 40.0])
     turn = np.pad(A[:3, :3] - A[:3, :3].T, ((0, 1), (0, 1))) + 0.1 * np.eye(4, k=1) - 0.1 * np.eye(4)
     turn[-1] = 0.0
     w = np.stack([s * turn for s in scales], -1)
-    found = magnus.expm1(jnp.asarray(w[:-1]), ONE)
+    with tracing_for(device):
+        found = magnus.expm1(jnp.asarray(w[:-1]), ONE)
     for k in range(len(scales)):
         want = scipy.linalg.expm(w[..., k]) - np.eye(4)
         assert_allclose(found[..., k], want[:-1], atol=1e-13)
