@@ -73,6 +73,7 @@ def exact_levels(potential, mass, centre, n=3):
     return np.linalg.eigvalsh(kinetic + np.diag(potential(x)))[:n]
 
 
+@pytest.mark.slow
 def test_the_quartic_term():
     """Levels against exact diagonalisation of the flux qubit's full potential; shifts fade as hbar^2 e^(-2t/RC)."""
     q = jt.FluxQubit(R, C, IC, L, 0.12, expand_about="minimum", quartic=True)

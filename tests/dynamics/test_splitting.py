@@ -100,6 +100,7 @@ def test_diffrax_controls_the_step_of_the_splitting():
         jt.StrangSolver(object())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:truncation")
 def test_error_estimate_bounds_the_error():
     for rtol in (1e-4, 1e-6):

@@ -65,6 +65,7 @@ def test_leaves_a_saddle():
     np.testing.assert_allclose(abs(f.values["a"] - f.values["b"]), 1.0, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_equal_fluctuators_part():
     """Two fluctuators that start alike."""
     truth = jt.TelegraphRecord(jt.Fluctuators([1.0, 0.4], [0.2, 1.0], [0.3, 1.5]), 0.0, 0.2)

@@ -14,6 +14,7 @@ def draws(n_tls, count, **options):
     return jax.vmap(lambda k: jt.TLSGlass.sample(k, n_tls, **options))(keys)
 
 
+@pytest.mark.slow
 def test_moments():
     glasses = draws(8, 1500, tunnelling=0.2, decades=1.0)
     x = (np.arange(4000) + 0.5) / 4000

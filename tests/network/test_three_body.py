@@ -76,6 +76,7 @@ def test_wrong_input_is_refused_by_name():
         jt.ThermalNetwork(W, BETA, GAMMA, thermalizer="global", three_body={(0, 1, 2): 0.1})
 
 
+@pytest.mark.slow
 def test_energies_of_a_state_in_motion_beside_hops_and_noise():
     """Energy, heat and work of a triple with two-body couplings inside and outside of it: Tr(H L rho) in NumPy."""
     w, betas, rates = np.array([1.0, 3.1, 2.0, 1.2]), np.array([1.0, 1.1, 0.2, 0.7]), np.array([0.3, 0.2, 0.4, 0.1])

@@ -122,6 +122,7 @@ def test_edges_have_value_and_finite_gradient():
     np.testing.assert_allclose(slope(rho + 0j, PHI - np.diag([0, 1.0, 0, 0]) + 0j), 1.0, atol=1e-7)
 
 
+@pytest.mark.slow
 def test_batches_precision_and_real_input():
     rng = np.random.default_rng(0)
     states = np.stack([mixed(rng) for _ in range(6)]).reshape(2, 3, 4, 4)

@@ -57,6 +57,7 @@ def test_exact_motion_decays_at_that_rate():
     close(-jnp.log(jnp.abs(b.amplitude(W, t)) ** 2) / t, want, rtol=0.1)
 
 
+@pytest.mark.slow
 def test_one_differentiable_chain():
     """d ln(1/T1)/d ln of density, dipole and each cell's volume; the count grows with the volume too."""
     rate = lambda scale: bath(500, solid=dataclasses.replace(SILICA, p_bar=SILICA.p_bar * scale)).relaxation_rate(W)
