@@ -46,7 +46,12 @@ def parser() -> argparse.ArgumentParser:
     main.add_argument("--quick", action="store_true", help="small sizes, to see that everything runs")
     main.add_argument("--out", type=Path, default=results.FOLDER, metavar="DIR", help="folder for the JSON files")
     main.add_argument("--peers", action=argparse.BooleanOptionalAction, default=True, help="run dynamiqs and QuTiP")
-    main.add_argument("--target", choices=["h200", "h100", "a100"], default="h200", help="compiled: for which card")
+    main.add_argument(
+        "--target",
+        choices=["h200", "h100", "a100"],
+        default="h200",
+        help="compiled: for which card, where there is none",
+    )
     main.add_argument("--only", nargs="+", metavar="PART", help="some parts of the cases")
     main.add_argument(
         "--peer-budget",

@@ -7,6 +7,7 @@ the row has the ratio of the clock to the model.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -52,7 +53,7 @@ def _target(settings: Settings) -> Target:
         return TARGETS[settings.target]
     kind = jax.devices()[0].device_kind
     for target in TARGETS.values():
-        if target.name in kind:
+        if target.name in re.split(r"[\s-]+", kind):
             return target
     known = ", ".join(TARGETS)
     raise SystemExit(f"{kind} is not described here, {known} are: --device cpu compiles for one of them.")
@@ -68,11 +69,13 @@ def _row(
     taken: Mapping[int, float] | None = None,
 ) -> Row:
     taken = taken or {}
+    # What XLA refuses is a finding, and so is whatever a peer raises.
+    refusals = (jax.errors.JaxRuntimeError, NotImplementedError) if name.startswith("jaxtls") else Exception
     start, processor = time.perf_counter(), time.process_time()
     try:
         with tracing_for("gpu"):
             compiled = target.compile(function, program.arguments)
-    except (jax.errors.JaxRuntimeError, NotImplementedError) as error:  # what XLA refuses is a finding
+    except refusals as error:
         return Row(case, name, program.size, note=f"does not compile: {type(error).__name__}: {str(error)[:200]}")
     seconds, processor = time.perf_counter() - start, time.process_time() - processor
     memory, reading = compiled.memory_analysis(), Reading(compiled.as_text(), target.bandwidth)

@@ -174,8 +174,8 @@ def trajectories(count: int, levels: int = 2, times: int = 101) -> Program:
 
     size = {"trajectories": count, "dimension": problem.size, "times": times}
     # Eight between two looks, 112 of a qubit and 612 of an oscillator.
-    groups, turns = (14, 124) if levels == 2 else (77, 612)
-    return Program(averages, (jax.random.key(1),), size, peer, {0: groups}, peer_turns={0: turns})
+    groups, peer_turns = (14, 124) if levels == 2 else (77, 612)
+    return Program(averages, (jax.random.key(1),), size, peer, {0: groups}, peer_turns={0: peer_turns})
 
 
 def glass(n: int, times: int = 60, occupation: float = 0.3) -> Program:

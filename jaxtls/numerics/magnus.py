@@ -94,7 +94,7 @@ def exponent(a: Sequence[Array], h: Array, one: Array) -> tuple[Array, Array]:
 
 
 def expm1(w: Array, one: Array) -> Array:
-    """Computes exp(W) - 1 of (d, d + 1, N) maps, by as many squarings as the largest needs."""
+    """Computes exp(W) - 1 of (d, d + 1, N) maps, by as many squarings as the largest needs, of all N at once."""
     norm = jax.lax.stop_gradient(jnp.max(jnp.sum(jnp.abs(w), 0), initial=0.0))
     squarings = jnp.ceil(jnp.log2(jnp.maximum(norm, 1.0))).astype(int)
     squarings = jnp.where(jnp.isfinite(norm), jnp.minimum(squarings, GROUP * GROUPS), 0)
@@ -109,7 +109,7 @@ def expm1(w: Array, one: Array) -> Array:
         return jax.lax.cond(eqxi.unvmap_any(start < squarings), run, lambda e: e, e), None
 
     def squared(e: Array) -> Array:
-        # The host of a GPU looks at each group, which takes it longer than to square; and two loops compile longer.
+        # The host of a GPU looks at each group, which takes it longer than to square small maps; two loops compile longer.
         if platform() != "cpu":
             return jax.lax.scan(square, e, jnp.arange(GROUP * GROUPS))[0]
         return jax.lax.scan(group, e, jnp.arange(GROUPS) * GROUP)[0]

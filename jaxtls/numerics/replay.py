@@ -22,12 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
-from .._platform import platform
 from .perturbed import arrays_of, divided
 
-# Bytes of states kept at one distance, and their number; on a GPU a thousand lanes of a vmap keep theirs side by side.
+# Bytes of states kept at one distance, and their number.
 KEPT_BYTES = 2**22
-KEPT_BYTES_OF_A_LANE = 2**18
 LEAST, MOST = 16, 1024
 # The same of short loops.
 SHORT_BYTES, SHORT_LEAST = 2**18, 4
@@ -80,7 +78,8 @@ class Loop:
     """Says what a loop does: `step`, its transpose `back` (JAX's own by default), and where states are kept.
 
     `slots(others, i)` is the place among `outputs` of the state after step i; `outputs` itself for none, and i itself
-    with `all_kept`. `most` is for short loops inside others, whose room for states is cleared each time.
+    with `all_kept`. `most` is for short loops inside others, whose room for states is cleared each time; `kept` is the
+    bytes of states at one distance.
     """
 
     def __init__(
@@ -91,17 +90,17 @@ class Loop:
         back: Back | None = None,
         most: int | None = None,
         all_kept: bool = False,
+        kept: int = KEPT_BYTES,
     ) -> None:
         self.step, self.slots, self.outputs, self.all_kept = step, slots, outputs, all_kept
         self.back = functools.partial(_pulled, step) if back is None else back
-        self.most = most
+        self.most, self.kept = most, kept
 
     def places(self, state: PyTree) -> _Places:
         """Says where such states are kept."""
         size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(state))
         bound = BOUND if self.most is None else self.most
-        kept = KEPT_BYTES if platform() == "cpu" else KEPT_BYTES_OF_A_LANE
-        room, least = (kept, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
+        room, least = (self.kept, LEAST) if self.most is None else (SHORT_BYTES, SHORT_LEAST)
         count = min(int(np.clip(room // max(size, 1), least, MOST)), bound)
         distances = 1
         while count**distances < bound:

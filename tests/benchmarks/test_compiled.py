@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.kernels import LAUNCH, LOOK, Reading
-from benchmarks.targets import TARGETS
+from benchmarks.targets import PLUGINS, TARGETS
 
 TEXT = """HloModule jit_f, is_scheduled=true
 
@@ -105,17 +105,18 @@ def environment(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(util.find_spec("jax_cuda12_plugin") is None, reason="the plugin is not installed")
+@pytest.mark.skipif(not any(map(util.find_spec, PLUGINS)), reason="the plugin is not installed")
 def test_a_program_is_compiled_for_a_card_that_is_not_here(tmp_path, environment):
     assert main(["compiled", "--quick", "--no-peers", "--only", "steady", "--out", str(tmp_path)]) == 0
     [path] = tmp_path.iterdir()
     rows = json.loads(path.read_text())["rows"]
     assert {row["name"] for row in rows} == {"jaxtls", "jaxtls, gradient"}
     for row in rows:
+        assert "model" in row["extra"], row["note"]
         assert row["extra"]["model"]["kernels"] > 5 and row["extra"]["memory_mib"] > 0, row["note"]
 
 
-@pytest.mark.skipif(util.find_spec("jax_cuda12_plugin") is not None, reason="the plugin is installed")
+@pytest.mark.skipif(any(map(util.find_spec, PLUGINS)), reason="the plugin is installed")
 def test_without_the_plugin_one_sentence_says_what_to_install(tmp_path, environment):
     with pytest.raises(SystemExit, match=r"pip install 'jax\[cuda12\]'"):
         main(["compiled", "--quick", "--no-peers", "--out", str(tmp_path)])
