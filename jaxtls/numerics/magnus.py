@@ -109,7 +109,7 @@ def expm1(w: Array, one: Array) -> Array:
         return jax.lax.cond(eqxi.unvmap_any(start < squarings), run, lambda e: e, e), None
 
     def squared(e: Array) -> Array:
-        # The host of a GPU looks at each group, which takes it longer than to square small maps; two loops compile longer.
+        # The host of a GPU looks at each group, longer than small maps take to be squared; two loops compile longer.
         if platform() != "cpu":
             return jax.lax.scan(square, e, jnp.arange(GROUP * GROUPS))[0]
         return jax.lax.scan(group, e, jnp.arange(GROUPS) * GROUP)[0]
