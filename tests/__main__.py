@@ -8,9 +8,9 @@ from typing import Any
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SOURCES = ["jaxtls", "tests", "benchmarks"]
-# Most of the check is compilation of small problems, which takes half as long so: both cores have a worker each, and a
-# program in 32 parts for more of them costs a seventh. Plain `pytest` and the slow tests run what users run. XLA ends a
-# process that it is given a flag unknown to it, and its flags come and go.
+# Most of the check is compilation of small problems, which takes a third less so, and a seventh less again where a
+# program is compiled in one part: each core has a worker already. Plain `pytest` and the slow tests run what users run.
+# XLA ends a process that it is given a flag unknown to it, and its flags come and go.
 DEVICES = "--xla_force_host_platform_device_count=2"
 QUICK_COMPILATION = (
     "--xla_backend_optimization_level=0",
