@@ -22,7 +22,7 @@ from ..numerics.linear_rule import linear, mapped
 
 # Forwards; in reverse; both, and again.
 Kind = Literal["forwards", "reverse", "smooth"]
-# Real numbers that reverse mode pushes forwards one by one.
+# Real numbers that reverse mode pushes forwards, unless a run says how many.
 FEW = 2
 # On a CPU the lanes of a batch run one after the other where a state has so many bytes.
 APART_BYTES = 2**12
@@ -54,6 +54,7 @@ def ruled(
     *,
     apart: bool = False,
     together: int = 1,
+    few: int = FEW,
 ) -> tuple[PyTree, PyTree]:
     """Gives `run(numbers)`, (records, known), with `repeated(numbers, known, kind)` for derivatives of the records.
 
@@ -65,6 +66,7 @@ def ruled(
         apart: whether the lanes of a vmap run one after the other: on a CPU each then takes the steps that it needs,
             and its state stays in the cache.
         together: how many of them `run` does at once even then.
+        few: up to how many real numbers reverse mode pushes.
 
     Returns:
         The same pair; derivatives pass through the records alone.
@@ -102,7 +104,7 @@ def ruled(
 
         def pulled(given: tuple, cts: PyTree, kind: Kind = "reverse") -> list:
             f, at = held(given, kind)
-            if kind == "reverse" and _are_few(at):
+            if kind == "reverse" and _are_few(at, few):
                 return _by_pushing(functools.partial(pushed, given), at, cts)
             of_asked = lambda at: [x for x, _ in _asked(f(at), cts)]
             return jax.vjp(of_asked, at)[1](jax.tree.leaves(cts))[0]
@@ -169,8 +171,8 @@ def _no_tangent(x: Array) -> Array | np.ndarray:
     return jnp.zeros_like(x) if _is_inexact(x) else np.zeros(x.shape, jax.dtypes.float0)
 
 
-def _are_few(at: list) -> bool:
-    return all(not jnp.iscomplexobj(x) for x in at) and sum(x.size for x in at) <= FEW
+def _are_few(at: list, few: int) -> bool:
+    return all(not jnp.iscomplexobj(x) for x in at) and sum(x.size for x in at) <= few
 
 
 def _by_pushing(pushed: Callable[[list], PyTree], at: list, cts: PyTree) -> list:

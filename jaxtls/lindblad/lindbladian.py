@@ -17,9 +17,10 @@ from .._types import Numbers
 from ..numerics.hermitian import hermitian_part
 from ..numerics.products import einsum, matmul, tensordot
 from . import foreign
+from .factored import stacked
 from .generator import AbstractGenerator
 from .measured import listed
-from .operators import Operator, OperatorLike, OperatorsLike, as_operator
+from .operators import Operator, OperatorLike, OperatorsLike, Term, as_operator
 from .pulses import pulse_times
 from .rhs.fields import AbstractParts, DenseParts, StencilParts
 from .storage.diagonals import Diagonals
@@ -87,39 +88,40 @@ class Lindbladian(AbstractGenerator):
         labels = range(len(given)) if names is None else map(repr, names)
         jumps = [as_operator(f"jump_ops[{label}]", op, h.n) for label, op in zip(labels, given)]
         self._set_hamiltonian_and_jumps(h, jumps, layout)
-        ones = np.ones(len(jumps), np.finfo(self.terms.values.dtype).dtype)
+        ones = np.ones(len(jumps), np.finfo(self.terms.dtype).dtype)
         wanted = ones if rates is None else _rates(rates, len(jumps))
         known = concrete(wanted)
         self.rates = known_array((wanted if known is None else known)[np.asarray(self.order, int)])
 
     def _set_hamiltonian_and_jumps(self, h: Operator, jumps: list[Operator], layout: str) -> None:
-        matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.matrix is not None]
+        matrices: list[Any] = [term.matrix for op in (h, *jumps) for term in op.terms if term.base is not None]
         arrays = [m.values if isinstance(m, Diagonals) else m for m in matrices]
         dtype = jnp.result_type(jnp.complex64, *(a.dtype for a in arrays))
         if not matrices:
             dtype = jnp.result_type(complex)
-        constant = [term.matrix for term in h.terms if term.matrix is not None and term.envelope is None]
-        moving = [term for term in h.terms if term.matrix is not None and term.envelope is not None]
-        members: list[Any] = [total(constant, self.n, dtype), *(term.matrix for term in moving)]
-        plain: list[Any] = []
+        constant = [term for term in h.terms if term.base is not None and term.envelope is None]
+        moving = [term for term in h.terms if term.base is not None and term.envelope is not None]
+        plain: list[tuple[Term, ...]] = []
         own_group, functions, order, later = [], [], [], []  # type: ignore[var-annotated]
         envelopes: list[Callable] = []
         for k, op in enumerate(jumps):
-            if all(term.matrix is not None and term.envelope is None for term in op.terms):
-                plain.append(total([term.matrix for term in op.terms], self.n, dtype))
+            if all(term.base is not None and term.envelope is None for term in op.terms):
+                plain.append(op.terms)
                 own_group.append(0)
                 order.append(k)
-            elif len(op.terms) == 1 and op.terms[0].matrix is not None:
-                plain.append(op.terms[0].matrix)
+            elif len(op.terms) == 1 and op.terms[0].base is not None:
+                plain.append(op.terms)
                 envelopes.append(op.terms[0].envelope)  # type: ignore[arg-type]
                 own_group.append(len(moving) + len(envelopes))
                 order.append(k)
             else:
                 functions.append(op if len(op.terms) > 1 else op.terms[0].function)
                 later.append(k)
-        dense = not _stencil_pays(members, plain, self.n, layout)
-        self.terms = Family.stack(members, self.n, dense, dtype)
-        self.jumps = Family.stack(plain, self.n, dense, dtype)
+        sums = [constant, *([term] for term in moving)]
+        summed = lambda ops: [total([term.matrix for term in op], self.n, dtype) for op in ops]
+        dense = not _stencil_pays(summed(sums), summed(plain), self.n, layout)
+        self.terms = stacked(sums, self.n, dense, dtype)
+        self.jumps = stacked(plain, self.n, dense, dtype)
         self.envelopes = tuple(term.envelope for term in moving)  # type: ignore[misc]
         self.jump_envelopes = tuple(envelopes)
         self.functions = tuple(term.function for term in h.terms if term.function is not None)
@@ -131,7 +133,7 @@ class Lindbladian(AbstractGenerator):
     @property
     def dtype(self) -> jnp.dtype:
         """Gives the complex type of its numbers."""
-        return self.terms.values.dtype
+        return self.terms.dtype
 
     @property
     def is_constant(self) -> bool:
@@ -234,7 +236,7 @@ class Lindbladian(AbstractGenerator):
     def hamiltonian(self, t: ArrayLike) -> Array:
         """Returns the dense Hamiltonian at time t, (n, n)."""
         c = self.coefficients(t)
-        weights = jnp.ones(1, self.terms.values.dtype) if c is None else c[: self.terms.count]
+        weights = jnp.ones(1, self.terms.dtype) if c is None else c[: self.terms.count]
         matrix = tensordot(weights, self.terms.dense(), 1)
         return matrix + self._summed(self.functions, t)
 
@@ -295,7 +297,7 @@ class Lindbladian(AbstractGenerator):
         """Returns c_g(t): 1, the envelopes of H, |envelope|^2 of the jumps; None where no term is modulated."""
         if not self.is_modulated:
             return None
-        dtype = self.terms.values.dtype
+        dtype = self.terms.dtype
         found = [f(t) for f in self.envelopes] + [jnp.abs(jnp.asarray(f(t))) ** 2 for f in self.jump_envelopes]
         return jnp.stack([jnp.ones((), dtype), *(jnp.asarray(value, dtype).reshape(()) for value in found)])
 
@@ -313,10 +315,10 @@ class Lindbladian(AbstractGenerator):
         return matmul(a, y) + matmul(y, a.conj().T) + gain
 
     def _evaluated(self, f: Callable, t: ArrayLike) -> Array:
-        return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.values.dtype)
+        return jnp.asarray(foreign.as_matrix("jump_ops", f(t), self.n), self.terms.dtype)
 
     def _summed(self, functions: tuple[Callable, ...], t: ArrayLike) -> Array:
-        empty = jnp.zeros((self.n, self.n), self.terms.values.dtype)
+        empty = jnp.zeros((self.n, self.n), self.terms.dtype)
         return sum((foreign.as_matrix("hamiltonian", f(t), self.n).astype(empty.dtype) for f in functions), empty)
 
 
@@ -359,7 +361,7 @@ def _rates(rates: Numbers, count: int) -> Array:
 
 def _require_hermitian(h: Operator) -> None:
     for term in h.terms:
-        if term.matrix is None or term.envelope is not None:
+        if term.base is None or term.envelope is not None:
             continue
         if len(h.terms) > 1 or (known := _known(term.matrix)) is None:
             continue

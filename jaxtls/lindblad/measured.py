@@ -52,7 +52,7 @@ class Measured(eqx.Module):
         labels = [name] if len(found) == 1 and found[0] is ops else [f"{name}[{place}]" for place in places]
         operators = [as_operator(label, op, n) for label, op in zip(labels, found)]
         terms = [(k, term) for k, op in enumerate(operators) for term in op.terms]
-        kept = [(k, term) for k, term in terms if term.matrix is not None]
+        kept = [(k, term) for k, term in terms if term.base is not None]
         moving = [(k, term.function) for k, term in terms if term.function is not None]
         dense = [term.matrix.dense() if isinstance(term.matrix, Diagonals) else term.matrix for _, term in kept]
         return cls(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
@@ -20,12 +21,22 @@ from .storage.diagonals import Diagonals
 
 
 class Term(eqx.Module):
-    """Stands for `envelope(t) * matrix`; no envelope stands for 1. A function of time stands for itself, without
-    matrix."""
+    """Stands for `envelope(t) * factor * base`; what is None stands for 1. A function of time stands for itself,
+    without base."""
 
-    matrix: Any  # an array, NumPy's where known, Diagonals, or None
+    base: Any  # an array, NumPy's where known, Diagonals, or None
     envelope: Callable | None = None
     function: Callable | None = None
+    factor: Any = None  # a traced number before a base that is known: a gradient in it is one of a number
+
+    @property
+    def matrix(self) -> Any:
+        """Gives factor * base."""
+        return self.base if self.factor is None else _multiplied(self.base, self.factor)
+
+    def times(self, numbers: Mapping[int, float]) -> Any:
+        """Gives the base times the number that stands for the factor, by its id."""
+        return self.base if self.factor is None else _multiplied(self.base, numbers[id(self.factor)])
 
     def dense(self, t: ArrayLike) -> Any:
         if self.function is not None:
@@ -139,24 +150,29 @@ class _Product(eqx.Module):
 def _scaled(term: Term, factor: ArrayLike) -> Term:
     if term.function is not None:
         return Term(None, None, _Scaled(factor, term.function))
-    if isinstance(term.matrix, Diagonals):
-        return Term(eqx.tree_at(lambda m: m.values, term.matrix, factor * term.matrix.values), term.envelope)
-    assert term.matrix is not None
-    return Term(factor * term.matrix, term.envelope)
+    if is_traced(factor) and not is_traced(term.base):
+        return dataclasses.replace(term, factor=factor if term.factor is None else factor * term.factor)
+    return dataclasses.replace(term, base=_multiplied(term.base, factor))
+
+
+def _multiplied(base: Any, factor: ArrayLike) -> Any:
+    if isinstance(base, Diagonals):
+        return dataclasses.replace(base, values=factor * base.values)
+    return factor * base
 
 
 def _enveloped(term: Term, f: Callable) -> Term:
     if term.function is not None:
         return Term(None, None, _Product(f, term.function))
-    return Term(term.matrix, f if term.envelope is None else _Product(f, term.envelope))
+    return dataclasses.replace(term, envelope=f if term.envelope is None else _Product(f, term.envelope))
 
 
 def _conjugated(term: Term) -> Term:
     if term.function is not None:
         return Term(None, None, _Conjugated(term.function))
-    assert term.matrix is not None
-    matrix = term.matrix.dag() if isinstance(term.matrix, Diagonals) else term.matrix.T.conj()
-    return Term(matrix, None if term.envelope is None else _Conjugated(term.envelope))
+    base = term.base.dag() if isinstance(term.base, Diagonals) else term.base.T.conj()
+    envelope = None if term.envelope is None else _Conjugated(term.envelope)
+    return Term(base, envelope, factor=None if term.factor is None else jnp.conj(term.factor))
 
 
 def local(dims: Sequence[int], factors: Mapping[int, OperatorLike]) -> Operator:
@@ -328,9 +344,9 @@ def _structured(op: Operator) -> Operator:
     """Keep matrices as diagonals, whose pattern survives a traced factor."""
     terms = []
     for term in op.terms:
-        matrix = term.matrix
-        if matrix is not None and not isinstance(matrix, Diagonals) and (known := concrete(matrix)) is not None:
+        base = term.base
+        if base is not None and not isinstance(base, Diagonals) and (known := concrete(base)) is not None:
             # Real operators stay real: a real Hamiltonian costs half as much.
-            matrix = Diagonals.from_array(known if np.any(known.imag) else known.real)
-        terms.append(Term(matrix, term.envelope, term.function))
+            base = Diagonals.from_array(known if np.any(known.imag) else known.real)
+        terms.append(dataclasses.replace(term, base=base))
     return Operator(tuple(terms), op.n)

@@ -24,6 +24,7 @@ from ...dynamics.rule import Kind, lanes_apart, lanes_together, ruled
 from ...dynamics.solution import Solution
 from ...numerics.namespace import namespace
 from ..equation import MasterEquation
+from ..factored import MOST
 from ..lindbladian import Lindbladian, operators_of
 from ..rhs import framed
 from ..rhs.blocked import BlockField, diagonals
@@ -296,16 +297,21 @@ def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | 
     return records, Found(jnp.asarray(WIDEN), error, wanted, jnp.asarray(TERMS), jnp.asarray(plan.levels))
 
 
-def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
-    """Find the records of a run of traced numbers, with derivatives by a rule."""
-    numbers, rest = eqx.partition((made, problem, plan), is_traced)
+def _ruled(like: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:
+    """Find the records of a run of traced numbers, with derivatives by a rule: in what the operators are made of."""
+    numbers, rest = eqx.partition((problem, plan), is_traced)
+
+    def whole(numbers: PyTree) -> tuple[Prepared, Problem, FaberPlan]:
+        problem, plan = eqx.combine(numbers, rest)
+        assert isinstance(problem.model, MasterEquation)
+        return prepared(problem.model, problem.y0, plan), problem, plan
 
     def run(numbers: PyTree) -> tuple[PyTree, Found]:
-        records, found = _searched(*eqx.combine(numbers, rest))
+        records, found = _searched(*whole(numbers))
         return records, jax.lax.stop_gradient(found)
 
     def repeated(numbers: PyTree, found: Found, kind: Kind) -> PyTree:
-        made, problem, plan = eqx.combine(numbers, rest)
+        made, problem, plan = whole(numbers)
         if kind == "smooth":
             return _stepped(made, problem, plan, uniform)[0]
 
@@ -313,9 +319,9 @@ def _ruled(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | No
         place = jnp.where(eqxi.unvmap_all(found.levels == plan.levels), len(parts) - 1, 0)
         return _moved(parts, problem, place, found.widen, kind=kind)[0]
 
-    start = jnp.asarray(made.start)
-    together = lanes_together(start) if framed.fits(made.field) else 1
-    return ruled(run, repeated, numbers, apart=lanes_apart(start), together=together)
+    start = jnp.asarray(like.start)
+    together = lanes_together(start) if framed.fits(like.field) else 1
+    return ruled(run, repeated, numbers, apart=lanes_apart(start), together=together, few=MOST)
 
 
 def _run(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> Solution:

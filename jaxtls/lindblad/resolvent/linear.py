@@ -174,7 +174,7 @@ def kind_of(model: AbstractGenerator, method: str, hermitian: bool) -> Kind:
     order = levels.order(structure, hermitian)
     if order.work <= FEW * (1 if hermitian else 0.25):
         return _blocks(order)
-    unknown = is_traced(law.terms.values) or inside_jit()
+    unknown = is_traced(law.terms) or inside_jit()
     if method == "auto" and unknown and (guess := structure.banded()) is not None:
         return Kind("banded", levels.order(guess, hermitian), guess)
     found = _blocks(order) if method == "direct" or order.work <= MANY else Kind("iterative")

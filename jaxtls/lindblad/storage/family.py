@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, DTypeLike
 
-from ..._checks import concrete, known_array
+from ..._checks import concrete, is_traced, known_array
 from .diagonals import Diagonals, Pattern, densified
 
 
@@ -53,10 +54,12 @@ class Skeleton:
 
 class Family(eqx.Module):
     """Holds `count` operators: dense, (count, n, n), or diagonals (E, n), the e-th on offsets[e] of operator
-    owners[e]."""
+    owners[e]; where a few numbers multiply what is known, as `fixed` and what each number adds."""
 
-    values: Any
+    fixed: Any
     skeleton: Skeleton = eqx.field(static=True)
+    factors: tuple = ()
+    slopes: tuple = ()  # like `fixed`, of each factor
 
     @classmethod
     def stack(cls, members: Sequence[Any], n: int, dense: bool, dtype: np.dtype) -> Family:
@@ -72,6 +75,16 @@ class Family(eqx.Module):
         offsets = tuple(d for part in parts for d in part.offsets)
         masks = np.concatenate([np.zeros((0, n), bool), *(part.pattern.mask for part in parts)])
         return cls(values, Skeleton(len(parts), offsets, owners, Pattern(masks), is_real))
+
+    @property
+    def values(self) -> Any:
+        """Gives the numbers as they are stored."""
+        return functools.reduce(_plus, zip(self.factors, self.slopes), self.fixed)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Gives the type of the numbers."""
+        return self.fixed.dtype
 
     @property
     def count(self) -> int:
@@ -95,20 +108,27 @@ class Family(eqx.Module):
 
     def dense(self) -> Any:
         """Returns the operators as dense matrices, (count, n, n)."""
+        return self._dense(self.values)
+
+    def _dense(self, values: Any) -> Any:
         if self.offsets is None:
-            return self.values
-        return densified(self.values, self.offsets, np.asarray(self.owners, int), self.count)
+            return values
+        return densified(values, self.offsets, np.asarray(self.owners, int), self.count)
 
     def patterned(self, skeleton: Skeleton) -> Family:
         """Returns the same operators in the storage of another skeleton; what its pattern leaves out is dropped."""
         entries = skeleton.entries()
-        found = self.dense()[entries.owner, entries.row, entries.column]
         shape = skeleton.pattern.mask.shape
-        return Family(jnp.zeros(int(np.prod(shape)), found.dtype).at[entries.place].set(found).reshape(shape), skeleton)
+
+        def placed(values: Any) -> Array:
+            found = self._dense(values)[entries.owner, entries.row, entries.column]
+            return jnp.zeros(int(np.prod(shape)), found.dtype).at[entries.place].set(found).reshape(shape)
+
+        return Family(placed(self.fixed), skeleton, self.factors, tuple(placed(slope) for slope in self.slopes))
 
     def outside(self, skeleton: Skeleton) -> Array:
         """Returns the largest element that `patterned` leaves out, or imaginary part where the skeleton has none."""
-        inside = np.zeros((skeleton.count, self.values.shape[-1], self.values.shape[-1]), bool)
+        inside = np.zeros((skeleton.count, self.fixed.shape[-1], self.fixed.shape[-1]), bool)
         entries = skeleton.entries()
         inside[entries.owner, entries.row, entries.column] = True
         dense = self.dense()
@@ -131,6 +151,14 @@ def total(members: Sequence[Any], n: int, dtype: np.dtype) -> Any:
         masks = [np.zeros((0, n), bool), *(m.pattern.mask for m in members)]
         return Diagonals.summed(values, [d for m in members for d in m.offsets], np.concatenate(masks))
     return sum((m.dense() if isinstance(m, Diagonals) else m for m in members), np.zeros((n, n), dtype))
+
+
+def _plus(total: Any, pair: tuple[Any, Any]) -> Any:
+    """Add a real number times what it adds."""
+    factor, slope = pair
+    if is_traced(total, factor, slope):
+        return total + jax.lax.complex(factor * slope.real, factor * slope.imag)
+    return known_array(np.asarray(total) + np.asarray(factor) * np.asarray(slope))
 
 
 def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> Any:
