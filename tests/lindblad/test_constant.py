@@ -246,7 +246,15 @@ def test_the_ellipse_holds_the_spectrum(seed, scale):
 
 def test_too_few_steps_are_refused_with_the_number_needed():
     with pytest.raises(ValueError, match=r"`max_steps` must be at least the \d+ macro steps"):
-        jt.mesolve(1e3 * SZ, [SM], [1.0, 0.0], [0.0, 100.0], max_steps=3, method=jt.Faber())
+        jt.mesolve(1e3 * SZ, [SM], [0.6, 0.8], [0.0, 100.0], max_steps=3, method=jt.Faber())
+
+
+def test_frequencies_between_which_no_element_is_filled_take_no_steps():
+    """An eigenstate of a large H that decays: its populations know nothing of H, its coherences would."""
+    ts = np.linspace(0.0, 2.0, 5)
+    alone, both = (jt.mesolve(1e3 * SZ, [SM], psi, ts, method=jt.Faber()) for psi in ([1.0, 0.0], [0.6, 0.8]))
+    assert int(alone.stats["steps"]) == 1 < int(both.stats["steps"])
+    assert_allclose(alone.states[:, 0, 0].real, np.exp(-ts), atol=1e-8)
 
 
 def test_nothing_moves_without_operators():

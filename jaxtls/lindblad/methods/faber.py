@@ -29,7 +29,6 @@ from . import ket
 from .exponential import constant_only
 from .faber_run import (
     MAX_MACRO_STEPS,
-    TERMS,
     FaberPlan,
     compiled,
     compiled_whole,
@@ -38,6 +37,7 @@ from .faber_run import (
     prepared,
     prepared_and_run,
     share_of,
+    terms_of,
 )
 from .structure import filled_by, first_window, for_states, is_small, of_equation, structure, with_known
 
@@ -95,7 +95,7 @@ class Faber(AbstractMethod):
             return jax.tree.map(lambda x: np.asarray(x, rho.real.dtype), spectral_ellipse(law, found, 1e-3 / span))
 
         ellipse = around(found)
-        total = int(np.ceil(span * ellipse.capacity / faber.reach(TERMS, share_of(problem))))
+        total = int(np.ceil(span * ellipse.capacity / faber.reach(terms_of(form.n), share_of(problem))))
         most = problem.max_steps or MAX_MACRO_STEPS
         require(
             total <= most,

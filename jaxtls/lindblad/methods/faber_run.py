@@ -35,8 +35,8 @@ from ..storage.family import Skeleton
 from .records import Weights, recorder, records_of
 from .structure import first_window, structure
 
-# Most terms of a macro step.
-TERMS = 96
+# Most terms of a macro step: longer steps take fewer terms in all, from so many levels on, where terms are dear.
+TERMS, LONG_TERMS, LONG_FROM = 96, 160, 64
 # An ellipse whose last terms are not small is made so much larger, up to a size.
 WIDEN, WIDEST = 1.7, 5.0
 MAX_MACRO_STEPS = 2**20
@@ -57,7 +57,13 @@ class FaberPlan(AbstractPlan):
 
     def describe(self) -> str:
         """Tells levels, layout and terms."""
-        return f"{self.levels} levels ({self.form.layout}); up to {TERMS} terms a macro step, steps by the numbers"
+        most = terms_of(self.form.n)
+        return f"{self.levels} levels ({self.form.layout}); up to {most} terms a macro step, steps by the numbers"
+
+
+def terms_of(n: int) -> int:
+    """Says how many terms a macro step has at most, on so many levels."""
+    return LONG_TERMS if n >= LONG_FROM else TERMS
 
 
 def first_part(
@@ -151,7 +157,7 @@ def _expansion(made: Prepared, problem: Problem, plan: FaberPlan, ellipse: faber
         form.hermitian_part if model.hermitian else (lambda z: z),
         made.weights.at_edge,
         ellipse,
-        TERMS,
+        terms_of(plan.form.n),
         False,
         share_of(problem),
         form.split,
@@ -165,14 +171,14 @@ def _ellipse(made: Prepared, problem: Problem) -> faber.Ellipse:
     return jax.tree.map(lambda x: jnp.asarray(x, problem.ts.dtype), made.ellipse)
 
 
-def _grid(ellipse: faber.Ellipse, problem: Problem) -> tuple[sweep.Grid, Array]:
+def _grid(ellipse: faber.Ellipse, problem: Problem, terms: int) -> tuple[sweep.Grid, Array]:
     """Make the steps of a run by an ellipse; count those it asks for."""
     span, capacity = jax.lax.stop_gradient((problem.ts[-1] - problem.ts[0], ellipse.capacity))
     share = share_of(problem)
-    wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(TERMS, share) - 1e-9))
+    wanted = eqxi.unvmap_max(jnp.ceil(span * capacity / faber.reach(terms, share) - 1e-9))
     wanted = jnp.maximum(jnp.where(jnp.isfinite(wanted), wanted, 1.0), 1.0)
     steps = jnp.minimum(wanted, problem.max_steps or MAX_MACRO_STEPS).astype(int)
-    return sweep.grid(ellipse, problem.ts, steps, TERMS, share), wanted
+    return sweep.grid(ellipse, problem.ts, steps, terms, share), wanted
 
 
 def _sweep(made: Prepared, problem: Problem, plan: FaberPlan, ellipse: faber.Ellipse, grid: sweep.Grid) -> sweep.Sweep:
@@ -223,7 +229,7 @@ def _moved(
     """
     ellipses, last = [_ellipse(made, problem) for made, _ in parts], len(parts) - 1
     chosen = jax.tree.map(lambda *sizes: jnp.stack(sizes)[place], *ellipses) if last else ellipses[0]
-    grid, wanted = _grid(ellipse := chosen.widened(widen), problem)
+    grid, wanted = _grid(ellipse := chosen.widened(widen), problem, terms_of(parts[0][1].form.n))
     runs = [_sweep(made, problem, plan, ellipse, grid) for made, plan in parts]
     tell = lambda k, values: records_of(parts[k][1].form, parts[k][0].weights, problem, values)
 
@@ -294,7 +300,9 @@ def _stepped(made: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | 
         wanted = jnp.where(done, wanted, jnp.inf)
     else:
         records, error = stepping.integrate(expansion, start, problem.ts, record, **how)
-    return records, Found(jnp.asarray(WIDEN), error, wanted, jnp.asarray(TERMS), jnp.asarray(plan.levels))
+    return records, Found(
+        jnp.asarray(WIDEN), error, wanted, jnp.asarray(terms_of(plan.form.n)), jnp.asarray(plan.levels)
+    )
 
 
 def _ruled(like: Prepared, problem: Problem, plan: FaberPlan, uniform: bool | None) -> tuple[PyTree, Found]:

@@ -29,8 +29,8 @@ from .stencil import Shifts, moved, reach, shifted_sum
 
 # Shifted copies written out; more run in a loop, so that code does not grow.
 UNROLLED = 16
-# A dense product does this many elements' multiplications in the time of one shifted copy.
-SHIFT_COST = 4
+# A dense product does this many elements' multiplications in the time of one shifted copy, written out or in a loop.
+SHIFT_COST, LOOPED_COST = 4, 11
 
 
 class Numbers(NamedTuple):
@@ -73,7 +73,8 @@ class BlockPlan(eqx.Module):
         energies, lost = places.of_energies(terms, blocks), places.of_losses(jumps, blocks)
         rows, columns = np.r_[energies[3], lost[4]], np.r_[energies[4], lost[5]]
         found = np.unique((columns - rows)[columns != rows])
-        offsets = tuple(found.tolist()) if SHIFT_COST * len(found) < m else None
+        cost = SHIFT_COST if 2 * len(found) <= UNROLLED else LOOPED_COST
+        offsets = tuple(found.tolist()) if cost * len(found) < m else None
         mixed = not terms.is_real or bool(np.any(lost[4] != lost[5]))
         vectors, pairs, found = places.of_jumps(jumps, blocks, jump_ops.pattern.mask.size)
         identity = tuple(range(len(blocks.pairs)))

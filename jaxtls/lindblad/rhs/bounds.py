@@ -67,7 +67,7 @@ def _norms(xp: ModuleType, model: Lindbladian, entries: tuple[np.ndarray, ...]) 
 
 
 def _spread(model: Lindbladian, blocks: Blocks) -> Any:
-    """Return largest difference of two eigenvalues of H on the kept states."""
+    """Return the largest difference of two eigenvalues of H between which there is a block of kept states."""
     entries, values = model.terms.entries(), model.terms.values.reshape(-1)
     xp, m = namespace(values), blocks.size
     inside = (blocks.block[entries.row] >= 0) & (blocks.block[entries.column] >= 0)
@@ -78,8 +78,9 @@ def _spread(model: Lindbladian, blocks: Blocks) -> Any:
         where[blocks.block[row], blocks.place[row], blocks.place[column]] = place
         known = values.real if model.terms.skeleton.is_real else values
         energies = _energies(xp, xp.pad(known, (0, 1))[where])
-        # Ascending in each sector; padding adds levels at 0, which may lie outside.
-        return xp.max(energies[:, -1]) - xp.min(energies[:, 0])
+        # Ascending in each sector; padding adds levels at 0, which may lie outside. Those of a block turn together.
+        first, second = blocks.pairs.T
+        return xp.max(energies[first, -1] - energies[second, 0])
     values = values[place]
     centres = _sums(xp, row, xp.where(row == column, values.real, 0.0), model.n)
     radii = _sums(xp, row, xp.where(row == column, 0.0, xp.abs(values)), model.n)

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, PyTree
 
+from ..._platform import platform
 from ...numerics import hermitian
 from ...numerics.products import einsum, matmul
 from .blocked import BlockField, BlockPlan, is_identity, is_unrolled, looped, taken
@@ -63,6 +64,9 @@ class PackedField(BlockField):
         z, plan = parts, self.plan
         assert isinstance(plan, PackedBlocks)
         turned = plan.mirrored(z)
+        if self.dense is not None and platform() == "cpu":
+            # Made once: XLA would turn it anew in each product and each sum.
+            turned = jax.lax.optimization_barrier(turned)
         real, imag = self.local
         total = real * z + imag * turned
         for (source, *chosen), weights, back in zip(plan.moves(), self.weights(), self.back):
