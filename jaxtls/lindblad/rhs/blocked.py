@@ -54,7 +54,7 @@ class BlockPlan(eqx.Module):
     vectors: Any  # of jumps: place of the value, (V, B, m)
     terms: tuple[Any, ...]  # (T,) jump, first vector, second vector, group
     mirror: tuple[int, ...] = eqx.field(static=True)
-    # Shifts of the off-diagonal part of A; None: dense.
+    # Shifts of the off-diagonal part of A; None: dense, with its energies.
     offsets: tuple[int, ...] | None = eqx.field(static=True)
     # (source block of each block, -1 for none; row shift; column shift); the first group is the elementwise one.
     groups: tuple[tuple[tuple[int, ...], int, int], ...] = eqx.field(static=True)
@@ -185,14 +185,14 @@ class BlockPlan(eqx.Module):
         outer = left[:, :, :, None] * vectors[second][:, b].conj()[:, :, None, :]
         fed = added((self.n_fed, *outer.shape[1:]), (group,), outer)
         weights: dict[int, tuple] = {k: (w.real, w.imag) for k, w in enumerate(fed)}
-        local = (
-            weights[0][0] + real[a][:, :, None] + real[b][:, None, :],
-            weights[0][1] + imag[a][:, :, None] - imag[b][:, None, :],
-        )
+        decay = weights[0][0] + real[a][:, :, None] + real[b][:, None, :]
         dense = sides = None
         if self.offsets is None:
-            dense = (rest_real[a] if self.mixed else None, rest_imag[a])
+            # Energies go into the product, which costs nothing: beside it they would multiply a state that is turned.
+            local = decay, weights[0][1] if self.parts[0][1] else None
+            dense = (rest_real[a] if self.mixed else None, (rest_imag + imag[:, :, None] * np.eye(imag.shape[1]))[a])
         else:
+            local = decay, weights[0][1] + imag[a][:, :, None] - imag[b][:, None, :]
             # A from the left has a weight for each row, A† from the right one for each column.
             both = lambda rest, sign: namespace(rest).concatenate([rest[:, a], sign * rest[:, b]])
             sides = (both(rest_real, 1) if self.mixed else None, both(rest_imag, -1))
@@ -275,8 +275,8 @@ class BlockField(eqx.Module):
 
     plan: BlockPlan
     hermitian: bool = eqx.field(static=True)
-    local: tuple[Any, Any]  # (P, m, m)
-    dense: tuple[Any, Any] | None  # (P, m, m): real and imaginary part of the off-diagonal A
+    local: tuple[Any, Any]  # (P, m, m); no imaginary part where the product has the energies and jumps are real
+    dense: tuple[Any, Any] | None  # (P, m, m): real part of the off-diagonal A, imaginary part of A
     sides: tuple[Any, Any] | None  # (2 D, P, m): the same by shifts, from the left, then A† from the right
     moves: tuple[Any, ...]  # weights (P, m, m) of groups, in the order of `moves`, but of those that are sides alone
     back: tuple[Any, ...] = ()  # those of the transposes, once it is ready
@@ -338,7 +338,9 @@ class BlockField(eqx.Module):
         """Moves z in its two parts."""
         re, im = parts
         w_re, w_im = self.local
-        total: tuple = (w_re * re - w_im * im, w_re * im + w_im * re)
+        total: tuple = (w_re * re, w_re * im)
+        if w_im is not None:
+            total = (total[0] - w_im * im, total[1] + w_im * re)
         for (source, *chosen), weights, back in zip(self.plan.moves(), self.weights(), self.back):
             re_fed, im_fed = (taken(part, source) for part in (re, im))
             # Real weights keep the parts, imaginary ones turn them.
@@ -356,7 +358,7 @@ class BlockField(eqx.Module):
         return total[0] + rest[0], total[1] + rest[1]
 
     def left(self, z: Array) -> Array:
-        """Applies the off-diagonal part of A, from the left: products of rows times (Re | Im)."""
+        """Applies what the dense products do of A, from the left: products of rows times (Re | Im)."""
         assert self.dense is not None
         count, m = z.shape[:2]
         flat = z.reshape(count, m, 2 * m)

@@ -65,10 +65,10 @@ class PackedField(BlockField):
         assert isinstance(plan, PackedBlocks)
         turned = plan.mirrored(z)
         if self.dense is not None and platform() == "cpu":
-            # Made once: XLA would turn it anew in each product and each sum.
+            # Made once: as part of a product, XLA takes a slower one for it.
             turned = jax.lax.optimization_barrier(turned)
         real, imag = self.local
-        total = real * z + imag * turned
+        total = real * z if imag is None else real * z + imag * turned
         for (source, *chosen), weights, back in zip(plan.moves(), self.weights(), self.back):
             for w, b, shifts, part in zip(weights, back, self.shifts(chosen), (z, turned)):
                 if is_unrolled(shifts):
