@@ -90,9 +90,9 @@ def kerr(levels: int, times: int = 101) -> Program:
         return lambda p: _dynamiqs(sum(x * w for x, w in zip(p, wrapped)), jumps, problem, ts)
 
     start = jnp.array([engine.DELTA, engine.KERR, engine.DRIVE])
-    # One search of 35 macro steps of 83 terms, 16 between two looks and 8 back, and of some three outputs.
+    # One search of 35 macro steps of 83 terms, 16 between two looks, and of some three outputs; again with slopes.
     turns: Turns = {0: 1, 1: 35, 2: (6, 1)}
-    back: Turns = {0: (1, 1), 1: (35, 34, 35), 2: (6, 1, 6, 11, 1, 11)}
+    back: Turns = {0: (1, 35), 1: (35, 6, 1), 2: (6, 1)}
     size = {"levels": levels, "times": times}
     return Program(one, (start,), size, peer, turns, turns_back=back, peer_turns={0: 700})
 

@@ -5,7 +5,7 @@ What a run is differentiated in is then those numbers, and not all elements of t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,20 +24,17 @@ Sums = Sequence[Sequence[Term]]
 def stacked(sums: Sums, n: int, dense: bool, dtype: np.dtype) -> Family:
     """Stacks operators, each the sum of its terms without their envelopes."""
 
-    def of(numbers: dict[int, float] | None = None) -> Family:
-        taken = lambda term: term.matrix if numbers is None else term.times(numbers)
+    def of(taken: Callable[[Term], Any]) -> Family:
         return Family.stack([total([taken(term) for term in terms], n, dtype) for terms in sums], n, dense, dtype)
 
-    whole, factors = of(), _factors(sums)
+    whole, factors = of(lambda term: term.matrix), _factors(sums)
     if not factors:
         return whole
-    ones = [of({id(other): float(other is factor) for other in factors}) for factor in factors]
-    fixed = of(dict.fromkeys(map(id, factors), 0.0))
-    alike = all((part.offsets, part.owners) == (whole.offsets, whole.owners) for part in (fixed, *ones))
-    if not alike:
+    parts = [of(lambda term, factor=factor: term.part(factor)) for factor in (None, *factors)]  # type: ignore[misc]
+    if not all((part.offsets, part.owners) == (whole.offsets, whole.owners) for part in parts):
         return whole
-    slopes = [np.asarray(one.fixed) - np.asarray(fixed.fixed) for one in ones]
-    return Family(fixed.fixed, whole.skeleton, tuple(factors), tuple(slopes))
+    fixed, *slopes = (part.fixed for part in parts)
+    return Family(fixed, whole.skeleton, tuple(factors), tuple(np.asarray(slope) for slope in slopes))
 
 
 def _factors(sums: Sums) -> list[Any]:

@@ -34,9 +34,9 @@ class Term(eqx.Module):
         """Gives factor * base."""
         return self.base if self.factor is None else _multiplied(self.base, self.factor)
 
-    def times(self, numbers: Mapping[int, float]) -> Any:
-        """Gives the base times the number that stands for the factor, by its id."""
-        return self.base if self.factor is None else _multiplied(self.base, numbers[id(self.factor)])
+    def part(self, factor: Any) -> Any:
+        """Gives the base where the term has that factor, or zeros in its place."""
+        return self.base if self.factor is factor else _multiplied(self.base, 0.0)
 
     def dense(self, t: ArrayLike) -> Any:
         if self.function is not None:
@@ -78,7 +78,8 @@ class Operator(eqx.Module):
 
     def __mul__(self, factor: ArrayLike) -> Operator:
         known = concrete(factor)
-        number = jnp.asarray(factor) if known is None else known
+        # A tracer as it is: one number stays one.
+        number: Any = factor if known is None else known
         require(number.ndim == 0, "factor", "be a number", f"shape {number.shape}")
         return Operator(tuple(_scaled(term, number) for term in self.terms), self.n)
 

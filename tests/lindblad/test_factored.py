@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 import jaxtls as jt
 from jaxtls.lindblad import factored
+from jaxtls.lindblad.storage.family import Family
 
 from .oracle import propagate, superoperator
 
@@ -123,3 +124,25 @@ def test_a_plan_of_other_operators_takes_what_it_has_places_for():
     h, outside = jax.jit(look)(0.5)
     assert_allclose(h, 0.2 * NUMBER + 0.5 * (DRIVE + PAIRS), atol=1e-15)
     assert outside == 0.0
+
+
+def test_known_numbers_stay_numpys():
+    """Under an eager gradient plans are made of values that are known; nothing is compiled for them."""
+
+    def look(x):
+        family = law_of(x).terms
+        known = Family(np.asarray(family.fixed), family.skeleton, (np.asarray(0.5),), family.slopes)
+        assert isinstance(known.values, np.ndarray)
+        return jnp.sum(jnp.abs(family.values - known.values))
+
+    assert jax.value_and_grad(look)(0.5)[0] == 0.0
+
+
+def test_a_small_slope_beside_large_numbers_is_exact():
+    """What a number adds is never a difference of sums."""
+
+    def look(x):
+        law = jt.Lindbladian([1e12 * NUMBER, (0.1 * NUMBER, x)], [LOWER])
+        return law.terms.slopes[0]
+
+    assert np.max(np.abs(jax.jit(look)(0.5))) == 0.1 * (N - 1)

@@ -158,7 +158,9 @@ def _plus(total: Any, pair: tuple[Any, Any]) -> Any:
     factor, slope = pair
     if is_traced(total, factor, slope):
         return total + jax.lax.complex(factor * slope.real, factor * slope.imag)
-    return known_array(np.asarray(total) + np.asarray(factor) * np.asarray(slope))
+    found = np.asarray(total) + np.asarray(factor) * np.asarray(slope)
+    # NumPy's arrays stay such, so that nothing is compiled for them.
+    return found if isinstance(total, np.ndarray) else known_array(found)
 
 
 def _joined(arrays: list, empty: tuple[int, ...], dtype: DTypeLike | None) -> Any:
