@@ -135,8 +135,10 @@ def bent(exponents, relative, seed=0, count=400):
 def test_power_law_of_a_power_law():
     fit = power_law(bent([2.5], 0.01), 0, (1e-3, 1e-1))
     assert_allclose([fit.exponent, fit.weighted, fit.amplitude, fit.until], [2.5, 2.5, 1, 0.1], rtol=1e-12)
-    # noise that moves all times together moves no slope
-    assert fit.exponent_sem < 1e-12 and fit.weighted_sem < 1e-12
+    # Noise that moves all times together moves no slope: what is left of the variance is rounding of its terms, some
+    # eps * .01^2, or clipped at 0, as the processor has it.
+    rounding = 0.01 * np.sqrt(np.finfo(float).eps)
+    assert fit.exponent_sem < rounding and fit.weighted_sem < rounding
 
 
 def test_power_law_ends_where_the_noise_begins():
